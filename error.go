@@ -1,0 +1,98 @@
+package courier
+
+import (
+	"errors"
+	"net/http"
+)
+
+// ErrorCode is the stable, machine-readable name of a fault that a caller of
+// the courier can meet.
+type ErrorCode string
+
+// The error codes of the HTTP API, the client and the command line.
+const (
+	CodeInvalidRequest      ErrorCode = "invalid_request"
+	CodeInvalidRecipient    ErrorCode = "invalid_recipient"
+	CodeInvalidSender       ErrorCode = "invalid_sender"
+	CodeMessageTooLong      ErrorCode = "message_too_long"
+	CodeUnknownChannel      ErrorCode = "unknown_channel"
+	CodeSMSDisabled         ErrorCode = "sms_disabled"
+	CodeIdempotencyConflict ErrorCode = "idempotency_conflict"
+	CodeIllegalTransition   ErrorCode = "illegal_transition"
+	CodeNotFound            ErrorCode = "not_found"
+	CodeMethodNotAllowed    ErrorCode = "method_not_allowed"
+	CodeUnauthorized        ErrorCode = "unauthorized"
+	CodeForbidden           ErrorCode = "forbidden"
+	CodeRequestTooLarge     ErrorCode = "request_too_large"
+	CodeUnsupportedMedia    ErrorCode = "unsupported_media_type"
+	CodeStoreFull           ErrorCode = "store_full"
+	CodeStoreReadOnly       ErrorCode = "store_read_only"
+	CodeStoreUnavailable    ErrorCode = "store_unavailable"
+	CodeShuttingDown        ErrorCode = "shutting_down"
+	CodeInternal            ErrorCode = "internal"
+)
+
+// HTTPStatus returns the status with which the HTTP API answers the code.
+func (c ErrorCode) HTTPStatus() int {
+	switch c {
+	case CodeInvalidRequest:
+		return http.StatusBadRequest
+	case CodeInvalidRecipient, CodeInvalidSender, CodeMessageTooLong, CodeUnknownChannel:
+		return http.StatusUnprocessableEntity
+	case CodeUnauthorized:
+		return http.StatusUnauthorized
+	case CodeForbidden:
+		return http.StatusForbidden
+	case CodeNotFound:
+		return http.StatusNotFound
+	case CodeMethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case CodeIdempotencyConflict, CodeIllegalTransition:
+		return http.StatusConflict
+	case CodeRequestTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case CodeUnsupportedMedia:
+		return http.StatusUnsupportedMediaType
+	case CodeSMSDisabled, CodeStoreFull, CodeStoreReadOnly, CodeStoreUnavailable, CodeShuttingDown:
+		return http.StatusServiceUnavailable
+	case CodeInternal:
+		return http.StatusInternalServerError
+	}
+	return http.StatusInternalServerError
+}
+
+// Error is a fault told to a caller: what is wrong, with which field, and what
+// to do next. Its text holds no secret, no body and no full recipient.
+type Error struct {
+	Code ErrorCode
+	// Field is the path of the input that is at fault, e.g. "to" or "messages[3].ttl"; empty for none.
+	Field string
+	// Message is one sentence for the caller.
+	Message string
+	// Err is the cause for the log, never shown to the caller.
+	Err error
+}
+
+// Error implements error with what the caller may see.
+func (e *Error) Error() string {
+	if e.Field == "" {
+		return e.Message
+	}
+	return e.Field + ": " + e.Message
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// CodeOf returns the code of the first Error in the chain, CodeInternal for any
+// other error, and the empty code for nil.
+func CodeOf(err error) ErrorCode {
+	if err == nil {
+		return ""
+	}
+	var coded *Error
+	if errors.As(err, &coded) {
+		return coded.Code
+	}
+	return CodeInternal
+}

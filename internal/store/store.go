@@ -1,0 +1,187 @@
+// Package store is the contract of the message store: the row of a message is
+// also its place in the queue and its state. The engines below it
+// (store/sqlite, …) pass the one conformance suite store/storetest.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"courier"
+)
+
+// Sentinel errors. A store wraps them with the operation and what to do next.
+var (
+	// ErrNotFound reports that no message has the id.
+	ErrNotFound = errors.New("message not found")
+	// ErrIdempotencyConflict reports an idempotency key that was used for other content.
+	ErrIdempotencyConflict = errors.New("idempotency key was used for a different message")
+	// ErrLocked reports that another process holds the database.
+	ErrLocked = errors.New("database is held by another process")
+	// ErrFull reports that the disk has no room: nothing was changed.
+	ErrFull = errors.New("disk is full")
+	// ErrReadOnly reports that the database cannot be written: nothing was changed.
+	ErrReadOnly = errors.New("database is read-only")
+	// ErrUnavailable reports any other fault of the database that may pass.
+	ErrUnavailable = errors.New("store is unavailable")
+	// ErrClosed reports a call after Close.
+	ErrClosed = errors.New("store is closed")
+)
+
+// TransitionError reports that the state machine forbids what was asked for.
+type TransitionError struct {
+	ID   courier.ID
+	From courier.Status
+	To   courier.Status
+}
+
+// Error implements error.
+func (e *TransitionError) Error() string {
+	return "message " + e.ID.String() + " is " + string(e.From) + " and cannot become " + string(e.To)
+}
+
+// Store keeps messages. All methods are safe for concurrent use. Every update
+// is guarded by the transitions of courier.Status: one whose guard does not
+// hold changes nothing and says so. Times are rounded down to microseconds.
+type Store interface {
+	// Enqueue stores the messages in one transaction that has reached the disk
+	// when it returns, and answers for each in order. Messages are queued, or
+	// processing with a lease. Concurrent calls share commits. An error means
+	// that nothing is known to be stored.
+	Enqueue(ctx context.Context, messages []*courier.Message) ([]Enqueued, error)
+
+	// Claim leases up to Limit due messages of a gateway, the earliest due
+	// first, and returns them as processing.
+	Claim(ctx context.Context, claim Claim) ([]*courier.Message, error)
+
+	// Settle writes what attempts came to, in one transaction. It answers for
+	// each in order whether it applied: one whose lease is no longer held
+	// changes nothing.
+	Settle(ctx context.Context, settlements []Settlement) ([]bool, error)
+
+	// Reclaim takes back the leases that a crashed node left behind. The
+	// attempts in flight have an unknown outcome, which is recorded.
+	Reclaim(ctx context.Context, reclaim Reclaim) (int, error)
+
+	// Expire moves up to limit queued messages whose ExpiresAt is not after now
+	// to expired and returns how many it moved.
+	Expire(ctx context.Context, now time.Time, limit int) (int, error)
+
+	// Reroute gives every queued message whose gateway is not among known to
+	// the gateway to, in batches, and returns how many it moved.
+	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
+
+	// NextDue returns when the earliest queued message of the gateway is due,
+	// or the zero time when none is queued.
+	NextDue(ctx context.Context, gateway string) (time.Time, error)
+
+	// Message returns a message with its attempts in order. Unknown ids are ErrNotFound.
+	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
+
+	// Messages returns one page, newest first.
+	Messages(ctx context.Context, query Query) (Page, error)
+
+	// Cancel withdraws a queued or unknown message; otherwise *TransitionError.
+	// Canceling a canceled message again is no error.
+	Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error)
+
+	// Requeue queues a message by hand, as Requeue says; otherwise *TransitionError.
+	Requeue(ctx context.Context, requeue Requeue) (*courier.Message, error)
+
+	// Stats returns the state of the queue. Its cost does not grow with the queue.
+	Stats(ctx context.Context, now time.Time) (Stats, error)
+
+	// Check reports whether messages can be read and written now.
+	Check(ctx context.Context) error
+
+	// Close waits for what is under way and releases the database. It is idempotent.
+	Close() error
+}
+
+// Enqueued is the answer for one message.
+type Enqueued struct {
+	// Message is the stored one: for a duplicate, the first that had the key.
+	Message *courier.Message
+	// Duplicate is true when the idempotency key was known with the same fingerprint.
+	Duplicate bool
+	// Err is ErrIdempotencyConflict, or nil.
+	Err error
+}
+
+// Claim asks for due messages.
+type Claim struct {
+	Gateway string
+	Node    string
+	Now     time.Time
+	// LeaseUntil is when the leases lapse.
+	LeaseUntil time.Time
+	Limit      int
+}
+
+// Settlement is what became of a leased message.
+type Settlement struct {
+	ID    courier.ID
+	Token int64
+	// Status is what the message becomes.
+	Status courier.Status
+	// Attempt is nil when none was made: the lease is given back, or the message
+	// expired or was withdrawn before it.
+	Attempt *courier.Attempt
+	// RetryCount is the new number of failed attempts held against the message.
+	RetryCount int
+	// NextAttemptAt is when a message that is queued again is due.
+	NextAttemptAt time.Time
+	// Gateway is the one a queued message waits for from now on; empty leaves it.
+	Gateway string
+	// At is the time of the settlement.
+	At time.Time
+}
+
+// Reclaim says whose leases to take back and what becomes of the messages.
+type Reclaim struct {
+	// Node keeps its own leases; those of every other node are taken back when
+	// the engine allows one process only, or else when they have lapsed.
+	Node string
+	Now  time.Time
+	// Hold leaves the messages unknown instead of queueing them again.
+	Hold bool
+}
+
+// Requeue is a retry by hand. It starts the count of retries anew and makes the
+// message due now. A message that is past its expiry loses it unless a new one is given.
+type Requeue struct {
+	ID        courier.ID
+	Now       time.Time
+	Gateway   string
+	ExpiresAt time.Time
+}
+
+// Query selects messages. Empty fields do not restrict.
+type Query struct {
+	Status  courier.Status
+	To      string
+	Gateway string
+	// Limit is the most messages that a page holds, at least 1.
+	Limit int
+	// After is the cursor of the page before, nil for the first.
+	After *courier.ID
+}
+
+// Page is a part of a listing.
+type Page struct {
+	Messages []*courier.Message
+	// Next is the cursor of the next page, nil after the last. A page may hold
+	// fewer messages than asked for, or none, and still have a next one: the work
+	// for one page is bounded.
+	Next *courier.ID
+}
+
+// Stats describes the queue.
+type Stats struct {
+	// Queued and Processing count messages; Unknown those that wait for an operator.
+	Queued, Processing, Unknown int64
+	// OldestDueAt is the earliest NextAttemptAt among queued messages that are
+	// due, the zero time when none is.
+	OldestDueAt time.Time
+}
