@@ -1,0 +1,223 @@
+// Package client is the Go client of the courier's HTTP API.
+//
+// Answers that are not a success come back as [*courier.Error], with the stable
+// code of the API. A request that may be repeated without harm (a query, a
+// cancellation, a message with an idempotency key) is repeated for a while when
+// the server is briefly away; any other is repeated only when it was never written.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"courier"
+)
+
+// DefaultBaseURL is where a courier listens unless it is configured otherwise.
+const DefaultBaseURL = "http://127.0.0.1:4478"
+
+// MaxBatch is the most messages that one call of SendBatch takes.
+const MaxBatch = 1000
+
+// Options configures a Client. The zero value talks to DefaultBaseURL without a key.
+type Options struct {
+	// BaseURL is the address of the admin listener, DefaultBaseURL when empty.
+	// A path in it is kept as a prefix.
+	BaseURL string
+	// APIKey is sent as a bearer token; empty for a server without keys.
+	APIKey string
+	// HTTPClient makes the requests. The default one has time-outs for each
+	// step and follows no redirect, so the key goes to no other host.
+	HTTPClient *http.Client
+	// RetryFor is how long a request that may be repeated is repeated while the
+	// server is away: 10 seconds when 0, not at all when negative.
+	RetryFor time.Duration
+	// UserAgent names the caller, "courier-client" when empty.
+	UserAgent string
+}
+
+// Client talks to one courier. It is safe for concurrent use.
+type Client struct {
+	base      *url.URL
+	apiKey    string
+	http      *http.Client
+	retryFor  time.Duration
+	userAgent string
+}
+
+// New returns a client. An address that is no absolute http or https URL, or a
+// key that no header can carry, is an error. Nothing is sent yet.
+func New(options Options) (*Client, error) {
+	base, err := parseBaseURL(options.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if strings.ContainsFunc(options.APIKey, func(char rune) bool { return char <= ' ' || char >= 0x7f }) {
+		return nil, errors.New("read API key: it has a space, a line break or a character outside ASCII")
+	}
+	client := &Client{
+		base:      base,
+		apiKey:    options.APIKey,
+		http:      options.HTTPClient,
+		retryFor:  options.RetryFor,
+		userAgent: options.UserAgent,
+	}
+	if client.http == nil {
+		client.http = newHTTPClient()
+	}
+	if client.retryFor == 0 {
+		client.retryFor = defaultRetryFor
+	}
+	if client.userAgent == "" {
+		client.userAgent = "courier-client"
+	}
+	return client, nil
+}
+
+func parseBaseURL(text string) (*url.URL, error) {
+	if text == "" {
+		text = DefaultBaseURL
+	}
+	base, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("parse server address: it is no URL such as " + DefaultBaseURL)
+	}
+	if (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
+		return nil, errors.New("parse server address: it must be an absolute http or https URL such as " + DefaultBaseURL)
+	}
+	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, errors.New("parse server address: it must have no user, query or fragment")
+	}
+	return base, nil
+}
+
+// Send hands over one message. When it returns without an error the message is
+// durably accepted. A known idempotency key returns the first message.
+func (c *Client) Send(ctx context.Context, request SendRequest) (*Message, error) {
+	var message Message
+	err := c.do(ctx, call{
+		method:         http.MethodPost,
+		path:           []string{"v1", "messages"},
+		body:           newWireRequest(request),
+		idempotencyKey: request.IdempotencyKey,
+		repeatable:     request.IdempotencyKey != "",
+		into:           &message,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("send message: %w", err)
+	}
+	return &message, nil
+}
+
+// SendBatch hands over up to MaxBatch messages and returns a result for each,
+// in order: a message that is refused does not hold up the others. It is
+// repeated when the server is away only if every message has an idempotency key.
+func (c *Client) SendBatch(ctx context.Context, requests []SendRequest) ([]BatchResult, error) {
+	if len(requests) == 0 {
+		return nil, nil
+	}
+	if len(requests) > MaxBatch {
+		return nil, fmt.Errorf("send batch: %d messages are more than %d, split them", len(requests), MaxBatch)
+	}
+	body, repeatable := newWireBatch(requests)
+	var answer struct {
+		Results []BatchResult `json:"results"`
+	}
+	err := c.do(ctx, call{
+		method:     http.MethodPost,
+		path:       []string{"v1", "messages", "batch"},
+		body:       body,
+		repeatable: repeatable,
+		into:       &answer,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("send batch: %w", err)
+	}
+	if err := checkResults(answer.Results, len(requests)); err != nil {
+		return nil, fmt.Errorf("send batch: %w", err)
+	}
+	return answer.Results, nil
+}
+
+func checkResults(results []BatchResult, want int) error {
+	if len(results) != want {
+		return fmt.Errorf("server answered %d results for %d messages", len(results), want)
+	}
+	for i, result := range results {
+		if result.Index != i {
+			return fmt.Errorf("server answered result %d out of order", i)
+		}
+	}
+	return nil
+}
+
+// Message returns a message with its attempts. An unknown id is courier.CodeNotFound.
+func (c *Client) Message(ctx context.Context, id courier.ID) (*Message, error) {
+	return c.onMessage(ctx, http.MethodGet, id, "", "get message")
+}
+
+// Messages returns one page of messages, newest first.
+func (c *Client) Messages(ctx context.Context, query ListQuery) (*MessagePage, error) {
+	var page MessagePage
+	err := c.do(ctx, call{
+		method:     http.MethodGet,
+		path:       []string{"v1", "messages"},
+		query:      query.values(),
+		repeatable: true,
+		into:       &page,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list messages: %w", err)
+	}
+	return &page, nil
+}
+
+// Cancel withdraws a message that no gateway has taken and that none is being
+// handed; for any other it is courier.CodeIllegalTransition.
+func (c *Client) Cancel(ctx context.Context, id courier.ID) (*Message, error) {
+	return c.onMessage(ctx, http.MethodPost, id, "cancel", "cancel message")
+}
+
+// Retry queues again a message that failed; for any other it is courier.CodeIllegalTransition.
+func (c *Client) Retry(ctx context.Context, id courier.ID) (*Message, error) {
+	return c.onMessage(ctx, http.MethodPost, id, "retry", "retry message")
+}
+
+// onMessage repeats all but a retry: a second one would queue the message anew.
+func (c *Client) onMessage(ctx context.Context, method string, id courier.ID, verb, doing string) (*Message, error) {
+	path := []string{"v1", "messages", id.String()}
+	if verb != "" {
+		path = append(path, verb)
+	}
+	var message Message
+	err := c.do(ctx, call{method: method, path: path, repeatable: verb != "retry", into: &message})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	return &message, nil
+}
+
+// Ready returns nil once the server takes messages and dispatches them. It asks once.
+func (c *Client) Ready(ctx context.Context) error {
+	if err := c.do(ctx, call{method: http.MethodGet, path: []string{"health", "ready"}, once: true}); err != nil {
+		return fmt.Errorf("ask whether the server is ready: %w", err)
+	}
+	return nil
+}
+
+// Version returns the version of the server.
+func (c *Client) Version(ctx context.Context) (string, error) {
+	var answer struct {
+		Version string `json:"version"`
+	}
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"version"}, repeatable: true, into: &answer})
+	if err != nil {
+		return "", fmt.Errorf("ask for the server's version: %w", err)
+	}
+	return answer.Version, nil
+}

@@ -1,0 +1,116 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+
+	"courier"
+)
+
+// Message is what the API says of a message. Fields that do not apply are
+// empty. Times are UTC.
+type Message struct {
+	ID      courier.ID     `json:"id"`
+	Status  courier.Status `json:"status"`
+	Channel string         `json:"channel,omitempty"`
+	To      string         `json:"to"`
+	From    string         `json:"from,omitempty"`
+	Subject string         `json:"subject,omitempty"`
+	// Body and TemplateData are there only for a key with the scope read_body.
+	Body         string           `json:"body,omitempty"`
+	TemplateType string           `json:"template_type,omitempty"`
+	TemplateData json.RawMessage  `json:"template_data,omitempty"`
+	Metadata     json.RawMessage  `json:"metadata,omitempty"`
+	Segments     int              `json:"segments,omitempty"`
+	Encoding     courier.Encoding `json:"encoding,omitempty"`
+	Delivery
+	Timeline
+}
+
+// Delivery is how far a message has come.
+type Delivery struct {
+	// Gateway is the one the message waits for or was last attempted through.
+	Gateway          string `json:"gateway,omitempty"`
+	GatewayMessageID string `json:"gateway_message_id,omitempty"`
+	// SendCount counts the attempts made.
+	SendCount int `json:"send_count"`
+	// LastError is nil when no attempt failed.
+	LastError *Fault `json:"last_error,omitempty"`
+	// Attempts are in order; a listing leaves them out.
+	Attempts []Attempt `json:"attempts,omitempty"`
+}
+
+// Timeline is when things happened to a message, or will.
+type Timeline struct {
+	CreatedAt     time.Time `json:"created_at,omitzero"`
+	UpdatedAt     time.Time `json:"updated_at,omitzero"`
+	SentAt        time.Time `json:"sent_at,omitzero"`
+	ExpiresAt     time.Time `json:"expires_at,omitzero"`
+	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"`
+}
+
+// Settled reports whether the courier has done what it can: the message was
+// sent, is final, or waits for an operator.
+func (m *Message) Settled() bool {
+	return m.Status.Final() || m.Status == courier.StatusSent || m.Status == courier.StatusUnknown
+}
+
+// Fault is why an attempt failed.
+type Fault struct {
+	Class courier.Class `json:"class,omitempty"`
+	// Code is the gateway's own error code.
+	Code string `json:"code,omitempty"`
+	// Message says what happened and what to do next.
+	Message string `json:"message,omitempty"`
+	// HTTPStatus is the gateway's, 0 when it gave no answer.
+	HTTPStatus int `json:"http_status,omitempty"`
+}
+
+// Attempt is one try at handing a message to a gateway.
+type Attempt struct {
+	Number  int             `json:"number"`
+	Gateway string          `json:"gateway"`
+	Outcome courier.Outcome `json:"outcome"`
+	Fault
+	// Excerpt is the redacted beginning of an answer that was no success.
+	Excerpt          string    `json:"excerpt,omitempty"`
+	GatewayMessageID string    `json:"gateway_message_id,omitempty"`
+	StartedAt        time.Time `json:"started_at"`
+	// Duration is a Go duration such as "12.5ms".
+	Duration string `json:"duration,omitempty"`
+}
+
+// BatchResult is what became of one message of a batch.
+type BatchResult struct {
+	// Index is the message's place in the batch, from 0.
+	Index     int            `json:"index"`
+	ID        courier.ID     `json:"id,omitzero"`
+	Status    courier.Status `json:"status,omitempty"`
+	To        string         `json:"to,omitempty"`
+	CreatedAt time.Time      `json:"created_at,omitzero"`
+	// Refusal is nil for a message that was taken.
+	Refusal *Refusal `json:"error,omitempty"`
+}
+
+// Refusal says why a message of a batch was not taken.
+type Refusal struct {
+	Code   courier.ErrorCode `json:"code"`
+	Field  string            `json:"field,omitempty"`
+	Detail string            `json:"detail"`
+}
+
+// Err returns the refusal as a *courier.Error, or nil for a message that was taken.
+func (r BatchResult) Err() error {
+	if r.Refusal == nil {
+		return nil
+	}
+	return &courier.Error{Code: r.Refusal.Code, Field: r.Refusal.Field, Message: r.Refusal.Detail}
+}
+
+// MessagePage is a part of a listing.
+type MessagePage struct {
+	Messages []Message `json:"messages"`
+	// NextPageToken asks for the next page; empty after the last. A page may
+	// hold fewer messages than asked for, or none, and still have a next one.
+	NextPageToken string `json:"next_page_token,omitempty"`
+}

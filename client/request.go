@@ -1,0 +1,120 @@
+package client
+
+import (
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"time"
+
+	"courier"
+)
+
+// SendRequest is one message to send. To and Body are mandatory.
+type SendRequest struct {
+	// To is the recipient, best in E.164: "+12065550199".
+	To   string
+	Body string
+	// From is the sender, the configured one when empty.
+	From string
+	// Channel is courier.DefaultChannel when empty.
+	Channel string
+	Subject string
+	// TemplateType and TemplateData are passed to the gateway's template as they
+	// are; TemplateData is a JSON object.
+	TemplateType string
+	TemplateData json.RawMessage
+	// RequestHeaders are passed to the gateway's template.
+	RequestHeaders map[string][]string
+	// Metadata is the caller's own; the courier keeps and returns it.
+	Metadata map[string]any
+	// SendAt is when the message becomes due: now when zero.
+	SendAt time.Time
+	// ExpiresAt is when the message loses its use; TTL says the same as a time
+	// from now. At most one of the two may be given.
+	ExpiresAt time.Time
+	TTL       time.Duration
+	// IdempotencyKey makes it safe to send the same message again: the courier
+	// then answers with the first one.
+	IdempotencyKey string
+}
+
+// wireRequest is the JSON of a SendRequest.
+type wireRequest struct {
+	To             string              `json:"to"`
+	Body           string              `json:"body"`
+	From           string              `json:"from,omitempty"`
+	Channel        string              `json:"channel,omitempty"`
+	Subject        string              `json:"subject,omitempty"`
+	TemplateType   string              `json:"template_type,omitempty"`
+	TemplateData   json.RawMessage     `json:"template_data,omitempty"`
+	RequestHeaders map[string][]string `json:"request_headers,omitempty"`
+	Metadata       map[string]any      `json:"metadata,omitempty"`
+	SendAt         time.Time           `json:"send_at,omitzero"`
+	ExpiresAt      time.Time           `json:"expires_at,omitzero"`
+	TTL            string              `json:"ttl,omitempty"`
+	// IdempotencyKey travels here in a batch only, and as a header otherwise.
+	IdempotencyKey string `json:"idempotency_key,omitempty"`
+}
+
+func newWireRequest(request SendRequest) wireRequest {
+	wire := wireRequest{
+		To:             request.To,
+		Body:           request.Body,
+		From:           request.From,
+		Channel:        request.Channel,
+		Subject:        request.Subject,
+		TemplateType:   request.TemplateType,
+		TemplateData:   request.TemplateData,
+		RequestHeaders: request.RequestHeaders,
+		Metadata:       request.Metadata,
+		SendAt:         request.SendAt,
+		ExpiresAt:      request.ExpiresAt,
+	}
+	if request.TTL != 0 {
+		wire.TTL = request.TTL.String()
+	}
+	return wire
+}
+
+type wireBatch struct {
+	Messages []wireRequest `json:"messages"`
+}
+
+// newWireBatch also reports whether every message has an idempotency key, so
+// that the batch may be repeated.
+func newWireBatch(requests []SendRequest) (wireBatch, bool) {
+	batch := wireBatch{Messages: make([]wireRequest, len(requests))}
+	repeatable := true
+	for i, request := range requests {
+		batch.Messages[i] = newWireRequest(request)
+		batch.Messages[i].IdempotencyKey = request.IdempotencyKey
+		repeatable = repeatable && request.IdempotencyKey != ""
+	}
+	return batch, repeatable
+}
+
+// ListQuery selects messages. Empty fields do not restrict.
+type ListQuery struct {
+	Status  courier.Status
+	To      string
+	Gateway string
+	// PageSize is the most messages a page holds; the server's default when 0.
+	PageSize int
+	// PageToken is the NextPageToken of the page before.
+	PageToken string
+}
+
+func (q ListQuery) values() url.Values {
+	values := url.Values{}
+	for name, value := range map[string]string{
+		"status": string(q.Status), "to": q.To, "gateway": q.Gateway, "page_token": q.PageToken,
+	} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	if q.PageSize != 0 {
+		values.Set("page_size", strconv.Itoa(q.PageSize))
+	}
+	return values
+}
