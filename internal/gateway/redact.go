@@ -1,0 +1,241 @@
+package gateway
+
+import (
+	"encoding/json"
+	"html"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// The lengths by which masking goes, in bytes.
+const (
+	// minWord is the length from which a value is masked even inside a longer word.
+	minWord = 4
+	// minPrivate is the shortest value of a message that is masked at all.
+	minPrivate = 3
+	// gram is the length from which a piece of a longer value is masked.
+	gram = 12
+	// maxMasked bounds the text that is looked at.
+	maxMasked = 1 << 10
+)
+
+const maskText = "•••"
+
+// masker hides what a gateway's answer repeats of the message and of the configuration.
+type masker struct {
+	// secrets are configured values, private those of the message.
+	secrets, private []string
+	// recipient is the recipient's digits.
+	recipient string
+}
+
+// mask returns at most limit characters of a text on one line. Secrets, body,
+// codes and recipient are hidden, also where they are escaped for a url, JSON or
+// HTML, and long values where only a piece of them is repeated.
+func (m *masker) mask(text string, limit int) string {
+	text = cleanText(text)
+	c := newCover(text)
+	for _, value := range m.secrets {
+		c.hide(value, 1)
+	}
+	for _, value := range m.private {
+		c.hide(value, minPrivate)
+		c.hideCodes(value)
+	}
+	c.hideNumbers(m.recipient)
+	return c.render(limit)
+}
+
+// dropIfMasked returns a short text, or nothing when any of it has to be hidden.
+func (m *masker) dropIfMasked(text string) string {
+	if text == "" || m.mask(text, len(text)) != text {
+		return ""
+	}
+	return text
+}
+
+// cover marks the bytes of a text that are hidden.
+type cover struct {
+	text   string
+	lower  string
+	hidden []bool
+	grams  map[string][]int
+}
+
+func newCover(text string) *cover {
+	cut := len(text) > maxMasked
+	if cut {
+		text = string(trimPartial([]byte(text[:maxMasked])))
+	}
+	c := &cover{text: text, lower: lowerBytes(text), hidden: make([]bool, len(text))}
+	if cut { // the end may be the beginning of something to hide
+		c.mark(max(len(text)-gram, 0), len(text))
+	}
+	return c
+}
+
+func (c *cover) mark(from, to int) {
+	for i := from; i < to; i++ {
+		c.hidden[i] = true
+	}
+}
+
+// hide marks a value in every form in which an answer may repeat it.
+func (c *cover) hide(value string, shortest int) {
+	if len(value) < shortest || len(c.text) == 0 {
+		return
+	}
+	for _, form := range spellings(value) {
+		switch {
+		case len(form) < minWord:
+			c.hideWord(form)
+		case len(form) < gram:
+			c.hideAll(form)
+		default:
+			c.hidePieces(form)
+		}
+	}
+}
+
+func (c *cover) hideAll(form string) {
+	for from := 0; ; {
+		at := strings.Index(c.lower[from:], form)
+		if at < 0 {
+			return
+		}
+		c.mark(from+at, from+at+len(form))
+		from += at + 1
+	}
+}
+
+// hideWord marks a short value only where it stands alone.
+func (c *cover) hideWord(form string) {
+	for from := 0; form != ""; {
+		at := strings.Index(c.lower[from:], form)
+		if at < 0 {
+			return
+		}
+		start, end := from+at, from+at+len(form)
+		before, _ := utf8.DecodeLastRuneInString(c.lower[:start])
+		after, _ := utf8.DecodeRuneInString(c.lower[end:])
+		if !isWord(before) && !isWord(after) {
+			c.mark(start, end)
+		}
+		from = start + 1
+	}
+}
+
+// hidePieces marks every run that a long value and the text have in common.
+func (c *cover) hidePieces(form string) {
+	if c.grams == nil {
+		c.grams = make(map[string][]int, len(c.lower))
+		for i := 0; i+gram <= len(c.lower); i++ {
+			c.grams[c.lower[i:i+gram]] = append(c.grams[c.lower[i:i+gram]], i)
+		}
+	}
+	for i := 0; i+gram <= len(form); i++ {
+		for _, at := range c.grams[form[i:i+gram]] {
+			c.mark(at, at+gram)
+		}
+	}
+}
+
+// hideCodes marks the words of a value that hold a digit, as one-time codes do.
+func (c *cover) hideCodes(value string) {
+	for word := range strings.FieldsFuncSeq(value, func(char rune) bool { return !isWord(char) }) {
+		if strings.ContainsAny(word, "0123456789") {
+			c.hide(word, minPrivate)
+		}
+	}
+}
+
+// render replaces every hidden run and cuts the text to limit characters.
+func (c *cover) render(limit int) string {
+	var out strings.Builder
+	count, masked := 0, false
+	for i, char := range c.text {
+		if c.hidden[i] || c.hidden[i+utf8.RuneLen(char)-1] {
+			if !masked && count+utf8.RuneCountInString(maskText) <= limit {
+				out.WriteString(maskText)
+				count += utf8.RuneCountInString(maskText)
+			}
+			masked = true
+			continue
+		}
+		masked = false
+		if count == limit {
+			break
+		}
+		out.WriteRune(char)
+		count++
+	}
+	return out.String()
+}
+
+func isWord(char rune) bool {
+	return char != utf8.RuneError && (unicode.IsLetter(char) || unicode.IsDigit(char))
+}
+
+// spellings returns a value in lower case as it is and as a url, JSON and HTML escape it.
+func spellings(value string) []string {
+	plain := cleanText(value)
+	forms := []string{lowerBytes(plain)}
+	if strings.IndexFunc(value, func(char rune) bool { return char >= utf8.RuneSelf || !isWord(char) }) < 0 {
+		return forms
+	}
+	for _, form := range [...]string{
+		url.QueryEscape(value), url.PathEscape(value), strings.ReplaceAll(url.QueryEscape(value), "+", "%20"),
+		jsonText(value), asciiJSON(value), strings.ReplaceAll(jsonText(value), "/", `\/`),
+		html.EscapeString(plain),
+	} {
+		if form = lowerBytes(form); !slices.Contains(forms, form) {
+			forms = append(forms, form)
+		}
+	}
+	return forms
+}
+
+func jsonText(value string) string {
+	encoded, err := json.Marshal(value)
+	if err != nil || len(encoded) < 2 {
+		return value
+	}
+	return string(encoded[1 : len(encoded)-1])
+}
+
+// asciiJSON escapes everything beyond ASCII, as many JSON writers do.
+func asciiJSON(value string) string {
+	escaped := appendString(nil, value)
+	var out []byte
+	for _, char := range string(escaped[1 : len(escaped)-1]) {
+		switch {
+		case char < utf8.RuneSelf:
+			out = append(out, byte(char))
+		case char > 0xffff:
+			high, low := utf16.EncodeRune(char)
+			out = appendEscape(appendEscape(out, high), low)
+		default:
+			out = appendEscape(out, char)
+		}
+	}
+	return string(out)
+}
+
+func appendEscape(out []byte, unit rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(out, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
+}
+
+func lowerBytes(text string) string {
+	lower := []byte(text)
+	for i, char := range lower {
+		if 'A' <= char && char <= 'Z' {
+			lower[i] = char + ('a' - 'A')
+		}
+	}
+	return string(lower)
+}

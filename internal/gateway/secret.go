@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"courier"
+)
+
+// secretSet is what a gateway's configuration holds that no attempt may tell.
+type secretSet struct{ values []string }
+
+// minPathSecret is the length from which a part of a url's path is taken for a token.
+const minPathSecret = 20
+
+// plainHeaders are never secret: to mask their values would make excerpts unreadable.
+var plainHeaders = map[string]bool{ //nolint:gochecknoglobals // a constant table
+	"Accept": true, "Accept-Charset": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true,
+	"Connection": true, "Content-Encoding": true, "Content-Language": true, "Content-Type": true, "Expect": true,
+	"Pragma": true, "Prefer": true, "User-Agent": true,
+}
+
+func newSecretSet(options *Options, target *url.URL) *secretSet {
+	set := &secretSet{}
+	for name, value := range options.Header {
+		if !plainHeaders[http.CanonicalHeaderKey(name)] {
+			set.addLong(value)
+			set.addLong(strings.Fields(value)...)
+		}
+	}
+	if options.Auth != nil {
+		set.add(options.Auth.secrets()...)
+	}
+	if params, err := json.Marshal(options.Params); err == nil {
+		set.addLong(stringValues(params)...)
+	}
+	set.addURL(target)
+	return set
+}
+
+func (s *secretSet) add(values ...string) {
+	for _, value := range values {
+		if value != "" && value != "Basic" && value != "Bearer" {
+			s.values = append(s.values, value)
+		}
+	}
+}
+
+// addLong leaves out single characters: settings such as "1" are no secrets.
+func (s *secretSet) addLong(values ...string) {
+	for _, value := range values {
+		if len(value) > 1 {
+			s.add(value)
+		}
+	}
+}
+
+func (s *secretSet) addURL(target *url.URL) {
+	if user := target.User; user != nil {
+		password, _ := user.Password()
+		s.add(BasicAuth{user.Username(), password}.secrets()...)
+	}
+	for _, values := range target.Query() {
+		s.addLong(values...)
+	}
+	for part := range strings.SplitSeq(target.Path, "/") {
+		if len(part) >= minPathSecret {
+			s.add(part)
+		}
+	}
+}
+
+// dropSecret returns the text, or nothing when it holds a configured secret.
+func (s *secretSet) dropSecret(text string) string {
+	for _, value := range s.values {
+		if len(value) >= minWord && strings.Contains(text, value) {
+			return ""
+		}
+	}
+	return text
+}
+
+// forMessage returns the masker for what a gateway says of a message, which may be nil.
+func (s *secretSet) forMessage(m *courier.Message) *masker {
+	mask := &masker{secrets: s.values}
+	if m != nil {
+		mask.recipient = string(appendDigits(nil, m.To))
+		mask.private = append(mask.private, m.To, m.Body, m.Subject)
+		mask.private = append(mask.private, stringValues(m.TemplateData)...)
+		mask.private = append(mask.private, stringValues(m.Metadata)...)
+		mask.private = append(mask.private, stringValues(m.RequestHeaders)...)
+	}
+	return mask
+}
+
+// stringValues returns the strings and numbers of a JSON text, at any depth, without the names of fields.
+func stringValues(raw json.RawMessage) []string {
+	if len(raw) == 0 {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var value any
+	if decoder.Decode(&value) != nil {
+		return nil
+	}
+	return appendValues(nil, value)
+}
+
+func appendValues(found []string, value any) []string {
+	switch value := value.(type) {
+	case string:
+		found = append(found, value)
+	case json.Number:
+		found = append(found, value.String())
+	case []any:
+		for _, element := range value {
+			found = appendValues(found, element)
+		}
+	case map[string]any:
+		for _, field := range value {
+			found = appendValues(found, field)
+		}
+	}
+	return found
+}

@@ -1,0 +1,57 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// parseTarget reads the url of a gateway. Its errors quote nothing, as userinfo
+// and query may hold secrets.
+func parseTarget(text string) (*url.URL, error) {
+	target, err := url.Parse(text)
+	switch {
+	case text == "":
+		return nil, errors.New("is missing: give the address of the gateway, such as https://sms.example.com/send")
+	case err != nil:
+		return nil, fmt.Errorf("is not well-formed: %w", urlCause(err))
+	case target.Scheme != "http" && target.Scheme != "https":
+		return nil, errors.New("is not absolute: start it with https:// or http://")
+	case target.Hostname() == "":
+		return nil, errors.New("names no host: write it as https://host/path")
+	case target.Path == "":
+		return nil, errors.New("has no path: add one, at least a / after the host")
+	}
+	if port := target.Port(); port != "" {
+		if number, err := strconv.Atoi(port); err != nil || number < 1 || number > 65535 {
+			return nil, fmt.Errorf("has the port %q: use 1 to 65535", port)
+		}
+	}
+	target.Fragment, target.RawFragment = "", ""
+	return target, nil
+}
+
+// urlCause strips the quoted text from an error of url.Parse, and the part of it
+// that some of its causes quote.
+func urlCause(err error) error {
+	var parse *url.Error
+	if !errors.As(err, &parse) {
+		return errors.New("check it for spaces and special characters")
+	}
+	cause, _, _ := strings.Cut(parse.Err.Error(), `"`)
+	return errors.New(strings.TrimSpace(cause))
+}
+
+// originOf names scheme, host and port, without the default port.
+func originOf(target *url.URL) string {
+	host := strings.ToLower(target.Host)
+	switch target.Scheme {
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	}
+	return target.Scheme + "://" + host
+}
