@@ -68,7 +68,12 @@ func (c *Client) do(ctx context.Context, call call) error {
 		if err == nil || call.once || !mayRepeat(err, call.repeatable) || ctx.Err() != nil {
 			return err
 		}
-		if !wait.next(ctx, retryAfter(err)) {
+		delay, ok := wait.next(retryAfter(err))
+		if !ok {
+			return err
+		}
+		c.onRetry(err, delay)
+		if !sleep(ctx, delay) {
 			return err
 		}
 	}

@@ -39,6 +39,9 @@ type Options struct {
 	RetryFor time.Duration
 	// UserAgent names the caller, "courier-client" when empty.
 	UserAgent string
+	// OnRetryFunc is told of every failed try that will be repeated, from the
+	// goroutine of the call; nil for nobody.
+	OnRetryFunc func(err error, delay time.Duration)
 }
 
 // Client talks to one courier. It is safe for concurrent use.
@@ -48,6 +51,7 @@ type Client struct {
 	http      *http.Client
 	retryFor  time.Duration
 	userAgent string
+	onRetry   func(error, time.Duration)
 }
 
 // New returns a client. An address that is no absolute http or https URL, or a
@@ -66,6 +70,7 @@ func New(options Options) (*Client, error) {
 		http:      options.HTTPClient,
 		retryFor:  options.RetryFor,
 		userAgent: options.UserAgent,
+		onRetry:   options.OnRetryFunc,
 	}
 	if client.http == nil {
 		client.http = newHTTPClient()
@@ -75,6 +80,9 @@ func New(options Options) (*Client, error) {
 	}
 	if client.userAgent == "" {
 		client.userAgent = "courier-client"
+	}
+	if client.onRetry == nil {
+		client.onRetry = func(error, time.Duration) {}
 	}
 	return client, nil
 }

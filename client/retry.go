@@ -72,14 +72,16 @@ func newBackoff(retryFor time.Duration) *backoff {
 	return &backoff{until: time.Now().Add(retryFor), bound: firstDelay}
 }
 
-// next waits before another try, at least as long as the server asked for. It
-// reports false when there is no time left for one.
-func (b *backoff) next(ctx context.Context, atLeast time.Duration) bool {
+// next returns the delay before another try, at least as long as the server
+// asked for, and false when there is no time left for one.
+func (b *backoff) next(atLeast time.Duration) (time.Duration, bool) {
 	delay := max(rand.N(b.bound), atLeast)
 	b.bound = min(2*b.bound, longestDelay)
-	if time.Now().Add(delay).After(b.until) {
-		return false
-	}
+	return delay, !time.Now().Add(delay).After(b.until)
+}
+
+// sleep reports false when the context ended first.
+func sleep(ctx context.Context, delay time.Duration) bool {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {

@@ -179,6 +179,20 @@ func TestClient_StopsWaitingWhenCanceled(t *testing.T) {
 	})
 }
 
+func TestClient_TellsOfRetries(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told []time.Duration
+		c := newClient(t, client.Options{
+			HTTPClient:  &http.Client{Transport: &script{steps: []step{{status: 503, retryAfter: "2"}, {status: 200, answer: "{}"}}}},
+			OnRetryFunc: func(_ error, delay time.Duration) { told = append(told, delay) },
+		})
+		if _, err := c.Version(t.Context()); err != nil || len(told) != 1 || told[0] != 2*time.Second {
+			t.Errorf("told %v, error %v", told, err)
+		}
+	})
+}
+
 func TestClient_KeepsCauses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
