@@ -1,0 +1,72 @@
+package jsonnet
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Options configures a Pool. The zero value of a field means its default.
+type Options struct {
+	// Workers is the greatest number of child processes; default: the number of
+	// CPUs Go uses, at most 4.
+	Workers int
+	// Timeout bounds one evaluation and one compilation in wall time; default
+	// 1 s, as in Ory Kratos.
+	Timeout time.Duration
+	// StartTimeout bounds the start of a child process; default 10 s.
+	StartTimeout time.Duration
+	// MaxMemory bounds the memory of a child process above what it has at its
+	// start, in bytes; default 256 MiB, at least 32 MiB.
+	MaxMemory int
+	// MaxStack bounds the depth of Jsonnet calls; default 500, as in the jsonnet
+	// command.
+	MaxStack int
+	// MaxSource bounds a template, in bytes; default 256 KiB.
+	MaxSource int
+	// MaxInput bounds the ctx document, in bytes; default 2 MiB.
+	MaxInput int
+	// MaxOutput bounds the JSON result, in bytes; default 1 MiB.
+	MaxOutput int
+	// Logger receives worker failures; never a template or a message. Default: none.
+	Logger *slog.Logger
+	// Registerer receives the metrics of the pool; default: none.
+	Registerer prometheus.Registerer
+}
+
+const (
+	defaultWorkers   = 4
+	defaultTimeout   = time.Second
+	defaultStart     = 10 * time.Second
+	defaultMaxMemory = 256 << 20
+	leastMaxMemory   = 32 << 20
+	defaultMaxStack  = 500
+	defaultMaxSource = 256 << 10
+	defaultMaxInput  = 2 << 20
+	defaultMaxOutput = 1 << 20
+)
+
+// withDefaults returns the options with every unset field filled in.
+func (o Options) withDefaults() Options {
+	setDefault(&o.Workers, min(runtime.GOMAXPROCS(0), defaultWorkers))
+	setDefault(&o.Timeout, defaultTimeout)
+	setDefault(&o.StartTimeout, defaultStart)
+	setDefault(&o.MaxMemory, defaultMaxMemory)
+	setDefault(&o.MaxStack, defaultMaxStack)
+	setDefault(&o.MaxSource, defaultMaxSource)
+	setDefault(&o.MaxInput, defaultMaxInput)
+	setDefault(&o.MaxOutput, defaultMaxOutput)
+	o.MaxMemory = max(o.MaxMemory, leastMaxMemory)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func setDefault[T int | time.Duration](field *T, value T) {
+	if *field <= 0 {
+		*field = value
+	}
+}

@@ -1,0 +1,16 @@
+//go:build unix && !linux
+
+package jsonnet
+
+import (
+	"os"
+	"syscall"
+)
+
+// processAttributes puts a worker into a process group of its own.
+func processAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}
+
+// ownExecutable is the file of the running program.
+func ownExecutable() (string, error) { return os.Executable() }
