@@ -22,7 +22,7 @@ type evaluator struct {
 	// worth having, and would make a batch run into the time-out.
 	combineBelow time.Duration
 	templates    map[uint64]*loaded
-	out       *bufio.Writer
+	out          *bufio.Writer
 }
 
 // loaded is a template that a worker has parsed.
@@ -35,7 +35,7 @@ type loaded struct {
 	// combined evaluation failed.
 	apart int
 	// cost is how long one evaluation took lately; 0 before the first.
-	cost time.Duration
+	cost  time.Duration
 	words wordSet
 	calls callSites
 }

@@ -77,12 +77,22 @@ func (t *loaded) inspect(node ast.Node) error {
 	default:
 		t.note(node)
 	}
-	for _, child := range toolutils.Children(node) {
+	for _, child := range children(node) {
 		if err := t.inspect(child); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// children returns the children of a node; toolutils leaves out the assertions
+// of an object.
+func children(node ast.Node) []ast.Node {
+	nodes := toolutils.Children(node)
+	if object, ok := node.(*ast.DesugaredObject); ok {
+		nodes = append(nodes, object.Asserts...)
+	}
+	return nodes
 }
 
 func importError(at *ast.LocationRange, keyword, file string) error {
@@ -102,8 +112,8 @@ func staticFault(err error) fault {
 		return fault{Message: clip(message, maxFault)}
 	}
 	at := located.Loc()
-	if at.IsSet() {
-		message = strings.TrimPrefix(message, at.String())
+	for at.IsSet() && strings.HasPrefix(message, at.String()) { // bad escapes carry it twice
+		message = strings.TrimSpace(strings.TrimPrefix(message, at.String()))
 	}
 	message = strings.TrimSpace(message)
 	return fault{Line: at.Begin.Line, Column: at.Begin.Column, Message: clip(message, maxFault)}
