@@ -1,0 +1,35 @@
+package courier
+
+import "encoding/json"
+
+// Draft is a message as a caller asks for it, before it is judged and
+// completed. Empty fields were not given.
+type Draft struct {
+	// To is the recipient as it was written; it is normalised at accept.
+	To   string
+	Body string
+	// From is the sender; the channel's own when empty.
+	From string
+	// Channel is DefaultChannel when empty.
+	Channel      string
+	Subject      string
+	TemplateType string
+	// TemplateData, RequestHeaders and Metadata are JSON objects.
+	TemplateData   json.RawMessage
+	RequestHeaders json.RawMessage
+	Metadata       json.RawMessage
+	Lifetime
+
+	IdempotencyKey string
+	// TraceParent is the W3C trace context of the request.
+	TraceParent string
+}
+
+// Lifetime is when a message becomes due and when it loses its use, as a caller
+// writes it. At most one of ExpiresAt and TTL may be given.
+type Lifetime struct {
+	// SendAt and ExpiresAt are times in RFC 3339.
+	SendAt, ExpiresAt string
+	// TTL is a duration such as "5m", counted from SendAt, or from now without one.
+	TTL string
+}

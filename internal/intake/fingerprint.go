@@ -1,0 +1,70 @@
+package intake
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"hash"
+	"time"
+
+	"courier"
+)
+
+// fingerprint is a digest of what the caller asked for: the same request made
+// twice has the same one, whatever the clock says and however its JSON is
+// spaced and ordered. What the configuration adds is not part of it.
+func fingerprint(m *courier.Message, draft courier.Draft) [sha256.Size]byte {
+	digest := sha256.New()
+	for _, text := range []string{
+		m.To, draft.From, m.Channel, draft.Body, draft.Subject, draft.TemplateType,
+		canonicalTime(draft.SendAt), canonicalTime(draft.ExpiresAt), canonicalTTL(draft.TTL),
+	} {
+		writeField(digest, []byte(text))
+	}
+	for _, object := range []json.RawMessage{draft.TemplateData, draft.RequestHeaders, draft.Metadata} {
+		writeField(digest, canonicalJSON(object))
+	}
+	return [sha256.Size]byte(digest.Sum(nil))
+}
+
+// writeField prefixes a field with its length, so that no two lists of fields
+// run together to the same bytes.
+func writeField(digest hash.Hash, field []byte) {
+	var size [8]byte
+	binary.BigEndian.PutUint64(size[:], uint64(len(field)))
+	digest.Write(size[:])
+	digest.Write(field)
+}
+
+func canonicalTime(text string) string {
+	if at, err := parseTime("", text, time.Time{}); err == nil && !at.IsZero() {
+		return at.String()
+	}
+	return text
+}
+
+func canonicalTTL(text string) string {
+	if ttl, err := parseTTL(text); err == nil {
+		return ttl.String()
+	}
+	return text
+}
+
+// canonicalJSON sorts the keys and drops white space; numbers keep their spelling.
+func canonicalJSON(object json.RawMessage) []byte {
+	if len(object) == 0 {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return object
+	}
+	canonical, err := json.Marshal(value)
+	if err != nil {
+		return object
+	}
+	return canonical
+}

@@ -1,0 +1,160 @@
+package intake
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"courier"
+)
+
+// Options are the settings of an Intake.
+type Options struct {
+	Policy Policy
+	// NowFunc is the clock; default time.Now.
+	NowFunc func() time.Time
+	// NewIDFunc makes the ID of a message; default a UUID version 7.
+	NewIDFunc func() (courier.ID, error)
+}
+
+// Policy is what the configuration says of messages; it may change while running.
+type Policy struct {
+	// Channels are the kinds of message that are taken. Without DefaultChannel
+	// among them, sending text messages is not configured.
+	Channels []Channel
+	// DefaultRegion reads national numbers, as an ISO 3166 code such as "US";
+	// empty refuses them.
+	DefaultRegion string
+	// SkipValidation takes recipients as they are written (recipients.validation: off).
+	SkipValidation bool
+	// MaxSegments refuses longer texts; 0 for no limit.
+	MaxSegments int
+}
+
+// Channel is one kind of message.
+type Channel struct {
+	ID string
+	// Gateway is the one that new messages wait for.
+	Gateway string
+	// From is the sender of messages that name none.
+	From string
+}
+
+// Intake judges and completes messages. It is safe for concurrent use.
+type Intake struct {
+	policy    atomic.Pointer[Policy]
+	nowFunc   func() time.Time
+	newIDFunc func() (courier.ID, error)
+}
+
+// New returns an Intake.
+func New(options Options) *Intake {
+	i := &Intake{nowFunc: options.NowFunc, newIDFunc: options.NewIDFunc}
+	if i.nowFunc == nil {
+		i.nowFunc = time.Now
+	}
+	if i.newIDFunc == nil {
+		i.newIDFunc = newID
+	}
+	i.SetPolicy(options.Policy)
+	return i
+}
+
+func newID() (courier.ID, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return courier.ID{}, fmt.Errorf("make message id: %w", err)
+	}
+	return courier.ID(id), nil
+}
+
+// SetPolicy puts other settings in force for the messages to come.
+func (i *Intake) SetPolicy(policy Policy) {
+	policy.DefaultRegion = strings.ToUpper(policy.DefaultRegion)
+	i.policy.Store(&policy)
+}
+
+func (i *Intake) now() time.Time { return i.nowFunc().UTC().Truncate(time.Microsecond) }
+
+// Accept returns the queued message that a draft asks for, or a *courier.Error
+// that names the field at fault and what to do.
+func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
+	policy := i.policy.Load()
+	now := i.now()
+	channel, err := policy.channel(draft.Channel)
+	if err != nil {
+		return nil, err
+	}
+	to, err := policy.recipient(draft.To)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTexts(draft); err != nil {
+		return nil, err
+	}
+	if err := checkObjects(&draft); err != nil {
+		return nil, err
+	}
+	due, expires, err := times(draft.Lifetime, now)
+	if err != nil {
+		return nil, err
+	}
+	m := &courier.Message{
+		Status: courier.StatusQueued, Channel: channel.ID, Gateway: channel.Gateway,
+		To: to, From: draft.From, Body: draft.Body, Subject: draft.Subject,
+		TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
+		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata,
+		CreatedAt: now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
+		IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
+	}
+	return m, i.complete(m, policy, channel, draft)
+}
+
+// complete fills what follows from the rest of the message.
+func (i *Intake) complete(m *courier.Message, policy *Policy, channel Channel, draft courier.Draft) error {
+	if m.From == "" {
+		m.From = channel.From
+	}
+	m.Encoding, m.Segments = courier.CountSegments(m.Body)
+	if policy.MaxSegments > 0 && m.Segments > policy.MaxSegments {
+		return &courier.Error{Code: courier.CodeMessageTooLong, Field: "body", Message: fmt.Sprintf(
+			"the text takes %d segments in %s and messages.max_segments allows %d; shorten it or raise the limit",
+			m.Segments, encodingName(m.Encoding), policy.MaxSegments)}
+	}
+	if m.IdempotencyKey != "" {
+		m.Fingerprint = fingerprint(m, draft)
+	}
+	id, err := i.newIDFunc()
+	if err != nil {
+		return &courier.Error{Code: courier.CodeInternal, Message: "the courier could not make an id; try again", Err: err}
+	}
+	m.ID = id
+	return nil
+}
+
+func encodingName(encoding courier.Encoding) string {
+	if encoding == courier.EncodingUCS2 {
+		return "UCS-2 (some characters are not in the GSM 7 bit alphabet)"
+	}
+	return "the GSM 7 bit alphabet"
+}
+
+// Expiry returns when a message that is due now expires by the given lifetime,
+// or the zero time when neither ExpiresAt nor TTL is given. Errors are *courier.Error.
+func (i *Intake) Expiry(lifetime courier.Lifetime) (time.Time, error) {
+	_, expires, err := times(lifetime, i.now())
+	return expires, err
+}
+
+// Recipient returns a recipient as Accept would store it. Errors are *courier.Error.
+func (i *Intake) Recipient(text string) (string, error) { return i.policy.Load().recipient(text) }
+
+// Gateway returns the gateway that messages of a channel wait for. Errors are
+// *courier.Error: the channel is not configured.
+func (i *Intake) Gateway(channel string) (string, error) {
+	found, err := i.policy.Load().channel(channel)
+	return found.Gateway, err
+}

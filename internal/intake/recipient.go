@@ -1,0 +1,125 @@
+package intake
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"courier"
+)
+
+// maxRecipient bounds a recipient as it is written, in bytes.
+const maxRecipient = 128
+
+// recipient returns a recipient in E.164 (ITU-T E.164), or as it is written when
+// validation is off.
+func (p *Policy) recipient(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	if fault := impossibleText(text); fault != "" {
+		return "", badRecipient(fault)
+	}
+	if p.SkipValidation {
+		return text, nil
+	}
+	number, fault := parseNumber(strings.TrimPrefix(text, "tel:"), p.DefaultRegion)
+	if fault != "" {
+		return "", badRecipient(fault)
+	}
+	return number, nil
+}
+
+func badRecipient(fault string) error {
+	return &courier.Error{Code: courier.CodeInvalidRecipient, Field: "to", Message: fault}
+}
+
+// impossibleText says what no recipient of any kind may be, or returns nothing.
+func impossibleText(text string) string {
+	switch {
+	case text == "":
+		return "the recipient is empty; give a phone number such as +12065550199"
+	case len(text) > maxRecipient:
+		return "the recipient is far too long to be a phone number; give one such as +12065550199"
+	case !utf8.ValidString(text):
+		return "the recipient is not valid UTF-8; encode it as UTF-8"
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return "the recipient holds a control character; remove it"
+	}
+	return ""
+}
+
+// parseNumber returns the number in E.164, or what is wrong with it.
+func parseNumber(text, region string) (string, string) {
+	if fault := impossibleNumber(text); fault != "" {
+		return "", fault
+	}
+	number, err := phonenumbers.Parse(text, region)
+	if err != nil {
+		return "", parseFault(err, text, region)
+	}
+	if fault := lengthFault(phonenumbers.IsPossibleNumberWithReason(number)); fault != "" {
+		return "", fault
+	}
+	return phonenumbers.Format(number, phonenumbers.E164), ""
+}
+
+// impossibleNumber refuses what the parser would silently drop or read as digits.
+func impossibleNumber(text string) string {
+	switch {
+	case !strings.ContainsFunc(text, unicode.IsDigit):
+		return "the recipient holds no digits; give a phone number such as +12065550199"
+	case strings.ContainsFunc(text, unicode.IsLetter):
+		return "the recipient holds letters; give the number in digits, such as +12065550199"
+	case strings.ContainsFunc(text, isNoPartOfNumber):
+		return "the recipient holds a character that is no part of a phone number; give one number, such as +12065550199"
+	}
+	return ""
+}
+
+// isNoPartOfNumber lets pass digits and what people write between them; the
+// marks of an extension are not among it.
+func isNoPartOfNumber(char rune) bool {
+	return !unicode.IsDigit(char) && !unicode.IsSpace(char) && !unicode.Is(unicode.Pd, char) &&
+		!strings.ContainsRune("+＋().（）．/\u200b\u2060\u2212", char)
+}
+
+func parseFault(err error, text, region string) string {
+	switch {
+	case errors.Is(err, phonenumbers.ErrInvalidCountryCode) && region == "" && !isInternational(text):
+		return "the number has no country code; write it as +… or set recipients.default_region"
+	case errors.Is(err, phonenumbers.ErrInvalidCountryCode):
+		return "the number's country code does not exist; check the digits after the +"
+	case errors.Is(err, phonenumbers.ErrTooShortNSN), errors.Is(err, phonenumbers.ErrTooShortAfterIDD):
+		return lengthFault(phonenumbers.TOO_SHORT)
+	case errors.Is(err, phonenumbers.ErrNumTooLong):
+		return lengthFault(phonenumbers.TOO_LONG)
+	default:
+		return "the recipient is not a phone number; give one such as +12065550199"
+	}
+}
+
+func isInternational(text string) bool {
+	trimmed := strings.TrimLeftFunc(text, func(char rune) bool { return !unicode.IsDigit(char) && char != '+' && char != '＋' })
+	return strings.HasPrefix(trimmed, "+") || strings.HasPrefix(trimmed, "＋")
+}
+
+// lengthFault says why no phone can have a number of such a length, or returns nothing.
+func lengthFault(result phonenumbers.ValidationResult) string {
+	switch result {
+	case phonenumbers.IS_POSSIBLE:
+		return ""
+	case phonenumbers.INVALID_COUNTRY_CODE:
+		return "the number's country code does not exist; check the digits after the +"
+	case phonenumbers.TOO_SHORT:
+		return "the number is too short for its country; check that no digit is missing"
+	case phonenumbers.TOO_LONG:
+		return "the number is too long for its country; check that no digit is there twice"
+	case phonenumbers.IS_POSSIBLE_LOCAL_ONLY:
+		return "the number has no area code; write it with country and area code, as +…"
+	case phonenumbers.INVALID_LENGTH:
+		return "no number of its country has that many digits; check for missing or extra ones"
+	}
+	return "the number is not possible; give one such as +12065550199"
+}
