@@ -1,0 +1,102 @@
+package dispatch
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// The cost of scrapes.
+const (
+	// statsMaxAge is how long the state of the queue is not asked for again.
+	statsMaxAge = time.Second
+	// statsTimeout bounds how long a scrape waits for it.
+	statsTimeout = 2 * time.Second
+)
+
+// collector looks up the state of the lanes and of the queue at a scrape.
+type collector struct {
+	engine *Engine
+
+	inFlight, limit, breaker, depth, age *prometheus.Desc
+
+	mu      sync.Mutex
+	stats   store.Stats
+	statsAt time.Time
+	failed  bool
+}
+
+func newCollector(e *Engine) *collector {
+	byGateway := []string{"gateway"}
+	return &collector{
+		engine: e,
+		inFlight: prometheus.NewDesc("courier_in_flight",
+			"Messages of a gateway that are leased and not yet settled.", byGateway, nil),
+		limit: prometheus.NewDesc("courier_in_flight_limit",
+			"Most messages of a gateway that may be in flight now; below max_in_flight after the gateway asked for less.", byGateway, nil),
+		breaker: prometheus.NewDesc("courier_breaker_state",
+			"State of the breaker of a gateway: 0 closed, 1 half open, 2 open.", byGateway, nil),
+		depth: prometheus.NewDesc("courier_queue_depth",
+			"Messages in a status that is not final.", []string{"status"}, nil),
+		age: prometheus.NewDesc("courier_oldest_due_age_seconds",
+			"How long the message that waits longest has been due; 0 when none is.", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{c.inFlight, c.limit, c.breaker, c.depth, c.age} {
+		descs <- desc
+	}
+}
+
+// Collect implements prometheus.Collector. When the store does not answer, the
+// metrics of the queue are left out.
+func (c *collector) Collect(metrics chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	now := c.engine.now()
+	for name, l := range c.engine.route.Load().lanes {
+		state := l.slots.snapshot(now)
+		gauge(c.inFlight, float64(state.inUse), name)
+		gauge(c.limit, float64(state.limit), name)
+		gauge(c.breaker, float64(state.breaker), name)
+	}
+	stats, ok := c.queue(now)
+	if !ok {
+		return
+	}
+	gauge(c.depth, float64(stats.Queued), string(courier.StatusQueued))
+	gauge(c.depth, float64(stats.Processing), string(courier.StatusProcessing))
+	gauge(c.depth, float64(stats.Unknown), string(courier.StatusUnknown))
+	gauge(c.age, age(stats.OldestDueAt, now))
+}
+
+func age(at, now time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return max(now.Sub(at).Seconds(), 0)
+}
+
+// queue returns the state of the queue, at most statsMaxAge old.
+func (c *collector) queue(now time.Time) (store.Stats, bool) {
+	if c.engine.lifetime.running() != nil {
+		return store.Stats{}, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if since := now.Sub(c.statsAt); c.statsAt.IsZero() || since < 0 || since >= statsMaxAge {
+		ctx, cancel := context.WithTimeout(c.engine.lifetime.loopCtx, statsTimeout)
+		defer cancel()
+		stats, err := c.engine.store.Stats(ctx, now)
+		c.stats, c.statsAt, c.failed = stats, now, err != nil
+	}
+	return c.stats, !c.failed
+}

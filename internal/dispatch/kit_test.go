@@ -1,0 +1,197 @@
+package dispatch_test
+
+import (
+	"context"
+	"encoding/binary"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"courier"
+	"courier/internal/dispatch"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeGateway answers attempts with a function and records them.
+type fakeGateway struct {
+	name       string
+	renderFunc func(ctx context.Context, m *courier.Message) error
+	sendFunc   func(ctx context.Context, m *courier.Message) courier.Attempt
+
+	mu    sync.Mutex
+	sent  []sending
+	busy  map[courier.ID]bool
+	twice bool
+	peak  int
+}
+
+// sending is one call of Send.
+type sending struct {
+	id courier.ID
+	at time.Time
+}
+
+type messageKey struct{}
+
+func newGateway(name string, send func(context.Context, *courier.Message) courier.Attempt) *fakeGateway {
+	return &fakeGateway{name: name, sendFunc: send, busy: make(map[courier.ID]bool)}
+}
+
+func (g *fakeGateway) Name() string { return g.name }
+
+func (g *fakeGateway) Render(ctx context.Context, m *courier.Message) (*http.Request, error) {
+	if g.renderFunc != nil {
+		if err := g.renderFunc(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	return (&http.Request{}).WithContext(context.WithValue(ctx, messageKey{}, m)), nil
+}
+
+func (g *fakeGateway) Send(request *http.Request) courier.Attempt {
+	m, _ := request.Context().Value(messageKey{}).(*courier.Message)
+	g.enter(m.ID)
+	defer g.leave(m.ID)
+	return g.sendFunc(request.Context(), m)
+}
+
+func (g *fakeGateway) enter(id courier.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sent = append(g.sent, sending{id: id, at: time.Now()})
+	g.twice = g.twice || g.busy[id]
+	g.busy[id] = true
+	g.peak = max(g.peak, len(g.busy))
+}
+
+func (g *fakeGateway) leave(id courier.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.busy, id)
+}
+
+// sends returns the calls of Send so far.
+func (g *fakeGateway) sends() []sending {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return append([]sending(nil), g.sent...)
+}
+
+// sendsOf returns when a message was sent.
+func (g *fakeGateway) sendsOf(id courier.ID) []time.Time {
+	var times []time.Time
+	for _, s := range g.sends() {
+		if s.id == id {
+			times = append(times, s.at)
+		}
+	}
+	return times
+}
+
+// answer always comes to the same.
+func answer(a courier.Attempt) func(context.Context, *courier.Message) courier.Attempt {
+	return func(context.Context, *courier.Message) courier.Attempt { return a }
+}
+
+// The attempts that gateways answer with.
+var (
+	accepted = courier.Attempt{Outcome: courier.OutcomeAccepted, HTTPStatus: 201, GatewayMessageID: "gw-1"}
+	failing  = courier.Attempt{Outcome: courier.OutcomeRetry, Class: courier.ClassGatewayError, HTTPStatus: 500}
+	refused  = courier.Attempt{Outcome: courier.OutcomeRetry, Class: courier.ClassNetworkError}
+	rejected = courier.Attempt{Outcome: courier.OutcomeRejected, Class: courier.ClassInvalidDestination, HTTPStatus: 400}
+	down     = courier.Attempt{Outcome: courier.OutcomeGatewayDown, Class: courier.ClassUnauthorized, HTTPStatus: 401}
+	unknown  = courier.Attempt{Outcome: courier.OutcomeUnknown, Class: courier.ClassTimeout}
+	limited  = courier.Attempt{Outcome: courier.OutcomeRetry, Class: courier.ClassThrottled, HTTPStatus: 429}
+)
+
+var messageCount atomic.Uint64
+
+// newMessage returns a message that is due now.
+func newMessage(edits ...func(*courier.Message)) *courier.Message {
+	m := &courier.Message{
+		Status: courier.StatusQueued, Channel: "sms", To: "+12065550199", From: "Acme", Body: "code 123456",
+		Gateway: "sms", CreatedAt: time.Now().UTC(), NextAttemptAt: time.Now().UTC(),
+	}
+	binary.BigEndian.PutUint64(m.ID[8:], messageCount.Add(1))
+	for _, edit := range edits {
+		edit(m)
+	}
+	return m
+}
+
+// newMessages returns several messages that are due now.
+func newMessages(count int, edits ...func(*courier.Message)) []*courier.Message {
+	messages := make([]*courier.Message, count)
+	for i := range messages {
+		messages[i] = newMessage(edits...)
+	}
+	return messages
+}
+
+// newOptions returns options for one gateway, whose jitter is at its longest.
+func newOptions(s dispatch.Store, g dispatch.Gateway) dispatch.Options {
+	return dispatch.Options{
+		Settings: dispatch.Settings{Gateways: []dispatch.LaneOptions{{Gateway: g}}, MessageRetries: 5},
+		Store:    s,
+		Node:     "node-1",
+		RandFunc: func() float64 { return 0 },
+	}
+}
+
+// start returns a running engine that is stopped at the end of the test.
+func start(t *testing.T, options dispatch.Options) *dispatch.Engine {
+	t.Helper()
+	engine, err := dispatch.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Stop(context.WithoutCancel(t.Context())); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+	return engine
+}
+
+// enqueue stores messages that have to be taken.
+func enqueue(t *testing.T, engine *dispatch.Engine, messages ...*courier.Message) {
+	t.Helper()
+	results, err := engine.Enqueue(t.Context(), messages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, result := range results {
+		if result.Err != nil {
+			t.Fatal(result.Err)
+		}
+	}
+}
+
+// wantStatus fails unless a message has a status.
+func wantStatus(t *testing.T, s *memory, m *courier.Message, want courier.Status) {
+	t.Helper()
+	if row := s.message(m.ID); row.Status != want {
+		t.Errorf("message is %s after %d attempts, want %s", row.Status, row.SendCount, want)
+	}
+}
+
+// inBubble runs a test with fake time.
+func inBubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, test)
+}
+
+// pass lets fake time go by and everything settle.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}

@@ -1,0 +1,166 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"courier"
+)
+
+// What Ready and a second Start report.
+var (
+	errNotStarted = errors.New("dispatcher is not started")
+	errStopping   = errors.New("dispatcher is stopping")
+	errRestarted  = errors.New("start dispatcher: it was started or stopped before; make a new one")
+)
+
+// phase is where an engine stands between New and the end of Stop.
+type phase int
+
+const (
+	phaseNew phase = iota
+	phaseStarting
+	phaseRunning
+	phaseStopping
+)
+
+// lifetime keeps the phase of an engine and who is at work in it.
+type lifetime struct {
+	grace time.Duration
+
+	mu    sync.Mutex
+	phase phase
+	// stopped is closed when Stop is done, with stopErr.
+	stopped chan struct{}
+	stopErr error
+	// callers are calls of Enqueue under way, loops the claim loops and the
+	// keeper. Workers are begun by both.
+	callers, loops, workers sync.WaitGroup
+	// startCtx ends with the start, loopCtx ends the loops, attemptCtx the
+	// attempts, storeCtx the last writes.
+	loopCtx, attemptCtx, storeCtx                 context.Context
+	endStart, endLoops, endAttempts, endLastWrite context.CancelFunc
+}
+
+// begin enters the start and returns its context. The other contexts keep the
+// values of ctx and outlive it.
+func (t *lifetime) begin(ctx context.Context) (context.Context, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.phase != phaseNew {
+		return nil, errRestarted
+	}
+	t.phase = phaseStarting
+	base := context.WithoutCancel(ctx)
+	t.loopCtx, t.endLoops = context.WithCancel(base)
+	t.attemptCtx, t.endAttempts = context.WithCancel(base)
+	t.storeCtx, t.endLastWrite = context.WithCancel(base)
+	ctx, t.endStart = context.WithCancel(ctx)
+	return ctx, nil
+}
+
+// started runs launch and enters the running phase, unless Stop came between.
+func (t *lifetime) started(launch func()) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.phase != phaseStarting {
+		return errStopping
+	}
+	launch()
+	t.phase = phaseRunning
+	return nil
+}
+
+// abort takes a start back that did not succeed.
+func (t *lifetime) abort() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.phase = phaseStopping
+	t.end(nil)
+}
+
+// end closes what is open. The lock is held.
+func (t *lifetime) end(err error) {
+	for _, end := range []context.CancelFunc{t.endLoops, t.endAttempts, t.endLastWrite} {
+		if end != nil {
+			end()
+		}
+	}
+	t.stopErr = err
+	close(t.stopped)
+}
+
+// finish is end after a stop.
+func (t *lifetime) finish(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.end(err)
+}
+
+// stopping enters the last phase. It returns true to the one caller that has to
+// stop a running engine.
+func (t *lifetime) stopping() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.phase
+	t.phase = phaseStopping
+	switch before {
+	case phaseNew:
+		t.end(nil)
+	case phaseStarting:
+		t.endStart() // the start sees the phase and aborts
+	case phaseRunning:
+		return true
+	case phaseStopping:
+	}
+	return false
+}
+
+// running returns nil while the engine takes messages.
+func (t *lifetime) running() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch t.phase {
+	case phaseNew, phaseStarting:
+		return errNotStarted
+	case phaseRunning:
+		return nil
+	case phaseStopping:
+		return errStopping
+	}
+	return errStopping
+}
+
+// enter registers a caller of a running engine, who must leave.
+func (t *lifetime) enter() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.phase == phaseRunning {
+		t.callers.Add(1)
+		return nil
+	}
+	return &courier.Error{
+		Code:    courier.CodeShuttingDown,
+		Message: "the courier is starting or stopping and takes no messages now; try again",
+	}
+}
+
+func (t *lifetime) leave() { t.callers.Done() }
+
+// closing reports whether Stop has begun.
+func (t *lifetime) closing() bool { return t.loopCtx.Err() != nil }
+
+// idle returns a channel that is closed when nobody is at work any more. Those
+// who begin workers are waited for first.
+func (t *lifetime) idle() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		t.loops.Wait()
+		t.callers.Wait()
+		t.workers.Wait()
+		close(done)
+	}()
+	return done
+}

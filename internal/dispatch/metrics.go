@@ -1,0 +1,98 @@
+package dispatch
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"courier"
+)
+
+// metrics are what the engine counts as it goes; what can be looked up at a
+// scrape is in the collector.
+type metrics struct {
+	attempts    *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	wait        *prometheus.HistogramVec
+	enqueue     prometheus.Histogram
+	settleBatch prometheus.Histogram
+	lateSettles prometheus.Counter
+	expired     prometheus.Counter
+}
+
+// laneMetrics are those of one gateway, with the labels looked up once.
+type laneMetrics struct {
+	attempts map[courier.Outcome]prometheus.Counter
+	duration prometheus.Observer
+	wait     prometheus.Observer
+}
+
+func newMetrics() *metrics {
+	return &metrics{
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "courier_attempts_total",
+			Help: "Attempts to hand a message to a gateway, by what they came to.",
+		}, []string{"gateway", "outcome"}),
+		duration: prometheus.NewHistogramVec(histogram("courier_attempt_duration_seconds",
+			"Time that an attempt took, from rendering to the answer."), []string{"gateway"}),
+		wait: prometheus.NewHistogramVec(histogram("courier_accept_to_gateway_seconds",
+			"Time from when a message was accepted, or due if that was later, to the start of its first attempt."), []string{"gateway"}),
+		enqueue: prometheus.NewHistogram(histogram("courier_enqueue_seconds",
+			"Time to store the messages of one call durably.")),
+		settleBatch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "courier_settle_batch_size",
+			Help:    "Outcomes written in one transaction.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}),
+		lateSettles: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "courier_late_settles_total",
+			Help: "Attempts that were not recorded because their lease was no longer held.",
+		}),
+		expired: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "courier_expired_total",
+			Help: "Messages that expired while they were queued.",
+		}),
+	}
+}
+
+// histogram has buckets from a quarter of a millisecond, for a message that
+// goes straight through, to a minute.
+func histogram(name, help string) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{Name: name, Help: help, Buckets: []float64{
+		.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60,
+	}}
+}
+
+// lane returns the metrics of a gateway.
+func (m *metrics) lane(gateway string) laneMetrics {
+	l := laneMetrics{
+		attempts: make(map[courier.Outcome]prometheus.Counter),
+		duration: m.duration.WithLabelValues(gateway),
+		wait:     m.wait.WithLabelValues(gateway),
+	}
+	for _, outcome := range courier.Outcomes() {
+		l.attempts[outcome] = m.attempts.WithLabelValues(gateway, string(outcome))
+	}
+	return l
+}
+
+// register registers all metrics, or none and returns why.
+func (m *metrics) register(registerer prometheus.Registerer, extra prometheus.Collector) error {
+	if registerer == nil {
+		return nil
+	}
+	var faults []error
+	collectors := []prometheus.Collector{
+		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, extra,
+	}
+	for i, collector := range collectors {
+		if err := registerer.Register(collector); err != nil {
+			faults = append(faults, err)
+			for _, registered := range collectors[:i] {
+				registerer.Unregister(registered)
+			}
+			break
+		}
+	}
+	return errors.Join(faults...)
+}

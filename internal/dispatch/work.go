@@ -1,0 +1,166 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// errInterrupted reports that the engine stopped before anything was sent.
+var errInterrupted = errors.New("attempt was interrupted before anything was sent")
+
+// handle brings one leased message to its settlement.
+func (l *lane) handle(j job) {
+	e := l.engine
+	switch m := j.message; {
+	case e.lifetime.closing() || !l.slots.mayAttempt(j.epoch):
+		e.settler.add(l.unattempted(j, courier.StatusQueued))
+	case m.Expired(e.now()):
+		l.logExpired(m)
+		e.metrics.expired.Inc()
+		e.settler.add(l.unattempted(j, courier.StatusExpired))
+	default:
+		e.settler.add(l.attempt(j))
+	}
+}
+
+// unattempted ends a lease without an attempt. A message that is queued again
+// keeps the time at which it was due, and so its place in the queue.
+func (l *lane) unattempted(j job, status courier.Status) finished {
+	m := j.message
+	return finished{lane: l, epoch: j.epoch, settlement: store.Settlement{
+		ID: m.ID, Token: m.Lease.Token, Status: status,
+		RetryCount: m.RetryCount, NextAttemptAt: m.NextAttemptAt, At: l.engine.now(),
+	}}
+}
+
+// attempt makes one attempt and decides what becomes of the message.
+func (l *lane) attempt(j job) finished {
+	e, m, options := l.engine, j.message, l.settings.Load()
+	ctx, cancel := context.WithTimeout(e.lifetime.attemptCtx, options.Timeout)
+	defer cancel()
+	ctx, span := e.tracer.start(ctx, m, l.name)
+	result, reached, err := l.try(ctx, options.Gateway, m)
+	if err != nil {
+		finishSpan(span, result, courier.StatusQueued)
+		return l.unattempted(j, courier.StatusQueued)
+	}
+	settlement := l.conclude(j, result, reached)
+	finishSpan(span, result, settlement.Status)
+	l.metrics.attempts[result.Outcome].Inc()
+	l.metrics.duration.Observe(result.Duration.Seconds())
+	waited := result.StartedAt.Sub(dueSince(m))
+	if m.SendCount == 0 {
+		l.metrics.wait.Observe(waited.Seconds())
+	}
+	l.logAttempt(ctx, m, result, &settlement, waited)
+	return finished{lane: l, epoch: j.epoch, settlement: settlement}
+}
+
+// dueSince returns when a message could first have been attempted.
+func dueSince(m *courier.Message) time.Time {
+	if m.NextAttemptAt.After(m.CreatedAt) {
+		return m.NextAttemptAt
+	}
+	return m.CreatedAt
+}
+
+// try renders and sends. reached is false when nothing was sent. The error is
+// errInterrupted when the engine stopped before that.
+func (l *lane) try(ctx context.Context, gateway Gateway, m *courier.Message) (result *courier.Attempt, reached bool, err error) {
+	started := l.engine.now()
+	result = &courier.Attempt{}
+	defer func() {
+		result.Number = m.SendCount + 1
+		result.Gateway = l.name
+		setDefault(&result.StartedAt, started)
+		setDefault(&result.Duration, l.engine.now().Sub(started))
+		normalize(result)
+	}()
+	defer func() {
+		if fault := recover(); fault != nil {
+			l.recovered(ctx, m, result, reached, fault)
+		}
+	}()
+	request, fault := gateway.Render(ctx, m)
+	if fault != nil {
+		*result = judgeRender(fault)
+		if l.engine.lifetime.attemptCtx.Err() != nil && result.Outcome == courier.OutcomeRetry {
+			err = errInterrupted
+		}
+		return result, false, err
+	}
+	reached = true
+	*result = gateway.Send(request)
+	return result, reached, nil
+}
+
+// normalize gives an attempt of no known outcome an unknown one.
+func normalize(attempt *courier.Attempt) {
+	for _, outcome := range courier.Outcomes() {
+		if attempt.Outcome == outcome {
+			return
+		}
+	}
+	attempt.Outcome, attempt.Class = courier.OutcomeUnknown, courier.ClassOutcomeUnknown
+}
+
+// judgeRender says what a request that could not be built comes to.
+func judgeRender(err error) courier.Attempt {
+	if errors.Is(err, courier.ErrTemplateCanceled) {
+		return courier.Attempt{Outcome: courier.OutcomeCanceled, Message: "the template canceled the message"}
+	}
+	attempt := courier.Attempt{Outcome: courier.OutcomeRetry, Class: courier.ClassTemplateError, Message: err.Error()}
+	var render *courier.RenderError
+	if errors.As(err, &render) && !render.Temporary {
+		attempt.Outcome = courier.OutcomeRejected
+	}
+	return attempt
+}
+
+// recovered turns a panic in a gateway into an outcome, so that one message
+// cannot end the process. The value of the panic may hold a body and is not logged.
+func (l *lane) recovered(ctx context.Context, m *courier.Message, result *courier.Attempt, reached bool, fault any) {
+	*result = courier.Attempt{
+		Outcome: courier.OutcomeRetry,
+		Class:   courier.ClassTemplateError,
+		Message: "building the request panicked; the log has the stack, please report it",
+	}
+	if reached {
+		result.Outcome, result.Class = courier.OutcomeUnknown, courier.ClassOutcomeUnknown
+		result.Message = "sending the request panicked; the log has the stack, please report it"
+	}
+	text := fmt.Sprintf("%T", fault)
+	if runtimeError, ok := fault.(runtime.Error); ok {
+		text = runtimeError.Error()
+	}
+	l.engine.logger.ErrorContext(ctx, "gateway panicked", slog.String("message_id", m.ID.String()),
+		slog.String("gateway", l.name), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
+}
+
+// conclude tells the breaker of an attempt and decides what becomes of the message.
+func (l *lane) conclude(j job, attempt *courier.Attempt, reached bool) store.Settlement {
+	e, m := l.engine, j.message
+	now := e.now()
+	settings := e.route.Load().settings
+	resumeAt, changed := l.slots.report(j.epoch, reportOf(m.ID, attempt, reached), now, e.random())
+	l.logBreaker(changed, attempt)
+	if changed.closed {
+		l.poke()
+	}
+	d := decide(m, attempt, policy{
+		retries: settings.MessageRetries, retry: settings.Retry, onUnknown: settings.OnUnknown,
+		now: now, random: e.random(), resumeAt: resumeAt,
+	})
+	return store.Settlement{
+		ID: m.ID, Token: m.Lease.Token, Status: d.status, Attempt: attempt,
+		RetryCount: d.retryCount, NextAttemptAt: d.nextAttemptAt, At: now,
+	}
+}
