@@ -16,11 +16,11 @@ const workerMarker = "COURIER_JSONNET_WORKER"
 // workerMarkerValue is what a pool sets workerMarker to; any other value is ignored.
 const workerMarkerValue = "pipes-1"
 
-// Exit codes of a worker. Go itself ends with 2 when memory or stack run out;
-// 2 and exitMemory mean that the evaluation was at fault.
+// Exit codes of a worker. Any other than these, such as the 2 with which Go ends
+// when memory or stack run out, means that the evaluation was at fault, as
+// exitMemory does.
 const (
 	exitDone     = 0
-	exitGo       = 2
 	exitMemory   = 3
 	exitOrphaned = 4
 	exitProtocol = 5

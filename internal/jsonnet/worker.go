@@ -202,10 +202,21 @@ func (w *worker) verdict() error {
 		return errExpired
 	case w.state == nil:
 		return errLost
-	case w.state.ExitCode() == exitGo, w.state.ExitCode() == exitMemory:
-		return errDied
+	case endedItself(w.state.ExitCode()):
+		return fmt.Errorf("%w (%s)", errDied, w.state)
 	}
 	return fmt.Errorf("%w (%s)", errLost, w.state)
+}
+
+// endedItself judges an exit code. It is -1 after a signal; 1 is what Windows
+// gives a process that is terminated from outside.
+func endedItself(code int) bool {
+	const terminated = 1
+	switch code {
+	case exitDone, exitOrphaned, exitProtocol, terminated:
+		return false
+	}
+	return code > 0
 }
 
 // endGrace is how long a worker whose pipe broke may take to end by itself.
