@@ -13,13 +13,13 @@ import (
 
 // The bounds of what is read and kept of an answer.
 const (
-	maxAnswer    = 64 << 10
-	maxExcerpt   = 200
+	maxAnswer  = 64 << 10
+	maxExcerpt = 200
 	// maxExcerptInput is how much of an answer the excerpt is made from.
 	maxExcerptInput = 4 << 10
-	maxMessageID = 128
-	maxCode      = 64
-	maxDepth     = 4
+	maxMessageID    = 128
+	maxCode         = 64
+	maxDepth        = 4
 )
 
 // readAnswer reads the beginning of an answer's body and closes it. A body that
@@ -86,10 +86,10 @@ func trimPartial(body []byte) []byte {
 // The names under which gateways give the id of a message and the code of an
 // error, without case, hyphens and underscores, the best first.
 var (
-	idNames   = []string{"messageid", "messagesid", "messageuuid", "msgid", "smsid", "sid", "uuid", "id"}                    //nolint:gochecknoglobals // a constant table
-	idHolders = []string{"messages", "message", "data", "results", "result", "response", "sms"}                              //nolint:gochecknoglobals // a constant table
-	codeNames = []string{"errorcode", "errcode", "code", "error", "status"}                                     //nolint:gochecknoglobals // a constant table
-	codeHolds = []string{"error", "errors", "messages", "data", "detail", "fault", "meta"} //nolint:gochecknoglobals // a constant table
+	idNames   = []string{"messageid", "messagesid", "messageuuid", "msgid", "smsid", "sid", "uuid", "id"} //nolint:gochecknoglobals // a constant table
+	idHolders = []string{"messages", "message", "data", "results", "result", "response", "sms"}           //nolint:gochecknoglobals // a constant table
+	codeNames = []string{"errorcode", "errcode", "code", "error", "status"}                               //nolint:gochecknoglobals // a constant table
+	codeHolds = []string{"error", "errors", "messages", "data", "detail", "fault", "meta"}                //nolint:gochecknoglobals // a constant table
 )
 
 // messageID reads the gateway's id of a message from a JSON answer, empty when

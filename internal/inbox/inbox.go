@@ -1,0 +1,139 @@
+package inbox
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"courier/internal/gateway/gatewaytest"
+)
+
+// Options says how the inbox answers. The zero value takes every message.
+type Options struct {
+	// Status is the status of the answers, 0 is 201.
+	Status int
+	// Latency passes before an answer.
+	Latency time.Duration
+	// FailRate is the share of requests, 0 to 1, that are answered with 503.
+	FailRate float64
+	// RetryAfter is asked for in answers that are no success.
+	RetryAfter time.Duration
+	// Hang never answers, Reset resets the connection after the request was read.
+	Hang, Reset bool
+	// ShowCredentials leaves credentials readable in the listing.
+	ShowCredentials bool
+	// OnMessageFunc sees each message before it is answered, nil for none.
+	OnMessageFunc func(Message)
+	// NowFunc is the clock, nil is time.Now.
+	NowFunc func() time.Time
+}
+
+// The bounds of what the inbox takes and remembers.
+const (
+	maxBody   = 16 << 20
+	keepBody  = 1 << 20
+	keep      = 1000
+	keepBytes = 64 << 20
+)
+
+// messagesPath lists and empties the inbox.
+const messagesPath = "/_inbox/messages"
+
+// Inbox is an http.Handler. It is safe for concurrent use.
+type Inbox struct {
+	gateway         *gatewaytest.Handler
+	showCredentials bool
+}
+
+// New returns an empty inbox.
+func New(options Options) *Inbox {
+	inbox := &Inbox{showCredentials: options.ShowCredentials}
+	settings := gatewaytest.Options{
+		Default:   behavior(options),
+		MaxBody:   maxBody,
+		KeepBody:  keepBody,
+		Keep:      keep,
+		KeepBytes: keepBytes,
+		NowFunc:   options.NowFunc,
+	}
+	if options.OnMessageFunc != nil {
+		settings.OnRequestFunc = func(request gatewaytest.Request) {
+			options.OnMessageFunc(inbox.message(&request))
+		}
+	}
+	inbox.gateway = gatewaytest.New(settings)
+	return inbox
+}
+
+func behavior(options Options) gatewaytest.Behavior {
+	behavior := gatewaytest.Behavior{
+		Status:     options.Status,
+		Latency:    options.Latency,
+		FailRate:   options.FailRate,
+		RetryAfter: options.RetryAfter,
+	}
+	switch {
+	case options.Hang:
+		behavior.Fault = gatewaytest.FaultHang
+	case options.Reset:
+		behavior.Fault = gatewaytest.FaultResetAfterRead
+	}
+	return behavior
+}
+
+// ServeHTTP implements http.Handler.
+func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/_inbox/") {
+		i.serveOwn(w, r)
+		return
+	}
+	i.gateway.ServeHTTP(w, r)
+}
+
+// Messages returns what is kept, the oldest first.
+func (i *Inbox) Messages() []Message {
+	requests := i.gateway.Requests()
+	messages := make([]Message, len(requests))
+	for n := range requests {
+		messages[n] = i.message(&requests[n])
+	}
+	return messages
+}
+
+// Count returns how many messages came since the inbox was emptied.
+func (i *Inbox) Count() int { return i.gateway.Count() }
+
+// WaitFor returns when n messages came since the inbox was emptied, or with the context's error.
+func (i *Inbox) WaitFor(ctx context.Context, n int) error { return i.gateway.WaitFor(ctx, n) }
+
+// Clear empties the inbox.
+func (i *Inbox) Clear() { i.gateway.Clear() }
+
+// Close releases the requests that hang.
+func (i *Inbox) Close() { i.gateway.Close() }
+
+// Server is an inbox on a port of its own.
+type Server struct {
+	*Inbox
+	server *gatewaytest.Server
+}
+
+// Listen starts an inbox on an address such as "127.0.0.1:0".
+func Listen(ctx context.Context, address string, options Options) (*Server, error) {
+	inbox := New(options)
+	server, err := gatewaytest.Listen(ctx, address, inbox, inbox.Close)
+	if err != nil {
+		return nil, err
+	}
+	return &Server{Inbox: inbox, server: server}, nil
+}
+
+// Addr returns host:port.
+func (s *Server) Addr() string { return s.server.Addr() }
+
+// URL returns http://host:port.
+func (s *Server) URL() string { return s.server.URL() }
+
+// Stop waits for the requests under way until the context ends. It is idempotent.
+func (s *Server) Stop(ctx context.Context) error { return s.server.Stop(ctx) }

@@ -1,0 +1,260 @@
+package inbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"courier/internal/inbox"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+type listing struct {
+	Messages []inbox.Message `json:"messages"`
+}
+
+// do sends a request to an inbox and returns the answer.
+func do(t *testing.T, handler http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+	for i := 0; i+1 < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	return recorder
+}
+
+func list(t *testing.T, handler http.Handler, query string) []inbox.Message {
+	t.Helper()
+	answer := do(t, handler, http.MethodGet, "/_inbox/messages"+query, "")
+	if answer.Code != http.StatusOK {
+		t.Fatalf("list: status %d", answer.Code)
+	}
+	var got listing
+	if err := json.Unmarshal(answer.Body.Bytes(), &got); err != nil {
+		t.Fatalf("list is not JSON: %v\n%s", err, answer.Body)
+	}
+	return got.Messages
+}
+
+func TestInbox_ServeHTTP(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	box := inbox.New(inbox.Options{NowFunc: func() time.Time { return now }})
+	answer := do(t, box, http.MethodPut, "/any/path?x=1&y=%20", `{"to":"+12065550199","text":"code 1"}`, "Content-Type", "application/json")
+	if answer.Code != http.StatusCreated || answer.Header().Get("Content-Type") != "application/json" {
+		t.Fatalf("answer is %d %v", answer.Code, answer.Header())
+	}
+	var given struct {
+		ID string `json:"id"`
+	}
+	if err := json.Unmarshal(answer.Body.Bytes(), &given); err != nil || len(given.ID) != 36 {
+		t.Fatalf("answer %q has no id: %v", answer.Body, err)
+	}
+	want := []inbox.Message{{
+		ID: given.ID, Method: "PUT", Target: "/any/path?x=1&y=%20", Status: 201, ReceivedAt: now,
+		Headers: http.Header{"Content-Type": {"application/json"}, "Host": {"example.com"}},
+		Body:    `{"to":"+12065550199","text":"code 1"}`, To: "+12065550199", Text: "code 1",
+	}}
+	if diff := cmp.Diff(want, list(t, box, "")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestInbox_List(t *testing.T) {
+	t.Parallel()
+	box := inbox.New(inbox.Options{})
+	if got := do(t, box, http.MethodGet, "/_inbox/messages", "").Body.String(); got != "{\"messages\":[]}\n" {
+		t.Errorf("empty inbox lists %q", got)
+	}
+	for _, to := range []string{"+12065550101", "+12065550102", "ALICE", "+12065550101"} {
+		do(t, box, http.MethodPost, "/", `{"to":"`+to+`","body":"hi"}`)
+	}
+	for query, want := range map[string]int{
+		"": 4, "?to=%2B12065550101": 2, "?to=+12065550101": 2, "?to=12065550102": 1, "?to=alice": 1, "?to=%2B1999": 0,
+	} {
+		if got := list(t, box, query); len(got) != want {
+			t.Errorf("%q lists %d messages, want %d", query, len(got), want)
+		}
+	}
+	if answer := do(t, box, http.MethodDelete, "/_inbox/messages", ""); answer.Code != http.StatusNoContent {
+		t.Errorf("delete: status %d", answer.Code)
+	}
+	if got := list(t, box, ""); len(got) != 0 || box.Count() != 0 {
+		t.Errorf("%d messages after delete", len(got))
+	}
+}
+
+func TestInbox_OwnInterface(t *testing.T) {
+	t.Parallel()
+	box := inbox.New(inbox.Options{Status: http.StatusTeapot})
+	for _, c := range []struct {
+		method, target string
+		status         int
+	}{
+		{"POST", "/_inbox/messages", 405},
+		{"GET", "/_inbox/nothing", 404},
+		{"GET", "/_inbox", 418},
+		{"GET", "/_inboxes/messages", 418},
+	} {
+		if got := do(t, box, c.method, c.target, "").Code; got != c.status {
+			t.Errorf("%s %s: status %d, want %d", c.method, c.target, got, c.status)
+		}
+	}
+	if got := len(list(t, box, "")); got != 2 {
+		t.Errorf("%d messages were caught, want 2", got)
+	}
+}
+
+func TestInbox_HidesCredentials(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		show                  bool
+		authorization, cookie string
+	}{
+		{false, "Basic •••", "sid=•••; lang=•••"},
+		{true, "Basic dTpw", "sid=k1; lang=en"},
+	} {
+		box := inbox.New(inbox.Options{ShowCredentials: c.show})
+		do(t, box, http.MethodPost, "/", "x", "Authorization", "Basic dTpw", "Cookie", "sid=k1; lang=en")
+		got := list(t, box, "")[0].Headers
+		if got.Get("Authorization") != c.authorization || got.Get("Cookie") != c.cookie {
+			t.Errorf("show %t: headers are %v", c.show, got)
+		}
+	}
+}
+
+func TestInbox_Failures(t *testing.T) {
+	t.Parallel()
+	box := inbox.New(inbox.Options{FailRate: 1, RetryAfter: 1500 * time.Millisecond})
+	answer := do(t, box, http.MethodPost, "/", "x")
+	if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") != "2" {
+		t.Errorf("answer is %d, Retry-After %q", answer.Code, answer.Header().Get("Retry-After"))
+	}
+	box = inbox.New(inbox.Options{Status: 429, RetryAfter: time.Minute})
+	answer = do(t, box, http.MethodPost, "/", "x")
+	if answer.Code != 429 || answer.Header().Get("Retry-After") != "60" || list(t, box, "")[0].Status != 429 {
+		t.Errorf("answer is %d, Retry-After %q", answer.Code, answer.Header().Get("Retry-After"))
+	}
+}
+
+func TestInbox_BoundsBody(t *testing.T) {
+	t.Parallel()
+	box := inbox.New(inbox.Options{})
+	if got := do(t, box, http.MethodPost, "/", strings.Repeat("a", 10<<20)).Code; got != http.StatusCreated {
+		t.Errorf("10 MiB: status %d", got)
+	}
+	if got := do(t, box, http.MethodPost, "/", strings.Repeat("a", 17<<20)).Code; got != http.StatusRequestEntityTooLarge {
+		t.Errorf("17 MiB: status %d", got)
+	}
+	got := list(t, box, "")
+	if len(got) != 1 || !got[0].Truncated || len(got[0].Body) != 1<<20 {
+		t.Fatalf("%d messages are kept", len(got))
+	}
+}
+
+func TestInbox_BoundsMemory(t *testing.T) {
+	t.Parallel()
+	box := inbox.New(inbox.Options{})
+	for range 1010 {
+		do(t, box, http.MethodPost, "/", "small")
+	}
+	if got := len(list(t, box, "")); got != 1000 || box.Count() != 1010 {
+		t.Errorf("%d messages are kept of %d", got, box.Count())
+	}
+	for range 70 {
+		do(t, box, http.MethodPost, "/", strings.Repeat("b", 1<<20))
+	}
+	if got := len(box.Messages()); got > 64 || got < 60 {
+		t.Errorf("%d messages of 1 MiB are kept", got)
+	}
+}
+
+func TestInbox_OnMessage(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var got []string
+	box := inbox.New(inbox.Options{OnMessageFunc: func(m inbox.Message) {
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, m.To+": "+m.Text)
+	}})
+	do(t, box, http.MethodPost, "/", "To=%2B12065550199&Body=Hello+you", "Content-Type", "application/x-www-form-urlencoded")
+	mu.Lock()
+	defer mu.Unlock()
+	if diff := cmp.Diff([]string{"+12065550199: Hello you"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestServer(t *testing.T) {
+	t.Parallel()
+	server, err := inbox.Listen(t.Context(), "127.0.0.1:0", inbox.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL()+"/send", strings.NewReader("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		t.Error(err)
+	}
+	if err := answer.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := server.WaitFor(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := server.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := inbox.Listen(t.Context(), "256.0.0.1:0", inbox.Options{}); err == nil {
+		t.Error("an impossible address is listened on")
+	}
+}
+
+// TestServer_StopReleases checks that requests that hang do not hold up Stop.
+func TestServer_StopReleases(t *testing.T) {
+	t.Parallel()
+	server, err := inbox.Listen(t.Context(), "127.0.0.1:0", inbox.Options{Hang: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		transport := &http.Transport{DisableKeepAlives: true}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL(), strings.NewReader("hello"))
+		if err == nil {
+			_, err = transport.RoundTrip(request) //nolint:bodyclose // there is no answer
+		}
+		ended <- err
+	}()
+	if err := server.WaitFor(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := server.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	<-ended
+}
