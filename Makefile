@@ -1,0 +1,69 @@
+# Every target that CI calls, and those a developer calls by hand. Needs Go,
+# git and make; a C compiler adds the race detector to the tests.
+
+GO       ?= go
+FUZZTIME ?= 10s
+COUNT    ?= 1
+BIN      := bin
+LINTER   := $(BIN)/golangci-lint
+LINT_MOD := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# The race detector needs cgo, and cgo a C compiler.
+CC_FOUND := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC | cut -d' ' -f1)" 2>/dev/null)
+RACE     := $(if $(CC_FOUND),-race)
+
+.PHONY: help build dev test test-plain test-repeat lint fmt fuzz bench docs docs-check tidy-check clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build the static binary bin/courier
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/courier ./cmd/courier
+
+dev: build ## Run a courier with a built-in inbox as its gateway; nothing to configure
+	$(BIN)/courier dev
+
+test: ## Run all tests in random order, with the race detector where a C compiler is found
+	@$(if $(RACE),true,echo "no C compiler found: the tests run without the race detector")
+	$(GO) test $(RACE) -shuffle=on -count=$(COUNT) -timeout 9m ./...
+
+test-plain: ## Run all tests without the race detector, reusing earlier results
+	$(GO) test ./...
+
+test-repeat: ## Run all tests five times in a row
+	$(MAKE) test COUNT=5
+
+lint: $(LINTER) ## Run every linter of .golangci.yml
+	$(GO) vet ./...
+	$(LINTER) run ./...
+	$(LINTER) fmt --diff
+
+fmt: $(LINTER) ## Format all Go files
+	$(LINTER) fmt
+
+$(LINTER): tools/go.mod tools/go.sum
+	cd tools && $(GO) build -o ../$(LINTER) $(LINT_MOD)
+
+fuzz: ## Run every fuzz target for FUZZTIME each
+	@set -e; grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			echo "fuzz $$(dirname "$$file") $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+		done; \
+	done
+
+bench: build ## Measure throughput, latency and memory against the built-in inbox
+	$(GO) run ./cmd/bench
+
+docs: ## Write the generated documents
+	$(GO) test ./... -run '^TestGenerated' -count=1 -update
+
+docs-check: ## Fail when a generated document is not current
+	$(GO) test ./... -run '^TestGenerated' -count=1
+
+tidy-check: ## Fail when go.mod or go.sum of either module is not tidy
+	$(GO) mod tidy -diff
+	cd tools && $(GO) mod tidy -diff
+
+clean: ## Remove what the other targets built
+	rm -rf $(BIN)
