@@ -30,7 +30,7 @@ func readAnswer(response *http.Response) []byte {
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return nil // the connection is no longer HTTP
 	}
-	body, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) //nolint:errcheck // what was read is what there is
+	body, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if strings.EqualFold(response.Header.Get("Content-Encoding"), "gzip") {
 		return unzip(body)
 	}
@@ -44,7 +44,7 @@ func unzip(body []byte) []byte {
 	if err != nil {
 		return nil
 	}
-	plain, _ := io.ReadAll(io.LimitReader(reader, maxAnswer)) //nolint:errcheck // what was decoded is what there is
+	plain, _ := io.ReadAll(io.LimitReader(reader, maxAnswer))
 	return plain
 }
 
@@ -83,26 +83,23 @@ func trimPartial(body []byte) []byte {
 	return body
 }
 
-// The names under which gateways give the id of a message and the code of an
-// error, without case, hyphens and underscores, the best first.
-var (
-	idNames   = []string{"messageid", "messagesid", "messageuuid", "msgid", "smsid", "sid", "uuid", "id"} //nolint:gochecknoglobals // a constant table
-	idHolders = []string{"messages", "message", "data", "results", "result", "response", "sms"}           //nolint:gochecknoglobals // a constant table
-	codeNames = []string{"errorcode", "errcode", "code", "error", "status"}                               //nolint:gochecknoglobals // a constant table
-	codeHolds = []string{"error", "errors", "messages", "data", "detail", "fault", "meta"}                //nolint:gochecknoglobals // a constant table
-)
-
 // messageID reads the gateway's id of a message from a JSON answer, empty when
-// there is none that could be one.
+// there is none that could be one. The names, best first, are compared without
+// case, hyphens and underscores; they are looked for in the object itself, then
+// in the objects that gateways wrap it in.
 func messageID(body []byte) string {
-	return findScalar(decodeAnswer(body), idNames, idHolders, 0, func(text string) bool {
+	names := []string{"messageid", "messagesid", "messageuuid", "msgid", "smsid", "sid", "uuid", "id"}
+	holders := []string{"messages", "message", "data", "results", "result", "response", "sms"}
+	return findScalar(decodeAnswer(body), names, holders, 0, func(text string) bool {
 		return len(text) <= maxMessageID && isPrintable(text)
 	})
 }
 
-// errorCode reads the gateway's own error code from a JSON answer.
+// errorCode reads the gateway's own error code from a JSON answer, as messageID does the id.
 func errorCode(body []byte) string {
-	return findScalar(decodeAnswer(body), codeNames, codeHolds, 0, isCode)
+	names := []string{"errorcode", "errcode", "code", "error", "status"}
+	holders := []string{"error", "errors", "messages", "data", "detail", "fault", "meta"}
+	return findScalar(decodeAnswer(body), names, holders, 0, isCode)
 }
 
 func decodeAnswer(body []byte) any {

@@ -17,17 +17,15 @@ const (
 	mediaForm = "application/x-www-form-urlencoded"
 )
 
-// ignoredHeaders are decided by the url, the body and the connection. HTTP/1.1
-// leaves them out silently, as Kratos does; HTTP/2 would refuse some.
-var ignoredHeaders = [...]string{"Host", "Content-Length", "Transfer-Encoding", "Trailer"} //nolint:gochecknoglobals // a constant table
-
 // staticHeader builds the headers that all requests share.
 func staticHeader(options *Options, target *url.URL) http.Header {
 	header := make(http.Header, len(options.Header)+2)
 	for _, name := range slices.Sorted(maps.Keys(options.Header)) {
 		header.Add(name, options.Header[name])
 	}
-	for _, name := range ignoredHeaders {
+	// These are decided by the url, the body and the connection. HTTP/1.1 leaves
+	// them out silently, as Kratos does; HTTP/2 would refuse some.
+	for _, name := range [...]string{"Host", "Content-Length", "Transfer-Encoding", "Trailer"} {
 		header.Del(name)
 	}
 	if options.Auth != nil {

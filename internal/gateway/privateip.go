@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"syscall"
 )
 
 // PrivateIPPolicy says whether private and special addresses may be dialed, as
@@ -58,18 +59,18 @@ func (p *compiledPolicy) guards(target *url.URL) bool {
 }
 
 // specialPrefixes are the blocks of the IANA special-purpose address registries
-// (RFC 6890) and multicast; of IPv6 only 2000::/3 is public at all.
-var specialPrefixes = mustPrefixes( //nolint:gochecknoglobals // a constant table
-	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-	"192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24",
-	"192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-	"224.0.0.0/4", "240.0.0.0/4",
-	"2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
-)
+// (RFC 6890) and multicast.
+func specialPrefixes() []netip.Prefix {
+	return parsePrefixes(
+		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+		"192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24",
+		"192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+		"224.0.0.0/4", "240.0.0.0/4",
+		"2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
+	)
+}
 
-var publicIPv6 = netip.MustParsePrefix("2000::/3") //nolint:gochecknoglobals // a constant
-
-func mustPrefixes(texts ...string) []netip.Prefix {
+func parsePrefixes(texts ...string) []netip.Prefix {
 	prefixes := make([]netip.Prefix, len(texts))
 	for i, text := range texts {
 		prefixes[i] = netip.MustParsePrefix(text)
@@ -77,17 +78,28 @@ func mustPrefixes(texts ...string) []netip.Prefix {
 	return prefixes
 }
 
-// checkPublic refuses to dial an address, ip:port, that is not public.
-func checkPublic(address string) error {
+// addressGuard refuses addresses that are not public.
+type addressGuard struct {
+	special []netip.Prefix
+	// public holds all public IPv6 addresses.
+	public netip.Prefix
+}
+
+func newAddressGuard() *addressGuard {
+	return &addressGuard{special: specialPrefixes(), public: netip.MustParsePrefix("2000::/3")}
+}
+
+// control is called by the dialer with each address, ip:port, before it connects.
+func (g *addressGuard) control(_, address string, _ syscall.RawConn) error {
 	parsed, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return errPrivateAddress
 	}
 	ip := parsed.Addr().WithZone("").Unmap()
-	if !ip.Is4() && !publicIPv6.Contains(ip) {
+	if !ip.Is4() && !g.public.Contains(ip) {
 		return errPrivateAddress
 	}
-	for _, prefix := range specialPrefixes {
+	for _, prefix := range g.special {
 		if prefix.Contains(ip) {
 			return errPrivateAddress
 		}

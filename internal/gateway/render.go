@@ -55,7 +55,7 @@ func (g *Gateway) renderBody(ctx context.Context, m *courier.Message) ([]byte, e
 	}
 	result, err := g.template.Evaluate(ctx, input)
 	if err != nil {
-		return nil, &evaluationError{err: err}
+		return nil, err
 	}
 	return encodeBody(g.kind, result)
 }

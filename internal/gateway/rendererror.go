@@ -1,31 +1,37 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 
 	"courier"
+	"courier/internal/jsonnet"
 )
 
-// evaluationError marks an error that came from the template.
-type evaluationError struct{ err error }
-
-func (e *evaluationError) Error() string { return "evaluate template: " + e.err.Error() }
-func (e *evaluationError) Unwrap() error { return e.err }
-
-// maxErrorText bounds a template's error: it may quote what it was given.
+// maxErrorText bounds the text of a template's error, in characters.
 const maxErrorText = 400
 
 // renderError turns what went wrong into one of the two errors that Render
-// returns. The text is masked, as a template's error may quote the message.
+// returns. The text is masked: a template's names may be made of the message.
 func (g *Gateway) renderError(m *courier.Message, err error) error {
-	if isTemplateCancel(err) {
+	if errors.Is(err, jsonnet.ErrCanceled) || errors.Is(err, courier.ErrTemplateCanceled) {
 		return courier.ErrTemplateCanceled
 	}
 	text := g.masked.forMessage(m).mask(err.Error(), maxErrorText)
 	return &courier.RenderError{Temporary: isTemporary(err), Err: errors.New(text)}
 }
 
-func isTemplateCancel(err error) bool { return errors.Is(err, courier.ErrTemplateCanceled) }
-
-// isTemporary reports whether the template may well succeed another time.
-func isTemporary(err error) bool { return errors.Is(err, ErrNoTemplate) || isInterrupted(err) }
+// isTemporary reports whether another evaluation may succeed: on a busy machine
+// a template runs out of time, and a worker that shares its memory limit with
+// what ran before may die.
+func isTemporary(err error) bool {
+	for _, passing := range [...]error{
+		jsonnet.ErrTimeout, jsonnet.ErrCrashed, jsonnet.ErrUnavailable, ErrNoTemplate,
+		context.Canceled, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
+}

@@ -16,17 +16,21 @@ type secretSet struct{ values []string }
 // minPathSecret is the length from which a part of a url's path is taken for a token.
 const minPathSecret = 20
 
-// plainHeaders are never secret: to mask their values would make excerpts unreadable.
-var plainHeaders = map[string]bool{ //nolint:gochecknoglobals // a constant table
-	"Accept": true, "Accept-Charset": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true,
-	"Connection": true, "Content-Encoding": true, "Content-Language": true, "Content-Type": true, "Expect": true,
-	"Pragma": true, "Prefer": true, "User-Agent": true,
+// isPlainHeader names headers that are never secret: to mask their values would
+// make excerpts unreadable.
+func isPlainHeader(name string) bool {
+	switch http.CanonicalHeaderKey(name) {
+	case "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection",
+		"Content-Encoding", "Content-Language", "Content-Type", "Expect", "Pragma", "Prefer", "User-Agent":
+		return true
+	}
+	return false
 }
 
 func newSecretSet(options *Options, target *url.URL) *secretSet {
 	set := &secretSet{}
 	for name, value := range options.Header {
-		if !plainHeaders[http.CanonicalHeaderKey(name)] {
+		if !isPlainHeader(name) {
 			set.addLong(value)
 			set.addLong(strings.Fields(value)...)
 		}

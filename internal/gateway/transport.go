@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -50,7 +49,7 @@ func cloneTLS(config *tls.Config) *tls.Config {
 func dialFunc(guarded bool) func(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
 	if guarded {
-		dialer.Control = func(_, address string, _ syscall.RawConn) error { return checkPublic(address) }
+		dialer.Control = newAddressGuard().control
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
