@@ -1,0 +1,49 @@
+// Command courier takes text messages durably and delivers them through any
+// HTTP gateway. `courier --help` lists what it does.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"courier/internal/cli"
+	"courier/internal/jsonnet"
+)
+
+// version is set by a release build: -ldflags "-X main.version=v1.2.3".
+var version string //nolint:gochecknoglobals // the linker sets it
+
+func main() {
+	jsonnet.ServeIfChild()
+	os.Exit(run())
+}
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal finds no handler, so it ends the process at once.
+	context.AfterFunc(ctx, stop)
+	return cli.Run(ctx, cli.Process{
+		Args:          os.Args[1:],
+		Stdin:         os.Stdin,
+		Stdout:        os.Stdout,
+		Stderr:        os.Stderr,
+		LookupEnvFunc: os.LookupEnv,
+		Version:       buildVersion(),
+	})
+}
+
+// buildVersion falls back on what the go command noted down: the module's
+// version, which names the commit of a build from a work tree.
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// asCourier makes the test binary behave as the courier itself, so that a test
+// can start, kill and terminate a real process of it.
+const asCourier = "COURIER_TEST_AS_COURIER"
+
+// patience bounds every wait for something that is certain to happen; no test
+// measures against it.
+const patience = 2 * time.Minute
+
+// process is a running `courier serve`.
+type process struct {
+	cmd   *exec.Cmd
+	admin string
+	log   *lineLog
+	done  chan error
+}
+
+// lineLog keeps what a process printed, for the failure report.
+type lineLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lineLog) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.WriteString(line + "\n")
+}
+
+// String returns the end of the log.
+func (l *lineLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := l.text.String()
+	return text[max(0, len(text)-4000):]
+}
+
+// courierCommand returns the command that runs the courier with the arguments.
+func courierCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatalf("find the test binary: %v", err)
+	}
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), asCourier+"=1")
+	return cmd
+}
+
+// startCourier starts `courier serve -c FILE` and waits until it is ready.
+func startCourier(t *testing.T, config string) *process {
+	t.Helper()
+	cmd := courierCommand(t, filepath.Dir(config), "serve", "-c", config)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatalf("pipe the log: %v", err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start courier: %v", err)
+	}
+	p := &process{cmd: cmd, log: &lineLog{}, done: make(chan error, 1)}
+	address := make(chan string, 1)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		p.readLog(stderr, address)
+	}()
+	go func() {
+		<-read
+		p.done <- cmd.Wait()
+	}()
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	select {
+	case p.admin = <-address:
+	case err := <-p.done:
+		t.Fatalf("courier ended before it listened: %v\n%s", err, p.log)
+	case <-time.After(patience):
+		t.Fatalf("courier named no admin address\n%s", p.log)
+	}
+	p.awaitReady(t)
+	return p
+}
+
+// readLog keeps the log and picks out the address of the admin listener.
+func (p *process) readLog(from io.Reader, address chan<- string) {
+	lines := bufio.NewScanner(from)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		p.log.add(lines.Text())
+		var entry struct{ Listener, Address string }
+		if json.Unmarshal(lines.Bytes(), &entry) == nil && entry.Listener == "admin" && entry.Address != "" {
+			select {
+			case address <- entry.Address:
+			default:
+			}
+		}
+	}
+}
+
+func (p *process) url(path string) string { return "http://" + p.admin + path }
+
+func (p *process) awaitReady(t *testing.T) {
+	t.Helper()
+	waitFor(t, "courier to be ready", func() bool {
+		status, _ := get(t, p.url("/health/ready"))
+		return status == http.StatusOK
+	})
+}
+
+// kill ends the process at once, as kill -9 does.
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatalf("kill courier: %v", err)
+	}
+	<-p.done
+}
+
+// terminate sends SIGTERM and returns how the process ended.
+func (p *process) terminate(t *testing.T) error {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatalf("terminate courier: %v", err)
+	}
+	select {
+	case err := <-p.done:
+		return err
+	case <-time.After(patience):
+		t.Fatalf("courier did not end after SIGTERM\n%s", p.log)
+		return nil
+	}
+}
+
+// waitFor polls an outside process until the condition holds.
+func waitFor(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+	}
+}
+
+// client is for the tests' own calls to the courier.
+func client() *http.Client { return &http.Client{Timeout: 30 * time.Second} }
+
+// get returns the status and body, or status 0 when there was no answer.
+func get(t *testing.T, url string) (int, []byte) {
+	t.Helper()
+	return call(t.Context(), client(), http.MethodGet, url, nil)
+}
+
+// post sends JSON and returns the status and body, or status 0 when there was no answer.
+func post(t *testing.T, url string, body any) (int, []byte) {
+	t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		t.Fatalf("encode request: %v", err)
+	}
+	return call(t.Context(), client(), http.MethodPost, url, text)
+}
+
+func call(ctx context.Context, by *http.Client, method, url string, body []byte) (int, []byte) {
+	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := by.Do(request)
+	if err != nil {
+		return 0, nil
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, nil
+	}
+	return response.StatusCode, text
+}
+
+// ledger is a gateway that counts how often it was handed each text.
+type ledger struct {
+	mu     sync.Mutex
+	counts map[string]int
+	url    string
+}
+
+// newLedger serves a gateway whose answers take the given time.
+func newLedger(t *testing.T, latency time.Duration) *ledger {
+	t.Helper()
+	l := &ledger{counts: map[string]int{}}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: l.handler(latency)}
+	var served sync.WaitGroup
+	served.Go(func() { _ = server.Serve(listener) })
+	t.Cleanup(func() {
+		_ = server.Close()
+		served.Wait()
+	})
+	l.url = "http://" + listener.Addr().String() + "/send"
+	return l
+}
+
+func (l *ledger) handler(latency time.Duration) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var sent struct{ Body string }
+		if json.NewDecoder(r.Body).Decode(&sent) == nil {
+			l.mu.Lock()
+			l.counts[sent.Body]++
+			l.mu.Unlock()
+		}
+		if latency > 0 {
+			timer := time.NewTimer(latency)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-r.Context().Done():
+			}
+		}
+		w.WriteHeader(http.StatusCreated)
+	}
+}
+
+// repeats returns how many requests were more than the first of their text.
+func (l *ledger) repeats() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	repeats := 0
+	for _, count := range l.counts {
+		repeats += count - 1
+	}
+	return repeats
+}
+
+// missing returns the texts of the list that the gateway never saw.
+func (l *ledger) missing(texts []string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var missing []string
+	for _, text := range texts {
+		if l.counts[text] == 0 {
+			missing = append(missing, text)
+		}
+	}
+	return missing
+}
+
+func (l *ledger) seen() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.counts)
+}
+
+// writeConfig writes a configuration with the gateway; extra is appended to it,
+// the keys of courier to its courier section.
+func writeConfig(t *testing.T, gatewayURL, extra string, courier ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "courier.yml")
+	section := ""
+	for _, key := range courier {
+		section += "  " + key + "\n"
+	}
+	text := fmt.Sprintf(`courier:
+%s  channels:
+    - id: sms
+      type: http
+      request_config:
+        url: %s
+        method: POST
+        body: base64://ZnVuY3Rpb24oY3R4KSB7IHRvOiBjdHgudG8sIGJvZHk6IGN0eC5ib2R5IH0=
+store:
+  dsn: sqlite://%s
+api: { port: 0 }
+public: { port: 0 }
+log: { level: warn, format: json }
+%s`, section, gatewayURL, filepath.Join(dir, "courier.db"), extra)
+	if err := os.WriteFile(path, []byte(strings.TrimSpace(text)+"\n"), 0o600); err != nil {
+		t.Fatalf("write configuration: %v", err)
+	}
+	return path
+}

@@ -1,0 +1,120 @@
+// Package cli holds the commands of the courier program, one a file. It talks
+// to a running courier through the public client, and runs one through app.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes of the program.
+const (
+	// ExitDone means that everything asked for was done.
+	ExitDone = 0
+	// ExitFailed means that something asked for failed.
+	ExitFailed = 1
+	// ExitUsage means wrong usage or configuration: nothing was done.
+	ExitUsage = 2
+)
+
+// Process is what a command knows of the process it runs in.
+type Process struct {
+	// Args are the arguments after the name of the program.
+	Args           []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// LookupEnvFunc is os.LookupEnv, or a test's own.
+	LookupEnvFunc func(name string) (string, bool)
+	// Version is what `courier version` prints.
+	Version string
+}
+
+func (p Process) getenv(name string) string {
+	value, _ := p.LookupEnvFunc(name)
+	return value
+}
+
+// Run runs one command and returns the exit code. When ctx ends, a command that
+// stays up stops in order, and any other breaks off.
+func Run(ctx context.Context, process Process) int {
+	shared := &shared{Process: process}
+	root := newRoot(shared)
+	root.SetArgs(process.Args)
+	root.SetIn(process.Stdin)
+	root.SetOut(process.Stdout)
+	root.SetErr(process.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return ExitDone
+	}
+	if !shared.began {
+		err = &usageError{err}
+	}
+	fmt.Fprintln(process.Stderr, "error: "+explain(err))
+	return exitCode(err)
+}
+
+// shared is what the commands of one run have in common.
+type shared struct {
+	Process
+	// configFiles are the values of -c, in order.
+	configFiles []string
+	// began is set once the arguments were understood: an error before it is wrong usage.
+	began bool
+}
+
+// action turns a function into what cobra runs, and notes that it began.
+func (s *shared) action(do func(ctx context.Context, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		s.began = true
+		return do(cmd.Context(), cmd, args)
+	}
+}
+
+func newRoot(shared *shared) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "courier",
+		Short: "Take text messages durably and deliver them through any HTTP gateway",
+		Long: `courier takes text messages over HTTP, keeps them durably and delivers them
+through any SMS gateway that has an HTTP API, by configuration alone.`,
+		Example: `  courier dev                        # try it: courier, fake phone and a sample message
+  courier -c courier.yaml serve      # run it
+  courier send --to +12065550199 --body "Your code is 123456"`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.PersistentFlags().StringArrayVarP(&shared.configFiles, "config", "c", nil,
+		"configuration `FILE` (YAML, JSON or TOML); repeat it to merge several, the later wins")
+	root.AddCommand(
+		newSend(shared),
+		newMessages(shared),
+		newVersion(shared),
+	)
+	return root
+}
+
+// newGroup returns a command that only holds others.
+func newGroup(use, short, example string, members ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{
+		Use:     use,
+		Short:   short,
+		Example: example,
+		Args:    onlySubcommands,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	group.AddCommand(members...)
+	return group
+}
+
+func onlySubcommands(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Errorf("unknown command %q for %q; did you mean %q?", args[0], cmd.CommandPath(), near[0])
+	}
+	return fmt.Errorf("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
+}

@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+)
+
+func newVersion(shared *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  courier version --format json",
+		Args:    cobra.NoArgs,
+	}
+	format := addFormat(cmd)
+	cmd.RunE = shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
+		platform := runtime.GOOS + "/" + runtime.GOARCH
+		if *format == formatJSON {
+			return printJSON(cmd.OutOrStdout(), map[string]string{
+				"version": shared.Version, "go": runtime.Version(), "platform": platform,
+			})
+		}
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), "courier", shared.Version, runtime.Version(), platform)
+		return err //nolint:wrapcheck // the text of a broken pipe is enough
+	})
+	return cmd
+}
