@@ -67,6 +67,19 @@ const (
 	ClassTemplateError  Class = "template_error"
 )
 
+// Classes returns every error class.
+func Classes() []Class {
+	return []Class{
+		ClassInvalidDestination, ClassNotSMSCapable, ClassOptedOut, ClassBarred, ClassBlockedContent,
+		ClassMessageTooLong, ClassUnroutable, ClassDuplicate,
+		ClassUnauthorized, ClassAccountSuspended, ClassInsufficientCredit, ClassInvalidSender,
+		ClassDestinationNotPermitted, ClassTemplateMismatch, ClassBadRequest,
+		ClassThrottled, ClassQueueFull, ClassGatewayError, ClassNetworkError, ClassTimeout,
+		ClassAbsentSubscriber, ClassRecipientRateLimited,
+		ClassOutcomeUnknown, ClassTemplateError,
+	}
+}
+
 // Attempt is one try at handing a message to a gateway.
 type Attempt struct {
 	// Number counts the attempts of a message from 1.

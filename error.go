@@ -32,6 +32,16 @@ const (
 	CodeInternal            ErrorCode = "internal"
 )
 
+// ErrorCodes returns every code.
+func ErrorCodes() []ErrorCode {
+	return []ErrorCode{
+		CodeInvalidRequest, CodeInvalidRecipient, CodeInvalidSender, CodeMessageTooLong, CodeUnknownChannel,
+		CodeSMSDisabled, CodeIdempotencyConflict, CodeIllegalTransition, CodeNotFound, CodeMethodNotAllowed,
+		CodeUnauthorized, CodeForbidden, CodeRequestTooLarge, CodeUnsupportedMedia, CodeStoreFull,
+		CodeStoreReadOnly, CodeStoreUnavailable, CodeShuttingDown, CodeInternal,
+	}
+}
+
 // HTTPStatus returns the status with which the HTTP API answers the code.
 func (c ErrorCode) HTTPStatus() int {
 	switch c {
@@ -90,8 +100,7 @@ func CodeOf(err error) ErrorCode {
 	if err == nil {
 		return ""
 	}
-	var coded *Error
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[*Error](err); ok {
 		return coded.Code
 	}
 	return CodeInternal

@@ -47,7 +47,7 @@ func countGSM7(text string) (int, bool) {
 	for _, char := range text {
 		var septets int
 		switch {
-		case char < 0x80 && isPlainASCII(byte(char)), strings.ContainsRune(gsm7Basic, char):
+		case isPlainASCII(char), strings.ContainsRune(gsm7Basic, char):
 			septets = 1
 		case strings.ContainsRune(gsm7Extension, char):
 			septets = 2
@@ -61,7 +61,7 @@ func countGSM7(text string) (int, bool) {
 }
 
 // isPlainASCII is a shortcut for the letters, digits and the space, which most texts are made of.
-func isPlainASCII(char byte) bool {
+func isPlainASCII(char rune) bool {
 	return char == ' ' || '0' <= char && char <= '9' || 'A' <= char && char <= 'Z' || 'a' <= char && char <= 'z'
 }
 
