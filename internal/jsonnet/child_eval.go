@@ -83,12 +83,27 @@ func (e *evaluator) answer(payload []byte) error {
 	}
 	switch req.operation {
 	case operationCompile:
-		_, answer := e.load(req)
-		return e.send(answer)
+		return e.compile(req)
 	case operationEvaluate:
 		return e.evaluate(req)
 	}
 	return errMalformed
+}
+
+func (e *evaluator) compile(req *request) error {
+	t, refusal := e.load(req)
+	if t == nil {
+		return e.send(refusal)
+	}
+	var c compiled
+	if e.vm.MaxStack >= planStack {
+		c.Plan = planOf(t.node)
+	}
+	answer := compiledReply(c)
+	if len(answer.payload) > e.maxOutput {
+		answer = compiledReply(compiled{})
+	}
+	return e.send(answer)
 }
 
 // load parses the source of a request and keeps the template.

@@ -10,5 +10,6 @@
 // ServeIfChild first.
 //
 // Evaluations of one template that wait for a free child travel together and
-// share one set-up of the standard library.
+// share one set-up of the standard library. A template that only places values
+// is compiled to Go and reaches a child only when it fails: see plan.
 package jsonnet

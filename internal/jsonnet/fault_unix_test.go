@@ -190,7 +190,7 @@ func TestPool_Close(t *testing.T) {
 	t.Run("Idle", func(t *testing.T) {
 		t.Parallel()
 		p := newTestPool(t, Options{Workers: 2})
-		template := compileTest(t, p, `function(ctx) 1`)
+		template := compileTest(t, p, `function(ctx) std.length(ctx)`)
 		for range 2 {
 			if err := p.Close(t.Context()); err != nil {
 				t.Fatalf("Close() = %v", err)

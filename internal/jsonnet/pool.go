@@ -80,9 +80,6 @@ func (p *Pool) shut() {
 
 // do runs one job and waits for its result or for ctx.
 func (p *Pool) do(ctx context.Context, j *job) (reply, error) {
-	if err := ctx.Err(); err != nil {
-		return reply{}, err
-	}
 	crowded, err := p.queue.push(j)
 	if err != nil {
 		return reply{}, err

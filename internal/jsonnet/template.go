@@ -2,6 +2,7 @@ package jsonnet
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,6 +17,8 @@ type Template struct {
 	id     uint64
 	name   string
 	source []byte
+	// plan is set when the template only places values.
+	plan *plan
 }
 
 // Compile checks a template, a Jsonnet function of ctx. The name stands in
@@ -43,6 +46,13 @@ func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Templa
 		}
 		return nil, &CompileError{Template: t.name, Line: f.Line, Column: f.Column, Message: f.Message}
 	}
+	var c compiled
+	if err := json.Unmarshal(answer.payload, &c); err != nil {
+		return nil, fmt.Errorf("compile template %s: read plan: %w", t.name, err)
+	}
+	if c.Plan.sound() {
+		t.plan = c.Plan
+	}
 	return t, nil
 }
 
@@ -53,7 +63,8 @@ func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Templa
 // Errors: ErrCanceled; *EvaluationError for a fault of the template, for ctx
 // that is not JSON, and for more than Options.MaxInput or Options.MaxOutput
 // bytes; ErrTimeout, ErrCrashed, ErrUnavailable, ErrClosed, or the error of ctx.
-// No error holds a value of the document.
+// No error holds a value of the document. A template that only places values is
+// evaluated in this process and also after Close.
 func (t *Template) Evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error) {
 	started := time.Now()
 	output, err := t.evaluate(ctx, ctxJSON)
@@ -64,6 +75,14 @@ func (t *Template) Evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error)
 func (t *Template) evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error) {
 	if limit := t.pool.options.MaxInput; len(ctxJSON) > limit {
 		return nil, t.fail("ctx is larger than " + strconv.Itoa(limit) + " bytes")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("evaluate template %s: %w", t.name, err)
+	}
+	if t.plan != nil {
+		if output, ok := t.plan.run(ctxJSON, t.pool.options.MaxOutput); ok {
+			return output, nil
+		}
 	}
 	answer, err := t.pool.do(ctx, newJob(operationEvaluate, t, slices.Clone(ctxJSON)))
 	if err != nil {

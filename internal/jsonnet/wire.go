@@ -111,6 +111,21 @@ type fault struct {
 	Message string `json:"message"`
 }
 
+// compiled is what a worker tells about a template that it accepts.
+type compiled struct {
+	// Plan is set when the template only places values.
+	Plan *plan `json:"plan,omitempty"`
+}
+
+// compiledReply encodes what a worker tells about a template.
+func compiledReply(c compiled) reply {
+	payload, err := json.Marshal(c)
+	if err != nil {
+		return reply{outcome: outcomeOK, payload: []byte("{}")}
+	}
+	return reply{outcome: outcomeOK, payload: payload}
+}
+
 func (r reply) appendTo(frame []byte) []byte {
 	return append(append(frame, byte(r.outcome)), r.payload...)
 }
