@@ -27,6 +27,11 @@ var (
 	ErrUnavailable = errors.New("store is unavailable")
 	// ErrClosed reports a call after Close.
 	ErrClosed = errors.New("store is closed")
+	// ErrDuplicateID reports a message whose ID is stored already.
+	ErrDuplicateID = errors.New("message id is stored already")
+	// ErrInvalid reports a message that no store can keep: without an ID, with a
+	// status other than queued and processing, or with a lease that does not fit it.
+	ErrInvalid = errors.New("message cannot be stored")
 )
 
 // TransitionError reports that the state machine forbids what was asked for.
@@ -43,25 +48,35 @@ func (e *TransitionError) Error() string {
 
 // Store keeps messages. All methods are safe for concurrent use. Every update
 // is guarded by the transitions of courier.Status: one whose guard does not
-// hold changes nothing and says so. Times are rounded down to microseconds.
+// hold changes nothing and says so. Times are rounded down to microseconds. A
+// call whose context ends returns the context's error at once; what it asked
+// for may still happen.
 type Store interface {
 	// Enqueue stores the messages in one transaction that has reached the disk
 	// when it returns, and answers for each in order. Messages are queued, or
-	// processing with a lease. Concurrent calls share commits. An error means
-	// that nothing is known to be stored.
+	// processing with a lease, whose Token the store gives: use the messages of
+	// the answer, those passed are left as they are. A queued message without
+	// NextAttemptAt is due at its CreatedAt. Concurrent calls share commits. An
+	// error means that nothing is known to be stored; ErrInvalid and
+	// ErrDuplicateID are faults of the caller.
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]Enqueued, error)
 
 	// Claim leases up to Limit due messages of a gateway, the earliest due
-	// first, and returns them as processing.
+	// first, and returns them as processing. Their NextAttemptAt still says when
+	// they were due.
 	Claim(ctx context.Context, claim Claim) ([]*courier.Message, error)
 
 	// Settle writes what attempts came to, in one transaction. It answers for
 	// each in order whether it applied: one whose lease is no longer held
-	// changes nothing.
+	// changes nothing. LastError becomes the attempt when it was not accepted,
+	// and nil when it was. A Status that may not follow processing is a
+	// *TransitionError, and nothing of the call applies.
 	Settle(ctx context.Context, settlements []Settlement) ([]bool, error)
 
-	// Reclaim takes back the leases that a crashed node left behind. The
-	// attempts in flight have an unknown outcome, which is recorded.
+	// Reclaim takes back the leases that a crashed node left behind and returns
+	// how many. Each message gets an attempt of outcome unknown and class
+	// outcome_unknown, which counts as made (SendCount) but is not held against
+	// the message (RetryCount), and is due now, or unknown with Hold.
 	Reclaim(ctx context.Context, reclaim Reclaim) (int, error)
 
 	// Expire moves up to limit queued messages whose ExpiresAt is not after now
@@ -69,7 +84,8 @@ type Store interface {
 	Expire(ctx context.Context, now time.Time, limit int) (int, error)
 
 	// Reroute gives every queued message whose gateway is not among known to
-	// the gateway to, in batches, and returns how many it moved.
+	// the gateway to, in batches, and returns how many it moved, also beside an
+	// error. When the messages are due does not change.
 	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
 
 	// NextDue returns when the earliest queued message of the gateway is due,
@@ -79,7 +95,7 @@ type Store interface {
 	// Message returns a message with its attempts in order. Unknown ids are ErrNotFound.
 	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
 
-	// Messages returns one page, newest first.
+	// Messages returns one page, newest first: in descending order of ID.
 	Messages(ctx context.Context, query Query) (Page, error)
 
 	// Cancel withdraws a queued or unknown message; otherwise *TransitionError.
@@ -141,7 +157,9 @@ type Settlement struct {
 // Reclaim says whose leases to take back and what becomes of the messages.
 type Reclaim struct {
 	// Node keeps its own leases; those of every other node are taken back when
-	// the engine allows one process only, or else when they have lapsed.
+	// the engine allows one process only, or else when they have lapsed. An
+	// engine that allows one process only also takes back leases of the same
+	// name that were given before it was opened.
 	Node string
 	Now  time.Time
 	// Hold leaves the messages unknown instead of queueing them again.
@@ -149,11 +167,15 @@ type Reclaim struct {
 }
 
 // Requeue is a retry by hand. It starts the count of retries anew and makes the
-// message due now. A message that is past its expiry loses it unless a new one is given.
+// message due now. A message that is past its expiry loses it unless a new one
+// is given. SendCount, LastError and the attempts stay. What leads back to
+// queued is an unknown, undelivered, rejected, expired or abandoned message.
 type Requeue struct {
-	ID        courier.ID
-	Now       time.Time
-	Gateway   string
+	ID  courier.ID
+	Now time.Time
+	// Gateway is the one the message waits for from now on; empty leaves it.
+	Gateway string
+	// ExpiresAt is the new expiry; the zero time leaves one that is not past.
 	ExpiresAt time.Time
 }
 

@@ -1,0 +1,45 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// Claim implements store.Store.
+func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error) {
+	if claim.Limit < 1 {
+		return nil, nil
+	}
+	arguments := []any{
+		claim.Gateway, claim.Now.UnixMicro(), int64(claim.Limit), claim.Node, s.token(), claim.LeaseUntil.UnixMicro(),
+	}
+	var claimed []messageRow
+	err := s.writer.submit(ctx, &operation{
+		name: "claim", rows: claim.Limit,
+		run: func(ctx context.Context, session *session) (change tally, err error) {
+			claimed, err = readMessages(ctx, session.statements, queryClaimMessages, arguments...)
+			change.move(courier.StatusQueued, courier.StatusProcessing, int64(len(claimed)))
+			return change, err
+		},
+	})
+	if err != nil {
+		return nil, s.fault("claim messages", err)
+	}
+	return inOrderOfDue(claimed), nil
+}
+
+// inOrderOfDue returns messages in the order of the queue, which RETURNING does not keep.
+func inOrderOfDue(rows []messageRow) []*courier.Message {
+	slices.SortFunc(rows, func(a, b messageRow) int {
+		return cmp.Or(a.message.NextAttemptAt.Compare(b.message.NextAttemptAt), cmp.Compare(a.seq, b.seq))
+	})
+	messages := make([]*courier.Message, len(rows))
+	for i, row := range rows {
+		messages[i] = row.message
+	}
+	return messages
+}

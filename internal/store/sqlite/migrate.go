@@ -1,0 +1,89 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/pressly/goose/v3"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"courier/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// applicationID is what the first migration writes into the head of the file: "Cour".
+const applicationID = 0x436f7572
+
+// errForeign reports a file that is not a database of the courier.
+var errForeign = errors.New("not a database of the courier")
+
+// inspect refuses a file that is no database of the courier before anything is
+// written to it. An empty file is one to be.
+func inspect(ctx context.Context, path string) error {
+	db, err := sql.Open(driverName, address(path, []string{busyTimeout, "query_only(1)"}))
+	if err != nil {
+		return fmt.Errorf("open database %s: %w", path, err)
+	}
+	defer func() { _ = db.Close() }()
+	var application, foreign int
+	err = db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&application)
+	if err == nil {
+		err = db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE tbl_name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND tbl_name <> ?",
+			goose.DefaultTablename).Scan(&foreign)
+	}
+	if err != nil {
+		return inspectFault(path, err)
+	}
+	if application != applicationID && (application != 0 || foreign > 0) {
+		return fmt.Errorf("open database %s: %w: it belongs to another program; give store.dsn another file", path, errForeign)
+	}
+	return nil
+}
+
+// inspectFault tells what is wrong with a file that could not be read.
+func inspectFault(path string, err error) error {
+	switch primary(err) {
+	case sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("open database %s: %w: it is no SQLite database at all; give store.dsn another file: %w",
+			path, errForeign, err)
+	case sqlite3.SQLITE_CORRUPT:
+		return fmt.Errorf("open database %s: %w: the file is damaged; restore it from a backup, or salvage it with "+
+			"sqlite3's .recover: %w", path, store.ErrUnavailable, err)
+	}
+	word, step := classify(err)
+	return fmt.Errorf("open database %s: %w: %s: %w", path, word, step, err)
+}
+
+// migrate brings the schema up to date. A schema that is newer than this program is refused.
+func migrate(ctx context.Context, db *sql.DB, logger *slog.Logger) error {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	current, newest, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read version of schema: %w", err)
+	}
+	if current > newest {
+		return fmt.Errorf("schema has version %d and this program knows %d: start the newer program that wrote it", current, newest)
+	}
+	results, err := provider.Up(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate schema: %w", err)
+	}
+	for _, result := range results {
+		logger.InfoContext(ctx, "schema migrated", slog.String("migration", result.Source.Path), slog.Duration("duration", result.Duration))
+	}
+	return nil
+}

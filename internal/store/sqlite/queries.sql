@@ -1,0 +1,227 @@
+-- Every statement of the engine, prepared when the store opens. A block begins
+-- with "-- name:"; {message} and {attempt} stand for the lists of columns in the
+-- blocks of those names under "-- columns:".
+
+-- columns: message
+seq, id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
+send_count, retry_count, last_error, updated_at, sent_at, expires_at, gateway_message_id,
+accepted_http_status, accepted_started_at, accepted_duration, created_at, channel,
+recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
+encoding, segments, idempotency_key, fingerprint, trace_parent
+
+-- columns: attempt
+number, gateway, outcome, class, code, message, http_status, excerpt,
+gateway_message_id, retry_after, started_at, duration
+
+-- name: Begin
+BEGIN IMMEDIATE
+
+-- name: Commit
+COMMIT
+
+-- name: Rollback
+ROLLBACK
+
+-- name: InsertMessage
+INSERT INTO message (
+    id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
+    send_count, retry_count, updated_at, expires_at, created_at, channel,
+    recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
+    encoding, segments, idempotency_key, fingerprint, trace_parent
+) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
+
+-- name: ClaimMessages
+UPDATE message
+SET status = 'processing', lease_node = ?4, lease_token = ?5, lease_until = ?6, updated_at = ?2
+WHERE seq IN (
+    SELECT seq FROM message
+    WHERE status = 'queued' AND gateway = ?1 AND next_attempt_at <= ?2
+    ORDER BY next_attempt_at, seq
+    LIMIT ?3
+)
+RETURNING {message}
+
+-- The common end of a message: accepted, and nothing more to say about it.
+-- name: SettleSent
+UPDATE message
+SET status = 'sent', next_attempt_at = NULL, lease_node = NULL, lease_token = NULL, lease_until = NULL,
+    retry_count = ?3, updated_at = ?4, sent_at = ?4, last_error = NULL,
+    send_count = max(send_count + 1, ?5), gateway = ?6, gateway_message_id = ?7,
+    accepted_http_status = ?8, accepted_started_at = ?9, accepted_duration = ?10
+WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'
+
+-- Every other settlement. ?9 is the number of the attempt, or NULL for none; ?10 is 1
+-- when it was not accepted; ?11 is the gateway's id of an accepted message.
+-- name: SettleMessage
+UPDATE message
+SET status = ?3, lease_node = NULL, lease_token = NULL, lease_until = NULL,
+    retry_count = ?4, updated_at = ?5, next_attempt_at = ?6, gateway = coalesce(?7, gateway), sent_at = ?8,
+    send_count = CASE WHEN ?9 IS NULL THEN send_count ELSE max(send_count + 1, ?9) END,
+    last_error = CASE WHEN ?9 IS NULL THEN last_error WHEN ?10 = 1 THEN max(send_count + 1, ?9) END,
+    gateway_message_id = ?11
+WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'
+RETURNING seq, send_count
+
+-- name: InsertAttempt
+INSERT INTO attempt (message_seq, {attempt})
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+
+-- A lease is taken back when another node holds it, or when it was given before
+-- ?2, the first token of this process. The attempt began when the message was claimed.
+-- name: ReclaimAttempts
+INSERT INTO attempt (message_seq, {attempt})
+SELECT seq, send_count + 1, gateway, 'unknown', 'outcome_unknown', NULL, ?3, 0, NULL, NULL, 0, updated_at, 0
+FROM message INDEXED BY message_processing
+WHERE status = 'processing' AND (lease_node <> ?1 OR lease_token < ?2)
+
+-- name: ReclaimMessages
+UPDATE message INDEXED BY message_processing
+SET status = ?3, next_attempt_at = ?4, lease_node = NULL, lease_token = NULL, lease_until = NULL,
+    send_count = send_count + 1, last_error = send_count + 1, updated_at = ?5
+WHERE status = 'processing' AND (lease_node <> ?1 OR lease_token < ?2)
+
+-- name: ExpireMessages
+UPDATE message
+SET status = 'expired', next_attempt_at = NULL, updated_at = ?1
+WHERE seq IN (
+    SELECT seq FROM message
+    WHERE status = 'queued' AND expires_at IS NOT NULL AND expires_at <= ?1
+    ORDER BY expires_at
+    LIMIT ?2
+)
+
+-- name: RerouteMessages
+UPDATE message
+SET gateway = ?2, updated_at = ?3
+WHERE seq IN (
+    SELECT seq FROM message
+    WHERE status = 'queued' AND gateway = ?1
+    ORDER BY next_attempt_at, seq
+    LIMIT ?4
+)
+
+-- name: CancelMessage
+UPDATE message
+SET status = 'canceled', next_attempt_at = NULL, updated_at = ?2
+WHERE id = ?1 AND status IN ('queued', 'unknown')
+
+-- An accepted attempt becomes a row of its own before its message is queued again.
+-- name: KeepAccepted
+INSERT INTO attempt (message_seq, {attempt})
+SELECT seq, send_count, gateway, 'accepted', NULL, NULL, NULL, accepted_http_status, NULL,
+    gateway_message_id, 0, accepted_started_at, accepted_duration
+FROM message
+WHERE id = ?1 AND accepted_http_status IS NOT NULL
+
+-- name: RequeueMessage
+UPDATE message
+SET status = 'queued', next_attempt_at = ?2, updated_at = ?2, retry_count = 0,
+    gateway = coalesce(?3, gateway), expires_at = CASE
+        WHEN ?4 IS NOT NULL THEN ?4
+        WHEN expires_at > ?2 THEN expires_at
+    END,
+    sent_at = NULL, gateway_message_id = NULL,
+    accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
+WHERE id = ?1 AND status IN ('unknown', 'undelivered', 'rejected', 'expired', 'abandoned')
+
+-- name: WriteProbe
+INSERT INTO probe (id, checked_at) VALUES (1, ?1)
+ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at
+
+-- name: Message
+SELECT {message} FROM message WHERE id = ?1
+
+-- name: MessageByKey
+SELECT {message} FROM message WHERE idempotency_key = ?1
+
+-- name: Attempts
+SELECT {attempt} FROM attempt WHERE message_seq = ?1 ORDER BY number
+
+-- name: Attempt
+SELECT {attempt} FROM attempt WHERE message_seq = ?1 AND number = ?2
+
+-- name: NextDue
+SELECT next_attempt_at FROM message
+WHERE status = 'queued' AND gateway = ?1
+ORDER BY next_attempt_at
+LIMIT 1
+
+-- The gateways that messages wait for, each with the time of its first: one step
+-- of the index a gateway, however many messages wait.
+-- name: WaitingGateways
+WITH RECURSIVE waiting (gateway) AS (
+    SELECT * FROM (SELECT gateway FROM message WHERE status = 'queued' ORDER BY gateway LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT m.gateway FROM message AS m
+        WHERE m.status = 'queued' AND m.gateway > waiting.gateway
+        ORDER BY m.gateway
+        LIMIT 1
+    )
+    FROM waiting
+    WHERE waiting.gateway IS NOT NULL
+)
+SELECT gateway, (
+    SELECT m.next_attempt_at FROM message AS m
+    WHERE m.status = 'queued' AND m.gateway = waiting.gateway
+    ORDER BY m.next_attempt_at
+    LIMIT 1
+)
+FROM waiting
+WHERE gateway IS NOT NULL
+
+-- name: CountQueued
+SELECT count(*) FROM message INDEXED BY message_due WHERE status = 'queued'
+
+-- name: CountProcessing
+SELECT count(*), coalesce(max(lease_token), 0) FROM message INDEXED BY message_processing WHERE status = 'processing'
+
+-- name: CountUnknown
+SELECT count(*) FROM message INDEXED BY message_rare
+WHERE status = 'unknown' AND status IN ('undelivered', 'rejected', 'expired', 'abandoned', 'canceled', 'unknown')
+
+-- The pages of a listing: below ?1, not below ?2, at most ?3. A statement named
+-- Floor… finds the ?2 that leaves a bounded number of rows to examine.
+-- name: ListAll
+SELECT {message} FROM message
+WHERE id < ?1 AND id >= ?2 AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR gateway = ?5)
+ORDER BY id DESC
+LIMIT ?3
+
+-- name: FloorAll
+SELECT id FROM message WHERE id < ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2
+
+-- name: ListByRecipient
+SELECT {message} FROM message INDEXED BY message_recipient
+WHERE recipient = ?6 AND id < ?1 AND id >= ?2 AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR gateway = ?5)
+ORDER BY id DESC
+LIMIT ?3
+
+-- name: FloorByRecipient
+SELECT id FROM message WHERE recipient = ?3 AND id < ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2
+
+-- name: ListRare
+SELECT {message} FROM message INDEXED BY message_rare
+WHERE status = ?4 AND status IN ('undelivered', 'rejected', 'expired', 'abandoned', 'canceled', 'unknown')
+    AND id < ?1 AND id >= ?2 AND (?5 IS NULL OR gateway = ?5)
+ORDER BY id DESC
+LIMIT ?3
+
+-- name: FloorRare
+SELECT id FROM message INDEXED BY message_rare
+WHERE status = ?3 AND status IN ('undelivered', 'rejected', 'expired', 'abandoned', 'canceled', 'unknown') AND id < ?1
+ORDER BY id DESC
+LIMIT 1 OFFSET ?2
+
+-- These two sort all that they find, so they serve only while that is little.
+-- name: ListQueued
+SELECT {message} FROM message INDEXED BY message_due
+WHERE status = 'queued' AND id < ?1 AND (?5 IS NULL OR gateway = ?5)
+ORDER BY id DESC
+LIMIT ?3
+
+-- name: ListProcessing
+SELECT {message} FROM message INDEXED BY message_processing
+WHERE status = 'processing' AND id < ?1 AND (?5 IS NULL OR gateway = ?5)
+ORDER BY id DESC
+LIMIT ?3

@@ -1,0 +1,156 @@
+package sqlite
+
+import (
+	"database/sql"
+	"time"
+
+	"courier"
+)
+
+// The counts of the columns in the blocks of queries.sql.
+const (
+	messageColumns = 33
+	attemptColumns = 12
+)
+
+// messageRow is a row of message. What another row holds is not in its message yet.
+type messageRow struct {
+	seq     int64
+	message *courier.Message
+	// lastError is the number of the attempt that failed last, 0 for none.
+	lastError int
+	// accepted is the attempt that is kept in the row, or nil.
+	accepted *courier.Attempt
+}
+
+// rowScanner takes rows apart without knowing their columns; it is used for one
+// statement at a time.
+type rowScanner struct{ values, pointers []any }
+
+func newRowScanner(columns int) *rowScanner {
+	r := &rowScanner{values: make([]any, columns), pointers: make([]any, columns)}
+	for i := range r.values {
+		r.pointers[i] = &r.values[i]
+	}
+	return r
+}
+
+func (r *rowScanner) scan(rows *sql.Rows) error { return rows.Scan(r.pointers...) }
+
+func (r *rowScanner) text(i int) string {
+	text, _ := r.values[i].(string)
+	return text
+}
+
+func (r *rowScanner) integer(i int) int64 {
+	number, _ := r.values[i].(int64)
+	return number
+}
+
+func (r *rowScanner) blob(i int) []byte {
+	blob, _ := r.values[i].([]byte)
+	return blob
+}
+
+func (r *rowScanner) time(i int) time.Time {
+	if micros, ok := r.values[i].(int64); ok {
+		return time.UnixMicro(micros).UTC()
+	}
+	return time.Time{}
+}
+
+func (r *rowScanner) duration(i int) time.Duration {
+	return time.Duration(r.integer(i)) * time.Microsecond
+}
+
+// message returns the row of the columns "message".
+func (r *rowScanner) message() messageRow {
+	m := &courier.Message{
+		Status: courier.Status(r.text(2)), Gateway: r.text(3), NextAttemptAt: r.time(4),
+		Lease:     courier.Lease{Node: r.text(5), Token: r.integer(6), Until: r.time(7)},
+		SendCount: int(r.integer(8)), RetryCount: int(r.integer(9)),
+		UpdatedAt: r.time(11), SentAt: r.time(12), ExpiresAt: r.time(13), GatewayMessageID: r.text(14),
+		CreatedAt: r.time(18), Channel: r.text(19), To: r.text(20), From: r.text(21), Body: r.text(22),
+		Subject: r.text(23), TemplateType: r.text(24), TemplateData: r.blob(25), RequestHeaders: r.blob(26),
+		Metadata: r.blob(27), Encoding: courier.Encoding(r.text(28)), Segments: int(r.integer(29)),
+		IdempotencyKey: r.text(30), TraceParent: r.text(32),
+	}
+	copy(m.ID[:], r.blob(1))
+	copy(m.Fingerprint[:], r.blob(31))
+	row := messageRow{seq: r.integer(0), message: m, lastError: int(r.integer(10))}
+	if r.values[15] != nil {
+		row.accepted = &courier.Attempt{
+			Number: m.SendCount, Gateway: m.Gateway, Outcome: courier.OutcomeAccepted, HTTPStatus: int(r.integer(15)),
+			GatewayMessageID: m.GatewayMessageID, StartedAt: r.time(16), Duration: r.duration(17),
+		}
+	}
+	return row
+}
+
+// attempt returns the row of the columns "attempt".
+func (r *rowScanner) attempt() courier.Attempt {
+	return courier.Attempt{
+		Number: int(r.integer(0)), Gateway: r.text(1), Outcome: courier.Outcome(r.text(2)), Class: courier.Class(r.text(3)),
+		Code: r.text(4), Message: r.text(5), HTTPStatus: int(r.integer(6)), Excerpt: r.text(7), GatewayMessageID: r.text(8),
+		RetryAfter: r.duration(9), StartedAt: r.time(10), Duration: r.duration(11),
+	}
+}
+
+// insertArguments returns the arguments of InsertMessage.
+func insertArguments(m *courier.Message) []any {
+	arguments := []any{
+		m.ID[:], string(m.Status), m.Gateway, micros(m.NextAttemptAt), nil, nil, nil,
+		micros(m.UpdatedAt), micros(m.ExpiresAt), micros(m.CreatedAt), m.Channel,
+		m.To, m.From, m.Body, optional(m.Subject), optional(m.TemplateType),
+		document(m.TemplateData), document(m.RequestHeaders), document(m.Metadata),
+		optional(string(m.Encoding)), int64(m.Segments), optional(m.IdempotencyKey), nil, optional(m.TraceParent),
+	}
+	if m.Status == courier.StatusProcessing {
+		arguments[4], arguments[5], arguments[6] = m.Lease.Node, m.Lease.Token, m.Lease.Until.UnixMicro()
+	}
+	if m.Fingerprint != [32]byte{} {
+		arguments[22] = m.Fingerprint[:]
+	}
+	return arguments
+}
+
+// attemptArguments returns the arguments of InsertAttempt.
+func attemptArguments(seq, number int64, a *courier.Attempt) []any {
+	return []any{
+		seq, number, a.Gateway, string(a.Outcome), optional(string(a.Class)), optional(a.Code), optional(a.Message),
+		int64(a.HTTPStatus), optional(a.Excerpt), optional(a.GatewayMessageID), a.RetryAfter.Microseconds(),
+		micros(a.StartedAt), a.Duration.Microseconds(),
+	}
+}
+
+// micros returns a time as the database keeps it, NULL for the zero time.
+func micros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// floor rounds a time down to microseconds UTC, as the database does.
+func floor(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMicro(t.UnixMicro()).UTC()
+}
+
+// optional returns a text, NULL for an empty one.
+func optional(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// document returns a JSON document, NULL for an empty one.
+func document(text []byte) any {
+	if len(text) == 0 {
+		return nil
+	}
+	return text
+}

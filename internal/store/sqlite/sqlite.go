@@ -1,0 +1,224 @@
+// Package sqlite is the message store on a file of SQLite (modernc.org/sqlite,
+// no cgo) that one process holds at a time. One connection writes: the
+// operations that wait while a transaction is committed share the next one
+// (group commit), and each is answered when its transaction has reached the
+// disk. Any number of readers see the last commit meanwhile.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	driver "modernc.org/sqlite"
+
+	"courier/internal/store"
+)
+
+const (
+	driverName  = "sqlite"
+	readerCount = 4
+)
+
+// Options configure a store.
+type Options struct {
+	// DSN names the file, see ParseDSN. Mandatory.
+	DSN string
+	// Logger takes what an operator should know; nil discards it.
+	Logger *slog.Logger
+	// Registerer takes the metrics courier_store_…; nil leaves them out.
+	Registerer prometheus.Registerer
+	// NowFunc is the clock; nil is time.Now.
+	NowFunc func() time.Time
+}
+
+// Store is a message store. It implements store.Store.
+type Store struct {
+	path    string
+	lock    *fileLock
+	writeDB *sql.DB
+	readDB  *sql.DB
+	readers statements
+	writer  *writer
+	census  *census
+	logger  *slog.Logger
+	nowFunc func() time.Time
+	// firstToken is the first token of a lease that this process gives; nextToken the next.
+	firstToken int64
+	nextToken  atomic.Int64
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the database, making or migrating it when it has to, and holds it
+// until Close. The context is for opening only; its values go on into what the
+// store writes. Errors are ErrInvalidDSN, store.ErrLocked with the name of the
+// process that holds the file, store.ErrReadOnly, store.ErrFull, or others that
+// name the file and the next step.
+func Open(ctx context.Context, options Options) (*Store, error) {
+	path, err := resolve(options.DSN)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{path: path, census: &census{}, logger: options.Logger, nowFunc: options.NowFunc}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if s.nowFunc == nil {
+		s.nowFunc = time.Now
+	}
+	counters, err := newMetrics(options.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	if s.lock, err = acquireLock(path, s.nowFunc()); err != nil {
+		return nil, err
+	}
+	if err := s.open(ctx, counters); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	return s, nil
+}
+
+// resolve returns the absolute path of the file without symbolic links, so that
+// two names of one file have one lock.
+func resolve(dsn string) (string, error) {
+	path, err := ParseDSN(dsn)
+	if err != nil {
+		return "", err
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return "", fileFault("find database", path, err)
+	}
+	if whole, err := filepath.EvalSymlinks(path); err == nil {
+		return whole, nil
+	}
+	directory, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", fileFault("find directory of database", path, err)
+	}
+	return filepath.Join(directory, filepath.Base(path)), nil
+}
+
+// open does what follows the lock.
+func (s *Store) open(ctx context.Context, counters *metrics) error {
+	if err := createFile(s.path); err != nil {
+		return err
+	}
+	if err := inspect(ctx, s.path); err != nil {
+		return err
+	}
+	first, err := s.openWriter(ctx)
+	if err != nil {
+		return inspectFault(s.path, err)
+	}
+	if err := s.openReaders(ctx); err != nil {
+		first.discard()
+		return inspectFault(s.path, err)
+	}
+	keeper := &walKeeper{path: s.path + "-wal", limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
+	s.writer = newWriter(s.writeDB, first, s.census, counters, keeper)
+	go s.writer.loop(context.WithoutCancel(ctx))
+	return nil
+}
+
+// createFile makes the file when it is missing, readable by its owner alone as
+// it holds the texts of messages, and finds out whether it can be written.
+func createFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fileFault("open database", path, err)
+	}
+	if err := file.Close(); err != nil {
+		return fileFault("open database", path, err)
+	}
+	return nil
+}
+
+func (s *Store) openWriter(ctx context.Context) (*session, error) {
+	// A commit is as durable with fdatasync, which leaves out the times of the
+	// file; where the system has none the driver stays with fsync.
+	if _, err := driver.Fdatasync(true); err != nil && !errors.Is(err, driver.ErrFdatasyncUnavailable) {
+		return nil, err
+	}
+	var err error
+	if s.writeDB, err = sql.Open(driverName, address(s.path, writerPragmas())); err != nil {
+		return nil, err
+	}
+	s.writeDB.SetMaxOpenConns(1)
+	if err := migrate(ctx, s.writeDB, s.logger); err != nil {
+		return nil, err
+	}
+	first, err := openSession(ctx, s.writeDB)
+	if err != nil {
+		return nil, err
+	}
+	highest, err := s.census.load(ctx, first)
+	if err != nil {
+		first.discard()
+		return nil, err
+	}
+	s.firstToken = max(highest+1, s.nowFunc().UnixMicro())
+	s.nextToken.Store(s.firstToken)
+	return first, nil
+}
+
+func (s *Store) openReaders(ctx context.Context) error {
+	var err error
+	if s.readDB, err = sql.Open(driverName, address(s.path, readerPragmas())); err != nil {
+		return err
+	}
+	s.readDB.SetMaxOpenConns(readerCount)
+	s.readDB.SetMaxIdleConns(readerCount)
+	s.readers, err = prepare(ctx, s.readDB, readerQueries())
+	return err
+}
+
+// token returns a token that no lease of this process had before.
+func (s *Store) token() int64 { return s.nextToken.Add(1) }
+
+// Check implements store.Store: it writes one row and reads one.
+func (s *Store) Check(ctx context.Context) error {
+	now := s.nowFunc().UnixMicro()
+	err := s.writer.submit(ctx, &operation{name: "check", rows: 1, run: func(ctx context.Context, s *session) (tally, error) {
+		_, err := s.exec(ctx, queryWriteProbe, now)
+		return tally{}, err
+	}})
+	if err == nil {
+		_, err = s.waiting(ctx)
+	}
+	return s.fault("check database", err)
+}
+
+// Close implements store.Store: what was asked for before is done first, then
+// the write-ahead log is moved into the database and the lock given up.
+func (s *Store) Close() error {
+	if !s.writer.close() {
+		return nil
+	}
+	return s.release()
+}
+
+// release closes what is open, in the reverse order of opening. The last
+// connection moves the write-ahead log into the database and removes it.
+func (s *Store) release() error {
+	s.readers.close()
+	var failures []error
+	for _, db := range []*sql.DB{s.readDB, s.writeDB} {
+		if db != nil {
+			failures = append(failures, db.Close())
+		}
+	}
+	failures = append(failures, s.lock.release())
+	if err := errors.Join(failures...); err != nil {
+		return fmt.Errorf("close database %s: %w", s.path, err)
+	}
+	return nil
+}

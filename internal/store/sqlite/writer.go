@@ -1,0 +1,223 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"courier/internal/store"
+)
+
+// Bounds of what shares a commit, and of what waits for one.
+const (
+	maxBatchOperations = 64
+	maxBatchRows       = 1000
+	queueLength        = 256
+)
+
+// operation is one change that a caller asked for.
+type operation struct {
+	name string
+	// rows is about how many rows it writes.
+	rows int
+	// run makes the change in the transaction of the session and says how the
+	// statuses change. It may be run again when what shared its transaction failed.
+	run func(ctx context.Context, s *session) (tally, error)
+	// ended tells why nobody waits for the answer any more, nil while somebody does.
+	ended func() error
+	done  chan error
+}
+
+// writer runs operations one after the other, all that are waiting in one
+// transaction, and answers them when it has reached the disk.
+type writer struct {
+	db      *sql.DB
+	session *session
+	census  *census
+	metrics *metrics
+	wal     *walKeeper
+
+	queue    chan *operation
+	finished chan struct{}
+	mutex    sync.RWMutex
+	closed   bool
+}
+
+func newWriter(db *sql.DB, s *session, counts *census, m *metrics, wal *walKeeper) *writer {
+	return &writer{
+		db: db, session: s, census: counts, metrics: m, wal: wal,
+		queue: make(chan *operation, queueLength), finished: make(chan struct{}),
+	}
+}
+
+// submit hands an operation over and waits until it is committed or has failed.
+// When the context ends first its error is returned; the operation may still happen.
+func (w *writer) submit(ctx context.Context, op *operation) error {
+	op.done, op.ended = make(chan error, 1), ctx.Err
+	if err := w.enter(ctx, op); err != nil {
+		return err
+	}
+	select {
+	case err := <-op.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// enter puts an operation in the queue. The lock keeps close from closing it meanwhile.
+func (w *writer) enter(ctx context.Context, op *operation) error {
+	w.mutex.RLock()
+	defer w.mutex.RUnlock()
+	if w.closed {
+		return store.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case w.queue <- op:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *writer) isClosed() bool {
+	w.mutex.RLock()
+	defer w.mutex.RUnlock()
+	return w.closed
+}
+
+// close refuses new operations and waits until those in the queue are done. It
+// reports whether this call was the first.
+func (w *writer) close() bool {
+	w.mutex.Lock()
+	first := !w.closed
+	if first {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mutex.Unlock()
+	<-w.finished
+	return first
+}
+
+// loop serves the queue until it is closed and empty.
+func (w *writer) loop(ctx context.Context) {
+	defer close(w.finished)
+	for op := range w.queue {
+		if batch := w.gather(op); len(batch) > 0 {
+			w.commit(ctx, batch)
+			w.wal.tend(ctx, w.session)
+		}
+	}
+	if w.session != nil {
+		w.session.discard()
+	}
+}
+
+// gather takes what else is waiting, up to the bounds, and drops what nobody waits for.
+func (w *writer) gather(first *operation) []*operation {
+	var batch []*operation
+	rows := 0
+	for op, ok := first, true; ok; {
+		if err := op.ended(); err != nil {
+			op.done <- err
+		} else {
+			batch = append(batch, op)
+			rows += op.rows
+		}
+		if len(batch) >= maxBatchOperations || rows >= maxBatchRows {
+			return batch
+		}
+		select {
+		case op, ok = <-w.queue:
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit runs a batch in one transaction and answers it. When that fails, each
+// operation gets a transaction of its own, so that it fails for its own fault only.
+func (w *writer) commit(ctx context.Context, batch []*operation) {
+	err := w.transact(ctx, batch)
+	if err == nil || len(batch) == 1 || waited(err) {
+		for _, op := range batch {
+			w.answer(op, err)
+		}
+		return
+	}
+	for _, op := range batch {
+		w.answer(op, w.transact(ctx, []*operation{op}))
+	}
+}
+
+// waited reports whether a failure took the whole busy time-out: each of a
+// batch would wait as long again.
+func waited(err error) bool {
+	return primary(err) == sqlite3.SQLITE_BUSY || primary(err) == sqlite3.SQLITE_LOCKED
+}
+
+func (w *writer) answer(op *operation, err error) {
+	w.metrics.count(op.name, err)
+	op.done <- err
+}
+
+// transact runs operations in one transaction: all of them or none.
+func (w *writer) transact(ctx context.Context, batch []*operation) error {
+	start := time.Now()
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	change, err := w.runAll(ctx, batch)
+	if err == nil {
+		_, err = w.session.exec(ctx, queryCommit)
+	}
+	if err != nil {
+		// SQLite may have rolled back by itself, and then says that there is
+		// nothing to roll back; begin notices when there still is.
+		_, _ = w.session.exec(ctx, queryRollback)
+		return err
+	}
+	w.census.apply(change)
+	w.metrics.committed(time.Since(start), len(batch))
+	return nil
+}
+
+func (w *writer) runAll(ctx context.Context, batch []*operation) (tally, error) {
+	var total tally
+	for _, op := range batch {
+		change, err := op.run(ctx, w.session)
+		if err != nil {
+			return tally{}, err
+		}
+		total.merge(change)
+	}
+	return total, nil
+}
+
+// begin starts a transaction, on a new connection when the old one is stuck in
+// a transaction that could not be rolled back.
+func (w *writer) begin(ctx context.Context) error {
+	if w.session != nil {
+		_, err := w.session.exec(ctx, queryBegin)
+		if err == nil || primary(err) != sqlite3.SQLITE_ERROR {
+			return err
+		}
+		w.session.discard()
+		w.session = nil
+	}
+	fresh, err := openSession(ctx, w.db)
+	if err != nil {
+		return err
+	}
+	w.session = fresh
+	_, err = w.session.exec(ctx, queryBegin)
+	return err
+}
