@@ -54,10 +54,11 @@ func (e *TransitionError) Error() string {
 type Store interface {
 	// Enqueue stores the messages in one transaction that has reached the disk
 	// when it returns, and answers for each in order. Messages are queued, or
-	// processing with a lease, whose Token the store gives: use the messages of
-	// the answer, those passed are left as they are. A queued message without
-	// NextAttemptAt is due at its CreatedAt. Concurrent calls share commits. An
-	// error means that nothing is known to be stored; ErrInvalid and
+	// processing with a lease, whose Token is the caller's own or, when that is 0,
+	// given by the store; no later claim gives it again. The messages passed are
+	// left as they are, those of the answer are what is stored. A queued message
+	// without NextAttemptAt is due at its CreatedAt. Concurrent calls share
+	// commits. An error means that nothing is known to be stored; ErrInvalid and
 	// ErrDuplicateID are faults of the caller.
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]Enqueued, error)
 

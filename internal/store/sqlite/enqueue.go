@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -47,7 +48,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 func (s *Store) accept(m *courier.Message) (*courier.Message, error) {
 	stored := *m
 	stored.SendCount, stored.RetryCount, stored.LastError = 0, 0, nil
-	stored.SentAt, stored.GatewayMessageID = floor(stored.SentAt), ""
+	stored.SentAt, stored.GatewayMessageID = time.Time{}, ""
 	if stored.CreatedAt.IsZero() {
 		stored.CreatedAt = s.nowFunc()
 	}
@@ -74,7 +75,11 @@ func (s *Store) acceptLease(m *courier.Message) error {
 	case m.Status == courier.StatusQueued && m.Lease == courier.Lease{}:
 		return nil
 	case m.Status == courier.StatusProcessing && leased:
-		m.Lease.Token, m.Lease.Until = s.token(), floor(m.Lease.Until)
+		if m.Lease.Token == 0 {
+			m.Lease.Token = s.token()
+		}
+		s.heed(m.Lease.Token)
+		m.Lease.Until = floor(m.Lease.Until)
 		return nil
 	}
 	return fmt.Errorf("%w: status %q does not fit its lease", store.ErrInvalid, m.Status)

@@ -66,19 +66,23 @@ RETURNING seq, send_count
 INSERT INTO attempt (message_seq, {attempt})
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
 
--- A lease is taken back when another node holds it, or when it was given before
--- ?2, the first token of this process. The attempt began when the message was claimed.
+-- As one process holds the file, a lease that is there when it is opened belongs
+-- to a process that has ended, whatever its name was: it is left to no node.
+-- name: OrphanLeases
+UPDATE message INDEXED BY message_processing SET lease_node = '' WHERE status = 'processing'
+
+-- The attempt began when the message was claimed.
 -- name: ReclaimAttempts
 INSERT INTO attempt (message_seq, {attempt})
-SELECT seq, send_count + 1, gateway, 'unknown', 'outcome_unknown', NULL, ?3, 0, NULL, NULL, 0, updated_at, 0
+SELECT seq, send_count + 1, gateway, 'unknown', 'outcome_unknown', NULL, ?2, 0, NULL, NULL, 0, updated_at, 0
 FROM message INDEXED BY message_processing
-WHERE status = 'processing' AND (lease_node <> ?1 OR lease_token < ?2)
+WHERE status = 'processing' AND lease_node <> ?1
 
 -- name: ReclaimMessages
 UPDATE message INDEXED BY message_processing
-SET status = ?3, next_attempt_at = ?4, lease_node = NULL, lease_token = NULL, lease_until = NULL,
-    send_count = send_count + 1, last_error = send_count + 1, updated_at = ?5
-WHERE status = 'processing' AND (lease_node <> ?1 OR lease_token < ?2)
+SET status = ?2, next_attempt_at = ?3, lease_node = NULL, lease_token = NULL, lease_until = NULL,
+    send_count = send_count + 1, last_error = send_count + 1, updated_at = ?4
+WHERE status = 'processing' AND lease_node <> ?1
 
 -- name: ExpireMessages
 UPDATE message

@@ -23,6 +23,7 @@ const (
 	querySettleSent       query = "SettleSent"
 	querySettleMessage    query = "SettleMessage"
 	queryInsertAttempt    query = "InsertAttempt"
+	queryOrphanLeases     query = "OrphanLeases"
 	queryReclaimAttempts  query = "ReclaimAttempts"
 	queryReclaimMessages  query = "ReclaimMessages"
 	queryExpireMessages   query = "ExpireMessages"
@@ -54,7 +55,7 @@ const (
 func writerQueries() []query {
 	return []query{
 		queryBegin, queryCommit, queryRollback, queryInsertMessage, queryClaimMessages, querySettleSent,
-		querySettleMessage, queryInsertAttempt, queryReclaimAttempts, queryReclaimMessages, queryExpireMessages,
+		querySettleMessage, queryInsertAttempt, queryOrphanLeases, queryReclaimAttempts, queryReclaimMessages, queryExpireMessages,
 		queryRerouteMessages, queryCancelMessage, queryKeepAccepted, queryRequeueMessage, queryWriteProbe,
 		queryMessage, queryMessageByKey, queryAttempt, queryCountQueued, queryCountProcessing, queryCountUnknown,
 	}

@@ -50,9 +50,8 @@ type Store struct {
 	census  *census
 	logger  *slog.Logger
 	nowFunc func() time.Time
-	// firstToken is the first token of a lease that this process gives; nextToken the next.
-	firstToken int64
-	nextToken  atomic.Int64
+	// lastToken is the highest token of a lease that is known of.
+	lastToken atomic.Int64
 }
 
 var _ store.Store = (*Store)(nil)
@@ -160,14 +159,25 @@ func (s *Store) openWriter(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	highest, err := s.census.load(ctx, first)
-	if err != nil {
+	if err := s.takeOver(ctx, first); err != nil {
 		first.discard()
 		return nil, err
 	}
-	s.firstToken = max(highest+1, s.nowFunc().UnixMicro())
-	s.nextToken.Store(s.firstToken)
 	return first, nil
+}
+
+// takeOver counts what the processes before this one left and disowns their leases.
+func (s *Store) takeOver(ctx context.Context, first *session) error {
+	highest, err := s.census.load(ctx, first)
+	if err != nil {
+		return err
+	}
+	s.lastToken.Store(max(highest, s.nowFunc().UnixMicro()))
+	if s.census.read().processing == 0 {
+		return nil
+	}
+	_, err = first.exec(ctx, queryOrphanLeases)
+	return err
 }
 
 func (s *Store) openReaders(ctx context.Context) error {
@@ -181,8 +191,17 @@ func (s *Store) openReaders(ctx context.Context) error {
 	return err
 }
 
-// token returns a token that no lease of this process had before.
-func (s *Store) token() int64 { return s.nextToken.Add(1) }
+// token returns a token that no lease had before.
+func (s *Store) token() int64 { return s.lastToken.Add(1) }
+
+// heed makes later tokens differ from one that a caller gave.
+func (s *Store) heed(given int64) {
+	for last := s.lastToken.Load(); given > last; last = s.lastToken.Load() {
+		if s.lastToken.CompareAndSwap(last, given) {
+			return
+		}
+	}
+}
 
 // Check implements store.Store: it writes one row and reads one.
 func (s *Store) Check(ctx context.Context) error {

@@ -14,19 +14,18 @@ const reclaimText = "the courier ended while this attempt was under way, so nobo
 	"look it up at the gateway before retrying it by hand"
 
 // Reclaim implements store.Store. As one process holds the file, every lease of
-// another node, or of a process before this one, was left behind by a crash.
+// another node was left behind by a crash, and so was every one that Open found.
 func (s *Store) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error) {
 	status, next := courier.StatusQueued, micros(reclaim.Now)
 	if reclaim.Hold {
 		status, next = courier.StatusUnknown, nil
 	}
 	taken, err := s.sweep(ctx, "reclaim", func(ctx context.Context, session *session) (n int64, change tally, err error) {
-		_, err = session.exec(ctx, queryReclaimAttempts, reclaim.Node, s.firstToken, reclaimText)
+		_, err = session.exec(ctx, queryReclaimAttempts, reclaim.Node, reclaimText)
 		if err != nil {
 			return 0, tally{}, err
 		}
-		n, err = session.exec(ctx, queryReclaimMessages,
-			reclaim.Node, s.firstToken, string(status), next, reclaim.Now.UnixMicro())
+		n, err = session.exec(ctx, queryReclaimMessages, reclaim.Node, string(status), next, reclaim.Now.UnixMicro())
 		change.move(courier.StatusProcessing, status, n)
 		return n, change, err
 	})
