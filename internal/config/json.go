@@ -1,0 +1,134 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+)
+
+// jsonReader builds nodes from JSON with their places.
+type jsonReader struct {
+	*source
+	decoder *json.Decoder
+}
+
+func parseJSON(s *source) *node {
+	r := &jsonReader{source: s, decoder: json.NewDecoder(bytes.NewReader(s.data))}
+	r.decoder.UseNumber()
+	root, ok := r.value("", 0)
+	if !ok {
+		return nil
+	}
+	at := r.next()
+	if _, err := r.decoder.Token(); !errors.Is(err, io.EOF) {
+		s.problem(at, "", "expected the end of the file after the JSON value")
+		return nil
+	}
+	return root
+}
+
+// next returns the place of the token that comes next.
+func (r *jsonReader) next() Position {
+	offset := int(r.decoder.InputOffset())
+	rest := r.data[min(offset, len(r.data)):]
+	skipped := len(rest) - len(bytes.TrimLeft(rest, " \t\r\n,:"))
+	return r.place(offset + skipped)
+}
+
+func (r *jsonReader) value(path string, depth int) (*node, bool) {
+	at := r.next()
+	token, err := r.decoder.Token()
+	if err != nil {
+		r.syntax(at, err)
+		return nil, false
+	}
+	if !r.grow(at, depth) {
+		return nil, false
+	}
+	switch t := token.(type) {
+	case json.Delim:
+		if t == '{' {
+			return r.object(at, path, depth)
+		}
+		return r.array(at, path, depth)
+	case string:
+		return &node{kind: textNode, text: t, at: at}, true
+	case json.Number:
+		return numberNode(t.String(), at), true
+	case bool:
+		return boolean(t, at), true
+	default:
+		return &node{kind: nullNode, at: at}, true
+	}
+}
+
+func (r *jsonReader) object(at Position, path string, depth int) (*node, bool) {
+	n := &node{kind: mapNode, at: at}
+	for r.decoder.More() {
+		keyAt := r.next()
+		token, err := r.decoder.Token()
+		if err != nil {
+			r.syntax(keyAt, err)
+			return nil, false
+		}
+		key, _ := token.(string)
+		value, ok := r.value(joinPath(path, key), depth+1)
+		if !ok {
+			return nil, false
+		}
+		r.add(n, key, keyAt, value, path)
+	}
+	return n, r.closing()
+}
+
+func (r *jsonReader) array(at Position, path string, depth int) (*node, bool) {
+	n := &node{kind: listNode, at: at}
+	for r.decoder.More() {
+		value, ok := r.value(indexPath(path, len(n.items)), depth+1)
+		if !ok {
+			return nil, false
+		}
+		n.items = append(n.items, value)
+	}
+	return n, r.closing()
+}
+
+func (r *jsonReader) closing() bool {
+	at := r.next()
+	if _, err := r.decoder.Token(); err != nil {
+		r.syntax(at, err)
+		return false
+	}
+	return true
+}
+
+func (r *jsonReader) syntax(at Position, err error) {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		at = r.place(int(syntax.Offset) - 1)
+		r.problem(at, "", "the JSON is malformed: %s", syntax.Error())
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		r.problem(at, "", "the JSON ends too early; close every brace, bracket and quote")
+	default:
+		r.problem(at, "", "the JSON is malformed")
+	}
+}
+
+func boolean(value bool, at Position) *node {
+	if value {
+		return &node{kind: boolNode, text: "true", at: at}
+	}
+	return &node{kind: boolNode, text: "false", at: at}
+}
+
+// numberNode makes a node of a decimal number.
+func numberNode(text string, at Position) *node {
+	kind := intNode
+	if strings.ContainsAny(text, ".eE") {
+		kind = floatNode
+	}
+	return &node{kind: kind, text: text, at: at}
+}

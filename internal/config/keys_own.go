@@ -1,0 +1,99 @@
+package config
+
+// The scopes of an API key.
+const (
+	ScopeSend     = "send"
+	ScopeRead     = "read"
+	ScopeReadBody = "read_body"
+)
+
+const (
+	authRequired = ""
+	authNone     = "none"
+)
+
+func storeSpec() *spec {
+	dsn := secret("dsn", "Where messages are kept: sqlite:///absolute.db, or sqlite://relative.db from the working directory.",
+		func(c *Config) any { return &c.Store.DSN })
+	dsn.def = "sqlite://courier.db"
+	return object("store", "The message store.", dsn)
+}
+
+func hostSpec(doc string, bind func(*Config) any) *spec { return text("host", "127.0.0.1", doc, bind) }
+
+func portSpec(def string, bind func(*Config) any) *spec {
+	return number("port", def, "The port to listen on. 0 takes any free one, which the log names.", 0, 65535, bind)
+}
+
+func apiSpec() *spec {
+	return object("api", "The admin listener: messages are sent and queried here; health, metrics and pages.",
+		hostSpec("The address to listen on. One that is not loopback needs keys, or auth: none.", func(c *Config) any { return &c.API.Host }),
+		portSpec("4478", func(c *Config) any { return &c.API.Port }),
+		choice("auth", "", "none lets everybody in who can reach the listener. By default the keys decide; without keys, loopback only.",
+			[]string{authNone, authRequired}, func(c *Config) any { return &c.API.auth }).with("none"),
+		&spec{
+			name: "keys", kind: listSpec, doc: "Who may call the API. Only digests of keys are kept.",
+			item: object("", "A key.",
+				text("name", "", "The name of the key in the log.", nil).with("shop").mandatory(),
+				secret("hash", `"sha256:" and the SHA-256 digest of the key in hexadecimal: printf %s "$KEY" | sha256sum`, nil).
+					with(`"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`).mandatory(),
+				&spec{
+					name: "scopes", kind: listSpec, def: "[send, read]",
+					doc:  "What the key may do. read shows messages without their bodies, read_body with them.",
+					item: choice("", "", "A scope.", []string{ScopeSend, ScopeRead, ScopeReadBody}, nil),
+				},
+			),
+		},
+		&spec{
+			name: "max_body_size", kind: sizeSpec, def: "1MiB", bounds: &bounds{1024, 64 << 20},
+			doc:  "The largest request body.",
+			bind: func(c *Config) any { return &c.API.MaxBodySize },
+		},
+	)
+}
+
+func publicSpec() *spec {
+	return object("public", "The public listener: what gateways and identity systems call.",
+		hostSpec("The address to listen on.", func(c *Config) any { return &c.Public.Host }),
+		portSpec("4477", func(c *Config) any { return &c.Public.Port }),
+	)
+}
+
+func dispatchSpec() *spec {
+	return object("dispatch", "The engine that sends queued messages.",
+		number("max_in_flight", "64", "The most attempts at one time for a gateway.", 1, 10_000,
+			func(c *Config) any { return &c.Dispatch.MaxInFlight }),
+		duration("timeout", "10s", "How long one attempt may take.", 0.001, 3600,
+			func(c *Config) any { return &c.Dispatch.Timeout }),
+		duration("grace_period", "20s", "How long a shutdown waits for attempts in flight.", 0, 3600,
+			func(c *Config) any { return &c.Dispatch.GracePeriod }),
+		choice("on_unknown", OnUnknownResend,
+			"What becomes of a message whose request was written and whose answer was not read: resend may deliver it twice, hold waits for an operator.",
+			[]string{OnUnknownResend, OnUnknownHold}, func(c *Config) any { return &c.Dispatch.OnUnknown }),
+		object("retry", "The delay before a failed message is tried again. It doubles from initial to max, with jitter.",
+			duration("initial", "500ms", "The first delay.", 0.001, day,
+				func(c *Config) any { return &c.Dispatch.Retry.Initial }),
+			duration("max", "30s", "The longest delay.", 0.001, day,
+				func(c *Config) any { return &c.Dispatch.Retry.Max }),
+		),
+	)
+}
+
+func recipientsSpec() *spec {
+	return object("recipients", "How recipients are read.",
+		text("default_region", "", "The two-letter country code of numbers that are written without one. Without it those are refused.",
+			func(c *Config) any { return &c.Recipients.DefaultRegion }).with("US"),
+		&spec{
+			name: "validation", kind: switchSpec, def: "on",
+			doc:  "Whether recipients must be possible phone numbers and are normalised to E.164. off passes them on as given.",
+			bind: func(c *Config) any { return &c.Recipients.Validate },
+		},
+	)
+}
+
+func messagesSpec() *spec {
+	return object("messages", "What is accepted.",
+		number("max_segments", "0", "The most SMS segments of one message. 0 is no limit.", 0, 255,
+			func(c *Config) any { return &c.Messages.MaxSegments }),
+	)
+}

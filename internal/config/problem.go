@@ -1,0 +1,118 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Position is where a value was set.
+type Position struct {
+	// Source is a file, "environment variable NAME" or "command line".
+	Source string
+	// Line and Column count from 1; they are 0 where a source has none.
+	Line   int
+	Column int
+
+	order int // of the source among all
+}
+
+// String returns source:line:column, the source alone, or nothing.
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.Source
+	}
+	return p.Source + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
+}
+
+// Problem is one thing that is wrong, or worth a warning, with a configuration.
+type Problem struct {
+	Position Position
+	// Path is the key: courier.channels[0].request_config.url; empty for a
+	// whole file.
+	Path string
+	// Message says what was expected, what was found, and what to do. It holds
+	// no secret.
+	Message string
+}
+
+// String returns "source:line:column: path: message" without what is empty.
+func (p Problem) String() string {
+	parts := []string{p.Position.String(), p.Path, p.Message}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
+}
+
+// InvalidError reports every problem of a configuration at once.
+type InvalidError struct {
+	// Problems has at least one entry, in the order of the sources.
+	Problems []Problem
+	// Warnings are those of the parts that could be read.
+	Warnings []Problem
+}
+
+// Error implements error with one line for each problem.
+func (e *InvalidError) Error() string {
+	lines := make([]string, len(e.Problems))
+	for i, problem := range e.Problems {
+		lines[i] = problem.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sortProblems orders problems by source, line and column. Problems at the same
+// place keep their order.
+func sortProblems(problems []Problem) {
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		return cmp.Or(
+			cmp.Compare(a.Position.order, b.Position.order),
+			cmp.Compare(a.Position.Source, b.Position.Source),
+			cmp.Compare(a.Position.Line, b.Position.Line),
+			cmp.Compare(a.Position.Column, b.Position.Column),
+		)
+	})
+}
+
+// nearestPosition finds the position of a path or of the nearest path above it.
+func nearestPosition(positions map[string]Position, path string) Position {
+	for path != "" {
+		if position, ok := positions[path]; ok {
+			return position
+		}
+		path = parentPath(path)
+	}
+	return positions[""]
+}
+
+// parentPath cuts the last step: a.b[0] becomes a.b, a.b becomes a.
+func parentPath(path string) string {
+	cut := strings.LastIndexAny(path, ".[")
+	if cut < 0 {
+		return ""
+	}
+	return path[:cut]
+}
+
+// joinPath adds a key to a path. A key that could be mistaken for a path is quoted.
+func joinPath(path, key string) string {
+	if key == "" || strings.ContainsAny(key, ".[]\" \n\r\t:") {
+		key = strconv.Quote(clip(key))
+	}
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// indexPath adds a list index to a path.
+func indexPath(path string, index int) string { return path + "[" + strconv.Itoa(index) + "]" }
+
+// clip shortens text that is quoted in a message.
+func clip(text string) string {
+	const longest = 60
+	runes := []rune(text)
+	if len(runes) <= longest {
+		return text
+	}
+	return string(runes[:longest]) + "…"
+}

@@ -1,0 +1,48 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+const redacted = "[redacted]"
+
+// Secret is a text that nothing prints: every way of formatting, logging or
+// encoding it gives a placeholder. Only Reveal returns it.
+type Secret struct{ text string }
+
+// NewSecret returns text as a Secret.
+func NewSecret(text string) Secret { return Secret{text: text} }
+
+// Reveal returns the text itself.
+func (s Secret) Reveal() string { return s.text }
+
+// Empty reports whether there is no text.
+func (s Secret) Empty() bool { return s.text == "" }
+
+// String implements fmt.Stringer without the text.
+func (s Secret) String() string {
+	if s.text == "" {
+		return ""
+	}
+	return redacted
+}
+
+// Format implements fmt.Formatter without the text, whatever the verb.
+func (s Secret) Format(state fmt.State, _ rune) {
+	// A fmt.State that cannot be written to has nobody to tell.
+	_, _ = state.Write([]byte(s.String()))
+}
+
+// GoString implements fmt.GoStringer without the text.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText implements encoding.TextMarshaler without the text; encoders of
+// JSON, YAML and TOML use it.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// MarshalJSON implements json.Marshaler without the text.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }
+
+// LogValue implements slog.LogValuer without the text.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

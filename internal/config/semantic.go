@@ -1,0 +1,183 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"strings"
+)
+
+// relations checks what no key can tell alone, and fills in what follows from
+// several.
+func (c *checker) relations() {
+	c.gateways()
+	c.apiKeys()
+	c.apiAccess()
+	c.listeners()
+	c.dispatch()
+	c.storeDSN()
+	c.region()
+	c.tracing()
+	c.hints()
+}
+
+func (c *checker) apiKeys() {
+	list := c.at("api", "keys")
+	if list == nil || list.kind != listNode {
+		return
+	}
+	item := apiSpec().child("keys").item
+	names, hashes := map[string]int{}, map[[sha256.Size]byte]int{}
+	for i, n := range list.items {
+		path := indexPath("api.keys", i)
+		if n.kind != mapNode {
+			continue
+		}
+		c.requireKeys(item, n, path)
+		key := APIKey{Scopes: c.scopes(n, path)}
+		key.Name, _ = textOf(n.get("name"))
+		hash, ok := c.keyHash(n.get("hash"), joinPath(path, "hash"))
+		key.Hash = hash
+		if first, again := names[key.Name]; again && key.Name != "" {
+			c.problem(n.get("name").at, joinPath(path, "name"), "the name is that of api.keys[%d]; give each key its own", first)
+		}
+		if first, again := hashes[hash]; again && ok {
+			c.problem(n.get("hash").at, joinPath(path, "hash"), "the hash is that of api.keys[%d]; give each key its own", first)
+		}
+		names[key.Name], hashes[hash] = i, i
+		c.config.API.Keys = append(c.config.API.Keys, key)
+	}
+}
+
+// scopes returns the scopes of a key; without any, send and read.
+func (c *checker) scopes(n *node, path string) []string {
+	list := n.get("scopes")
+	if list.isNothing() {
+		return []string{ScopeSend, ScopeRead}
+	}
+	if list.kind == listNode && len(list.items) == 0 {
+		c.problem(list.at, joinPath(path, "scopes"), "expected at least one of %q, %q and %q", ScopeSend, ScopeRead, ScopeReadBody)
+	}
+	scopes := make([]string, 0, len(list.items))
+	for _, item := range list.items {
+		scopes = append(scopes, item.text)
+	}
+	return scopes
+}
+
+func (c *checker) keyHash(n *node, path string) (hash [sha256.Size]byte, ok bool) {
+	secret, ok := c.resolve(n, path)
+	if !ok {
+		return hash, false
+	}
+	digits, prefixed := strings.CutPrefix(secret.Reveal(), "sha256:")
+	decoded, err := hex.DecodeString(digits)
+	if !prefixed || err != nil || len(decoded) != len(hash) {
+		c.problem(n.at, path, `expected "sha256:" and 64 hexadecimal digits, the digest of the key; make them with: printf %%s "$KEY" | sha256sum`)
+		return hash, false
+	}
+	return [sha256.Size]byte(decoded), true
+}
+
+// apiAccess refuses an admin listener that strangers could use without a key.
+func (c *checker) apiAccess() {
+	api := &c.config.API
+	keys := c.at("api", "keys")
+	hasKeys := keys != nil && (keys.kind != listNode || len(keys.items) > 0)
+	api.OpenAccess = api.auth == authNone || !hasKeys
+	if api.auth == authNone && hasKeys {
+		c.warn(c.place("api.auth"), "api.auth", "api.auth is none, so api.keys are not asked for; remove one of the two")
+	}
+	if api.auth != authNone && !hasKeys && !isLoopback(api.Host) {
+		c.problem(c.place("api.host"), "api.host",
+			"%q is not a loopback address, and without keys everybody who reaches it could send messages; add api.keys, or listen on 127.0.0.1, or write api.auth: none", clip(api.Host))
+	}
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	address, err := netip.ParseAddr(host)
+	return err == nil && address.Unmap().IsLoopback()
+}
+
+func (c *checker) listeners() {
+	c.host("api.host", &c.config.API.Host)
+	c.host("public.host", &c.config.Public.Host)
+	if c.config.API.Port != 0 && c.config.API.Listener == c.config.Public {
+		c.problem(c.place("public.port"), "public.port", "the port is that of the admin listener; give each its own")
+	}
+}
+
+// host refuses an address with a port or a scheme, and takes the brackets off IPv6.
+func (c *checker) host(path string, host *string) {
+	if inner, ok := strings.CutPrefix(*host, "["); ok && strings.HasSuffix(inner, "]") {
+		*host = strings.TrimSuffix(inner, "]")
+	}
+	if _, err := netip.ParseAddr(*host); err == nil || *host == "" {
+		return
+	}
+	if strings.ContainsAny(*host, ":/@[] \t\r\n") {
+		c.problem(c.place(path), path, "expected an address or a host name without scheme and port, got %q", clip(*host))
+	}
+}
+
+func (c *checker) dispatch() {
+	retry := c.config.Dispatch.Retry
+	if retry.Initial > retry.Max && !c.reported("dispatch.retry.initial") && !c.reported("dispatch.retry.max") {
+		c.problem(c.place("dispatch.retry.initial"), "dispatch.retry.initial",
+			"expected at most dispatch.retry.max, which is %v, got %v", retry.Max, retry.Initial)
+	}
+}
+
+func (c *checker) storeDSN() {
+	path, set := strings.CutPrefix(c.config.Store.DSN.Reveal(), "sqlite://")
+	file, _, _ := strings.Cut(path, "?")
+	if set && file != "" || c.reported("store.dsn") {
+		return
+	}
+	c.problem(c.place("store.dsn"), "store.dsn", "expected sqlite:///absolute.db or sqlite://relative.db")
+}
+
+func (c *checker) region() {
+	region := c.config.Recipients.DefaultRegion
+	letters := strings.Trim(strings.ToUpper(region), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+	if region != "" && (!letters || len(region) != 2) {
+		c.problem(c.place("recipients.default_region"), "recipients.default_region",
+			"expected the two letters of a country such as US, got %q", clip(region))
+	}
+	c.config.Recipients.DefaultRegion = strings.ToUpper(region)
+}
+
+func (c *checker) tracing() {
+	tracing := &c.config.Tracing
+	if tracing.Provider == "jaeger" || tracing.Provider == "zipkin" {
+		c.warn(c.place("tracing.provider"), "tracing.provider", "only otel is exported to: no spans are exported; use otel with tracing.providers.otlp")
+		tracing.Provider = ""
+	}
+	if strings.Contains(tracing.OTLP.ServerURL, "/") {
+		c.problem(c.place("tracing.providers.otlp.server_url"), "tracing.providers.otlp.server_url",
+			"expected host:port without a scheme or a path, such as localhost:4318; for HTTP set insecure to true")
+	}
+}
+
+// hints tells of keys that are kept for Kratos and change nothing.
+func (c *checker) hints() {
+	for _, key := range []string{"pull_count", "pull_wait"} {
+		if c.at("courier", "worker", key) != nil {
+			path := joinPath("courier.worker", key)
+			c.warn(c.place(path), path, "the courier does not poll, so the key changes nothing")
+		}
+	}
+}
+
+// reported reports whether a path has a problem already.
+func (c *checker) reported(path string) bool {
+	for _, problem := range c.problems {
+		if problem.Path == path {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,192 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// The bounds of what is read. A configuration is a few kilobytes.
+const (
+	maxFileSize   = 1 << 20
+	maxSecretSize = 64 << 10
+	maxDepth      = 64
+	maxNodes      = 100_000
+	maxKeys       = 1000
+)
+
+// source is a text with a name, and what was found while it was read.
+type source struct {
+	name  string
+	order int
+	data  []byte
+
+	// starts are the offsets of the lines, made when they are first asked for.
+	starts   []int
+	nodes    int
+	problems []Problem
+	warnings []Problem
+}
+
+func (s *source) at(line, column int) Position {
+	return Position{Source: s.name, Line: line, Column: column, order: s.order}
+}
+
+func (s *source) problem(at Position, path, format string, args ...any) {
+	s.problems = append(s.problems, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// grow counts one more value and reports whether that is still within bounds.
+func (s *source) grow(at Position, depth int) bool {
+	s.nodes++
+	switch {
+	case depth > maxDepth:
+		s.problem(at, "", "values are nested more than %d deep; no key needs that", maxDepth)
+	case s.nodes == maxNodes+1:
+		s.problem(at, "", "more than %d values; aliases that multiply each other are not expanded", maxNodes)
+	}
+	return depth <= maxDepth && s.nodes <= maxNodes
+}
+
+// add puts a key into a map, or reports that the key was given before.
+func (s *source) add(m *node, key string, at Position, value *node, path string) {
+	if first := m.entry(key); first != nil {
+		s.problem(at, joinPath(path, key), "the key is given twice, first in line %d; keep one", first.at.Line)
+		return
+	}
+	if len(m.entries) == maxKeys {
+		s.problem(at, joinPath(path, key), "more than %d keys in one map", maxKeys)
+		return
+	}
+	m.entries = append(m.entries, &entry{key: key, at: at, value: value})
+}
+
+// readSource reads a configuration file in the format that its extension names.
+func readSource(name, path string, order int) (*node, *source) {
+	s := &source{name: name, order: order}
+	data, err := readBounded(path, maxFileSize)
+	if err != nil {
+		s.problem(Position{Source: name, order: order}, "", "read configuration file: %s", explainFile(err))
+		return nil, s
+	}
+	s.data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if !utf8.Valid(s.data) {
+		s.problem(invalidUTF8(s), "", "the file is not UTF-8 text; save it as UTF-8")
+		return nil, s
+	}
+	root := s.parse(strings.ToLower(filepath.Ext(path)))
+	if root != nil && root.kind != mapNode && root.kind != nullNode {
+		s.problem(root.at, "", "expected keys and values, got %s", root.describe(true))
+		return nil, s
+	}
+	return root, s
+}
+
+func (s *source) parse(extension string) *node {
+	if len(bytes.TrimSpace(s.data)) == 0 {
+		return nil
+	}
+	switch extension {
+	case ".json":
+		return parseJSON(s)
+	case ".toml":
+		return parseTOML(s)
+	default:
+		return parseYAML(s)
+	}
+}
+
+func invalidUTF8(s *source) Position {
+	offset := 0
+	for offset < len(s.data) {
+		r, size := utf8.DecodeRune(s.data[offset:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		offset += size
+	}
+	return s.place(offset)
+}
+
+// place returns the position of a byte offset, columns in characters.
+func (s *source) place(offset int) Position {
+	if s.starts == nil {
+		s.starts = lineStarts(s.data)
+	}
+	offset = min(max(offset, 0), len(s.data))
+	line, found := slices.BinarySearch(s.starts, offset)
+	if !found {
+		line--
+	}
+	return s.at(line+1, utf8.RuneCount(s.data[s.starts[line]:offset])+1)
+}
+
+func lineStarts(data []byte) []int {
+	starts := []int{0}
+	for i, b := range data {
+		if b == '\n' {
+			starts = append(starts, i+1)
+		}
+	}
+	return starts
+}
+
+var errNotRegular = errors.New("not a regular file")
+
+type tooLargeError struct{ limit int64 }
+
+func (e *tooLargeError) Error() string { return fmt.Sprintf("larger than %d KiB", e.limit>>10) }
+
+// readBounded reads a regular file of at most limit bytes. A pipe or a device
+// is refused before it can block.
+func readBounded(path string, limit int64) ([]byte, error) {
+	file, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // nothing was written
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, &tooLargeError{limit: limit}
+	}
+	return data, nil
+}
+
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	return os.Open(path) //nolint:gosec // the operator names the file
+}
+
+// explainFile says why a file cannot be read and what to do, without its path.
+func explainFile(err error) string {
+	var tooLarge *tooLargeError
+	var pathError *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "no such file; check the path, relative ones start at the working directory"
+	case errors.Is(err, fs.ErrPermission):
+		return "permission denied; let this user read it"
+	case errors.Is(err, errNotRegular), errors.As(err, &tooLarge):
+		return err.Error()
+	case errors.As(err, &pathError):
+		return pathError.Err.Error()
+	default:
+		return err.Error()
+	}
+}

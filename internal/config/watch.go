@@ -1,0 +1,193 @@
+package config
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+const (
+	// settleTime passes between the first sign of a change and reading the files,
+	// so that a file is not read half-written.
+	settleTime = 200 * time.Millisecond
+	// pollInterval is how often files are looked at where no signs come: network
+	// file systems, some containers, a machine out of inotify watches.
+	pollInterval = 5 * time.Second
+)
+
+// Watcher reads a configuration again when its files change.
+type Watcher struct{ done chan struct{} }
+
+// Wait returns when the watcher has stopped, which the end of its context makes
+// it do. No call of its function is under way then.
+func (w *Watcher) Wait() { <-w.done }
+
+// Watch calls notify with each new configuration, or with the *InvalidError of
+// one that is not valid, after the files of options, or a template or secret
+// that they name, have changed. It sees a change in place, a file renamed over
+// another, and the symlinks that Kubernetes swaps. Calls come one at a time.
+func Watch(ctx context.Context, options Options, notify func(*Config, error)) (*Watcher, error) {
+	if len(options.Files) == 0 {
+		return nil, errors.New("watch configuration: no file is given")
+	}
+	f := newFollower(options, notify)
+	var signs signals
+	// Without the system's signs the files are polled.
+	if system, err := fsnotify.NewWatcher(); err == nil {
+		signs = signals{events: system.Events, faults: system.Errors, system: system}
+	}
+	f.signs = signs
+	f.subscribe()
+	w := &Watcher{done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		defer f.close()
+		f.run(ctx)
+	}()
+	return w, nil
+}
+
+// signals are what the file system tells.
+type signals struct {
+	events <-chan fsnotify.Event
+	faults <-chan error
+	system *fsnotify.Watcher
+}
+
+// follower compares files with what they were.
+type follower struct {
+	options Options
+	notify  func(*Config, error)
+	signs   signals
+	files   map[string]fileState
+}
+
+// fileState is a file at one time; a file that cannot be read has no info.
+type fileState struct {
+	info   os.FileInfo
+	digest [sha256.Size]byte
+}
+
+func newFollower(options Options, notify func(*Config, error)) *follower {
+	f := &follower{options: options, notify: notify, files: map[string]fileState{}}
+	_, files, _ := load(options) //nolint:errcheck // the caller has loaded the configuration and knows
+	f.follow(files)
+	return f
+}
+
+func (f *follower) close() {
+	if f.signs.system != nil {
+		_ = f.signs.system.Close() // nothing is lost by it
+	}
+}
+
+func (f *follower) run(ctx context.Context) {
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
+	settled := time.NewTimer(settleTime)
+	defer settled.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case event := <-f.signs.events:
+			if event.Op == fsnotify.Chmod {
+				continue
+			}
+			settled.Reset(settleTime)
+			f.settle(ctx, settled.C)
+		case <-f.signs.faults: // signs were lost
+			f.refresh()
+		case <-settled.C:
+			f.refresh()
+		case <-poll.C:
+			f.refresh()
+		}
+	}
+}
+
+// settle drops the signs that follow the first, and then looks at the files. A
+// database that is written in the same directory does not put it off.
+func (f *follower) settle(ctx context.Context, settled <-chan time.Time) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.signs.events:
+		case <-settled:
+			f.refresh()
+			return
+		}
+	}
+}
+
+// refresh reads the configuration again if a file has changed.
+func (f *follower) refresh() {
+	if !f.changed() {
+		return
+	}
+	cfg, files, err := load(f.options)
+	f.follow(files)
+	f.subscribe()
+	f.notify(cfg, err)
+}
+
+// changed compares the files with what they were, and remembers what they are.
+func (f *follower) changed() bool {
+	changed := false
+	for path, before := range f.files {
+		now := look(path, before)
+		changed = changed || now.digest != before.digest || (now.info == nil) != (before.info == nil)
+		f.files[path] = now
+	}
+	return changed
+}
+
+// follow adds files to look at. Those that are no longer named stay, so that a
+// name that comes back is noticed.
+func (f *follower) follow(files []string) {
+	for _, path := range files {
+		if _, known := f.files[path]; !known {
+			f.files[path] = look(path, fileState{})
+		}
+	}
+}
+
+// look reads the state of a file, its content only when it is another than before.
+func look(path string, before fileState) fileState {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileState{}
+	}
+	if before.info != nil && os.SameFile(info, before.info) &&
+		info.Size() == before.info.Size() && info.ModTime().Equal(before.info.ModTime()) {
+		return before
+	}
+	data, err := readBounded(path, maxFileSize)
+	if err != nil {
+		return fileState{info: info}
+	}
+	return fileState{info: info, digest: sha256.Sum256(data)}
+}
+
+// subscribe asks for the signs of the directories of the files, and of those
+// that links lead to.
+func (f *follower) subscribe() {
+	if f.signs.system == nil {
+		return
+	}
+	for path := range f.files {
+		f.add(filepath.Dir(path))
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			f.add(filepath.Dir(target))
+		}
+	}
+}
+
+// add asks for the signs of a directory. One that cannot be watched is polled.
+func (f *follower) add(directory string) { _ = f.signs.system.Add(directory) }
