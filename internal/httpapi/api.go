@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// Intake judges and completes messages. Errors are *courier.Error.
+type Intake interface {
+	// Accept returns the message that a draft asks for.
+	Accept(draft courier.Draft) (*courier.Message, error)
+	// Expiry returns when a message that is due now expires, zero for never.
+	Expiry(lifetime courier.Lifetime) (time.Time, error)
+	// Recipient returns a recipient as messages have it.
+	Recipient(text string) (string, error)
+	// Gateway returns the gateway that messages of a channel wait for.
+	Gateway(channel string) (string, error)
+}
+
+// Engine stores messages durably and sees to it that they are sent.
+type Engine interface {
+	Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error)
+	// Wake says that a message may have become due.
+	Wake()
+}
+
+// Store is what the API needs of the message store.
+type Store interface {
+	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
+	Messages(ctx context.Context, query store.Query) (store.Page, error)
+	Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error)
+	Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error)
+}
+
+// Options are the parts and settings of an API. Intake, Engine and Store are mandatory.
+type Options struct {
+	Intake Intake
+	Engine Engine
+	Store  Store
+	// Checks must all pass before the courier is ready.
+	Checks []Check
+	// Keys are the API keys; without any, every caller may do everything.
+	Keys []Key
+	// AnyHost takes requests for any host name although there are no keys. By
+	// default they must be for localhost or an IP address, so that no web page
+	// reaches a courier without keys by pointing a name of its own at it.
+	AnyHost bool
+	// MaxBodySize bounds the body of a request, in bytes; default 1 MiB. That of
+	// a batch may be eight times as large.
+	MaxBodySize int64
+	// Timeout bounds the work for one request; default 30 s.
+	Timeout time.Duration
+	Version Version
+	// Gatherer is served at /metrics, Registerer takes the API's own metrics.
+	Gatherer       prometheus.Gatherer
+	Registerer     prometheus.Registerer
+	TracerProvider trace.TracerProvider
+	Logger         *slog.Logger
+	// NowFunc is the clock; default time.Now.
+	NowFunc func() time.Time
+}
+
+const (
+	defaultMaxBodySize = 1 << 20
+	defaultTimeout     = 30 * time.Second
+	// batchFactor is how much larger than one message a batch may be.
+	batchFactor = 8
+)
+
+func (o *Options) setDefaults() {
+	if o.MaxBodySize <= 0 {
+		o.MaxBodySize = defaultMaxBodySize
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Gatherer == nil {
+		o.Gatherer = prometheus.NewRegistry()
+	}
+	if o.Registerer == nil {
+		o.Registerer = prometheus.NewRegistry()
+	}
+	if o.TracerProvider == nil {
+		o.TracerProvider = noop.NewTracerProvider()
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.NowFunc == nil {
+		o.NowFunc = time.Now
+	}
+}
+
+// API is the HTTP interface. Its handlers are safe for concurrent use.
+type API struct {
+	options Options
+	keys    atomic.Pointer[[]Key]
+	metrics *metrics
+	tracer  trace.Tracer
+	buffers sync.Pool
+	origins *http.CrossOriginProtection
+	spec    *specification
+	admin   http.Handler
+	public  http.Handler
+}
+
+// New returns an API, or an error when its metrics are registered already.
+func New(options Options) (*API, error) {
+	options.setDefaults()
+	a := &API{
+		options: options,
+		tracer:  options.TracerProvider.Tracer("courier/httpapi"),
+		origins: http.NewCrossOriginProtection(),
+	}
+	a.SetKeys(options.Keys)
+	var err error
+	if a.metrics, err = newMetrics(options.Registerer); err != nil {
+		return nil, err
+	}
+	if a.spec, err = a.specify(); err != nil {
+		return nil, fmt.Errorf("build openapi document: %w", err)
+	}
+	a.admin = a.serve(listenerAdmin, append(a.messageEndpoints(), a.operatorEndpoints()...))
+	a.public = a.serve(listenerPublic, a.healthEndpoints())
+	return a, nil
+}
+
+// Admin returns the handler of the admin listener.
+func (a *API) Admin() http.Handler { return a.admin }
+
+// Public returns the handler of the public listener.
+func (a *API) Public() http.Handler { return a.public }
+
+// OpenAPI returns the OpenAPI 3.1 document of the admin listener, as indented JSON.
+func (a *API) OpenAPI() []byte { return a.spec.json }
+
+func (a *API) now() time.Time { return a.options.NowFunc().UTC().Truncate(time.Microsecond) }

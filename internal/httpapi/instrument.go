@@ -1,0 +1,87 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"courier"
+)
+
+// instrument bounds, traces, counts and logs the requests of one route, and
+// answers errors and panics with problem documents.
+func (a *API) instrument(listener, route string, next func(http.ResponseWriter, *http.Request) error) http.Handler {
+	observe := a.metrics.observer(listener, route)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(r.Context(), a.options.Timeout)
+		defer cancel()
+		ctx, span := a.startSpan(ctx, r, route)
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			a.recovered(ctx, recorder, recover(), route)
+			took := time.Since(began)
+			endSpan(span, recorder.status)
+			observe(recorder.status, took)
+			a.logRequest(ctx, listener, route, recorder.status, took)
+		}()
+		if err := next(recorder, r.WithContext(ctx)); err != nil {
+			a.writeProblem(ctx, recorder, err)
+		}
+	})
+}
+
+func (a *API) logRequest(ctx context.Context, listener, route string, status int, took time.Duration) {
+	if !a.options.Logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	a.options.Logger.DebugContext(ctx, "request served", slog.String("listener", listener),
+		slog.String("route", route), slog.Int("status", status), slog.Duration("duration", took))
+}
+
+// recovered answers a panic. What was panicked with may hold a body, so only a
+// fault of the runtime is logged with its text.
+func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route string) {
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler {
+		panic(cause)
+	}
+	text := "the program panicked"
+	if fault, ok := cause.(runtime.Error); ok {
+		text = fault.Error()
+	}
+	a.options.Logger.ErrorContext(ctx, "request panicked; this is a fault of the courier, report it with the stack",
+		slog.String("route", route), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
+	if !w.written {
+		a.writeProblem(ctx, w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
+	}
+}
+
+// statusRecorder remembers the status of an answer.
+type statusRecorder struct {
+	http.ResponseWriter
+	status  int
+	written bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *statusRecorder) WriteHeader(status int) {
+	if !r.written {
+		r.status, r.written = status, true
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (r *statusRecorder) Write(content []byte) (int, error) {
+	r.written = true
+	return r.ResponseWriter.Write(content)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
