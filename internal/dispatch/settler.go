@@ -3,7 +3,9 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +18,9 @@ const (
 	settleBatchMax     = 500
 	settlePauseInitial = 100 * time.Millisecond
 	settlePauseMax     = 5 * time.Second
+	// isolateTries settlements that fail one after the other are taken for a
+	// fault of the store.
+	isolateTries = 3
 )
 
 // finished is a message that goes back to the store, with the slot it holds.
@@ -43,9 +48,13 @@ type settler struct {
 	done chan struct{}
 
 	// Of the loop alone:
-	spare       []finished
+	unwritten   []finished
 	settlements []store.Settlement
+	failures    int
 	pause       time.Duration
+	// stuck are settlements that fail alone while others succeed.
+	stuck   []finished
+	stuckAt time.Time
 }
 
 func newSettler(e *Engine) *settler {
@@ -76,75 +85,76 @@ func (s *settler) poke() {
 	}
 }
 
-// take returns all that is pending.
-func (s *settler) take() []finished {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	batch := s.pending
-	s.pending = s.spare[:0]
-	s.spare = nil
-	return batch
-}
-
 // run writes until close, or until ctx ends.
 func (s *settler) run(ctx context.Context) {
 	defer close(s.done)
 	for ctx.Err() == nil {
-		batch := s.take()
-		if len(batch) > 0 {
-			s.writeAll(ctx, batch)
-		}
-		clear(batch)
-		s.spare = batch[:0]
-		if len(batch) == 0 && !s.wait(ctx) {
+		s.retryStuck(ctx)
+		s.gather()
+		switch {
+		case len(s.unwritten) > 0:
+			s.writeSome(ctx)
+		case !s.wait(ctx):
 			return
 		}
 	}
 }
 
-// wait waits for something pending. It returns false when nothing is left.
+// gather takes all that is pending.
+func (s *settler) gather() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unwritten = append(s.unwritten, s.pending...)
+	clear(s.pending)
+	s.pending = s.pending[:0]
+}
+
+// wait waits for something to do. It returns false when nothing is left.
 func (s *settler) wait(ctx context.Context) bool {
 	select {
 	case <-s.signal:
 		return true
 	default:
 	}
+	closing, timer := s.closing, s.stuckTimer()
+	if len(s.stuck) > 0 && s.isClosing() {
+		closing = nil
+	}
 	select {
 	case <-s.signal:
 		return true
-	case <-s.closing:
-		return false
+	case <-timer:
+		return true
+	case <-closing:
+		return len(s.stuck) > 0
 	case <-ctx.Done():
 		return false
 	}
 }
 
-// writeAll writes a batch in parts until all of it is written or ctx ends.
-func (s *settler) writeAll(ctx context.Context, batch []finished) {
-	for len(batch) > 0 && ctx.Err() == nil {
-		part := batch[:min(len(batch), settleBatchMax)]
-		s.writePart(ctx, part)
-		batch = batch[len(part):]
+// stuckTimer fires when what is stuck is to be tried again, soon if the engine stops.
+func (s *settler) stuckTimer() <-chan time.Time {
+	if len(s.stuck) == 0 {
+		return nil
 	}
+	if s.isClosing() {
+		s.stuckAt = time.Now().Add(settlePauseInitial)
+	}
+	return time.After(time.Until(s.stuckAt))
 }
 
-// writePart writes one transaction, again and again if need be. When it fails
-// for a reason that may lie in one of its settlements, each is tried alone, so
-// that one does not hold up the others.
-func (s *settler) writePart(ctx context.Context, part []finished) {
-	for tries := 1; ctx.Err() == nil; tries++ {
-		err := s.write(ctx, part)
-		if err == nil {
-			return
-		}
-		if tries > 1 && len(part) > 1 && mayBeOne(err) {
-			part = s.writeEach(ctx, part)
-			if len(part) == 0 {
-				return
-			}
-		}
-		s.waitAfterFault(ctx)
+// writeSome writes one transaction, or waits after a fault.
+func (s *settler) writeSome(ctx context.Context) {
+	part := s.unwritten[:min(len(s.unwritten), settleBatchMax)]
+	err := s.write(ctx, part)
+	s.faults.set(ctx, opSettle, err)
+	s.failures++
+	if err == nil || s.failures > 1 && mayBeOne(err) && s.isolate(ctx, part) {
+		s.failures, s.pause = 0, 0
+		s.unwritten = slices.Delete(s.unwritten, 0, len(part))
+		return
 	}
+	s.waitAfterFault(ctx)
 }
 
 // mayBeOne reports whether a fault may come from one settlement.
@@ -152,15 +162,37 @@ func mayBeOne(err error) bool {
 	return !errors.Is(err, store.ErrFull) && !errors.Is(err, store.ErrReadOnly) && !errors.Is(err, store.ErrClosed)
 }
 
-// writeEach writes each settlement alone and returns those that failed.
-func (s *settler) writeEach(ctx context.Context, part []finished) []finished {
+// isolate writes each settlement alone, so that one that cannot be written does
+// not hold up the others. It returns false, with nothing written, when it looks
+// as if none could be.
+func (s *settler) isolate(ctx context.Context, part []finished) bool {
 	var failed []finished
 	for i := range part {
-		if err := s.write(ctx, part[i:i+1]); err != nil {
+		err := s.write(ctx, part[i:i+1])
+		if err != nil {
 			failed = append(failed, part[i])
 		}
+		if len(failed) == i+1 && (i+1 == isolateTries || i+1 == len(part)) {
+			return false
+		}
 	}
-	return failed
+	for i := range failed {
+		s.logger.ErrorContext(ctx, "outcome of a message cannot be recorded; it is tried again, please report this",
+			slog.String("message_id", failed[i].settlement.ID.String()), slog.String("gateway", failed[i].lane.name))
+	}
+	s.faults.set(ctx, opSettle, nil)
+	s.stuckAt = time.Now().Add(settlePauseMax)
+	s.stuck = append(s.stuck, failed...)
+	return true
+}
+
+// retryStuck tries what is stuck again when it is time.
+func (s *settler) retryStuck(ctx context.Context) {
+	if len(s.stuck) == 0 || time.Now().Before(s.stuckAt) {
+		return
+	}
+	s.stuck = slices.DeleteFunc(s.stuck, func(f finished) bool { return s.write(ctx, []finished{f}) == nil })
+	s.stuckAt = time.Now().Add(settlePauseMax)
 }
 
 // write writes one transaction and gives the slots back.
@@ -172,11 +204,9 @@ func (s *settler) write(ctx context.Context, part []finished) error {
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	applied, err := s.store.Settle(callCtx, s.settlements)
-	s.faults.set(ctx, opSettle, err)
 	if err != nil {
-		return err
+		return fmt.Errorf("settle %d messages: %w", len(part), err)
 	}
-	s.pause = 0
 	s.metrics.settleBatch.Observe(float64(len(part)))
 	s.logLost(ctx, part, applied)
 	release(part)

@@ -19,7 +19,9 @@ const forcedStop = 5 * time.Second
 func (e *Engine) Stop(ctx context.Context) error {
 	t := &e.lifetime
 	if t.stopping() {
-		t.finish(e.shutDown(ctx))
+		err := e.shutDown(ctx)
+		t.finish(err)
+		return err
 	}
 	select {
 	case <-t.stopped:
