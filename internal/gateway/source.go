@@ -165,4 +165,3 @@ func newBase64Reader(encoded string, limit int64) (*base64Reader, error) {
 func (r *base64Reader) read(context.Context) ([]byte, error) { return r.text, nil }
 
 func (r *base64Reader) name() string { return "base64" }
-

@@ -9,8 +9,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// settleTime is how long a file's directory must be quiet before it is read:
-// editors and deployments change a file in several steps.
+// settleTime passes between the notice of a change and the reading: editors and
+// deployments change a file in several steps.
 const settleTime = 100 * time.Millisecond
 
 // Watch reads the text anew until the context ends, a file when its directory
@@ -29,19 +29,31 @@ func (s *Source) Watch(ctx context.Context, changedFunc func(ctx context.Context
 	}
 	timer := time.NewTimer(s.options.Interval)
 	defer timer.Stop()
-	for {
+	for pending := false; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-events:
-			timer.Reset(settleTime)
+		case event := <-events:
+			if !pending && s.concerns(event) {
+				pending = true
+				timer.Reset(settleTime)
+			}
 		case err := <-faults:
 			s.tell(ctx, "watch template", err)
 		case <-timer.C:
+			pending = false
 			s.reread(ctx, changedFunc)
 			timer.Reset(s.options.Interval)
 		}
 	}
+}
+
+// concerns leaves out the other files of the directory, a database say. A mounted
+// Kubernetes volume changes by its link ..data.
+func (s *Source) concerns(event fsnotify.Event) bool {
+	file, ok := s.reader.(*fileReader)
+	name := filepath.Base(event.Name)
+	return ok && (name == filepath.Base(file.path) || name == "..data")
 }
 
 // watchFile returns nil for what is no file, and when notices cannot be had:

@@ -1,0 +1,94 @@
+package gateway
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"courier"
+	"courier/internal/jsonnet"
+)
+
+func TestMain(m *testing.M) {
+	jsonnet.ServeIfChild()
+	goleak.VerifyTestMain(m)
+}
+
+// patience is a time-out for tests that are about something else.
+const patience = time.Minute
+
+// evaluatorFunc is an Evaluator without Jsonnet.
+type evaluatorFunc func(ctx context.Context, ctxJSON []byte) ([]byte, error)
+
+func (f evaluatorFunc) Evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error) {
+	return f(ctx, ctxJSON)
+}
+
+// constant is a template that gives the same result for every message.
+func constant(result string) Evaluator {
+	return evaluatorFunc(func(context.Context, []byte) ([]byte, error) { return []byte(result), nil })
+}
+
+// echo is function(ctx) ctx.
+func echo() Evaluator {
+	return evaluatorFunc(func(_ context.Context, ctxJSON []byte) ([]byte, error) { return ctxJSON, nil })
+}
+
+func newGateway(t testing.TB, options Options) *Gateway {
+	t.Helper()
+	if options.Name == "" {
+		options.Name = "sms"
+	}
+	if options.Method == "" {
+		options.Method = "POST"
+	}
+	if options.Timeout == 0 {
+		options.Timeout = patience
+	}
+	g, err := New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	return g
+}
+
+// send renders and sends a message.
+func send(t testing.TB, g *Gateway, m *courier.Message) courier.Attempt {
+	t.Helper()
+	request, err := g.Render(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.Send(request)
+}
+
+// loginMessage is a message as an identity system sends it.
+func loginMessage() *courier.Message {
+	return &courier.Message{
+		ID:           courier.ID{0x01, 0x90, 0x16, 0x3d, 0x86, 0x94, 0x73, 0x9b, 0xae, 0xa5, 0x96, 0x6c, 0x26, 0xf8, 0xad, 0x91},
+		To:           "+14155552671",
+		Body:         "Your login code is: 809593\n\nIt expires in 60 minutes.",
+		TemplateType: "login_code_valid",
+		TemplateData: []byte(`{"to":"+14155552671","login_code":"809593","expires_in_minutes":60}`),
+		Encoding:     courier.EncodingGSM7,
+		Segments:     1,
+	}
+}
+
+// newPool starts Jsonnet workers that end with the test.
+func newPool(t testing.TB, options jsonnet.Options) *jsonnet.Pool {
+	t.Helper()
+	options.Workers, options.StartTimeout = 1, patience
+	pool := jsonnet.NewPool(options)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+		defer cancel()
+		if err := pool.Close(ctx); err != nil {
+			t.Errorf("close pool: %v", err)
+		}
+	})
+	return pool
+}

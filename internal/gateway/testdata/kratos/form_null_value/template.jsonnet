@@ -1,0 +1,1 @@
+function(ctx) { To: ctx.recipient, X: null }

@@ -1,0 +1,1 @@
+function(ctx) { To: ctx.recipient, N: 5 }

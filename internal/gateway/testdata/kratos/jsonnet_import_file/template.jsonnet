@@ -1,0 +1,1 @@
+local l = import "lib.libsonnet"; function(ctx) { a: l.a }

@@ -1,0 +1,1 @@
+function(ctx) { up: std.asciiUpper(ctx.template_type), len: std.length(ctx.body), md5: std.md5(ctx.recipient), b64: std.base64(ctx.body), esc: std.strReplace(ctx.recipient, "+", "00"), fmt: "%s|%05d" % [ctx.recipient, 42], has: std.objectHas(ctx.template_data, "login_code"), sha: std.sha256("x"), parse: std.parseJson("{\"a\":1}"), man: std.manifestJsonEx({a: [1, 2]}, " ") }

@@ -1,0 +1,153 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// wireServer records requests byte by byte and gives canned answers.
+type wireServer struct {
+	listener net.Listener
+	requests chan []byte
+	serving  sync.WaitGroup
+}
+
+// answerFunc decides what a connection does with the request of a number,
+// counted from 0: write an answer, or nothing and close.
+type answerFunc func(conn net.Conn, number int) (keep bool)
+
+func okAnswer(conn net.Conn, _ int) bool {
+	_, err := io.WriteString(conn, "HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}")
+	return err == nil
+}
+
+// startWire serves until the test ends.
+func startWire(t testing.TB, answer answerFunc) *wireServer {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &wireServer{listener: listener, requests: make(chan []byte, 100)}
+	s.serving.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			s.serving.Go(func() { s.serve(conn, answer) })
+		}
+	})
+	t.Cleanup(func() {
+		if err := listener.Close(); err != nil {
+			t.Error(err)
+		}
+		s.serving.Wait()
+	})
+	return s
+}
+
+func (s *wireServer) url() string { return "http://" + s.listener.Addr().String() }
+
+func (s *wireServer) serve(conn net.Conn, answer answerFunc) {
+	defer func() { _ = conn.Close() }()
+	var seen bytes.Buffer
+	reader := bufio.NewReader(io.TeeReader(conn, &seen))
+	for number := 0; ; number++ {
+		request, err := http.ReadRequest(reader)
+		if err != nil {
+			return
+		}
+		if _, err := io.Copy(io.Discard, request.Body); err != nil {
+			return
+		}
+		s.requests <- bytes.Clone(seen.Bytes())
+		seen.Reset()
+		if !answer(conn, number) {
+			return
+		}
+	}
+}
+
+// target puts the server's address in the place of gateway.test.
+func (s *wireServer) target(address string) string {
+	return strings.Replace(address, "gateway.test", s.listener.Addr().String(), 1)
+}
+
+// next returns the request that came, with gateway.test for the server's address.
+func (s *wireServer) next(t testing.TB) string {
+	t.Helper()
+	select {
+	case got := <-s.requests:
+		return strings.Replace(string(got), s.listener.Addr().String(), "gateway.test", 1)
+	default:
+		t.Fatal("no request came")
+		return ""
+	}
+}
+
+// compareWire compares two requests: request line, headers in their order, and
+// the body as JSON, form or text. Content-Length must fit each body.
+func compareWire(t testing.TB, want, got string) {
+	t.Helper()
+	wantHead, wantBody, _ := strings.Cut(want, "\r\n\r\n")
+	gotHead, gotBody, _ := strings.Cut(got, "\r\n\r\n")
+	if diff := cmp.Diff(headLines(t, wantHead, wantBody), headLines(t, gotHead, gotBody)); diff != "" {
+		t.Errorf("head (-want +got):\n%s", diff)
+	}
+	media := "text"
+	for line := range strings.SplitSeq(wantHead, "\r\n") {
+		if value, ok := strings.CutPrefix(line, "Content-Type: "); ok {
+			media = value
+		}
+	}
+	if diff := cmp.Diff(meaning(t, media, wantBody), meaning(t, media, gotBody)); diff != "" {
+		t.Errorf("body (-want +got):\n%s", diff)
+	}
+}
+
+func headLines(t testing.TB, head, body string) []string {
+	t.Helper()
+	lines := strings.Split(head, "\r\n")
+	for i, line := range lines {
+		if value, ok := strings.CutPrefix(line, "Content-Length: "); ok {
+			if value != strconv.Itoa(len(body)) {
+				t.Errorf("Content-Length %s for a body of %d bytes", value, len(body))
+			}
+			lines[i] = "Content-Length: (fits)"
+		}
+	}
+	return lines
+}
+
+func meaning(t testing.TB, media, body string) any {
+	t.Helper()
+	switch {
+	case body == "":
+		return nil
+	case strings.HasPrefix(media, mediaForm):
+		values, err := url.ParseQuery(body)
+		return []any{body, values, err}
+	case kindOf(media) == bodyJSON:
+		var value any
+		decoder := json.NewDecoder(strings.NewReader(body))
+		decoder.UseNumber()
+		if err := errors.Join(decoder.Decode(&value)); err != nil {
+			t.Errorf("body %q is not JSON: %v", body, err)
+		}
+		return value
+	}
+	return body
+}
