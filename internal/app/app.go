@@ -1,0 +1,243 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.opentelemetry.io/otel/trace"
+
+	"courier/internal/config"
+	"courier/internal/dispatch"
+	"courier/internal/httpapi"
+	"courier/internal/intake"
+	"courier/internal/jsonnet"
+	"courier/internal/store/sqlite"
+)
+
+// stopMargin is added to the grace time of attempts in flight, for the settles
+// and the rest of a stop.
+const stopMargin = 15 * time.Second
+
+// Options are what an App needs to run.
+type Options struct {
+	// Config is what it starts with.
+	Config *config.Config
+	// Watch is where Config came from; its files are watched, and a valid change
+	// takes effect while the courier runs. Without files nothing is watched.
+	Watch config.Options
+	// LogOutput receives the log; default standard error.
+	LogOutput io.Writer
+	// Version is told at /version and in traces.
+	Version string
+}
+
+// App is a courier: store, engine, gateways and listeners.
+type App struct {
+	options  Options
+	logger   *slog.Logger
+	registry *prometheus.Registry
+	cleanups cleanups
+
+	pool   *jsonnet.Pool
+	tracer trace.TracerProvider
+	store  *sqlite.Store
+	engine *dispatch.Engine
+	intake *intake.Intake
+	api    *httpapi.API
+	admin  *httpapi.Server
+	public *httpapi.Server
+	reload *reloader
+
+	failed   chan error
+	stopping sync.Once
+	stopErr  error
+}
+
+// New returns a courier that is not started.
+func New(options Options) (*App, error) {
+	if options.Config == nil {
+		return nil, errors.New("app options: Config is mandatory")
+	}
+	if options.LogOutput == nil {
+		options.LogOutput = os.Stderr
+	}
+	a := &App{
+		options:  options,
+		logger:   NewLogger(options.LogOutput, options.Config.Log.Level, options.Config.Log.Format),
+		registry: prometheus.NewRegistry(),
+		failed:   make(chan error, 1),
+	}
+	a.registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return a, nil
+}
+
+// Start builds and starts everything in order. When a part does not start,
+// those before it are stopped and the error says what to do. Once Start
+// returns, messages are taken and dispatched.
+func (a *App) Start(ctx context.Context) error {
+	a.logConfig(ctx)
+	for _, start := range []func(context.Context) error{
+		a.startTracing, a.startTemplates, a.startStore, a.startEngine, a.startListeners, a.startReload,
+	} {
+		if err := start(ctx); err != nil {
+			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
+		}
+	}
+	return nil
+}
+
+// Stop ends everything in reverse order: no message is taken any more, attempts
+// in flight finish within the grace time and leases are given back. It is
+// bounded and idempotent; later calls return the error of the first.
+func (a *App) Stop(ctx context.Context) error {
+	a.stopping.Do(func() {
+		ctx, cancel := context.WithTimeout(ctx, a.options.Config.Dispatch.GracePeriod+stopMargin)
+		defer cancel()
+		a.stopErr = a.cleanups.run(ctx, a.logger)
+	})
+	return a.stopErr
+}
+
+// Failed tells of a part that ended by itself while the courier ran. Stop is
+// still to be called.
+func (a *App) Failed() <-chan error { return a.failed }
+
+func (a *App) fail(err error) {
+	select {
+	case a.failed <- err:
+	default:
+	}
+}
+
+// AdminAddr returns the address of the admin listener, host:port, after Start.
+func (a *App) AdminAddr() string { return a.admin.Addr().String() }
+
+// PublicAddr returns the address of the public listener, host:port, after Start.
+func (a *App) PublicAddr() string { return a.public.Addr().String() }
+
+func (a *App) logConfig(ctx context.Context) {
+	cfg := a.options.Config
+	logWarnings(ctx, a.logger, cfg)
+	if len(cfg.IgnoredSections) > 0 {
+		a.logger.InfoContext(ctx, "sections of the configuration that belong to other programs are ignored",
+			slog.Any("sections", cfg.IgnoredSections))
+	}
+	if !cfg.SMSEnabled() {
+		a.logger.WarnContext(ctx, "sending text messages is disabled and messages are refused; "+
+			"set courier.sms.enabled and courier.sms.request_config, or a channel with the id sms in courier.channels")
+	}
+}
+
+func logWarnings(ctx context.Context, logger *slog.Logger, cfg *config.Config) {
+	for _, warning := range cfg.Warnings {
+		logger.WarnContext(ctx, warning.Message,
+			slog.String("position", warning.Position.String()), slog.String("key", warning.Path))
+	}
+}
+
+func (a *App) startTracing(ctx context.Context) error {
+	from := a.options.Config.Tracing
+	provider, stop, err := newTracing(ctx, traceOptions{
+		Provider:      from.Provider,
+		ServiceName:   from.ServiceName,
+		ServerURL:     from.OTLP.ServerURL,
+		Insecure:      from.OTLP.Insecure,
+		Authorization: from.OTLP.AuthorizationHeader.Reveal(),
+		SamplingRatio: from.OTLP.SamplingRatio,
+		Version:       a.options.Version,
+	})
+	if err != nil {
+		return err
+	}
+	a.tracer = provider
+	a.cleanups.add("tracing", stop)
+	return nil
+}
+
+func (a *App) startTemplates(context.Context) error {
+	a.pool = jsonnet.NewPool(jsonnet.Options{Logger: a.logger, Registerer: a.registry})
+	a.cleanups.add("templates", a.pool.Close)
+	return nil
+}
+
+func (a *App) startStore(ctx context.Context) error {
+	opened, err := sqlite.Open(ctx, sqlite.Options{
+		DSN: a.options.Config.Store.DSN.Reveal(), Logger: a.logger, Registerer: a.registry,
+	})
+	if err != nil {
+		return err
+	}
+	a.store = opened
+	a.cleanups.add("store", func(context.Context) error { return opened.Close() })
+	return nil
+}
+
+func (a *App) startEngine(ctx context.Context) error {
+	cfg := a.options.Config
+	set, err := a.gateways(cfg).build(ctx)
+	if err != nil {
+		return err
+	}
+	set.follow(ctx)
+	a.reload = newReloader(a, cfg, set)
+	a.cleanups.add("gateways", a.reload.closeGateways)
+	a.engine, err = dispatch.New(dispatch.Options{
+		Settings:       engineSettings(cfg, set),
+		Store:          a.store,
+		Node:           nodeName(),
+		GracePeriod:    cfg.Dispatch.GracePeriod,
+		Logger:         a.logger,
+		Registerer:     a.registry,
+		TracerProvider: a.tracer,
+	})
+	if err != nil {
+		return err
+	}
+	a.intake = intake.New(intake.Options{Policy: intakePolicy(cfg)})
+	a.cleanups.add("engine", a.engine.Stop)
+	return a.engine.Start(ctx)
+}
+
+func (a *App) gateways(cfg *config.Config) *gatewayBuilder {
+	return &gatewayBuilder{config: cfg, pool: a.pool, logger: a.logger}
+}
+
+// nodeName names this process among all that ever held a lease.
+func nodeName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unnamed"
+	}
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
+}
+
+func engineSettings(cfg *config.Config, set *gatewaySet) dispatch.Settings {
+	return dispatch.Settings{
+		Gateways:       set.lanes,
+		MessageRetries: cfg.Courier.MessageRetries,
+		Retry:          dispatch.Retry{Initial: cfg.Dispatch.Retry.Initial, Max: cfg.Dispatch.Retry.Max},
+		OnUnknown:      dispatch.UnknownPolicy(cfg.Dispatch.OnUnknown),
+	}
+}
+
+func intakePolicy(cfg *config.Config) intake.Policy {
+	policy := intake.Policy{
+		DefaultRegion:  cfg.Recipients.DefaultRegion,
+		SkipValidation: !cfg.Recipients.Validate,
+		MaxSegments:    cfg.Messages.MaxSegments,
+	}
+	for _, g := range cfg.Gateways {
+		policy.Channels = append(policy.Channels, intake.Channel{ID: g.Channel, Gateway: g.Name, From: g.From})
+	}
+	return policy
+}

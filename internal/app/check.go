@@ -1,0 +1,55 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"courier"
+	"courier/internal/config"
+	"courier/internal/intake"
+	"courier/internal/jsonnet"
+)
+
+// Check builds what the configuration sends through, templates included, and
+// takes it down again. Nothing is sent and no message is kept. An error is a
+// *config.InvalidError.
+func Check(ctx context.Context, cfg *config.Config) error {
+	return withGateways(ctx, cfg, func(*gatewaySet) error { return nil })
+}
+
+// Render returns the request that the configuration makes of a draft, without
+// sending it. Errors are *config.InvalidError, *courier.Error, *courier.RenderError
+// or courier.ErrTemplateCanceled. The body of the request can be read once.
+func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http.Request, error) {
+	message, err := intake.New(intake.Options{Policy: intakePolicy(cfg)}).Accept(draft)
+	if err != nil {
+		return nil, err
+	}
+	var request *http.Request
+	err = withGateways(ctx, cfg, func(set *gatewaySet) error {
+		for _, lane := range set.lanes {
+			if lane.Gateway.Name() == message.Gateway {
+				request, err = lane.Gateway.Render(ctx, message)
+				return err
+			}
+		}
+		return errors.New("render request: no gateway takes the message")
+	})
+	return request, err
+}
+
+// withGateways runs do with the gateways of a configuration.
+func withGateways(ctx context.Context, cfg *config.Config, do func(*gatewaySet) error) (err error) {
+	logger := slog.New(slog.DiscardHandler)
+	pool := jsonnet.NewPool(jsonnet.Options{Logger: logger, Workers: 1})
+	defer func() { err = errors.Join(err, pool.Close(context.WithoutCancel(ctx))) }()
+	builder := &gatewayBuilder{config: cfg, pool: pool, logger: logger}
+	set, err := builder.build(ctx)
+	if err != nil {
+		return err
+	}
+	defer set.close()
+	return do(set)
+}

@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"courier/internal/config"
+	"courier/internal/dispatch"
+	"courier/internal/gateway"
+	"courier/internal/jsonnet"
+)
+
+// gatewayBuilder builds what one configuration sends through.
+type gatewayBuilder struct {
+	config *config.Config
+	pool   *jsonnet.Pool
+	logger *slog.Logger
+}
+
+// gatewaySet is what one configuration sends through. Its templates are
+// followed until it is closed.
+type gatewaySet struct {
+	gateways  []*gateway.Gateway
+	templates []*liveTemplate
+	lanes     []dispatch.LaneOptions
+
+	stop      context.CancelFunc
+	following sync.WaitGroup
+}
+
+// build reads and compiles the templates and builds the gateways. An error is
+// a *config.InvalidError, with the place in the configuration.
+func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
+	set := &gatewaySet{stop: func() {}}
+	var problems []config.Problem
+	for i := range b.config.Gateways {
+		from := &b.config.Gateways[i]
+		if key, err := b.add(ctx, set, from); err != nil {
+			problems = append(problems, b.config.Problem(from.Path+key, err.Error()))
+		}
+	}
+	if len(problems) > 0 {
+		set.close()
+		return nil, &config.InvalidError{Problems: problems, Warnings: b.config.Warnings}
+	}
+	return set, nil
+}
+
+// add builds one gateway. With an error comes the key that is at fault.
+func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.Gateway) (string, error) {
+	template, err := b.loadTemplate(ctx, from)
+	if err != nil {
+		return ".body", err
+	}
+	options := b.options(from)
+	if template != nil {
+		set.templates = append(set.templates, template)
+		options.Template = template.holder
+	}
+	built, err := gateway.New(options)
+	if err != nil {
+		return "", err
+	}
+	set.gateways = append(set.gateways, built)
+	set.lanes = append(set.lanes, dispatch.LaneOptions{
+		Gateway: built, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
+	})
+	return "", nil
+}
+
+func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {
+	header := make(map[string]string, len(from.Header))
+	for name, value := range from.Header {
+		header[name] = value.Reveal()
+	}
+	return gateway.Options{
+		Name:        from.Name,
+		URL:         from.URL.Reveal(),
+		Method:      from.Method,
+		Header:      header,
+		Auth:        gatewayAuth(from.Auth),
+		Timeout:     b.config.Dispatch.Timeout,
+		MaxInFlight: b.config.Dispatch.MaxInFlight,
+		PrivateIPs:  privateIPs(b.config),
+	}
+}
+
+func privateIPs(cfg *config.Config) gateway.PrivateIPPolicy {
+	return gateway.PrivateIPPolicy{
+		Disallow:      cfg.Clients.HTTP.DisallowPrivateIPRanges,
+		ExceptionURLs: cfg.Clients.HTTP.PrivateIPExceptionURLs,
+	}
+}
+
+func gatewayAuth(auth config.Auth) gateway.Auth {
+	switch auth.Type {
+	case config.AuthBasic:
+		return gateway.BasicAuth{User: auth.User.Reveal(), Password: auth.Password.Reveal()}
+	case config.AuthAPIKey:
+		return gateway.APIKey{Name: auth.Name, Value: auth.Value.Reveal(), In: gateway.KeyLocation(auth.In)}
+	case config.AuthNone:
+		return nil
+	}
+	return nil
+}
+
+// follow keeps the templates current until close.
+func (s *gatewaySet) follow(ctx context.Context) {
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	for _, template := range s.templates {
+		s.following.Go(func() { template.follow(ctx) })
+	}
+}
+
+// close ends the following and the idle connections. Attempts under way go on.
+func (s *gatewaySet) close() {
+	s.stop()
+	s.following.Wait()
+	for _, template := range s.templates {
+		template.source.Close()
+	}
+	for _, g := range s.gateways {
+		g.Close()
+	}
+}

@@ -1,0 +1,102 @@
+package app
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"time"
+
+	"courier/internal/config"
+	"courier/internal/httpapi"
+)
+
+// drainTime is how long a stop lets requests under way finish. A request takes
+// milliseconds; the rest of the stop belongs to the attempts in flight.
+const drainTime = 5 * time.Second
+
+// startListeners takes messages. The admin listener comes last, so that it is
+// the first to stop.
+func (a *App) startListeners(ctx context.Context) error {
+	cfg := a.options.Config
+	api, err := httpapi.New(httpapi.Options{
+		Intake:         a.intake,
+		Engine:         a.engine,
+		Store:          a.store,
+		Checks:         a.checks(),
+		Keys:           apiKeys(cfg),
+		AnyHost:        cfg.API.OpenAccess && !isLoopback(cfg.API.Host),
+		MaxBodySize:    cfg.API.MaxBodySize,
+		Version:        httpapi.Version{Version: a.options.Version},
+		Gatherer:       a.registry,
+		Registerer:     a.registry,
+		TracerProvider: a.tracer,
+		Logger:         a.logger,
+	})
+	if err != nil {
+		return err
+	}
+	a.api = api
+	a.public = a.newServer("public", "public", cfg.Public)
+	a.admin = a.newServer("admin", "api", cfg.API.Listener)
+	for _, server := range []*httpapi.Server{a.public, a.admin} {
+		if err := a.startServer(ctx, server); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) newServer(name, setting string, at config.Listener) *httpapi.Server {
+	handler := a.api.Public()
+	if name == "admin" {
+		handler = a.api.Admin()
+	}
+	return httpapi.NewServer(httpapi.ServerOptions{
+		Name:          name,
+		Address:       net.JoinHostPort(at.Host, strconv.Itoa(at.Port)),
+		Setting:       setting,
+		Handler:       handler,
+		Logger:        a.logger,
+		OnFailureFunc: a.fail,
+	})
+}
+
+func (a *App) startServer(ctx context.Context, server *httpapi.Server) error {
+	if err := server.Start(ctx); err != nil {
+		return err
+	}
+	a.cleanups.add("listener", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, drainTime)
+		defer cancel()
+		return server.Stop(ctx)
+	})
+	return nil
+}
+
+// checks are what must work for the courier to be ready.
+func (a *App) checks() []httpapi.Check {
+	return []httpapi.Check{
+		{Name: "store", CheckFunc: a.store.Check},
+		{Name: "engine", CheckFunc: func(context.Context) error { return a.engine.Ready() }},
+	}
+}
+
+// apiKeys are the keys in force; with open access nobody has to show one.
+func apiKeys(cfg *config.Config) []httpapi.Key {
+	if cfg.API.OpenAccess {
+		return nil
+	}
+	keys := make([]httpapi.Key, len(cfg.API.Keys))
+	for i, key := range cfg.API.Keys {
+		keys[i] = httpapi.Key{Name: key.Name, Hash: key.Hash}
+		for _, scope := range key.Scopes {
+			keys[i].Scopes = append(keys[i].Scopes, httpapi.Scope(scope))
+		}
+	}
+	return keys
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
