@@ -46,9 +46,9 @@ func newClient(t *testing.T, options client.Options) *client.Client {
 	return c
 }
 
-func mustID(t *testing.T, text string) courier.ID {
+func messageID(t *testing.T) courier.ID {
 	t.Helper()
-	id, err := courier.ParseID(text)
+	id, err := courier.ParseID(idText)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestNew_RefusesBadOptions(t *testing.T) {
 		"OtherKind": {BaseURL: "ftp://host"},
 		"NoHost":    {BaseURL: "http://"},
 		"Control":   {BaseURL: "http://h\x7f"},
-		"User":      {BaseURL: "http://u:p@host"},
+		"User":      {BaseURL: "http://u:p@host"}, //nolint:gosec // it is no account
 		"Query":     {BaseURL: "http://host/?a=b"},
 		"KeyBreak":  {APIKey: "a\nb"},
 		"KeyUTF8":   {APIKey: "clé"},
@@ -107,7 +107,7 @@ func TestClient_Send(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &client.Message{ID: mustID(t, idText), Status: courier.StatusQueued, To: "+12065550199"}
+	want := &client.Message{ID: messageID(t), Status: courier.StatusQueued, To: "+12065550199"}
 	want.CreatedAt = time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
 	if diff := cmp.Diff(want, message); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
@@ -140,7 +140,7 @@ func TestClient_SendBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if results[0].Err() != nil || results[0].ID != mustID(t, idText) {
+	if results[0].Err() != nil || results[0].ID != messageID(t) {
 		t.Errorf("first result: %+v", results[0])
 	}
 	if err := results[1].Err(); courier.CodeOf(err) != courier.CodeInvalidRecipient || err.Error() != "to: too short" {
@@ -174,12 +174,12 @@ func TestClient_Message(t *testing.T) {
 		"last_error":{"class":"gateway_error","code":"9","message":"down","http_status":500},
 		"attempts":[{"number":1,"gateway":"sms","outcome":"retry","class":"gateway_error","code":"9","message":"down",
 		"http_status":500,"excerpt":"oops","started_at":"2026-01-02T03:04:05Z","duration":"12ms"}]}`)
-	message, err := c.Message(t.Context(), mustID(t, idText))
+	message, err := c.Message(t.Context(), messageID(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	fault := client.Fault{Class: courier.ClassGatewayError, Code: "9", Message: "down", HTTPStatus: 500}
-	want := &client.Message{ID: mustID(t, idText), Status: courier.StatusAbandoned, To: "+12065550199"}
+	want := &client.Message{ID: messageID(t), Status: courier.StatusAbandoned, To: "+12065550199"}
 	want.SendCount, want.LastError = 1, &fault
 	want.Attempts = []client.Attempt{{
 		Number: 1, Gateway: "sms", Outcome: courier.OutcomeRetry, Fault: fault, Excerpt: "oops",
@@ -219,10 +219,10 @@ func TestClient_Messages(t *testing.T) {
 func TestClient_CancelAndRetry(t *testing.T) {
 	t.Parallel()
 	c, requests := serve(t, http.StatusOK, `{"id":"`+idText+`","status":"queued","to":"x"}`)
-	if _, err := c.Cancel(t.Context(), mustID(t, idText)); err != nil {
+	if _, err := c.Cancel(t.Context(), messageID(t)); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.Retry(t.Context(), mustID(t, idText)); err != nil {
+	if _, err := c.Retry(t.Context(), messageID(t)); err != nil {
 		t.Error(err)
 	}
 	for _, verb := range []string{"cancel", "retry"} {

@@ -23,14 +23,20 @@ func TestClient_DecodesProblems(t *testing.T) {
 		field  string
 		text   string
 	}{
-		"Detail": {404, `{"title":"Not Found","status":404,"detail":"no message has this id","code":"not_found"}`,
-			courier.CodeNotFound, "", "no message has this id"},
+		"Detail": {
+			404, `{"title":"Not Found","status":404,"detail":"no message has this id","code":"not_found"}`,
+			courier.CodeNotFound, "", "no message has this id",
+		},
 		"Title": {409, `{"title":"Conflict","code":"illegal_transition"}`, courier.CodeIllegalTransition, "", "Conflict"},
 		"Bare":  {409, `{"code":"illegal_transition"}`, courier.CodeIllegalTransition, "", "server gave no reason"},
-		"Field": {422, `{"detail":"validation failed","code":"invalid_recipient","errors":[{"location":"body.to","message":"too short"}]}`,
-			courier.CodeInvalidRecipient, "to", "to: too short"},
-		"Fields": {400, `{"code":"invalid_request","errors":[{"location":"body.to","message":"missing"},{"location":"query.ttl","message":"bad"}]}`,
-			courier.CodeInvalidRequest, "to", "to: missing; ttl: bad"},
+		"Field": {
+			422, `{"detail":"validation failed","code":"invalid_recipient","errors":[{"location":"body.to","message":"too short"}]}`,
+			courier.CodeInvalidRecipient, "to", "to: too short",
+		},
+		"Fields": {
+			400, `{"code":"invalid_request","errors":[{"location":"body.to","message":"missing"},{"location":"query.ttl","message":"bad"}]}`,
+			courier.CodeInvalidRequest, "to", "to: missing; ttl: bad",
+		},
 		"NoCode":       {500, `{"detail":"x"}`, courier.CodeInternal, "", "server answered 500 Internal Server Error"},
 		"HTML":         {502, `<html>`, courier.CodeStoreUnavailable, "", "server answered 502 Bad Gateway"},
 		"Unauthorized": {401, ``, courier.CodeUnauthorized, "", "server answered 401 Unauthorized"},

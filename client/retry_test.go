@@ -126,7 +126,7 @@ func TestClient_RetryIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, transport := scripted(t, away())
-		_, _ = c.Retry(t.Context(), mustID(t, idText))
+		_, _ = c.Retry(t.Context(), messageID(t))
 		if transport.calls != 1 {
 			t.Errorf("%d calls", transport.calls)
 		}

@@ -13,8 +13,8 @@ import (
 	"courier/internal/jsonnet"
 )
 
-// version is set by a release build: -ldflags "-X main.version=v1.2.3".
-var version string //nolint:gochecknoglobals // the linker sets it
+// version is set by the linker in a release build: -ldflags "-X main.version=v1.2.3".
+var version string
 
 func main() {
 	jsonnet.ServeIfChild()
@@ -27,12 +27,13 @@ func run() int {
 	// A second signal finds no handler, so it ends the process at once.
 	context.AfterFunc(ctx, stop)
 	return cli.Run(ctx, cli.Process{
-		Args:          os.Args[1:],
-		Stdin:         os.Stdin,
-		Stdout:        os.Stdout,
-		Stderr:        os.Stderr,
-		LookupEnvFunc: os.LookupEnv,
-		Version:       buildVersion(),
+		Program: os.Args[0],
+		Args:    os.Args[1:],
+		Stdin:   os.Stdin,
+		Stdout:  os.Stdout,
+		Stderr:  os.Stderr,
+		Environ: os.Environ(),
+		Version: buildVersion(),
 	})
 }
 

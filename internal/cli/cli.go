@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -22,26 +24,41 @@ const (
 
 // Process is what a command knows of the process it runs in.
 type Process struct {
-	// Args are the arguments after the name of the program.
+	// Program is the name by which the program was called, "courier" when empty.
+	Program string
+	// Args are the arguments after it.
 	Args           []string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	// LookupEnvFunc is os.LookupEnv, or a test's own.
-	LookupEnvFunc func(name string) (string, bool)
+	// Environ has entries NAME=value, as os.Environ returns them.
+	Environ []string
 	// Version is what `courier version` prints.
 	Version string
 }
 
+// lookupEnv finds a variable; the last of several counts, as for exec.Cmd.
+func (p Process) lookupEnv(name string) (string, bool) {
+	for _, entry := range slices.Backward(p.Environ) {
+		if value, found := strings.CutPrefix(entry, name+"="); found {
+			return value, true
+		}
+	}
+	return "", false
+}
+
 func (p Process) getenv(name string) string {
-	value, _ := p.LookupEnvFunc(name)
+	value, _ := p.lookupEnv(name)
 	return value
 }
 
 // Run runs one command and returns the exit code. When ctx ends, a command that
 // stays up stops in order, and any other breaks off.
 func Run(ctx context.Context, process Process) int {
+	if process.Program == "" {
+		process.Program = "courier"
+	}
 	shared := &shared{Process: process}
-	root := newRoot(shared)
+	root := newRoot(shared) //nolint:contextcheck // cobra hands the context of ExecuteContext on
 	root.SetArgs(process.Args)
 	root.SetIn(process.Stdin)
 	root.SetOut(process.Stdout)
@@ -53,7 +70,9 @@ func Run(ctx context.Context, process Process) int {
 	if !shared.began {
 		err = &usageError{err}
 	}
-	fmt.Fprintln(process.Stderr, "error: "+explain(err))
+	for _, line := range explain(err) {
+		tell(process.Stderr, "error: %s\n", line)
+	}
 	return exitCode(err)
 }
 
@@ -89,8 +108,13 @@ through any SMS gateway that has an HTTP API, by configuration alone.`,
 	root.PersistentFlags().StringArrayVarP(&shared.configFiles, "config", "c", nil,
 		"configuration `FILE` (YAML, JSON or TOML); repeat it to merge several, the later wins")
 	root.AddCommand(
+		newServe(shared),
+		newDev(shared),
 		newSend(shared),
 		newMessages(shared),
+		newRender(shared),
+		newConfig(shared),
+		newInbox(shared),
 		newVersion(shared),
 	)
 	return root

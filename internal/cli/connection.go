@@ -62,7 +62,7 @@ func (c *connection) apiKey() (string, error) {
 	}
 	key := c.shared.getenv("COURIER_API_KEY")
 	if name, found := strings.CutPrefix(key, "env://"); found {
-		value, ok := c.shared.LookupEnvFunc(name)
+		value, ok := c.shared.lookupEnv(name)
 		if !ok {
 			return "", fmt.Errorf("read API key: COURIER_API_KEY names the variable %s, which is not set", name)
 		}
@@ -75,7 +75,7 @@ func (c *connection) apiKey() (string, error) {
 }
 
 func readKeyFile(path string) (string, error) {
-	file, err := os.Open(path)
+	file, err := os.Open(path) //nolint:gosec // the user names the file
 	if err != nil {
 		return "", fmt.Errorf("read API key: %w", err)
 	}

@@ -127,12 +127,12 @@ func (r *boundedReader) Read(p []byte) (int, error) {
 	}
 	n, err := r.reader.Read(p)
 	r.left -= n
-	return n, err //nolint:wrapcheck // a reader hands on io.EOF as it is
+	return n, err
 }
 
 // decodeExact keeps numbers as they are written.
 func decodeExact(object json.RawMessage, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	decoder.UseNumber()
-	return decoder.Decode(into) //nolint:wrapcheck // it was checked before
+	return decoder.Decode(into)
 }

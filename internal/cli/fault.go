@@ -7,6 +7,7 @@ import (
 
 	"courier"
 	"courier/client"
+	"courier/internal/config"
 )
 
 // usageError is wrong usage or configuration: the program ends with ExitUsage.
@@ -20,20 +21,33 @@ func (e *usageError) Unwrap() error { return e.err }
 func usageText(text string) error { return &usageError{errors.New(text)} }
 
 func exitCode(err error) int {
+	if len(config.Problems(err)) > 0 {
+		return ExitUsage
+	}
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return ExitUsage
 	}
 	return ExitFailed
 }
 
-// explain puts an error into one line that ends with what to do next.
-func explain(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	if hint := hintFor(err); hint != "" {
-		return text + "; " + hint
+// explain puts an error into one line that ends with what to do next, or into
+// one line for each problem of a configuration.
+func explain(err error) []string {
+	if problems := config.Problems(err); len(problems) > 0 {
+		lines := make([]string, len(problems))
+		for i, problem := range problems {
+			lines[i] = oneLine(problem.String())
+		}
+		return lines
 	}
-	return text
+	text := oneLine(err.Error())
+	if hint := hintFor(err); hint != "" {
+		text += "; " + hint
+	}
+	return []string{text}
 }
+
+func oneLine(text string) string { return strings.Join(strings.Fields(printable(text)), " ") }
 
 func hintFor(err error) string {
 	if errors.Is(err, context.Canceled) {

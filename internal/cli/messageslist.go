@@ -108,7 +108,7 @@ func printPage(cmd *cobra.Command, format format, page *client.MessagePage) erro
 		return err
 	}
 	if page.NextPageToken != "" {
-		fmt.Fprintln(cmd.ErrOrStderr(), "more: add --page-token "+page.NextPageToken)
+		tell(cmd.ErrOrStderr(), "more: add --page-token %s\n", page.NextPageToken)
 	}
 	return nil
 }

@@ -83,6 +83,11 @@ func printable(text string) string {
 	}, text)
 }
 
+// tell writes something for a person to read. One who is gone is no fault.
+func tell(out io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(out, format, args...)
+}
+
 func printTime(at time.Time) string {
 	if at.IsZero() {
 		return ""

@@ -54,7 +54,7 @@ func (p *progress) update(total tally) {
 		p.draw()
 	case !p.options.Drawn && total.Rows/lineEvery > p.shownRows/lineEvery:
 		p.shownRows = total.Rows
-		fmt.Fprintln(p.options.Out, p.text())
+		tell(p.options.Out, "%s\n", p.text())
 	}
 }
 
@@ -63,7 +63,7 @@ func (p *progress) line(text string) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.erase()
-	fmt.Fprintln(p.options.Out, printable(text))
+	tell(p.options.Out, "%s\n", printable(text))
 	if p.options.Drawn {
 		p.draw()
 	}
@@ -83,14 +83,14 @@ func (p *progress) finish() {
 
 func (p *progress) draw() {
 	p.erase()
-	fmt.Fprint(p.options.Out, p.bar()+p.text())
+	tell(p.options.Out, "%s%s", p.bar(), p.text())
 	p.onScreen = true
 }
 
 // erase clears the line of the bar (ECMA-48, 8.3.41 EL).
 func (p *progress) erase() {
 	if p.onScreen {
-		fmt.Fprint(p.options.Out, "\r\x1b[K")
+		tell(p.options.Out, "\r\x1b[K")
 		p.onScreen = false
 	}
 }

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -83,7 +85,7 @@ func TestSend_PassesEveryFlag(t *testing.T) {
 				t.Errorf("%s is %v", name, message[name])
 			}
 		}
-		if metadata := message["metadata"].(map[string]any); metadata["a"] != "1" || metadata["b"] != "x=y" {
+		if metadata := fmt.Sprint(message["metadata"]); metadata != "map[a:1 b:x=y]" {
 			t.Errorf("metadata %v", metadata)
 		}
 	}
@@ -115,9 +117,7 @@ func TestSend_FindsAPIKey(t *testing.T) {
 			t.Parallel()
 			server := newStandIn(t)
 			env := map[string]string{"COURIER_SERVER": server.URL}
-			for name, value := range test.env {
-				env[name] = value
-			}
+			maps.Copy(env, test.env)
 			got := runCommand(t, env, "", append([]string{"send", "--to", "+12065550199", "--body", "x"}, test.args...)...)
 			if got.code != test.code {
 				t.Fatalf("ended with %+v", got)

@@ -28,7 +28,7 @@ type standIn struct {
 	auth    []string
 }
 
-func newStandIn(t testing.TB) *standIn {
+func newStandIn(t *testing.T) *standIn {
 	t.Helper()
 	s := &standIn{texts: map[string]map[string]any{}, keys: map[string]string{}}
 	mux := http.NewServeMux()
@@ -54,7 +54,7 @@ func (s *standIn) taken() map[string]int {
 	defer s.mutex.Unlock()
 	bodies := map[string]int{}
 	for _, text := range s.texts {
-		bodies[text["body"].(string)]++
+		bodies[fmt.Sprint(text["body"])]++
 	}
 	return bodies
 }
@@ -62,7 +62,7 @@ func (s *standIn) taken() map[string]int {
 func (s *standIn) accept(message map[string]any, key string) map[string]any {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	to := message["to"].(string)
+	to := fmt.Sprint(message["to"])
 	if len(to) < 8 {
 		return map[string]any{"error": map[string]any{"code": "invalid_recipient", "field": "to", "detail": "it is too short"}}
 	}
@@ -120,7 +120,7 @@ func (s *standIn) get(w http.ResponseWriter, r *http.Request) {
 		answerProblem(w, http.StatusNotFound, "not_found", "no message has this id")
 		return
 	}
-	to := message["to"].(string)
+	to := fmt.Sprint(message["to"])
 	result := map[string]any{"id": r.PathValue("id"), "status": "sent", "to": to, "send_count": 1}
 	switch {
 	case strings.HasPrefix(to, "+1555"):
@@ -148,7 +148,7 @@ type result struct {
 	stdout, stderr string
 }
 
-// runCLI runs a command against the stand-in.
+// run runs a command against the stand-in.
 func (s *standIn) run(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
 	return runCommand(t, map[string]string{"COURIER_SERVER": s.URL}, stdin, args...)
@@ -157,12 +157,13 @@ func (s *standIn) run(t *testing.T, stdin string, args ...string) result {
 func runCommand(t *testing.T, env map[string]string, stdin string, args ...string) result {
 	t.Helper()
 	var stdout, stderr strings.Builder
+	environ := make([]string, 0, len(env))
+	for name, value := range env {
+		environ = append(environ, name+"="+value)
+	}
 	code := Run(t.Context(), Process{
 		Args: args, Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr, Version: "v0.0.0-test",
-		LookupEnvFunc: func(name string) (string, bool) {
-			value, ok := env[name]
-			return value, ok
-		},
+		Environ: environ,
 	})
 	return result{code, stdout.String(), stderr.String()}
 }

@@ -24,7 +24,7 @@ func newVersion(shared *shared) *cobra.Command {
 			})
 		}
 		_, err := fmt.Fprintln(cmd.OutOrStdout(), "courier", shared.Version, runtime.Version(), platform)
-		return err //nolint:wrapcheck // the text of a broken pipe is enough
+		return err
 	})
 	return cmd
 }

@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"courier/internal/app"
+	"courier/internal/config"
+)
+
+func newConfig(shared *shared) *cobra.Command {
+	return newGroup("config", "Check a configuration, begin one, or print its schema",
+		`  courier config init --output courier.yaml
+  courier config check -c courier.yaml`,
+		newConfigCheck(shared), newConfigSchema(shared), newConfigInit(shared))
+}
+
+func newConfigCheck(shared *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Print everything that is wrong with a configuration",
+		Long: `Print everything that is wrong with a configuration, each with its place, the key,
+what was expected and the nearest right key. Templates are compiled too. Nothing
+is sent and no database is opened. The exit code is 2 when something is wrong.`,
+		Example: `  courier config check -c courier.yaml
+  courier config check -c kratos.yml -c local.yaml --format json`,
+		Args: cobra.NoArgs,
+	}
+	format := addFormat(cmd)
+	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
+		cfg, err := config.Load(shared.configOptions())
+		if err == nil {
+			err = app.Check(ctx, cfg)
+		}
+		if *format == formatJSON {
+			return printCheck(cmd, cfg, err)
+		}
+		for _, warning := range warningsOf(cfg, err) {
+			tell(cmd.ErrOrStderr(), "warning: %s\n", oneLine(warning.String()))
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), summary(cfg, shared.configFiles))
+		return err
+	})
+	return cmd
+}
+
+func warningsOf(cfg *config.Config, err error) []config.Problem {
+	if invalid, ok := errors.AsType[*config.InvalidError](err); ok {
+		return invalid.Warnings
+	}
+	if cfg == nil {
+		return nil
+	}
+	return cfg.Warnings
+}
+
+// summary says what the configuration comes to.
+func summary(cfg *config.Config, files []string) string {
+	name := strings.Join(files, " with ")
+	if name == "" {
+		name = "the configuration of the environment and the defaults"
+	}
+	if !cfg.SMSEnabled() {
+		return "ok: " + name + " is valid, and sends nothing: sending text messages is not enabled"
+	}
+	gateway := cfg.Gateways[0]
+	host := ""
+	if target, err := url.Parse(gateway.URL.Reveal()); err == nil {
+		host = target.Host
+	}
+	return fmt.Sprintf("ok: %s is valid; gateway %s sends %s to %s", name, gateway.Name, gateway.Method, host)
+}
+
+// checkResult is the answer of config check to machines.
+type checkResult struct {
+	Valid    bool          `json:"valid"`
+	Problems []problemText `json:"problems"`
+	Warnings []problemText `json:"warnings"`
+}
+
+type problemText struct {
+	Source  string `json:"source,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Key     string `json:"key,omitempty"`
+	Message string `json:"message"`
+}
+
+func problemTexts(problems []config.Problem) []problemText {
+	texts := make([]problemText, 0, len(problems))
+	for _, problem := range problems {
+		at := problem.Position
+		texts = append(texts, problemText{
+			Source: at.Source, Line: at.Line, Column: at.Column, Key: problem.Path, Message: problem.Message,
+		})
+	}
+	return texts
+}
+
+// printCheck also returns the error, for the exit code.
+func printCheck(cmd *cobra.Command, cfg *config.Config, fault error) error {
+	err := printJSON(cmd.OutOrStdout(), checkResult{
+		Valid:    fault == nil,
+		Problems: problemTexts(config.Problems(fault)),
+		Warnings: problemTexts(warningsOf(cfg, fault)),
+	})
+	return errors.Join(fault, err)
+}
+
+func newConfigSchema(shared *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "schema",
+		Short:   "Print a JSON Schema of the configuration, for editors",
+		Example: "  courier config schema > courier.schema.json",
+		Args:    cobra.NoArgs,
+	}
+	cmd.RunE = shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
+		schema, err := config.Schema()
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(string(schema)))
+		return err
+	})
+	return cmd
+}
+
+func newConfigInit(shared *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write a commented configuration to begin with",
+		Example: `  courier config init --output courier.yaml
+  courier config init > courier.yaml`,
+		Args: cobra.NoArgs,
+	}
+	output := "-"
+	cmd.Flags().StringVar(&output, "output", output, "`FILE` to write, which must not exist; - for standard output")
+	cmd.RunE = shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
+		if output == "-" {
+			_, err := fmt.Fprint(cmd.OutOrStdout(), config.Starter())
+			return err
+		}
+		if err := writeNew(output, config.Starter()); err != nil {
+			return err
+		}
+		tell(cmd.ErrOrStderr(), "wrote %s; fill in your gateway, then: %s config check -c %s\n", output, shared.Program, quoteShell(output))
+		return nil
+	})
+	return cmd
+}
+
+// writeNew never overwrites. The file is for its owner, as secrets will be in it.
+func writeNew(path, content string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user names the file
+	if errors.Is(err, fs.ErrExist) {
+		return usageText("write configuration: " + path + " exists and is not overwritten; name another --output")
+	}
+	if err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	_, err = file.WriteString(content)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return nil
+}

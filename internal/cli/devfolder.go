@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// devPlace is the folder in which dev keeps its files.
+type devPlace string
+
+// devFolder makes the folder, and returns what removes it when it is temporary.
+func devFolder(dir string) (devPlace, func() error, error) {
+	keep := func() error { return nil }
+	if dir == "" {
+		made, err := os.MkdirTemp("", "courier-dev-")
+		if err != nil {
+			return "", keep, fmt.Errorf("make temporary folder: %w; name one with --dir", err)
+		}
+		return devPlace(made), func() error { return os.RemoveAll(made) }, nil
+	}
+	absolute, err := filepath.Abs(dir)
+	if err == nil {
+		err = os.MkdirAll(absolute, 0o700)
+	}
+	if err != nil {
+		return "", keep, fmt.Errorf("make folder: %w; name another --dir", err)
+	}
+	return devPlace(absolute), keep, nil
+}
+
+func (p devPlace) file(name string) string { return filepath.Join(string(p), name) }
+
+func (p devPlace) configFile() string { return p.file("courier-dev.yaml") }
+
+// devTemplate is the form of Twilio's Messages resource.
+// Source: https://www.twilio.com/docs/messaging/api/message-resource
+const devTemplate = `function(ctx) {
+  To: ctx.to,
+  From: ctx.from,
+  Body: ctx.body,
+}
+`
+
+// devConfig is a courier that sends to Twilio's address on the inbox.
+const devConfig = `# Written by courier dev at each start. Copy it to begin a configuration of
+# your own: with https://api.twilio.com instead of the inbox, and your own
+# account, it sends text messages.
+courier:
+  sms:
+    enabled: true
+    from: "+12065550110"
+    request_config:
+      url: ${GATEWAY}/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json
+      method: POST
+      body: ${TEMPLATE}
+      headers:
+        Content-Type: application/x-www-form-urlencoded
+      auth:
+        type: basic_auth
+        config:
+          user: AC00000000000000000000000000000000
+          password: no-real-token
+store:
+  dsn: ${DSN}
+api:
+  port: ${PORT}
+public:
+  port: ${PUBLIC_PORT}
+log:
+  level: warning
+`
+
+// write writes the configuration and the template.
+func (p devPlace) write(gateway string, port, publicPort int) error {
+	template := p.file("twilio.jsonnet")
+	text := strings.NewReplacer(
+		"${GATEWAY}", gateway,
+		"${TEMPLATE}", strconv.Quote("file://"+filepath.ToSlash(template)),
+		"${DSN}", strconv.Quote("sqlite://"+filepath.ToSlash(p.file("courier.db"))),
+		"${PORT}", strconv.Itoa(port),
+		"${PUBLIC_PORT}", strconv.Itoa(publicPort),
+	).Replace(devConfig)
+	for path, content := range map[string]string{template: devTemplate, p.configFile(): text} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			return fmt.Errorf("write configuration: %w; name another --dir", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"courier/internal/inbox"
+)
+
+// inboxPort is where the inbox listens unless it is told otherwise, next to
+// the courier's own ports.
+const inboxPort = 4479
+
+// stopTimeout bounds how long a fake gateway waits for requests under way.
+const stopTimeout = 5 * time.Second
+
+type inboxFlags struct {
+	host    string
+	port    int
+	options inbox.Options
+}
+
+func newInbox(shared *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "inbox",
+		Short: "Run a fake gateway that catches messages instead of sending them",
+		Long: `Run a fake gateway that takes any request on any path, answers 201 with an id
+and prints the text it caught. GET /_inbox/messages lists what came, DELETE
+/_inbox/messages empties it, so that end-to-end tests can read a code.`,
+		Example: `  courier inbox
+  courier inbox --status 503 --retry-after 30s     # a gateway with a bad day
+  courier inbox --fail-rate 0.1 --latency 200ms
+  curl -s http://127.0.0.1:4479/_inbox/messages`,
+		Args: cobra.NoArgs,
+	}
+	format := addFormat(cmd)
+	var flags inboxFlags
+	flags.register(cmd)
+	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
+		if err := flags.check(); err != nil {
+			return &usageError{err}
+		}
+		return runInbox(ctx, cmd, flags, *format)
+	})
+	return cmd
+}
+
+func (f *inboxFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.host, "host", "127.0.0.1", "address to listen on")
+	flags.IntVar(&f.port, "port", inboxPort, "port to listen on, 0 for any free one")
+	flags.IntVar(&f.options.Status, "status", 201, "status of the answers")
+	flags.DurationVar(&f.options.Latency, "latency", 0, "how long an answer takes")
+	flags.Float64Var(&f.options.FailRate, "fail-rate", 0, "share of requests, 0 to 1, that are answered with 503")
+	flags.DurationVar(&f.options.RetryAfter, "retry-after", 0, "delay asked for in answers that are no success")
+	flags.BoolVar(&f.options.Hang, "hang", false, "never answer")
+	flags.BoolVar(&f.options.Reset, "reset", false, "break the connection instead of answering")
+}
+
+func (f *inboxFlags) check() error {
+	switch {
+	case f.port < 0 || f.port > 65535:
+		return errors.New("read --port: it must be 0 to 65535")
+	case f.options.Status < 200 || f.options.Status > 599:
+		return errors.New("read --status: it must be 200 to 599")
+	case f.options.FailRate < 0 || f.options.FailRate > 1:
+		return errors.New("read --fail-rate: it must be 0 to 1, such as 0.1")
+	case f.options.Latency < 0 || f.options.RetryAfter < 0:
+		return errors.New("read --latency and --retry-after: they must not be negative")
+	case f.options.Hang && f.options.Reset:
+		return errors.New("--hang and --reset exclude each other")
+	default:
+		return nil
+	}
+}
+
+func runInbox(ctx context.Context, cmd *cobra.Command, flags inboxFlags, format format) error {
+	caught := &catchPrinter{out: cmd.OutOrStdout(), format: format}
+	flags.options.OnMessageFunc = caught.print
+	server, err := inbox.Listen(ctx, net.JoinHostPort(flags.host, strconv.Itoa(flags.port)), flags.options)
+	if err != nil {
+		return fmt.Errorf("start inbox: %w; is it running already? name another --port", err)
+	}
+	tell(cmd.ErrOrStderr(), "inbox listens on %s, messages are listed at %s/_inbox/messages; stop it with Ctrl-C\n",
+		server.URL(), server.URL())
+	<-ctx.Done()
+	return stopInbox(ctx, server)
+}
+
+func stopInbox(ctx context.Context, server *inbox.Server) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if err := server.Stop(ctx); err != nil {
+		return fmt.Errorf("stop inbox: %w", err)
+	}
+	return nil
+}
+
+// catchPrinter prints messages one at a time, although they come at once.
+type catchPrinter struct {
+	mutex  sync.Mutex
+	out    io.Writer
+	format format
+}
+
+func (p *catchPrinter) print(message inbox.Message) {
+	line := caughtLine(message)
+	if p.format == formatJSON {
+		encoded, err := json.Marshal(message)
+		if err != nil {
+			return
+		}
+		line = string(encoded)
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	tell(p.out, "%s\n", line)
+}
+
+func caughtLine(message inbox.Message) string {
+	at := message.ReceivedAt.Local().Format("15:04:05.000")
+	if message.To == "" && message.Text == "" {
+		return printable(fmt.Sprintf("%s  %s %s  (no recipient and text in it)", at, message.Method, message.Target))
+	}
+	return printable(fmt.Sprintf("%s  %s  %s", at, message.To, message.Text))
+}

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"courier"
+	"courier/internal/app"
+	"courier/internal/config"
+)
+
+func newRender(shared *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "render --to RECIPIENT --body TEXT",
+		Short: "Print the request that a message would make, without sending it",
+		Long: `Print the exact request that a message would make to its gateway, as a curl
+command, without sending anything. Neither a running courier nor its database is
+needed. Secrets are printed as *** unless --show-secrets is given.`,
+		Example: `  courier render -c courier.yaml --to +12065550199 --body "Your code is 123456"
+  courier render -c courier.yaml --to +12065550199 --body Hi --show-secrets | sh`,
+		Args: cobra.NoArgs,
+	}
+	format := addFormat(cmd)
+	var flags sendFlags
+	flags.registerMessage(cmd)
+	var showSecrets bool
+	cmd.Flags().BoolVar(&showSecrets, "show-secrets", false, "print passwords and keys as they are")
+	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
+		draft, err := flags.draft(cmd.InOrStdin())
+		if err != nil {
+			return &usageError{err}
+		}
+		cfg, err := config.Load(shared.configOptions())
+		if err != nil {
+			return err
+		}
+		text, err := renderText(ctx, cfg, draft)
+		if err != nil {
+			return err
+		}
+		if !showSecrets {
+			text = newMasker(cfg).mask(text)
+		}
+		if *format == formatJSON {
+			return printJSON(cmd.OutOrStdout(), text)
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), text.curl())
+		return err
+	})
+	return cmd
+}
+
+// draft returns the message that the flags describe, as the API would read it.
+func (f *sendFlags) draft(stdin io.Reader) (courier.Draft, error) {
+	request, err := f.request(stdin)
+	if err != nil {
+		return courier.Draft{}, err
+	}
+	draft := courier.Draft{
+		To: request.To, Body: request.Body, From: request.From, Channel: request.Channel,
+		Subject: request.Subject, TemplateType: request.TemplateType, TemplateData: request.TemplateData,
+	}
+	if request.Metadata != nil {
+		if draft.Metadata, err = json.Marshal(request.Metadata); err != nil {
+			return courier.Draft{}, fmt.Errorf("read --metadata: %w", err)
+		}
+	}
+	return draft, nil
+}
+
+// renderText builds the request of a message. The time of the program that
+// would send it counts as now.
+func renderText(ctx context.Context, cfg *config.Config, draft courier.Draft) (wireText, error) {
+	request, err := app.Render(ctx, cfg, draft)
+	if err != nil {
+		return wireText{}, fmt.Errorf("render message: %w", err)
+	}
+	text := wireText{Method: request.Method, URL: request.URL.String(), Header: request.Header.Clone()}
+	if _, given := text.Header["User-Agent"]; !given {
+		text.Header.Set("User-Agent", defaultUserAgent)
+	}
+	if request.Body == nil || request.Body == http.NoBody {
+		return text, nil
+	}
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		return wireText{}, fmt.Errorf("render message: %w", err)
+	}
+	text.Body = string(body)
+	return text, request.Body.Close()
+}
+
+// defaultUserAgent is what net/http sends when a request names none.
+const defaultUserAgent = "Go-http-client/1.1"
