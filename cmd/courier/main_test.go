@@ -7,11 +7,14 @@ import (
 	"testing"
 
 	_ "modernc.org/sqlite"
+
+	"courier/internal/jsonnet"
 )
 
 // TestMain runs the courier instead of the tests in the processes that
 // startCourier makes.
 func TestMain(m *testing.M) {
+	jsonnet.ServeIfChild()
 	if os.Getenv(asCourier) != "" {
 		main()
 		return

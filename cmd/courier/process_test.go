@@ -21,7 +21,7 @@ import (
 
 // asCourier makes the test binary behave as the courier itself, so that a test
 // can start, kill and terminate a real process of it.
-const asCourier = "COURIER_TEST_AS_COURIER"
+const asCourier = "RUN_AS_COURIER"
 
 // patience bounds every wait for something that is certain to happen; no test
 // measures against it.
@@ -305,7 +305,7 @@ store:
   dsn: sqlite://%s
 api: { port: 0 }
 public: { port: 0 }
-log: { level: warn, format: json }
+log: { level: info, format: json }
 %s`, section, gatewayURL, filepath.Join(dir, "courier.db"), extra)
 	if err := os.WriteFile(path, []byte(strings.TrimSpace(text)+"\n"), 0o600); err != nil {
 		t.Fatalf("write configuration: %v", err)
