@@ -12,7 +12,7 @@ LINT_MOD := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 CC_FOUND := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC | cut -d' ' -f1)" 2>/dev/null)
 RACE     := $(if $(CC_FOUND),-race)
 
-.PHONY: help build dev test test-plain test-repeat lint fmt fuzz bench docs docs-check tidy-check clean
+.PHONY: help build dev test test-plain test-repeat lint fmt fuzz bench docs tidy-check clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,9 +57,6 @@ bench: build ## Measure throughput, latency and memory against the built-in inbo
 
 docs: ## Write the generated documents
 	$(GO) test ./... -run '^TestGenerated' -count=1 -update
-
-docs-check: ## Fail when a generated document is not current
-	$(GO) test ./... -run '^TestGenerated' -count=1
 
 tidy-check: ## Fail when go.mod or go.sum of either module is not tidy
 	$(GO) mod tidy -diff
