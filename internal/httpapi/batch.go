@@ -18,9 +18,12 @@ type batchAnswer struct {
 
 // batchResult is what became of one message: it was taken, or Error says why not.
 type batchResult struct {
-	Index int `json:"index" doc:"The message's place in the request, from 0."`
-	*taken
-	Error *refusal `json:"error,omitempty" doc:"Why the message was not taken. Without it, the message was taken."`
+	Index     int            `json:"index" doc:"The message's place in the request, from 0."`
+	ID        courier.ID     `json:"id,omitzero" format:"uuid" doc:"As for a single message."`
+	Status    courier.Status `json:"status,omitempty" example:"queued"`
+	To        string         `json:"to,omitempty" example:"+12065550199"`
+	CreatedAt moment         `json:"created_at,omitzero"`
+	Error     *refusal       `json:"error,omitempty" doc:"Why the message was not taken. Without it, the message was taken."`
 }
 
 type refusal struct {
@@ -131,8 +134,8 @@ func (a *API) enqueueBatch(ctx context.Context, asked batch) ([]batchResult, err
 		if stored[0].Err != nil {
 			results[i].Error = newRefusal(atIdempotencyKey(stored[0].Err, "idempotency_key"))
 		} else {
-			answer := newTaken(stored[0].Message)
-			results[i].taken = &answer
+			m := stored[0].Message
+			results[i].ID, results[i].Status, results[i].To, results[i].CreatedAt = m.ID, m.Status, m.To, moment(m.CreatedAt)
 		}
 		stored = stored[1:]
 	}

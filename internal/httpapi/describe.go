@@ -38,15 +38,15 @@ func describe(registry huma.Registry) map[string]description {
 	changed := append([]courier.ErrorCode{courier.CodeNotFound, courier.CodeIllegalTransition}, stored...)
 	return map[string]description{
 		"send-message": {
-			parameters: []*huma.Param{key}, request: reflect.TypeFor[messageRequest](), status: accepted, response: reflect.TypeFor[taken](),
+			parameters: []*huma.Param{key}, request: reflect.TypeFor[MessageRequest](), status: accepted, response: reflect.TypeFor[Accepted](),
 			codes: concat(refused, judged, stored, []courier.ErrorCode{courier.CodeIdempotencyConflict}),
 		},
 		"send-batch":     {request: reflect.TypeFor[batchRequest](), status: accepted, response: reflect.TypeFor[batchAnswer](), codes: concat(refused, stored)},
 		"list-messages":  {parameters: listParams(registry), status: ok, response: reflect.TypeFor[listAnswer](), codes: []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeStoreUnavailable}},
 		"get-message":    {parameters: []*huma.Param{id}, status: ok, response: reflect.TypeFor[messageDetail](), codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable}},
-		"cancel-message": {parameters: []*huma.Param{id}, status: ok, response: reflect.TypeFor[messageView](), codes: changed},
+		"cancel-message": {parameters: []*huma.Param{id}, status: ok, response: reflect.TypeFor[Message](), codes: changed},
 		"retry-message": {
-			parameters: []*huma.Param{id}, request: reflect.TypeFor[retryRequest](), optional: true, status: ok, response: reflect.TypeFor[messageView](),
+			parameters: []*huma.Param{id}, request: reflect.TypeFor[RetryRequest](), optional: true, status: ok, response: reflect.TypeFor[Message](),
 			codes: concat(refused, changed, []courier.ErrorCode{courier.CodeUnknownChannel, courier.CodeSMSDisabled}),
 		},
 		"metrics":      {status: ok, contentType: "text/plain"},

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -172,6 +173,9 @@ func (j *judge) Accept(draft courier.Draft) (*courier.Message, error) {
 	to, err := j.Recipient(draft.To)
 	if err != nil {
 		return nil, err
+	}
+	if strings.Contains(draft.IdempotencyKey, " ") {
+		return nil, &courier.Error{Code: courier.CodeInvalidRequest, Field: "idempotency_key", Message: "no spaces"}
 	}
 	j.last++
 	return &courier.Message{

@@ -25,6 +25,7 @@ func decodeFields(text []byte, fields fieldSet) error {
 		if slices.Contains(seen, name) {
 			return invalid(name, "the field is there twice; give it once")
 		}
+		seen = append(seen, name)
 		if string(value) == "null" && slices.Contains(fields.names(), name) {
 			return nil
 		}
@@ -32,7 +33,6 @@ func decodeFields(text []byte, fields fieldSet) error {
 		if !known {
 			return unknownField(name, fields.names())
 		}
-		seen = append(seen, name)
 		if fault != nil {
 			fault.Field = name
 			return fault

@@ -29,7 +29,7 @@ func (a *API) instrument(listener, route string, next func(http.ResponseWriter, 
 			a.logRequest(ctx, listener, route, recorder.status, took)
 		}()
 		if err := next(recorder, r.WithContext(ctx)); err != nil {
-			a.writeProblem(ctx, recorder, err)
+			a.refuse(ctx, recorder, err)
 		}
 	})
 }
@@ -58,7 +58,7 @@ func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route
 	a.options.Logger.ErrorContext(ctx, "request panicked; this is a fault of the courier, report it with the stack",
 		slog.String("route", route), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
 	if !w.written {
-		a.writeProblem(ctx, w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
+		writeProblem(w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
 	}
 }
 

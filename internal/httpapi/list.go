@@ -21,8 +21,8 @@ const (
 
 // listAnswer is one page of messages.
 type listAnswer struct {
-	Messages      []messageView `json:"messages" nullable:"false" doc:"The newest first."`
-	NextPageToken string        `json:"next_page_token,omitempty" doc:"Asks for the next page; absent after the last. A page may hold fewer messages than asked for, or none, and still have a next one."`
+	Messages      []Message `json:"messages" nullable:"false" doc:"The newest first."`
+	NextPageToken string    `json:"next_page_token,omitempty" doc:"Asks for the next page; absent after the last. A page may hold fewer messages than asked for, or none, and still have a next one."`
 }
 
 func (a *API) listMessages(w http.ResponseWriter, r *http.Request, by caller) error {
@@ -34,9 +34,9 @@ func (a *API) listMessages(w http.ResponseWriter, r *http.Request, by caller) er
 	if err != nil {
 		return err
 	}
-	answer := listAnswer{Messages: make([]messageView, len(page.Messages))}
+	answer := listAnswer{Messages: make([]Message, len(page.Messages))}
 	for i, message := range page.Messages {
-		answer.Messages[i] = newMessageView(message, by)
+		answer.Messages[i] = newMessage(message, by)
 	}
 	if page.Next != nil {
 		answer.NextPageToken = page.Next.String()

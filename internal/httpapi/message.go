@@ -31,7 +31,7 @@ func (a *API) cancelMessage(w http.ResponseWriter, r *http.Request, by caller) e
 	if err != nil {
 		return err
 	}
-	return a.writeJSON(w, http.StatusOK, newMessageView(message, by))
+	return a.writeJSON(w, http.StatusOK, newMessage(message, by))
 }
 
 // pathID returns the id in the path. What is no id at all is the id of no message.

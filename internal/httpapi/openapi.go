@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -23,7 +24,8 @@ func (a *API) specify() (*specification, error) {
 		Info: &huma.Info{
 			Title: "Courier", Version: "1",
 			Description: "Takes text messages, keeps them durably and delivers them through any SMS gateway that has an HTTP API. " +
-				"Errors are problem documents (RFC 9457) with a stable code. Times are UTC.",
+				"Errors are problem documents (RFC 9457) with a stable code. Times are UTC. " +
+				"In a message every field is always there, and null says that it does not apply; answers may gain fields.",
 			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 		},
 		Components: &huma.Components{Schemas: registry, SecuritySchemes: securitySchemes()},
@@ -34,7 +36,18 @@ func (a *API) specify() (*specification, error) {
 		described[operation.OperationID].apply(&operation, e.scope, registry)
 		openapi.AddOperation(&operation)
 	}
+	openAnswers(registry)
 	return encodeSpecification(openapi, registry)
+}
+
+// openAnswers lets answers gain fields without breaking their readers. Requests
+// stay closed: a field that is not known is refused.
+func openAnswers(registry huma.Registry) {
+	for name, schema := range registry.Map() {
+		if !strings.HasSuffix(name, "Request") {
+			schema.AdditionalProperties = true
+		}
+	}
 }
 
 func encodeSpecification(openapi *huma.OpenAPI, registry huma.Registry) (*specification, error) {
@@ -64,17 +77,17 @@ func securitySchemes() map[string]*huma.SecurityScheme {
 // schemaName gives the types their names in the document.
 func schemaName(t reflect.Type, hint string) string {
 	names := map[reflect.Type]string{
-		reflect.TypeFor[messageRequest](): "MessageRequest",
+		reflect.TypeFor[MessageRequest](): "MessageRequest",
 		reflect.TypeFor[batchPart]():      "BatchMessageRequest",
 		reflect.TypeFor[batchRequest]():   "BatchRequest",
-		reflect.TypeFor[retryRequest]():   "RetryRequest",
-		reflect.TypeFor[taken]():          "Accepted",
+		reflect.TypeFor[RetryRequest]():   "RetryRequest",
+		reflect.TypeFor[Accepted]():       "Accepted",
 		reflect.TypeFor[batchAnswer]():    "BatchResponse",
 		reflect.TypeFor[batchResult]():    "BatchResult",
 		reflect.TypeFor[refusal]():        "Refusal",
-		reflect.TypeFor[messageView]():    "Message",
+		reflect.TypeFor[Message]():        "Message",
 		reflect.TypeFor[messageDetail]():  "MessageWithAttempts",
-		reflect.TypeFor[faultView]():      "Fault",
+		reflect.TypeFor[Fault]():          "Fault",
 		reflect.TypeFor[attemptView]():    "Attempt",
 		reflect.TypeFor[listAnswer]():     "MessagePage",
 		reflect.TypeFor[problem]():        "Problem",

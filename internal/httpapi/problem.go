@@ -1,8 +1,8 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -49,24 +49,32 @@ func newProblem(fault *courier.Error) problem {
 	return p
 }
 
-// writeProblem answers an error. Only a fault of the courier itself is logged
-// as one: it is the operator's business, the others are the caller's.
-func (a *API) writeProblem(ctx context.Context, w http.ResponseWriter, err error) {
+// refuse answers an error. Only a fault of the courier or its store is logged:
+// it is the operator's business, the others are the caller's.
+func (a *API) refuse(ctx context.Context, w http.ResponseWriter, err error) {
 	fault := asFault(err)
-	p := newProblem(fault)
-	if p.Status >= http.StatusInternalServerError && fault.Code != courier.CodeSMSDisabled {
-		a.options.Logger.WarnContext(ctx, "request refused", slog.String("code", string(p.Code)),
-			slog.String("detail", p.Detail), slog.Any("error", fault.Err))
+	if fault.Code.HTTPStatus() >= http.StatusInternalServerError && fault.Code != courier.CodeSMSDisabled {
+		level := slog.LevelWarn
+		if fault.Code == courier.CodeInternal {
+			level = slog.LevelError
+		}
+		a.options.Logger.LogAttrs(ctx, level, "request refused", slog.String("code", string(fault.Code)),
+			slog.String("detail", fault.Message), slog.Any("error", fault.Err))
 	}
+	writeProblem(w, fault)
+}
+
+func writeProblem(w http.ResponseWriter, fault *courier.Error) {
+	p := newProblem(fault)
 	header := w.Header()
 	setProblemHeaders(header, fault)
 	header.Set("Content-Type", "application/problem+json")
-	content, err := json.Marshal(p)
-	if err != nil {
+	var content bytes.Buffer
+	if err := encodeJSON(&content, p); err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	writeContent(w, p.Status, content)
+	writeContent(w, p.Status, content.Bytes())
 }
 
 // writeContent writes an answer whole. A caller that is gone is no fault.

@@ -38,7 +38,7 @@ func (a *API) retryMessage(w http.ResponseWriter, r *http.Request, by caller) er
 	if err != nil {
 		return err
 	}
-	return a.writeJSON(w, http.StatusOK, newMessageView(message, by))
+	return a.writeJSON(w, http.StatusOK, newMessage(message, by))
 }
 
 // newExpiry reads the optional body of a retry.

@@ -44,15 +44,15 @@ func (jsonObject) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, Nullable: true, AdditionalProperties: true}
 }
 
-// maybeFault is a faultView, or null.
-type maybeFault struct{ *faultView }
+// maybeFault is a Fault, or null.
+type maybeFault struct{ *Fault }
 
 // MarshalJSON implements json.Marshaler.
-func (f maybeFault) MarshalJSON() ([]byte, error) { return json.Marshal(f.faultView) }
+func (f maybeFault) MarshalJSON() ([]byte, error) { return json.Marshal(f.Fault) }
 
 // Schema implements huma.SchemaProvider.
 func (maybeFault) Schema(registry huma.Registry) *huma.Schema {
 	return &huma.Schema{AnyOf: []*huma.Schema{
-		registry.Schema(reflect.TypeFor[faultView](), true, "Fault"), {Type: "null"},
+		registry.Schema(reflect.TypeFor[Fault](), true, "Fault"), {Type: "null"},
 	}}
 }

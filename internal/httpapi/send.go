@@ -8,16 +8,16 @@ import (
 	"courier"
 )
 
-// taken is the answer for a message that was taken.
-type taken struct {
+// Accepted is the answer for a message that was taken.
+type Accepted struct {
 	ID        courier.ID     `json:"id" format:"uuid" doc:"The message's id, a UUID version 7."`
 	Status    courier.Status `json:"status" example:"queued" doc:"Where the message stands."`
 	To        string         `json:"to" example:"+12065550199" doc:"The recipient in E.164, or as given when recipients.validation is off."`
 	CreatedAt moment         `json:"created_at" doc:"When the message was taken."`
 }
 
-func newTaken(m *courier.Message) taken {
-	return taken{ID: m.ID, Status: m.Status, To: m.To, CreatedAt: moment(m.CreatedAt)}
+func newAccepted(m *courier.Message) Accepted {
+	return Accepted{ID: m.ID, Status: m.Status, To: m.To, CreatedAt: moment(m.CreatedAt)}
 }
 
 // headerReplayed tells a repeat, whose answer is that of the first request.
@@ -40,7 +40,7 @@ func (a *API) send(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if replayed {
 		w.Header().Set(headerReplayed, "true")
 	}
-	return a.writeJSON(w, http.StatusAccepted, newTaken(stored))
+	return a.writeJSON(w, http.StatusAccepted, newAccepted(stored))
 }
 
 func (a *API) acceptOne(r *http.Request, text []byte) (*courier.Message, error) {

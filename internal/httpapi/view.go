@@ -10,30 +10,30 @@ import (
 // redacted stands for a text that the caller may not read.
 const redacted = "<redacted>"
 
-// messageView is a message in an answer. Every field is always there; null says
+// Message is a message in an answer. Every field is always there; null says
 // that it does not apply.
-type messageView struct {
+type Message struct {
 	ID      courier.ID `json:"id" format:"uuid" doc:"The message's id, a UUID version 7."`
 	Status  status     `json:"status"`
 	Channel string     `json:"channel" example:"sms" doc:"The kind of message."`
 	To      string     `json:"to" example:"+12065550199" doc:"The recipient."`
 	From    string     `json:"from" example:"+12065550110" doc:"The sender."`
-	contentView
+	Content
 	Gateway          *string    `json:"gateway" doc:"The gateway that the message waits for or was last attempted through."`
 	GatewayMessageID *string    `json:"gateway_message_id" doc:"The gateway's own name for the message."`
 	SendCount        int        `json:"send_count" doc:"How many attempts were made."`
 	LastError        maybeFault `json:"last_error" doc:"Why the last attempt that failed did; null when none failed."`
-	timelineView
+	Timeline
 }
 
 // messageDetail is a message with its attempts.
 type messageDetail struct {
-	messageView
+	Message
 	Attempts []attemptView `json:"attempts" nullable:"false" doc:"Every attempt, in order."`
 }
 
-// contentView is what a message says.
-type contentView struct {
+// Content is what a message says.
+type Content struct {
 	Body         string     `json:"body" doc:"The text; <redacted> for a key without the scope read_body."`
 	Subject      *string    `json:"subject" doc:"The subject; <redacted> as the body is."`
 	TemplateType *string    `json:"template_type" example:"login_code_valid"`
@@ -43,8 +43,8 @@ type contentView struct {
 	Encoding     encoding   `json:"encoding"`
 }
 
-// timelineView is when things happened to a message, or will.
-type timelineView struct {
+// Timeline is when things happened to a message, or will.
+type Timeline struct {
 	CreatedAt     moment      `json:"created_at" doc:"When the message was taken."`
 	UpdatedAt     moment      `json:"updated_at" doc:"When it last changed."`
 	SentAt        maybeMoment `json:"sent_at" doc:"When a gateway accepted it."`
@@ -52,8 +52,8 @@ type timelineView struct {
 	NextAttemptAt maybeMoment `json:"next_attempt_at" doc:"When a queued message is due; null for any other."`
 }
 
-// faultView is why an attempt failed.
-type faultView struct {
+// Fault is why an attempt failed.
+type Fault struct {
 	Class      *string `json:"class" example:"throttled" doc:"The kind of fault, the same for every gateway."`
 	Code       *string `json:"code" doc:"The gateway's own error code."`
 	Message    *string `json:"message" doc:"What happened and what to do next."`
@@ -65,30 +65,30 @@ type attemptView struct {
 	Number  int     `json:"number" doc:"Counts the attempts of a message from 1."`
 	Gateway string  `json:"gateway" doc:"The gateway that was tried."`
 	Outcome outcome `json:"outcome"`
-	faultView
+	Fault
 	Excerpt          *string `json:"excerpt" doc:"The redacted beginning of an answer that was no success."`
 	GatewayMessageID *string `json:"gateway_message_id" doc:"The gateway's own name for the message."`
 	StartedAt        moment  `json:"started_at"`
 	Duration         string  `json:"duration" example:"12.3ms" doc:"How long the attempt took."`
 }
 
-// newMessageView shows a message to a caller, its text only to one who may read it.
-func newMessageView(m *courier.Message, by caller) messageView {
-	view := messageView{
+// newMessage shows a message to a caller, its text only to one who may read it.
+func newMessage(m *courier.Message, by caller) Message {
+	view := Message{
 		ID: m.ID, Status: status(m.Status), Channel: m.Channel, To: m.To, From: m.From,
-		contentView: newContentView(m, by.may(ScopeReadBody)),
-		Gateway:     textOrNull(m.Gateway), GatewayMessageID: textOrNull(m.GatewayMessageID), SendCount: m.SendCount,
-		timelineView: newTimelineView(m),
+		Content: newContent(m, by.may(ScopeReadBody)),
+		Gateway: textOrNull(m.Gateway), GatewayMessageID: textOrNull(m.GatewayMessageID), SendCount: m.SendCount,
+		Timeline: newTimeline(m),
 	}
 	if m.LastError != nil {
-		fault := newFaultView(m.LastError)
-		view.LastError.faultView = &fault
+		fault := newFault(m.LastError)
+		view.LastError.Fault = &fault
 	}
 	return view
 }
 
-func newContentView(m *courier.Message, readable bool) contentView {
-	view := contentView{
+func newContent(m *courier.Message, readable bool) Content {
+	view := Content{
 		Body: m.Body, Subject: textOrNull(m.Subject), TemplateType: textOrNull(m.TemplateType),
 		TemplateData: jsonObject(m.TemplateData), Metadata: jsonObject(m.Metadata),
 		Segments: m.Segments, Encoding: encoding(m.Encoding),
@@ -103,8 +103,8 @@ func newContentView(m *courier.Message, readable bool) contentView {
 	return view
 }
 
-func newTimelineView(m *courier.Message) timelineView {
-	view := timelineView{
+func newTimeline(m *courier.Message) Timeline {
+	view := Timeline{
 		CreatedAt: moment(m.CreatedAt), UpdatedAt: moment(m.UpdatedAt),
 		SentAt: maybeMoment(m.SentAt), ExpiresAt: maybeMoment(m.ExpiresAt),
 	}
@@ -114,8 +114,8 @@ func newTimelineView(m *courier.Message) timelineView {
 	return view
 }
 
-func newFaultView(a *courier.Attempt) faultView {
-	view := faultView{Class: textOrNull(string(a.Class)), Code: textOrNull(a.Code), Message: textOrNull(a.Message)}
+func newFault(a *courier.Attempt) Fault {
+	view := Fault{Class: textOrNull(string(a.Class)), Code: textOrNull(a.Code), Message: textOrNull(a.Message)}
 	if a.HTTPStatus != 0 {
 		view.HTTPStatus = &a.HTTPStatus
 	}
@@ -123,11 +123,11 @@ func newFaultView(a *courier.Attempt) faultView {
 }
 
 func newMessageDetail(m *courier.Message, attempts []courier.Attempt, by caller) messageDetail {
-	detail := messageDetail{messageView: newMessageView(m, by), Attempts: make([]attemptView, len(attempts))}
+	detail := messageDetail{Message: newMessage(m, by), Attempts: make([]attemptView, len(attempts))}
 	for i := range attempts {
 		a := &attempts[i]
 		detail.Attempts[i] = attemptView{
-			Number: a.Number, Gateway: a.Gateway, Outcome: outcome(a.Outcome), faultView: newFaultView(a),
+			Number: a.Number, Gateway: a.Gateway, Outcome: outcome(a.Outcome), Fault: newFault(a),
 			Excerpt: textOrNull(a.Excerpt), GatewayMessageID: textOrNull(a.GatewayMessageID),
 			StartedAt: moment(a.StartedAt), Duration: a.Duration.Round(time.Microsecond).String(),
 		}

@@ -1,0 +1,160 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"courier"
+	"courier/internal/httpapi"
+	"courier/internal/store"
+)
+
+// attempted is a message with everything there is to show.
+func attempted() (*courier.Message, []courier.Attempt) {
+	failed := courier.Attempt{
+		Number: 1, Gateway: "main", Outcome: courier.OutcomeRetry, Class: courier.ClassThrottled, Code: "20429", HTTPStatus: 429,
+		Message: "too many requests; wait", Excerpt: "slow <down>", StartedAt: now(), Duration: 12345678 * time.Nanosecond,
+	}
+	accepted := courier.Attempt{Number: 2, Gateway: "main", Outcome: courier.OutcomeAccepted, HTTPStatus: 201, GatewayMessageID: "SM1", StartedAt: now().Add(time.Second), Duration: time.Second}
+	return &courier.Message{
+		ID: courier.ID{0: 1, 15: 1}, Status: courier.StatusSent, Channel: "sms", To: number, From: "Shop", Body: "Your code is <123456>",
+		Subject: "s", TemplateType: "login_code_valid", TemplateData: []byte(`{"code": "123456"}`), Metadata: []byte(`{"order":7}`),
+		RequestHeaders: []byte(`{"Cookie":["secret"]}`), Encoding: courier.EncodingGSM7, Segments: 1,
+		CreatedAt: now(), UpdatedAt: now().Add(time.Second), SentAt: now().Add(time.Second), ExpiresAt: now().Add(time.Minute), NextAttemptAt: now(),
+		Gateway: "main", GatewayMessageID: "SM1", SendCount: 2, RetryCount: 1, LastError: &failed, IdempotencyKey: "k", TraceParent: "t",
+	}, []courier.Attempt{failed, accepted}
+}
+
+const attemptedJSON = `{
+	"id":"` + idText + `","status":"sent","channel":"sms","to":"` + number + `","from":"Shop","body":"Your code is <123456>","subject":"s",
+	"template_type":"login_code_valid","template_data":{"code":"123456"},"metadata":{"order":7},"segments":1,"encoding":"gsm7",
+	"gateway":"main","gateway_message_id":"SM1","send_count":2,
+	"last_error":{"class":"throttled","code":"20429","message":"too many requests; wait","http_status":429},
+	"created_at":"2026-01-02T03:04:05.000006Z","updated_at":"2026-01-02T03:04:06.000006Z","sent_at":"2026-01-02T03:04:06.000006Z",
+	"expires_at":"2026-01-02T03:05:05.000006Z","next_attempt_at":null,
+	"attempts":[
+		{"number":1,"gateway":"main","outcome":"retry","class":"throttled","code":"20429","message":"too many requests; wait","http_status":429,
+		 "excerpt":"slow <down>","gateway_message_id":null,"started_at":"2026-01-02T03:04:05.000006Z","duration":"12.346ms"},
+		{"number":2,"gateway":"main","outcome":"accepted","class":null,"code":null,"message":null,"http_status":201,
+		 "excerpt":null,"gateway_message_id":"SM1","started_at":"2026-01-02T03:04:06.000006Z","duration":"1s"}]}`
+
+func (f *fixture) putAttempted() {
+	m, attempts := attempted()
+	f.memory.messages[m.ID], f.memory.attempts = m, attempts
+}
+
+func TestAPI_GetMessage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.putAttempted()
+	w := f.call(t, "GET", "/v1/messages/"+strings.ToUpper(idText), "")
+	if w.Code != http.StatusOK {
+		t.Fatalf("got %d: %s", w.Code, w.Body)
+	}
+	wantJSON(t, w.Body.String(), attemptedJSON)
+	if !strings.Contains(w.Body.String(), "<123456>") {
+		t.Error("the text is escaped for HTML")
+	}
+}
+
+func TestAPI_GetMessageOfLittle(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	id := f.send(t)
+	w := f.call(t, "GET", "/v1/messages/"+id.String(), "")
+	wantJSON(t, w.Body.String(), `{
+		"id":"`+idText+`","status":"queued","channel":"sms","to":"`+number+`","from":"Shop","body":"Your code is 123456","subject":null,
+		"template_type":null,"template_data":null,"metadata":null,"segments":1,"encoding":"gsm7",
+		"gateway":"main","gateway_message_id":null,"send_count":0,"last_error":null,
+		"created_at":"2026-01-02T03:04:05.000006Z","updated_at":"2026-01-02T03:04:05.000006Z","sent_at":null,"expires_at":null,
+		"next_attempt_at":"2026-01-02T03:04:05.000006Z","attempts":[]}`)
+}
+
+func TestAPI_GetMessageRedacted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(o *httpapi.Options) {
+		o.Keys = []httpapi.Key{key("reader", httpapi.ScopeRead), key("auditor", httpapi.ScopeReadBody)}
+	})
+	f.putAttempted()
+	var redacted, whole map[string]any
+	decode(t, f.call(t, "GET", "/v1/messages/"+idText, "", "X-API-Key: auditor").Body.String(), &whole)
+	w := f.call(t, "GET", "/v1/messages/"+idText, "", "X-API-Key: reader")
+	decode(t, w.Body.String(), &redacted)
+	if strings.Contains(w.Body.String(), "123456") || redacted["body"] != "<redacted>" {
+		t.Errorf("not redacted: %s", w.Body)
+	}
+	whole["body"], whole["subject"], whole["template_data"] = "<redacted>", "<redacted>", nil
+	if diff := cmp.Diff(whole, redacted); diff != "" {
+		t.Errorf("redacted (-want +got):\n%s", diff)
+	}
+	if list := f.call(t, "GET", "/v1/messages", "", "X-API-Key: reader").Body.String(); strings.Contains(list, "123456") || !strings.Contains(list, "<redacted>") {
+		t.Errorf("not redacted: %s", list)
+	}
+}
+
+func TestAPI_GetMessageNotFound(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	for _, path := range []string{"/v1/messages/" + idText, "/v1/messages/+12065550199", "/v1/messages/batch"} {
+		w := f.call(t, "GET", path, "")
+		wantProblem(t, w, courier.CodeNotFound, "", "no message has this id")
+		if strings.Contains(w.Body.String(), "5550199") {
+			t.Errorf("the answer quotes the path: %s", w.Body)
+		}
+	}
+	for _, verb := range []string{"cancel", "retry"} {
+		wantProblem(t, f.call(t, "POST", "/v1/messages/"+idText+"/"+verb, ""), courier.CodeNotFound, "", "no message has this id")
+		wantProblem(t, f.call(t, "POST", "/v1/messages/x/"+verb, ""), courier.CodeNotFound, "", "no message has this id")
+	}
+}
+
+func TestAPI_Cancel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	id := f.send(t).String()
+	w := f.call(t, "POST", "/v1/messages/"+id+"/cancel", "")
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"status":"canceled"`) || strings.Contains(w.Body.String(), "attempts") {
+		t.Errorf("got %d: %s", w.Code, w.Body)
+	}
+	wantProblem(t, f.call(t, "POST", "/v1/messages/"+id+"/cancel", ""), courier.CodeIllegalTransition, "", "is canceled and can no longer be canceled")
+	wantProblem(t, f.call(t, "POST", "/v1/messages/"+id+"/retry", ""), courier.CodeIllegalTransition, "", "is canceled and cannot be retried")
+}
+
+func TestAPI_Retry(t *testing.T) {
+	t.Parallel()
+	for body, expires := range map[string]time.Time{
+		"": {}, "{}": {}, `{"ttl":"5m"}`: now().Add(5 * time.Minute), `{"ttl":null,"expires_at":null}`: {},
+	} {
+		f := newFixture(t, nil)
+		id := f.send(t)
+		f.memory.only().Status = courier.StatusAbandoned
+		w := f.call(t, "POST", "/v1/messages/"+id.String()+"/retry", body)
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"status":"queued"`) {
+			t.Errorf("%q: got %d: %s", body, w.Code, w.Body)
+		}
+		want := store.Requeue{ID: id, Now: now(), Gateway: "main", ExpiresAt: expires}
+		if diff := cmp.Diff(want, f.memory.requeue); diff != "" {
+			t.Errorf("%q: requeue (-want +got):\n%s", body, diff)
+		}
+		if f.memory.woken != 1 {
+			t.Errorf("%q: the engine was woken %d times", body, f.memory.woken)
+		}
+	}
+}
+
+func TestAPI_RetryRefuses(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	path := "/v1/messages/" + f.send(t).String() + "/retry"
+	wantProblem(t, f.call(t, "POST", path, `{"ttl":"soon"}`), courier.CodeInvalidRequest, "body.ttl", "not a duration")
+	wantProblem(t, f.call(t, "POST", path, `{"ttl":5}`), courier.CodeInvalidRequest, "body.ttl", "quotes")
+	wantProblem(t, f.call(t, "POST", path, `{"send_at":"x"}`), courier.CodeInvalidRequest, "body.send_at", "no field")
+	wantProblem(t, f.call(t, "POST", path, `{}`, "Content-Type: text/plain"), courier.CodeUnsupportedMedia, "header.Content-Type", "")
+	if f.memory.woken != 0 {
+		t.Error("the engine was woken")
+	}
+}
