@@ -14,14 +14,14 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 	if claim.Limit < 1 {
 		return nil, nil
 	}
-	arguments := []any{
-		claim.Gateway, claim.Now.UnixMicro(), int64(claim.Limit), claim.Node, s.token(), claim.LeaseUntil.UnixMicro(),
-	}
 	var claimed []messageRow
 	err := s.writer.submit(ctx, &operation{
 		name: "claim", rows: claim.Limit,
 		run: func(ctx context.Context, session *session) (change tally, err error) {
-			claimed, err = readMessages(ctx, session.statements, queryClaimMessages, arguments...)
+			// The token is given now, so that it is higher than that of every lease
+			// which these messages had before.
+			claimed, err = readMessages(ctx, session.statements, queryClaimMessages, claim.Gateway, claim.Now.UnixMicro(),
+				int64(claim.Limit), claim.Node, s.token(), claim.LeaseUntil.UnixMicro())
 			change.move(courier.StatusQueued, courier.StatusProcessing, int64(len(claimed)))
 			return change, err
 		},

@@ -1,0 +1,114 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+func reclaimTests() map[string]func(t *testing.T, k *kit) {
+	return map[string]func(t *testing.T, k *kit){
+		"QueuesAgain":       func(t *testing.T, k *kit) { t.Helper(); testReclaim(t, k, false) },
+		"Holds":             func(t *testing.T, k *kit) { t.Helper(); testReclaim(t, k, true) },
+		"KeepsItsOwn":       testReclaimKeepsOwn,
+		"FindsNothing":      testReclaimNothing,
+		"CountsTheAttempts": testReclaimCounts,
+	}
+}
+
+func (k *kit) reclaim(t *testing.T, node string, hold bool) int {
+	t.Helper()
+	n, err := k.store.Reclaim(t.Context(), store.Reclaim{Node: node, Now: k.now, Hold: hold})
+	if err != nil {
+		t.Fatalf("Reclaim: %v", err)
+	}
+	return n
+}
+
+func testReclaim(t *testing.T, k *kit, hold bool) {
+	t.Helper()
+	queued := k.enqueue(t, k.messages(5, nil)...)
+	claimed := k.claim(t, 3)
+	checkQueued := k.unchanged(t, queued[4].ID)
+	k.now = k.now.Add(2 * leaseTime)
+	if n := k.reclaim(t, nodeB, hold); n != 3 {
+		t.Errorf("Reclaim took back %d leases, want 3", n)
+	}
+	for _, m := range claimed {
+		k.isReclaimed(t, m, hold)
+	}
+	checkQueued()
+	if n := k.reclaim(t, nodeB, hold); n != 0 {
+		t.Errorf("a second Reclaim took back %d leases", n)
+	}
+}
+
+// isReclaimed checks a message whose lease was taken back just now.
+func (k *kit) isReclaimed(t *testing.T, before *courier.Message, hold bool) {
+	t.Helper()
+	want := *before
+	want.Status, want.NextAttemptAt = courier.StatusQueued, floor(k.now)
+	if hold {
+		want.Status, want.NextAttemptAt = courier.StatusUnknown, time.Time{}
+	}
+	want.SendCount++
+	want.UpdatedAt, want.Lease = floor(k.now), courier.Lease{}
+	got, attempts := k.read(t, before.ID)
+	if got.LastError == nil || got.LastError.Message == "" {
+		t.Fatalf("nothing tells what happened: last error %+v", got.LastError)
+	}
+	attempt := courier.Attempt{
+		Number: want.SendCount, Gateway: before.Gateway, Outcome: courier.OutcomeUnknown, Class: courier.ClassOutcomeUnknown,
+		Message: got.LastError.Message, StartedAt: before.UpdatedAt,
+	}
+	want.LastError = &attempt
+	same(t, "message", got, &want)
+	if len(attempts) != want.SendCount {
+		t.Fatalf("%d attempts are recorded, want %d", len(attempts), want.SendCount)
+	}
+	same(t, "last attempt", attempts[len(attempts)-1], attempt)
+}
+
+func testReclaimKeepsOwn(t *testing.T, k *kit) {
+	own := k.processing(t)
+	k.enqueue(t, k.message())
+	k.claim(t, 1)
+	k.now = k.now.Add(leaseTime / 2)
+	if n := k.reclaim(t, nodeA, false); n != 0 {
+		t.Errorf("Reclaim took back %d leases of its own node", n)
+	}
+	k.settleOne(t, own, courier.StatusSent)
+}
+
+func testReclaimNothing(t *testing.T, k *kit) {
+	k.in(t, courier.StatusSent)
+	k.in(t, courier.StatusUnknown)
+	k.in(t, courier.StatusQueued)
+	k.now = k.now.Add(2 * leaseTime)
+	if n := k.reclaim(t, nodeB, true); n != 0 {
+		t.Errorf("Reclaim took back %d leases where there was none", n)
+	}
+}
+
+// testReclaimCounts lets a message crash after a failed attempt, and again.
+func testReclaimCounts(t *testing.T, k *kit) {
+	m := k.processing(t)
+	s := k.settleOne(t, m, courier.StatusQueued)
+	k.now = s.NextAttemptAt
+	for range 2 {
+		m = k.claim(t, 1)[0]
+		k.now = k.now.Add(2 * leaseTime)
+		k.reclaim(t, nodeB, false)
+		k.isReclaimed(t, m, false)
+	}
+	m = k.claim(t, 1)[0]
+	if m.SendCount != 3 || m.RetryCount != 1 {
+		t.Errorf("counts are %d sent and %d retried, want 3 and 1", m.SendCount, m.RetryCount)
+	}
+	k.settleOne(t, m, courier.StatusSent)
+	if _, attempts := k.read(t, m.ID); len(attempts) != 4 {
+		t.Errorf("%d attempts are recorded, want 4", len(attempts))
+	}
+}
