@@ -4,6 +4,7 @@
 GO       ?= go
 FUZZTIME ?= 10s
 COUNT    ?= 1
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 BIN      := bin
 LINTER   := $(BIN)/golangci-lint
 LINT_MOD := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -18,7 +19,7 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build the static binary bin/courier
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/courier ./cmd/courier
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN)/courier ./cmd/courier
 
 dev: build ## Run a courier with a built-in inbox as its gateway; nothing to configure
 	$(BIN)/courier dev
