@@ -37,21 +37,21 @@ func TestEngine_Outcomes(t *testing.T) {
 		status   courier.Status
 		attempts int
 	}{
-		"Accepted":      {answer: accepted, status: courier.StatusSent, attempts: 1},
-		"Rejected":      {answer: rejected, status: courier.StatusRejected, attempts: 1},
-		"Retry":         {answer: failing, status: courier.StatusAbandoned, attempts: 6},
-		"Refused":       {answer: refused, status: courier.StatusAbandoned, attempts: 6},
-		"Throttled":     {answer: limited, status: courier.StatusAbandoned, attempts: 6},
-		"RetryOnce":     {answer: failing, edit: func(o *dispatch.Options) { o.MessageRetries = 1 }, status: courier.StatusAbandoned, attempts: 2},
-		"RetryNever":    {answer: failing, edit: func(o *dispatch.Options) { o.MessageRetries = 0 }, status: courier.StatusAbandoned, attempts: 1},
-		"UnknownResend": {answer: unknown, status: courier.StatusAbandoned, attempts: 6},
-		"UnknownHold":   {answer: unknown, edit: hold, status: courier.StatusUnknown, attempts: 1},
+		"Accepted":      {answer: accepted(), status: courier.StatusSent, attempts: 1},
+		"Rejected":      {answer: rejected(), status: courier.StatusRejected, attempts: 1},
+		"Retry":         {answer: failing(), status: courier.StatusAbandoned, attempts: 6},
+		"Refused":       {answer: refused(), status: courier.StatusAbandoned, attempts: 6},
+		"Throttled":     {answer: limited(), status: courier.StatusAbandoned, attempts: 6},
+		"RetryOnce":     {answer: failing(), edit: func(o *dispatch.Options) { o.MessageRetries = 1 }, status: courier.StatusAbandoned, attempts: 2},
+		"RetryNever":    {answer: failing(), edit: func(o *dispatch.Options) { o.MessageRetries = 0 }, status: courier.StatusAbandoned, attempts: 1},
+		"UnknownResend": {answer: unknown(), status: courier.StatusAbandoned, attempts: 6},
+		"UnknownHold":   {answer: unknown(), edit: hold, status: courier.StatusUnknown, attempts: 1},
 		"NoOutcome":     {answer: courier.Attempt{}, edit: hold, status: courier.StatusUnknown, attempts: 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				gateway, m := newGateway("sms", answer(test.answer)), newMessage()
 				edit := test.edit
 				if edit == nil {
@@ -75,8 +75,8 @@ func TestEngine_Outcomes(t *testing.T) {
 
 func TestEngine_RetriesWaitLonger(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		gateway, m := newGateway("sms", answer(failing)), newMessage()
+	synctest.Test(t, func(t *testing.T) {
+		gateway, m := newGateway("sms", answer(failing())), newMessage()
 		run(t, gateway, m, 10*time.Minute)
 		sent := gateway.sendsOf(m.ID)
 		want := []time.Duration{500 * time.Millisecond, 1500 * time.Millisecond, 4500 * time.Millisecond, 13500 * time.Millisecond, 30 * time.Second}
@@ -90,8 +90,8 @@ func TestEngine_RetriesWaitLonger(t *testing.T) {
 
 func TestEngine_RetryAfterIsHonoured(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		slow := failing
+	synctest.Test(t, func(t *testing.T) {
+		slow := failing()
 		slow.RetryAfter = 45 * time.Second
 		gateway, m := newGateway("sms", answer(slow)), newMessage()
 		run(t, gateway, m, time.Minute)
@@ -118,8 +118,8 @@ func TestEngine_RenderFaults(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
-				gateway, m := newGateway("sms", answer(accepted)), newMessage()
+			synctest.Test(t, func(t *testing.T) {
+				gateway, m := newGateway("sms", answer(accepted())), newMessage()
 				gateway.renderFunc = func(context.Context, *courier.Message) error { return test.err }
 				memory := run(t, gateway, m, 10*time.Minute)
 				wantStatus(t, memory, m, test.status)
@@ -149,7 +149,7 @@ func TestEngine_PanicsAreContained(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				log := &logBuffer{}
 				gateway, m := newGateway("sms", func(_ context.Context, m *courier.Message) courier.Attempt { panic("secret " + m.Body) }), newMessage()
 				if test.render {
@@ -174,10 +174,10 @@ func TestEngine_PanicsAreContained(t *testing.T) {
 
 func TestEngine_AttemptIsBoundedInTime(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		gateway, m := newGateway("sms", func(ctx context.Context, _ *courier.Message) courier.Attempt {
 			<-ctx.Done()
-			return unknown
+			return unknown()
 		}), newMessage()
 		memory := run(t, gateway, m, 3*time.Second, hold, func(o *dispatch.Options) { o.Gateways[0].Timeout = 2 * time.Second })
 		wantStatus(t, memory, m, courier.StatusUnknown)
@@ -189,8 +189,8 @@ func TestEngine_AttemptIsBoundedInTime(t *testing.T) {
 
 func TestEngine_ExpiredMessagesAreNotAttempted(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		gateway := newGateway("sms", answer(accepted))
+	synctest.Test(t, func(t *testing.T) {
+		gateway := newGateway("sms", answer(accepted()))
 		m := newMessage(func(m *courier.Message) { m.ExpiresAt = time.Now().Add(time.Second).UTC() })
 		memory := run(t, gateway, m, time.Millisecond)
 		wantStatus(t, memory, m, courier.StatusExpired)
@@ -202,8 +202,8 @@ func TestEngine_ExpiredMessagesAreNotAttempted(t *testing.T) {
 
 func TestEngine_RetryThatCannotBeExpiresInTime(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		slow := failing
+	synctest.Test(t, func(t *testing.T) {
+		slow := failing()
 		slow.RetryAfter = time.Minute
 		gateway := newGateway("sms", answer(slow))
 		m := newMessage(func(m *courier.Message) { m.ExpiresAt = time.Now().Add(11 * time.Second).UTC() })
@@ -219,14 +219,14 @@ func TestEngine_RetryThatCannotBeExpiresInTime(t *testing.T) {
 
 func TestEngine_SweepsExpiredMessages(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		later := newMessages(1200, func(m *courier.Message) {
 			m.NextAttemptAt = time.Now().Add(time.Hour)
 			m.ExpiresAt = time.Now()
 		})
 		memory.put(later...)
-		start(t, newOptions(memory, newGateway("sms", answer(accepted))))
+		start(t, newOptions(memory, newGateway("sms", answer(accepted()))))
 		synctest.Wait()
 		if got := memory.statuses()[courier.StatusExpired]; got != 1200 {
 			t.Errorf("%d of 1200 expired at start", got)
@@ -243,11 +243,11 @@ func TestEngine_SweepsExpiredMessages(t *testing.T) {
 
 func TestEngine_LimitsWhatIsInFlight(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		gateway := newGateway("sms", func(context.Context, *courier.Message) courier.Attempt {
 			<-time.After(100 * time.Millisecond)
-			return accepted
+			return accepted()
 		})
 		options := newOptions(memory, gateway)
 		options.Gateways[0].MaxInFlight = 7
@@ -262,7 +262,7 @@ func TestEngine_LimitsWhatIsInFlight(t *testing.T) {
 
 func TestEngine_ThrottleLowersTheLimit(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		const capacity = 4
 		memory := newMemory()
 		var gateway *fakeGateway
@@ -271,9 +271,9 @@ func TestEngine_ThrottleLowersTheLimit(t *testing.T) {
 			gateway.mu.Lock()
 			defer gateway.mu.Unlock()
 			if len(gateway.busy) > capacity {
-				return limited
+				return limited()
 			}
-			return accepted
+			return accepted()
 		})
 		options := newOptions(memory, gateway)
 		options.MessageRetries = 50
@@ -288,14 +288,14 @@ func TestEngine_ThrottleLowersTheLimit(t *testing.T) {
 
 func TestEngine_SlowMessagesDelayNoOthers(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		gateway := newGateway("sms", func(ctx context.Context, m *courier.Message) courier.Attempt {
 			if m.From == "slow" {
 				<-ctx.Done()
-				return unknown
+				return unknown()
 			}
-			return accepted
+			return accepted()
 		})
 		engine := start(t, newOptions(memory, gateway))
 		pass(time.Second)

@@ -19,8 +19,8 @@ func failure(id byte) report {
 	return report{id: courier.ID{id}, verdict: verdictFailing}
 }
 
-func connectFailure(id byte) report {
-	return report{id: courier.ID{id}, verdict: verdictFailing, connect: true}
+func connectFailure() report {
+	return report{id: courier.ID{1}, verdict: verdictFailing, connect: true}
 }
 
 // feed gives a breaker reports of its current epoch.
@@ -42,11 +42,11 @@ func TestBreaker_Opens(t *testing.T) {
 		"FourFailures":            {[]report{failure(1), failure(2), failure(3), failure(4)}, breakerClosed},
 		"FiveFailuresOfTwo":       {[]report{failure(1), failure(2), failure(1), failure(2), failure(1), failure(2)}, breakerClosed},
 		"PoisonAlone":             {[]report{failure(1), failure(1), failure(1), failure(1), failure(1), failure(1), failure(1)}, breakerClosed},
-		"ThreeConnectsOfOne":      {[]report{connectFailure(1), connectFailure(1), connectFailure(1)}, breakerOpen},
-		"ConnectsInterrupted":     {[]report{connectFailure(1), connectFailure(1), failure(1), connectFailure(1)}, breakerClosed},
+		"ThreeConnectsOfOne":      {[]report{connectFailure(), connectFailure(), connectFailure()}, breakerOpen},
+		"ConnectsInterrupted":     {[]report{connectFailure(), connectFailure(), failure(1), connectFailure()}, breakerClosed},
 		"SuccessResets":           {[]report{failure(1), failure(2), failure(3), failure(4), alive, failure(5)}, breakerClosed},
-		"SuccessResetsConnects":   {[]report{connectFailure(1), connectFailure(1), alive, connectFailure(1)}, breakerClosed},
-		"NothingSaidDoesNotReset": {[]report{connectFailure(1), connectFailure(1), {}, connectFailure(1)}, breakerOpen},
+		"SuccessResetsConnects":   {[]report{connectFailure(), connectFailure(), alive, connectFailure()}, breakerClosed},
+		"NothingSaidDoesNotReset": {[]report{connectFailure(), connectFailure(), {}, connectFailure()}, breakerOpen},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -102,13 +102,14 @@ func TestBreaker_Jitter(t *testing.T) {
 
 func TestBreaker_RetryAfterIsTheLeast(t *testing.T) {
 	t.Parallel()
-	for asked, want := range map[time.Duration]time.Duration{
-		0: time.Second, 20 * time.Second: 20 * time.Second, time.Hour: 5 * time.Minute,
+	for _, test := range []struct{ asked, want time.Duration }{
+		{0, time.Second}, {20 * time.Second, 20 * time.Second}, {time.Hour, 5 * time.Minute},
 	} {
+		asked, want := test.asked, test.want
 		var b breaker
-		last := connectFailure(1)
+		last := connectFailure()
 		last.retryAfter = asked
-		feed(&b, at(0), connectFailure(1), connectFailure(1), last)
+		feed(&b, at(0), connectFailure(), connectFailure(), last)
 		if got := b.openUntil.Sub(at(0)); got != want {
 			t.Errorf("asked for %s it opens for %s, want %s", asked, got, want)
 		}

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -121,13 +122,14 @@ func TestRetry_Delay(t *testing.T) {
 
 func TestReportOf(t *testing.T) {
 	t.Parallel()
-	verdicts := map[courier.Class]verdict{
-		courier.ClassNetworkError: verdictFailing, courier.ClassTimeout: verdictFailing,
-		courier.ClassGatewayError: verdictFailing, courier.ClassThrottled: verdictFailing,
-		courier.ClassQueueFull: verdictFailing, courier.ClassAbsentSubscriber: verdictAlive,
-		courier.ClassRecipientRateLimited: verdictAlive,
+	troubles := []courier.Class{
+		courier.ClassNetworkError, courier.ClassTimeout, courier.ClassGatewayError, courier.ClassThrottled, courier.ClassQueueFull,
 	}
-	for class, want := range verdicts {
+	for _, class := range courier.Classes() {
+		want := verdictAlive
+		if slices.Contains(troubles, class) {
+			want = verdictFailing
+		}
 		if got := verdictOf(&courier.Attempt{Outcome: courier.OutcomeRetry, Class: class}, true); got != want {
 			t.Errorf("retry with class %s says %d, want %d", class, got, want)
 		}

@@ -14,8 +14,8 @@ import (
 
 func TestEngine_EnqueueGoesStraightToTheGateway(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+	synctest.Test(t, func(t *testing.T) {
+		memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 		engine := start(t, newOptions(memory, gateway))
 		pass(time.Second)
 		claims := memory.count("claim")
@@ -34,8 +34,8 @@ func TestEngine_EnqueueGoesStraightToTheGateway(t *testing.T) {
 
 func TestEngine_EnqueueAnswersWithTheAcceptedMessage(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		engine := start(t, newOptions(newMemory(), newGateway("sms", answer(accepted))))
+	synctest.Test(t, func(t *testing.T) {
+		engine := start(t, newOptions(newMemory(), newGateway("sms", answer(accepted()))))
 		pass(time.Second)
 		m := newMessage(func(m *courier.Message) { m.Gateway, m.NextAttemptAt = "", time.Time{} })
 		results, err := engine.Enqueue(t.Context(), []*courier.Message{m})
@@ -51,8 +51,8 @@ func TestEngine_EnqueueAnswersWithTheAcceptedMessage(t *testing.T) {
 
 func TestEngine_EnqueueKeepsAScheduledMessage(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+	synctest.Test(t, func(t *testing.T) {
+		memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 		engine := start(t, newOptions(memory, gateway))
 		at := time.Now().Add(90 * time.Minute)
 		m := newMessage(func(m *courier.Message) { m.NextAttemptAt = at.UTC() })
@@ -66,8 +66,8 @@ func TestEngine_EnqueueKeepsAScheduledMessage(t *testing.T) {
 
 func TestEngine_DuplicateGivesItsSlotBack(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+	synctest.Test(t, func(t *testing.T) {
+		memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 		options := newOptions(memory, gateway)
 		options.Gateways[0].MaxInFlight = 2
 		engine := start(t, options)
@@ -97,11 +97,11 @@ func TestEngine_DuplicateGivesItsSlotBack(t *testing.T) {
 
 func TestEngine_NewMessagesWaitBehindOlderOnes(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		gateway := newGateway("sms", func(context.Context, *courier.Message) courier.Attempt {
 			<-time.After(time.Second)
-			return accepted
+			return accepted()
 		})
 		options := newOptions(memory, gateway)
 		options.Gateways[0].MaxInFlight = 2
@@ -128,7 +128,7 @@ func TestEngine_NewMessagesWaitBehindOlderOnes(t *testing.T) {
 
 func TestEngine_EnqueueRefusesWhenNotRunning(t *testing.T) {
 	t.Parallel()
-	engine, err := dispatch.New(newOptions(newMemory(), newGateway("sms", answer(accepted))))
+	engine, err := dispatch.New(newOptions(newMemory(), newGateway("sms", answer(accepted()))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,8 +165,8 @@ func TestEngine_EnqueueRefusesWithoutGateway(t *testing.T) {
 
 func TestEngine_EnqueueSurvivesItsCaller(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+	synctest.Test(t, func(t *testing.T) {
+		memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 		engine := start(t, newOptions(memory, gateway))
 		pass(time.Second)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -32,8 +32,8 @@ func TestEngine_ClaimFault(t *testing.T) {
 	for _, fault := range []error{store.ErrFull, store.ErrReadOnly, store.ErrUnavailable, errors.New("surprise")} {
 		t.Run(fault.Error(), func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
-				log, memory, gateway := &logBuffer{}, newMemory(), newGateway("sms", answer(accepted))
+			synctest.Test(t, func(t *testing.T) {
+				log, memory, gateway := &logBuffer{}, newMemory(), newGateway("sms", answer(accepted()))
 				options := newOptions(memory, gateway)
 				log.install(&options)
 				memory.fail(failOp("claim", fault))
@@ -63,10 +63,10 @@ func TestEngine_ClaimFault(t *testing.T) {
 
 func TestEngine_WakesDoNotShortenThePauseOfAFault(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		memory.fail(failOp("claim", store.ErrUnavailable))
-		engine := start(t, newOptions(memory, newGateway("sms", answer(accepted))))
+		engine := start(t, newOptions(memory, newGateway("sms", answer(accepted()))))
 		for range 6000 {
 			engine.Wake()
 			pass(10 * time.Millisecond)
@@ -82,8 +82,8 @@ func TestEngine_SettleFaultKeepsOutcomes(t *testing.T) {
 	for name, after := range map[string]bool{"NothingWritten": false, "WrittenButNotSaid": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
-				memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+			synctest.Test(t, func(t *testing.T) {
+				memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 				options := newOptions(memory, gateway)
 				options.Gateways[0].MaxInFlight = 8
 				engine := start(t, options)
@@ -111,13 +111,13 @@ func TestEngine_SettleFaultKeepsOutcomes(t *testing.T) {
 
 func TestEngine_OneBadSettlementHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		bad := newMessage()
 		guarded := &guardedStore{memory: memory, bad: bad.ID}
 		gateway := newGateway("sms", func(context.Context, *courier.Message) courier.Attempt {
 			<-time.After(time.Second)
-			return accepted
+			return accepted()
 		})
 		engine := start(t, newOptions(guarded, gateway))
 		pass(time.Second)
@@ -176,8 +176,8 @@ func TestEngine_EnqueueFault(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
-				memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+			synctest.Test(t, func(t *testing.T) {
+				memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 				options := newOptions(memory, gateway)
 				options.Gateways[0].MaxInFlight = 4
 				engine := start(t, options)
@@ -216,7 +216,7 @@ func TestEngine_StartFault(t *testing.T) {
 			t.Parallel()
 			memory := newMemory()
 			memory.fail(failOp(op, store.ErrReadOnly))
-			engine, err := dispatch.New(newOptions(memory, newGateway("sms", answer(accepted))))
+			engine, err := dispatch.New(newOptions(memory, newGateway("sms", answer(accepted()))))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -235,8 +235,8 @@ func TestEngine_KeeperFaultsPass(t *testing.T) {
 	for _, op := range []string{"expire", "reroute", "reclaim", "next_due"} {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
-				memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+			synctest.Test(t, func(t *testing.T) {
+				memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 				options := newOptions(memory, gateway)
 				options.LeaseDuration = 4 * time.Second
 				engine := start(t, options)
@@ -265,9 +265,9 @@ func TestEngine_KeeperFaultsPass(t *testing.T) {
 
 func TestEngine_StopWithAStoreThatFails(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
-		engine, err := dispatch.New(newOptions(memory, newGateway("sms", answer(accepted))))
+		engine, err := dispatch.New(newOptions(memory, newGateway("sms", answer(accepted()))))
 		if err != nil {
 			t.Fatal(err)
 		}

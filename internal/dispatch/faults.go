@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"courier"
 	"courier/internal/store"
 )
 
@@ -49,7 +50,7 @@ func (f *faults) set(ctx context.Context, op operation, err error) {
 	}
 	f.mu.Unlock()
 	switch {
-	case err != nil && (before == nil || kindOf(before) != kindOf(err)):
+	case err != nil && (!failing || kindOf(before) != kindOf(err)):
 		f.logger.ErrorContext(ctx, "store fails; messages wait until it works again",
 			slog.String("operation", string(op)), slog.String("error", err.Error()), slog.String("next_step", nextStep(err)))
 	case err == nil && failing:
@@ -72,22 +73,24 @@ func (f *faults) err() error {
 	return fmt.Errorf("store fails: %s", strings.Join(texts, "; "))
 }
 
-// kindOf returns the sentinel of an error of the store.
-func kindOf(err error) error {
-	for _, kind := range []error{store.ErrFull, store.ErrReadOnly, store.ErrClosed, store.ErrLocked} {
-		if errors.Is(err, kind) {
-			return kind
-		}
+// kindOf returns the code of an error of the store.
+func kindOf(err error) courier.ErrorCode {
+	switch {
+	case errors.Is(err, store.ErrFull):
+		return courier.CodeStoreFull
+	case errors.Is(err, store.ErrReadOnly):
+		return courier.CodeStoreReadOnly
+	default:
+		return courier.CodeStoreUnavailable
 	}
-	return store.ErrUnavailable
 }
 
 // nextStep tells an operator what to do about an error of the store.
 func nextStep(err error) string {
-	switch kindOf(err) {
-	case store.ErrFull:
+	switch {
+	case errors.Is(err, store.ErrFull):
 		return "make room on the disk of store.dsn"
-	case store.ErrReadOnly:
+	case errors.Is(err, store.ErrReadOnly):
 		return "make the file of store.dsn and its folder writable"
 	default:
 		return "check store.dsn and the disk it is on"

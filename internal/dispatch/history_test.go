@@ -37,23 +37,29 @@ func newHistory(seed uint64) *history {
 	return h
 }
 
+// dice returns a number below n for what runs concurrently, in no order that
+// could be repeated.
+func dice(n int) int {
+	return rand.IntN(n)
+}
+
 // send answers at random, after a random time. Each call draws from its own source.
 func (h *history) send(ctx context.Context, m *courier.Message) courier.Attempt {
 	select {
-	case <-time.After(time.Duration(rand.IntN(300)) * time.Millisecond):
+	case <-time.After(time.Duration(dice(300)) * time.Millisecond):
 	case <-ctx.Done():
-		return unknown
+		return unknown()
 	}
-	answers := []courier.Attempt{accepted, accepted, accepted, accepted, failing, refused, rejected, down, unknown, limited, {}}
+	answers := []courier.Attempt{accepted(), accepted(), accepted(), accepted(), failing(), refused(), rejected(), down(), unknown(), limited(), {}}
 	if m.From == "panic" {
 		panic("as asked")
 	}
-	return answers[rand.IntN(len(answers))]
+	return answers[dice(len(answers))]
 }
 
 // fault fails one in eight calls, before or after they were done.
 func (h *history) fault(op string, after bool) error {
-	if op == "enqueue" && after || op == "claim" && after || rand.IntN(16) != 0 {
+	if op == "enqueue" && after || op == "claim" && after || dice(16) != 0 {
 		return nil
 	}
 	return store.ErrUnavailable
@@ -104,7 +110,7 @@ func (h *history) live(t *testing.T, node string) {
 // finish runs an engine without faults until everything is decided.
 func (h *history) finish(t *testing.T) {
 	t.Helper()
-	h.gateway.sendFunc, h.other.sendFunc = answer(accepted), answer(accepted)
+	h.gateway.sendFunc, h.other.sendFunc = answer(accepted()), answer(accepted())
 	h.options.Node = "last"
 	engine := startBare(t, h.options)
 	pass(30 * time.Minute)
@@ -143,7 +149,7 @@ func (h *history) check(t *testing.T) {
 func TestEngine_RandomHistoriesKeepTheInvariants(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
-		inBubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			h := newHistory(seed)
 			h.live(t, "first")
 			if left := h.memory.statuses()[courier.StatusProcessing]; left != 0 {

@@ -80,7 +80,7 @@ func (in *intake) store(ctx context.Context) ([]store.Enqueued, error) {
 		return nil, err
 	}
 	for i := range results {
-		in.forward(i, &results[i])
+		in.forward(i, &results[i]) //nolint:contextcheck // an attempt outlives the call that brought its message
 	}
 	return results, nil
 }

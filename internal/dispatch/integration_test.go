@@ -40,39 +40,39 @@ func (bodyTemplate) Evaluate(_ context.Context, ctxJSON []byte) ([]byte, error) 
 }
 
 // openStore opens a database that is closed at the end of the test.
-func openStore(t testing.TB, path string) *sqlite.Store {
-	t.Helper()
-	s, err := sqlite.Open(t.Context(), sqlite.Options{DSN: "sqlite://" + path})
+func openStore(tb testing.TB, path string) *sqlite.Store {
+	tb.Helper()
+	s, err := sqlite.Open(tb.Context(), sqlite.Options{DSN: "sqlite://" + path})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Errorf("close store: %v", err)
+			tb.Errorf("close store: %v", err)
 		}
 	})
 	return s
 }
 
 // realGateway returns a gateway that posts to a URL.
-func realGateway(t testing.TB, url string, timeout time.Duration) *gateway.Gateway {
-	t.Helper()
+func realGateway(tb testing.TB, url string, timeout time.Duration) *gateway.Gateway {
+	tb.Helper()
 	g, err := gateway.New(gateway.Options{Name: "sms", URL: url + "/send", Method: "POST", Template: bodyTemplate{}, Timeout: timeout})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(g.Close)
+	tb.Cleanup(g.Close)
 	return g
 }
 
 // realMessages returns messages with ids of their own.
-func realMessages(t testing.TB, count int) []*courier.Message {
-	t.Helper()
+func realMessages(tb testing.TB, count int) []*courier.Message {
+	tb.Helper()
 	messages := newMessages(count)
 	for _, m := range messages {
 		m.Encoding, m.Segments = courier.EncodingGSM7, 1
 		if _, err := rand.Read(m.ID[:]); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return messages
@@ -122,12 +122,12 @@ func (w *settledWatch) Handle(_ context.Context, record slog.Record) error {
 }
 
 // wait waits for the last message.
-func (w *settledWatch) wait(t testing.TB) {
-	t.Helper()
+func (w *settledWatch) wait(tb testing.TB) {
+	tb.Helper()
 	select {
 	case <-w.done:
 	case <-time.After(2 * time.Minute):
-		t.Fatalf("%d of %d messages were decided", w.final.Load(), w.want)
+		tb.Fatalf("%d of %d messages were decided", w.final.Load(), w.want)
 	}
 }
 

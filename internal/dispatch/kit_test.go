@@ -2,10 +2,9 @@ package dispatch_test
 
 import (
 	"context"
-	"encoding/binary"
+	"crypto/rand"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,17 +99,32 @@ func answer(a courier.Attempt) func(context.Context, *courier.Message) courier.A
 }
 
 // The attempts that gateways answer with.
-var (
-	accepted = courier.Attempt{Outcome: courier.OutcomeAccepted, HTTPStatus: 201, GatewayMessageID: "gw-1"}
-	failing  = courier.Attempt{Outcome: courier.OutcomeRetry, Class: courier.ClassGatewayError, HTTPStatus: 500}
-	refused  = courier.Attempt{Outcome: courier.OutcomeRetry, Class: courier.ClassNetworkError}
-	rejected = courier.Attempt{Outcome: courier.OutcomeRejected, Class: courier.ClassInvalidDestination, HTTPStatus: 400}
-	down     = courier.Attempt{Outcome: courier.OutcomeGatewayDown, Class: courier.ClassUnauthorized, HTTPStatus: 401}
-	unknown  = courier.Attempt{Outcome: courier.OutcomeUnknown, Class: courier.ClassTimeout}
-	limited  = courier.Attempt{Outcome: courier.OutcomeRetry, Class: courier.ClassThrottled, HTTPStatus: 429}
-)
 
-var messageCount atomic.Uint64
+func accepted() courier.Attempt {
+	return courier.Attempt{Outcome: courier.OutcomeAccepted, HTTPStatus: 201, GatewayMessageID: "gw-1"}
+}
+
+func rejected() courier.Attempt {
+	return courier.Attempt{Outcome: courier.OutcomeRejected, Class: courier.ClassInvalidDestination, HTTPStatus: 400}
+}
+
+func failing() courier.Attempt { return retryWith(courier.ClassGatewayError, 500) }
+
+func refused() courier.Attempt { return retryWith(courier.ClassNetworkError, 0) }
+
+func limited() courier.Attempt { return retryWith(courier.ClassThrottled, 429) }
+
+func retryWith(class courier.Class, status int) courier.Attempt {
+	return courier.Attempt{Outcome: courier.OutcomeRetry, Class: class, HTTPStatus: status}
+}
+
+func down() courier.Attempt {
+	return courier.Attempt{Outcome: courier.OutcomeGatewayDown, Class: courier.ClassUnauthorized, HTTPStatus: 401}
+}
+
+func unknown() courier.Attempt {
+	return courier.Attempt{Outcome: courier.OutcomeUnknown, Class: courier.ClassTimeout}
+}
 
 // newMessage returns a message that is due now.
 func newMessage(edits ...func(*courier.Message)) *courier.Message {
@@ -118,7 +132,7 @@ func newMessage(edits ...func(*courier.Message)) *courier.Message {
 		Status: courier.StatusQueued, Channel: "sms", To: "+12065550199", From: "Acme", Body: "code 123456",
 		Gateway: "sms", CreatedAt: time.Now().UTC(), NextAttemptAt: time.Now().UTC(),
 	}
-	binary.BigEndian.PutUint64(m.ID[8:], messageCount.Add(1))
+	_, _ = rand.Read(m.ID[:]) // never fails
 	for _, edit := range edits {
 		edit(m)
 	}
@@ -182,12 +196,6 @@ func wantStatus(t *testing.T, s *memory, m *courier.Message, want courier.Status
 	if row := s.message(m.ID); row.Status != want {
 		t.Errorf("message is %s after %d attempts, want %s", row.Status, row.SendCount, want)
 	}
-}
-
-// inBubble runs a test with fake time.
-func inBubble(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	synctest.Test(t, test)
 }
 
 // pass lets fake time go by and everything settle.

@@ -151,7 +151,7 @@ func (l *lane) claim(ctx context.Context, p plan, now time.Time) {
 	}
 	l.pause = 0
 	for _, m := range messages {
-		l.dispatch(job{message: m, epoch: p.epoch})
+		l.dispatch(job{message: m, epoch: p.epoch}) //nolint:contextcheck // an attempt outlives the claim loop
 	}
 	l.slots.claimed(p, len(messages), now)
 	switch len(messages) {

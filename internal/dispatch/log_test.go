@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"courier"
@@ -53,12 +54,12 @@ func (b *logBuffer) lines(t *testing.T, message string) []map[string]any {
 
 func TestEngine_LogsEachAttemptOnce(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		log := &logBuffer{}
 		m := newMessage(func(m *courier.Message) {
 			m.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 		})
-		run(t, newGateway("sms", answer(accepted)), m, time.Second, log.install)
+		run(t, newGateway("sms", answer(accepted())), m, time.Second, log.install)
 		lines := log.lines(t, "attempt")
 		if len(lines) != 1 {
 			t.Fatalf("%d lines, want 1: %s", len(lines), log)
@@ -83,9 +84,9 @@ func TestEngine_LogsEachAttemptOnce(t *testing.T) {
 
 func TestEngine_LogsFailuresAsWarningsWithoutSecrets(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		log := &logBuffer{}
-		bad := failing
+		bad := failing()
 		bad.Code, bad.Message = "20500", "the gateway answered 500"
 		m := newMessage()
 		run(t, newGateway("sms", answer(bad)), m, time.Millisecond, log.install)

@@ -39,16 +39,16 @@ func gather(t *testing.T, registry prometheus.Gatherer) map[string]float64 {
 
 func TestEngine_Metrics(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory, registry := newMemory(), prometheus.NewPedanticRegistry()
-		gateway, current := switchGateway("sms", accepted)
+		gateway, current := switchGateway(accepted())
 		options := newOptions(memory, gateway)
 		options.Registerer = registry
 		engine := start(t, options)
 		pass(time.Second)
 		enqueue(t, engine, newMessages(3)...)
 		synctest.Wait()
-		current.Store(&down)
+		current(down())
 		enqueue(t, engine, newMessages(1)...)
 		synctest.Wait()
 		enqueue(t, engine, newMessages(4)...)
@@ -87,9 +87,9 @@ func TestEngine_Metrics(t *testing.T) {
 
 func TestEngine_MetricsAskTheStoreRarely(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory, registry := newMemory(), prometheus.NewRegistry()
-		options := newOptions(memory, newGateway("sms", answer(accepted)))
+		options := newOptions(memory, newGateway("sms", answer(accepted())))
 		options.Registerer = registry
 		start(t, options)
 		for range 10 {
@@ -112,7 +112,7 @@ func TestEngine_MetricsAskTheStoreRarely(t *testing.T) {
 func TestNew_RegistersAllMetricsOrNone(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	options := newOptions(newMemory(), newGateway("sms", answer(accepted)))
+	options := newOptions(newMemory(), newGateway("sms", answer(accepted())))
 	options.Registerer = registry
 	taken := prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "courier_enqueue_seconds", Help: "Time to store the messages of one call durably.",
@@ -129,11 +129,11 @@ func TestNew_RegistersAllMetricsOrNone(t *testing.T) {
 
 func TestEngine_TracesAttempts(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		recorder := tracetest.NewSpanRecorder()
 		provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 		traced := func(o *dispatch.Options) { o.TracerProvider = provider }
-		gateway, current := switchGateway("sms", failing)
+		gateway, current := switchGateway(failing())
 		m := newMessage(func(m *courier.Message) {
 			m.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 		})
@@ -144,7 +144,7 @@ func TestEngine_TracesAttempts(t *testing.T) {
 		pass(time.Second)
 		enqueue(t, engine, m)
 		synctest.Wait()
-		current.Store(&accepted)
+		current(accepted())
 		pass(time.Minute)
 		spans := recorder.Ended()
 		if len(spans) != 2 {
@@ -170,7 +170,7 @@ func wantAttributes(t *testing.T, got []attribute.KeyValue, want map[attribute.K
 	t.Helper()
 	texts := make(map[attribute.Key]string)
 	for _, pair := range got {
-		texts[pair.Key] = pair.Value.Emit()
+		texts[pair.Key] = pair.Value.String()
 	}
 	if !maps.Equal(texts, want) {
 		t.Errorf("attributes are %v, want %v", texts, want)

@@ -11,18 +11,19 @@ import (
 	"courier"
 )
 
-// switchGateway answers with what is set.
-func switchGateway(name string, first courier.Attempt) (*fakeGateway, *atomic.Pointer[courier.Attempt]) {
+// switchGateway answers with what was set last.
+func switchGateway(first courier.Attempt) (*fakeGateway, func(courier.Attempt)) {
 	var current atomic.Pointer[courier.Attempt]
 	current.Store(&first)
-	return newGateway(name, func(context.Context, *courier.Message) courier.Attempt { return *current.Load() }), &current
+	gateway := newGateway("sms", func(context.Context, *courier.Message) courier.Attempt { return *current.Load() })
+	return gateway, func(next courier.Attempt) { current.Store(&next) }
 }
 
 func TestEngine_GatewayDownSpendsNoAttempts(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		log, memory := &logBuffer{}, newMemory()
-		gateway, current := switchGateway("sms", down)
+		gateway, current := switchGateway(down())
 		options := newOptions(memory, gateway)
 		options.MessageRetries = 0
 		log.install(&options)
@@ -38,7 +39,7 @@ func TestEngine_GatewayDownSpendsNoAttempts(t *testing.T) {
 		if sent := len(gateway.sends()); sent > 64+40 {
 			t.Errorf("%d attempts in ten minutes", sent)
 		}
-		current.Store(&accepted)
+		current(accepted())
 		pass(40 * time.Second)
 		if got := memory.statuses()[courier.StatusSent]; got != 200 {
 			t.Errorf("%d of 200 sent after the gateway came back, %v", got, memory.statuses())
@@ -58,14 +59,14 @@ func TestEngine_GatewayDownSpendsNoAttempts(t *testing.T) {
 
 func TestEngine_NewMessagesWaitWhileTheGatewayIsDown(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
-		gateway, current := switchGateway("sms", down)
+		gateway, current := switchGateway(down())
 		engine := start(t, newOptions(memory, gateway))
 		pass(time.Second)
 		enqueue(t, engine, newMessage())
 		synctest.Wait()
-		current.Store(&accepted)
+		current(accepted())
 		m := newMessage()
 		enqueue(t, engine, m)
 		synctest.Wait()
@@ -80,9 +81,9 @@ func TestEngine_NewMessagesWaitWhileTheGatewayIsDown(t *testing.T) {
 
 func TestEngine_ExpiryGoesOnWhileTheGatewayIsDown(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
-		gateway, _ := switchGateway("sms", down)
+		gateway, _ := switchGateway(down())
 		engine := start(t, newOptions(memory, gateway))
 		pass(time.Second)
 		m := newMessage(func(m *courier.Message) { m.ExpiresAt = time.Now().Add(time.Minute).UTC() })
@@ -96,13 +97,13 @@ func TestEngine_ExpiryGoesOnWhileTheGatewayIsDown(t *testing.T) {
 
 func TestEngine_PoisonDoesNotStopTheOthers(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		gateway := newGateway("sms", func(_ context.Context, m *courier.Message) courier.Attempt {
 			if m.From == "poison" {
-				return failing
+				return failing()
 			}
-			return accepted
+			return accepted()
 		})
 		options := newOptions(memory, gateway)
 		options.MessageRetries = 1000
@@ -120,9 +121,9 @@ func TestEngine_PoisonDoesNotStopTheOthers(t *testing.T) {
 
 func TestEngine_RejectedProbeShowsTheGatewayAlive(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
-		gateway, current := switchGateway("sms", down)
+		gateway, current := switchGateway(down())
 		engine := start(t, newOptions(memory, gateway))
 		pass(time.Second)
 		first := newMessage()
@@ -130,7 +131,7 @@ func TestEngine_RejectedProbeShowsTheGatewayAlive(t *testing.T) {
 		synctest.Wait()
 		others := newMessages(10)
 		enqueue(t, engine, others...)
-		current.Store(&rejected)
+		current(rejected())
 		pass(time.Second)
 		if got := memory.statuses()[courier.StatusRejected]; got != 11 {
 			t.Errorf("%d of 11 judged after the probe, %v", got, memory.statuses())
@@ -140,9 +141,9 @@ func TestEngine_RejectedProbeShowsTheGatewayAlive(t *testing.T) {
 
 func TestEngine_OneGatewayDownDelaysNoOther(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
-		broken, well := newGateway("broken", answer(down)), newGateway("well", answer(accepted))
+		broken, well := newGateway("broken", answer(down())), newGateway("well", answer(accepted()))
 		options := newOptions(memory, broken)
 		options.Gateways = append(options.Gateways, lane(well))
 		engine := start(t, options)
@@ -157,14 +158,14 @@ func TestEngine_OneGatewayDownDelaysNoOther(t *testing.T) {
 
 func TestEngine_LoneMessageOutlastsAnOutage(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		began := time.Now()
 		gateway := newGateway("sms", func(context.Context, *courier.Message) courier.Attempt {
 			if time.Since(began) < 21*time.Second {
-				return refused
+				return refused()
 			}
-			return accepted
+			return accepted()
 		})
 		options := newOptions(memory, gateway)
 		options.RandFunc = func() float64 { return 0.999999 }
@@ -179,9 +180,9 @@ func TestEngine_LoneMessageOutlastsAnOutage(t *testing.T) {
 
 func TestEngine_OldestGoesFirstAfterAnOutage(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
-		gateway, current := switchGateway("sms", down)
+		gateway, current := switchGateway(down())
 		options := newOptions(memory, gateway)
 		options.Gateways[0].MaxInFlight = 1
 		engine := start(t, options)
@@ -195,7 +196,7 @@ func TestEngine_OldestGoesFirstAfterAnOutage(t *testing.T) {
 			enqueue(t, engine, m)
 			pass(time.Millisecond)
 		}
-		current.Store(&accepted)
+		current(accepted())
 		pass(time.Minute)
 		var got []courier.ID
 		for _, s := range gateway.sends()[1:] {

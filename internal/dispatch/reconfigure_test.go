@@ -22,9 +22,9 @@ func slowAnswer(a courier.Attempt) func(context.Context, *courier.Message) couri
 
 func TestEngine_ReconfigureSwapsTheGateway(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
-		before, after := newGateway("sms", slowAnswer(accepted)), newGateway("sms", answer(accepted))
+		before, after := newGateway("sms", slowAnswer(accepted())), newGateway("sms", answer(accepted()))
 		options := newOptions(memory, before)
 		options.Gateways[0].MaxInFlight = 3
 		engine := start(t, options)
@@ -47,13 +47,13 @@ func TestEngine_ReconfigureSwapsTheGateway(t *testing.T) {
 
 func TestEngine_ReconfigureMendsAGateway(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
-		engine := start(t, newOptions(memory, newGateway("sms", answer(down))))
+		engine := start(t, newOptions(memory, newGateway("sms", answer(down()))))
 		pass(time.Second)
 		enqueue(t, engine, newMessages(5)...)
 		pass(10 * time.Minute)
-		fixed := newGateway("sms", answer(accepted))
+		fixed := newGateway("sms", answer(accepted()))
 		if err := engine.Reconfigure(dispatch.Settings{Gateways: []dispatch.LaneOptions{lane(fixed)}}); err != nil {
 			t.Fatal(err)
 		}
@@ -70,9 +70,9 @@ func TestEngine_ReconfigureMendsAGateway(t *testing.T) {
 
 func TestEngine_ReconfigureRemovesAGateway(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
-		gone, stays := newGateway("gone", slowAnswer(failing)), newGateway("stays", answer(accepted))
+		gone, stays := newGateway("gone", slowAnswer(failing())), newGateway("stays", answer(accepted()))
 		options := newOptions(memory, gone)
 		options.Gateways = []dispatch.LaneOptions{{Gateway: gone, MaxInFlight: 4}}
 		engine := start(t, options)
@@ -99,7 +99,7 @@ func TestEngine_ReconfigureRemovesAGateway(t *testing.T) {
 
 func TestEngine_ReconfigureAddsAGateway(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		options := newOptions(memory, nil)
 		options.Gateways = nil
@@ -109,7 +109,7 @@ func TestEngine_ReconfigureAddsAGateway(t *testing.T) {
 		memory.put(waiting)
 		pass(time.Minute)
 		wantStatus(t, memory, waiting, courier.StatusQueued)
-		settings := dispatch.Settings{Gateways: []dispatch.LaneOptions{lane(newGateway("new", answer(accepted)))}}
+		settings := dispatch.Settings{Gateways: []dispatch.LaneOptions{lane(newGateway("new", answer(accepted())))}}
 		if err := engine.Reconfigure(settings); err != nil {
 			t.Fatal(err)
 		}
@@ -120,8 +120,8 @@ func TestEngine_ReconfigureAddsAGateway(t *testing.T) {
 
 func TestEngine_ReconfigureRefusesWrongSettings(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+	synctest.Test(t, func(t *testing.T) {
+		memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 		engine := start(t, newOptions(memory, gateway))
 		pass(time.Second)
 		if err := engine.Reconfigure(dispatch.Settings{MessageRetries: -1}); err == nil {
@@ -136,7 +136,7 @@ func TestEngine_ReconfigureRefusesWrongSettings(t *testing.T) {
 
 func TestNew_RefusesWrongOptions(t *testing.T) {
 	t.Parallel()
-	gateway := newGateway("sms", answer(accepted))
+	gateway := newGateway("sms", answer(accepted()))
 	tests := map[string]func(*dispatch.Options){
 		"NoStore":         func(o *dispatch.Options) { o.Store = nil },
 		"NoNode":          func(o *dispatch.Options) { o.Node = "" },

@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// newSlots returns slots whose first claim found nothing.
-func newSlots(t *testing.T, count int) *slots {
+// newSlots returns four slots whose first claim found nothing.
+func newSlots(t *testing.T) *slots {
 	t.Helper()
+	const count = 4
 	s := &slots{}
 	s.configure(count, at(0))
 	p := s.plan(at(0))
@@ -33,7 +34,7 @@ func TestSlots_NewMessagesWaitForTheFirstClaim(t *testing.T) {
 
 func TestSlots_ClaimLeavesRoomForNewMessages(t *testing.T) {
 	t.Parallel()
-	s := newSlots(t, 4)
+	s := newSlots(t)
 	s.note(at(0), false)
 	p := s.plan(at(0))
 	if p.count != 2 {
@@ -53,7 +54,7 @@ func TestSlots_ClaimLeavesRoomForNewMessages(t *testing.T) {
 
 func TestSlots_WaitsForWhatIsDue(t *testing.T) {
 	t.Parallel()
-	s := newSlots(t, 4)
+	s := newSlots(t)
 	if p := s.plan(at(0)); p != (plan{}) {
 		t.Errorf("plan is %+v with nothing queued, want none", p)
 	}
@@ -69,7 +70,7 @@ func TestSlots_WaitsForWhatIsDue(t *testing.T) {
 
 func TestSlots_FailedClaimIsMadeAgain(t *testing.T) {
 	t.Parallel()
-	s := newSlots(t, 4)
+	s := newSlots(t)
 	s.note(at(0), false)
 	p := s.plan(at(0))
 	s.claimFailed(p, at(0))
@@ -80,7 +81,7 @@ func TestSlots_FailedClaimIsMadeAgain(t *testing.T) {
 
 func TestSlots_OneProbeAtATime(t *testing.T) {
 	t.Parallel()
-	s := newSlots(t, 4)
+	s := newSlots(t)
 	epoch, _ := s.takeForNew(at(0))
 	resume, changed := s.report(epoch, report{verdict: verdictDown}, at(0), middle)
 	if !changed.opened || changed.openFor != time.Second || resume != at(time.Second) {
@@ -111,7 +112,7 @@ func TestSlots_OneProbeAtATime(t *testing.T) {
 
 func TestSlots_RetiredTakesNothing(t *testing.T) {
 	t.Parallel()
-	s := newSlots(t, 4)
+	s := newSlots(t)
 	epoch, _ := s.takeForNew(at(0))
 	s.retire()
 	if _, ok := s.takeForNew(at(0)); ok || s.mayAttempt(epoch) || s.note(at(0), true) || s.plan(at(0)).count > 0 {

@@ -37,11 +37,11 @@ func stop(t *testing.T, engine *dispatch.Engine) time.Duration {
 
 func TestEngine_StopLetsAttemptsFinish(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		gateway := newGateway("sms", func(context.Context, *courier.Message) courier.Attempt {
 			<-time.After(3 * time.Second)
-			return accepted
+			return accepted()
 		})
 		engine := startBare(t, newOptions(memory, gateway))
 		pass(time.Second)
@@ -73,11 +73,11 @@ func TestEngine_StopEndsAttemptsAfterTheGracePeriod(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				memory := newMemory()
 				gateway := newGateway("sms", func(ctx context.Context, _ *courier.Message) courier.Attempt {
 					<-ctx.Done()
-					return unknown
+					return unknown()
 				})
 				options := newOptions(memory, gateway)
 				options.GracePeriod = 2 * time.Second
@@ -105,11 +105,11 @@ func TestEngine_StopEndsAttemptsAfterTheGracePeriod(t *testing.T) {
 
 func TestEngine_StopIsBoundedWhenAGatewayHangs(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		memory, release := newMemory(), make(chan struct{})
 		gateway := newGateway("sms", func(context.Context, *courier.Message) courier.Attempt {
 			<-release
-			return accepted
+			return accepted()
 		})
 		options := newOptions(memory, gateway)
 		options.GracePeriod = time.Second
@@ -130,8 +130,8 @@ func TestEngine_StopIsBoundedWhenAGatewayHangs(t *testing.T) {
 
 func TestEngine_StopGivesBackWhatWasNotAttempted(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+	synctest.Test(t, func(t *testing.T) {
+		memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 		slow := &slowStore{memory: memory, claiming: make(chan struct{}, 1), goOn: make(chan struct{})}
 		m := newMessage(func(m *courier.Message) { m.RetryCount = 3 })
 		memory.put(m)
@@ -154,7 +154,7 @@ func TestEngine_StopGivesBackWhatWasNotAttempted(t *testing.T) {
 
 func TestEngine_StopBeforeStart(t *testing.T) {
 	t.Parallel()
-	engine, err := dispatch.New(newOptions(newMemory(), newGateway("sms", answer(accepted))))
+	engine, err := dispatch.New(newOptions(newMemory(), newGateway("sms", answer(accepted()))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestEngine_StopBeforeStart(t *testing.T) {
 
 func TestEngine_StartsOnce(t *testing.T) {
 	t.Parallel()
-	engine := start(t, newOptions(newMemory(), newGateway("sms", answer(accepted))))
+	engine := start(t, newOptions(newMemory(), newGateway("sms", answer(accepted()))))
 	if err := engine.Start(t.Context()); err == nil {
 		t.Error("an engine started twice")
 	}
@@ -175,9 +175,9 @@ func TestEngine_StartsOnce(t *testing.T) {
 
 func TestEngine_StopCutsAStartShort(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		hanging := &hangingStore{memory: newMemory(), called: make(chan struct{})}
-		engine, err := dispatch.New(newOptions(hanging, newGateway("sms", answer(accepted))))
+		engine, err := dispatch.New(newOptions(hanging, newGateway("sms", answer(accepted()))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +198,7 @@ func TestEngine_StopCutsAStartShort(t *testing.T) {
 func TestEngine_StartStopStress(t *testing.T) {
 	t.Parallel()
 	for range 60 {
-		memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+		memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 		engine, err := dispatch.New(newOptions(memory, gateway))
 		if err != nil {
 			t.Fatal(err)
@@ -236,7 +236,7 @@ func TestEngine_RecoversFromACrash(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inBubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				memory := newMemory()
 				m := newMessage(func(m *courier.Message) {
 					m.Status = courier.StatusProcessing
@@ -244,7 +244,7 @@ func TestEngine_RecoversFromACrash(t *testing.T) {
 				})
 				lost := newMessage(func(m *courier.Message) { m.Gateway = "removed" })
 				memory.put(m, lost)
-				options := newOptions(memory, newGateway("sms", answer(accepted)))
+				options := newOptions(memory, newGateway("sms", answer(accepted())))
 				test.edit(&options)
 				start(t, options)
 				synctest.Wait()
@@ -257,8 +257,8 @@ func TestEngine_RecoversFromACrash(t *testing.T) {
 
 func TestEngine_FindsWhatItWasNotToldOf(t *testing.T) {
 	t.Parallel()
-	inBubble(t, func(t *testing.T) {
-		memory, gateway := newMemory(), newGateway("sms", answer(accepted))
+	synctest.Test(t, func(t *testing.T) {
+		memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 		engine := start(t, newOptions(memory, gateway))
 		pass(time.Second)
 		polled, woken := newMessage(), newMessage()

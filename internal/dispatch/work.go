@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"courier"
@@ -104,12 +105,9 @@ func (l *lane) try(ctx context.Context, gateway Gateway, m *courier.Message) (re
 
 // normalize gives an attempt of no known outcome an unknown one.
 func normalize(attempt *courier.Attempt) {
-	for _, outcome := range courier.Outcomes() {
-		if attempt.Outcome == outcome {
-			return
-		}
+	if !slices.Contains(courier.Outcomes(), attempt.Outcome) {
+		attempt.Outcome, attempt.Class = courier.OutcomeUnknown, courier.ClassOutcomeUnknown
 	}
-	attempt.Outcome, attempt.Class = courier.OutcomeUnknown, courier.ClassOutcomeUnknown
 }
 
 // judgeRender says what a request that could not be built comes to.
