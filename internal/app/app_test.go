@@ -91,12 +91,17 @@ func start(t *testing.T, configure func(dir string) string) *courier {
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatalf("start courier: %v", err)
 	}
+	c.stopAtEnd(t)
+	return c
+}
+
+func (c *courier) stopAtEnd(t *testing.T) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := c.Stop(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("stop courier: %v", err)
 		}
 	})
-	return c
 }
 
 func (c *courier) write(t *testing.T, name, text string) {
