@@ -30,6 +30,14 @@ func newMemory() *memory {
 	return &memory{messages: make(map[courier.ID]*courier.Message), keys: make(map[string]courier.ID)}
 }
 
+// forget drops every message.
+func (s *memory) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.messages)
+	clear(s.keys)
+}
+
 // Enqueue implements httpapi.Engine.
 func (s *memory) Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
 	s.mu.Lock()

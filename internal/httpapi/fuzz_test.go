@@ -54,8 +54,9 @@ func FuzzSend(f *testing.F) {
 	} {
 		f.Add(body, "key")
 	}
+	fix := newFixture(f, nil)
 	f.Fuzz(func(t *testing.T, body, key string) {
-		fix := newFixture(t, nil)
+		fix.memory.forget()
 		headers := []string{"Idempotency-Key: " + key}
 		if strings.ContainsAny(key, "\r\n") {
 			headers = nil
@@ -79,8 +80,9 @@ func FuzzBatch(f *testing.F) {
 	} {
 		f.Add(body)
 	}
+	fix := newFixture(f, nil)
 	f.Fuzz(func(t *testing.T, body string) {
-		fix := newFixture(t, nil)
+		fix.memory.forget()
 		if !wantAnswer(t, fix, "/v1/messages/batch", body) {
 			return
 		}
