@@ -13,8 +13,8 @@ import (
 // deployments change a file in several steps.
 const settleTime = 100 * time.Millisecond
 
-// Watch reads the text anew until the context ends, a file when its directory
-// changes and at every interval, an http(s) address at every interval, and calls
+// Watch reads the text anew, at once and until the context ends: a file when its directory
+// changes and at every interval, an http(s) address at every interval. It calls
 // changedFunc with each new text. It returns at once for base64.
 func (s *Source) Watch(ctx context.Context, changedFunc func(ctx context.Context, text []byte)) {
 	if _, fixed := s.reader.(*base64Reader); fixed {
@@ -27,7 +27,7 @@ func (s *Source) Watch(ctx context.Context, changedFunc func(ctx context.Context
 		events, faults = watcher.Events, watcher.Errors
 		defer func() { s.tell(ctx, "", watcher.Close()) }()
 	}
-	timer := time.NewTimer(s.options.Interval)
+	timer := time.NewTimer(0) // what changed before the watch began
 	defer timer.Stop()
 	for pending := false; ; {
 		select {
