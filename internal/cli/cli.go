@@ -102,8 +102,12 @@ through any SMS gateway that has an HTTP API, by configuration alone.`,
 		Example: `  courier dev                        # try it: courier, fake phone and a sample message
   courier -c courier.yaml serve      # run it
   courier send --to +12065550199 --body "Your code is 123456"`,
+		Args:          onlySubcommands,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		// Cobra sets the default when it looks for a command by itself.
+		SuggestionsMinimumDistance: 2,
 	}
 	root.PersistentFlags().StringArrayVarP(&shared.configFiles, "config", "c", nil,
 		"configuration `FILE` (YAML, JSON or TOML); repeat it to merge several, the later wins")
@@ -128,6 +132,8 @@ func newGroup(use, short, example string, members ...*cobra.Command) *cobra.Comm
 		Example: example,
 		Args:    onlySubcommands,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
 	}
 	group.AddCommand(members...)
 	return group
@@ -137,8 +143,17 @@ func onlySubcommands(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return fmt.Errorf("unknown command %q for %q; did you mean %q?", args[0], cmd.CommandPath(), near[0])
+	if near := nearest(args[0], cmd.SuggestionsFor(args[0])); len(near) > 0 {
+		return fmt.Errorf("unknown command %q for %q; did you mean %s?", args[0], cmd.CommandPath(), strings.Join(near, " or "))
 	}
 	return fmt.Errorf("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
+}
+
+// nearest prefers the names that begin with the same letter.
+func nearest(text string, names []string) []string {
+	same := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return text == "" || name[0] != text[0] })
+	if len(same) > 0 {
+		return same
+	}
+	return names
 }

@@ -109,7 +109,7 @@ func (r *rowReader) ended(err error) error {
 
 func rowFault(fault *csv.ParseError, want, got int) error {
 	if errors.Is(fault, csv.ErrFieldCount) {
-		return fmt.Errorf("it has %d fields, the header has %d; put quotes around a field with a separator in it", got, want)
+		return fmt.Errorf("row has %d fields and the header %d; put quotes around a field with a separator in it", got, want)
 	}
 	return fmt.Errorf("line %d, column %d: %w", fault.Line, fault.Column, fault.Err)
 }

@@ -85,8 +85,8 @@ func TestRowReader_NamesFaultyRowsAndGoesOn(t *testing.T) {
 	for name, test := range map[string]struct{ header, bad, fault string }{
 		"NoRecipient":    {"to,body", ",x", "to: it is empty"},
 		"NoBody":         {"to,body", "1,  ", "body: it is empty"},
-		"TooFew":         {"to,body", "1", "it has 1 fields, the header has 2"},
-		"TooMany":        {"to,body", "1,x,y", "it has 3 fields, the header has 2"},
+		"TooFew":         {"to,body", "1", "row has 1 fields and the header 2"},
+		"TooMany":        {"to,body", "1,x,y", "row has 3 fields and the header 2"},
 		"BareQuote":      {"to,body", `1,a"b`, "line 4, column 4: bare \""},
 		"NotUTF8":        {"to,body", "1,\xff", "body: it is not UTF-8"},
 		"TTL":            {"to,body,ttl", "1,x,soon", `ttl: "soon" is not a duration`},

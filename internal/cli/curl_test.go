@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"courier/internal/config"
+)
+
+func TestWireText_Curl(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		text wireText
+		want string
+	}{
+		"Bare": {
+			wireText{Method: "GET", URL: "http://h/", Header: http.Header{"User-Agent": {"x"}}},
+			"curl --globoff --request GET http://h/ \\\n  -H Accept: \\\n  -H 'User-Agent: x'",
+		},
+		"Head": {
+			wireText{Method: "HEAD", URL: "http://h/?a=b&c", Header: http.Header{"Accept": {"*/*"}}},
+			"curl --globoff --head 'http://h/?a=b&c' \\\n  -H User-Agent: \\\n  -H 'Accept: */*'",
+		},
+		"Empty": {
+			wireText{Method: "POST", URL: "http://h/", Body: "@file", Header: http.Header{"X-None": {""}, "User-Agent": {""}, "Accept": {"a", "b"}}},
+			"curl --globoff --request POST http://h/ \\\n  -H Content-Type: \\\n  -H 'Accept: a' \\\n  -H 'Accept: b' \\\n" +
+				"  -H User-Agent: \\\n  -H 'X-None;' \\\n  --data-raw @file",
+		},
+		"Binary": {
+			wireText{Method: "P'T", URL: "http://h/", Body: "a\x00", Header: http.Header{"Content-Type": {"x"}, "Accept": {"x"}, "User-Agent": {"x"}}},
+			"printf %s YQA= | base64 -d | curl --globoff --request 'P'\\''T' http://h/ \\\n  -H 'Accept: x' \\\n  -H 'Content-Type: x' \\\n" +
+				"  -H 'User-Agent: x' \\\n  --data-binary @-",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(test.want, test.text.curl()); diff != "" {
+				t.Errorf("curl (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestQuoteShell lets a real shell read what was quoted.
+func TestQuoteShell(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "plain", "it's", `"$HOME" \`, "a\nb", "*?[x]", "é {}", "'''", "-n", "~"} {
+		var out bytes.Buffer
+		command := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+quoteShell(text)) //nolint:gosec // quoting is what is tested
+		command.Stdout = &out
+		if err := command.Run(); err != nil {
+			// printf takes -n for an option in some shells.
+			t.Fatalf("%q: %v", text, err)
+		}
+		if out.String() != text {
+			t.Errorf("%q came out as %q", text, out.String())
+		}
+	}
+}
+
+func TestMasker_HidesSecrets(t *testing.T) {
+	t.Parallel()
+	cfg := &config.Config{Gateways: []config.Gateway{
+		{
+			URL:    config.NewSecret("https://me:url-password@h/x"),
+			Auth:   config.Auth{Type: config.AuthBasic, User: config.NewSecret("me"), Password: config.NewSecret("basic pass/word")},
+			Header: map[string]config.Secret{"x-api-key": config.NewSecret("header-secret"), "X-Shop": config.NewSecret("shop")},
+		},
+		{Auth: config.Auth{Type: config.AuthAPIKey, Name: "x-mine", Value: config.NewSecret("key value"), In: config.InHeader}},
+	}}
+	got := newMasker(cfg).mask(wireText{
+		Method: "POST",
+		URL:    "https://me:other@h/basic%20pass%2Fword?api_key=1&page=2&flag&q=key+value",
+		Header: http.Header{
+			"Authorization": {"Basic bWU6eA==", "custom secret words"}, "Cookie": {"sid=secret; lang=en"},
+			"X-Mine": {"key value"}, "X-Api-Key": {"header-secret"}, "X-Shop": {"shop header-secret"},
+		},
+		Body: "p=basic+pass%2Fword&q=url-password&me=me",
+	})
+	want := wireText{
+		Method: "POST",
+		URL:    "https://me@h/***?api_key=***&page=2&flag&q=***",
+		Header: http.Header{
+			"Authorization": {"Basic ***", "***"}, "Cookie": {"sid=***; lang=***"},
+			"X-Mine": {"***"}, "X-Api-Key": {"***"}, "X-Shop": {"shop ***"},
+		},
+		Body: "p=***&q=***&me=me",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("masked (-want +got):\n%s", diff)
+	}
+}
+
+func TestRenderText_BodyAndHeaders(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
+	t.Cleanup(server.Close)
+	path := t.TempDir() + "/courier.yaml"
+	writeFile(t, path, strings.ReplaceAll(`
+courier:
+  channels:
+    - id: sms
+      request_config:
+        url: SERVER/x
+        method: POST
+        headers: { User-Agent: "", X-Number: "7" }
+        auth: { type: api_key, config: { in: cookie, name: sid, value: cookie-secret } }
+`, "SERVER", server.URL))
+	got := runCommand(t, nil, "", "-c", path, "render", "--to", "+12065550199", "--body", "x")
+	if got.code != 0 || !strings.Contains(got.stdout, "-H 'Cookie: sid=***'") || strings.Contains(got.stdout, "cookie-secret") ||
+		strings.Contains(got.stdout, "--data") || !strings.Contains(got.stdout, "-H User-Agent:") {
+		t.Errorf("ended with %+v", got)
+	}
+}
+
+func TestReadBody_FailsWithReader(t *testing.T) {
+	t.Parallel()
+	reader, writer := io.Pipe()
+	if err := writer.CloseWithError(context.DeadlineExceeded); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readBody(reader); err == nil || !strings.Contains(err.Error(), "read body from standard input") {
+		t.Errorf("got %v", err)
+	}
+}

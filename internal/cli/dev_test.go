@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"courier/internal/inbox"
+)
+
+// taken returns a port that another program has.
+func taken(t *testing.T, flag string) devPort {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", net.JoinHostPort(loopback, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	address, ok := listener.Addr().(*net.TCPAddr)
+	if !ok {
+		t.Fatalf("address %v", listener.Addr())
+	}
+	return devPort{flag: flag, number: address.Port}
+}
+
+func TestDev_MovesFromTakenPorts(t *testing.T) {
+	t.Parallel()
+	var out, log strings.Builder
+	d := &dev{shared: &shared{Process: Process{Program: "courier"}}, out: &out, log: &log, flags: devFlags{
+		dir: t.TempDir(), once: true,
+		port: taken(t, "port"), publicPort: taken(t, "public-port"), inboxPort: taken(t, "inbox-port"),
+	}}
+	if err := d.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if count := strings.Count(out.String(), "is taken by another program, so a free one is used.\n"); count != 3 {
+		t.Errorf("told of %d ports:\n%s", count, &out)
+	}
+	if !strings.Contains(out.String(), d.caught.sample) || log.Len() > 0 {
+		t.Errorf("printed:\n%s%s", &out, &log)
+	}
+}
+
+func TestDev_RefusesTakenPortsThatWereAskedFor(t *testing.T) {
+	t.Parallel()
+	free := devPort{flag: "free"}
+	for name, choose := range map[string]func(*devFlags, devPort){
+		"port":        func(f *devFlags, p devPort) { f.port = p },
+		"public-port": func(f *devFlags, p devPort) { f.publicPort = p },
+		"inbox-port":  func(f *devFlags, p devPort) { f.inboxPort = p },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			port := taken(t, name)
+			port.asked = true
+			flags := devFlags{dir: t.TempDir(), once: true, port: free, publicPort: free, inboxPort: free}
+			choose(&flags, port)
+			var out strings.Builder
+			d := &dev{shared: &shared{}, out: &out, log: &out, flags: flags}
+			if err := d.run(t.Context()); err == nil || !strings.Contains(err.Error(), "--"+name) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestCatcher_HandsOverSampleOnce(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	caught := newCatcher(&out)
+	sample := inbox.Message{To: sampleTo, Text: caught.sample}
+	caught.catch(inbox.Message{To: "+12065550100", Text: "another"})
+	caught.catch(sample)
+	caught.catch(sample)
+	if got := <-caught.arrivals; got.Text != caught.sample || len(caught.arrivals) != 0 {
+		t.Errorf("handed over %+v", got)
+	}
+	if !strings.Contains(out.String(), "another") || strings.Count(out.String(), caught.sample) != 1 {
+		t.Errorf("printed %q", out.String())
+	}
+}
+
+func TestDevFolder_RemovesOnlyTemporaryOnes(t *testing.T) {
+	t.Parallel()
+	temporary, remove, err := devFolder("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(string(temporary)); !os.IsNotExist(err) {
+		t.Errorf("the temporary folder is still there: %v", err)
+	}
+	named := filepath.Join(t.TempDir(), "a", `odd "name" #1`)
+	kept, remove, err := devFolder(named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.write("http://127.0.0.1:1", 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	got := runCommand(t, nil, "", "config", "check", "-c", kept.configFile())
+	if got.code != ExitDone {
+		t.Errorf("ended with %+v", got)
+	}
+}
