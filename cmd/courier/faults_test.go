@@ -130,6 +130,11 @@ func (p *process) send(t *testing.T, text string) string {
 func (p *process) await(t *testing.T, id, status string) told {
 	t.Helper()
 	var last told
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("message was %+v, want %s; log:\n%s", last, status, p.log)
+		}
+	})
 	waitFor(t, "message to be "+status, func() bool {
 		code, body := get(t, p.url("/v1/messages/"+id))
 		last = told{}

@@ -68,10 +68,14 @@ func courierCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// startCourier starts `courier serve -c FILE` and waits until it is ready.
-func startCourier(t *testing.T, config string) *process {
+// startCourier starts `courier serve -c FILE`, changed by the functions, and
+// waits until it is ready.
+func startCourier(t *testing.T, config string, changes ...func(*exec.Cmd)) *process {
 	t.Helper()
 	cmd := courierCommand(t, filepath.Dir(config), "serve", "-c", config)
+	for _, change := range changes {
+		change(cmd)
+	}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatalf("pipe the log: %v", err)
