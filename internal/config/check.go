@@ -73,7 +73,7 @@ func (c *checker) object(s *spec, n *node, path string) {
 	s = s.variant(n)
 	for _, e := range n.entries {
 		below := joinPath(path, e.key)
-		c.positions[below] = e.at
+		c.positions[below] = placeOf(e)
 		child := s.child(e.key)
 		if child == nil {
 			c.unknown(s, e, path)
@@ -81,6 +81,15 @@ func (c *checker) object(s *spec, n *node, path string) {
 		}
 		c.check(child, e.value, below)
 	}
+}
+
+// placeOf returns the place of a value, or of the key where the value is a map
+// or a list.
+func placeOf(e *entry) Position {
+	if e.value.kind == mapNode || e.value.kind == listNode {
+		return e.at
+	}
+	return e.value.at
 }
 
 // variant returns the spec of an object whose config depends on its type. For a
@@ -142,14 +151,21 @@ func (c *checker) hint(s *spec, key string) string {
 	return "; the keys here are " + strings.ReplaceAll(quoted(s.childNames()), " or ", " and ")
 }
 
-// findHome returns the path of the first key with the name, depth first.
+// findHome returns the path of the first key with the name in any case, depth
+// first, elements of lists included.
 func findHome(s *spec, name, path string) string {
 	for _, child := range s.children {
-		below := joinPath(path, child.name)
-		if child.name == name && child.kind != anySpec {
+		below := strings.TrimPrefix(path+"."+child.name, ".")
+		if strings.EqualFold(child.name, name) && child.kind != anySpec {
 			return below
 		}
 		if home := findHome(child, name, below); home != "" {
+			return home
+		}
+		if child.item == nil {
+			continue
+		}
+		if home := findHome(child.item, name, below+"[]"); home != "" {
 			return home
 		}
 	}
@@ -230,7 +246,7 @@ func (c *checker) headerTypes(s *spec, n *node, path string) {
 	value := &spec{kind: secretSpec}
 	for _, e := range n.entries {
 		below := joinPath(path, e.key)
-		c.positions[below] = e.at
+		c.positions[below] = placeOf(e)
 		c.check(value, e.value, below)
 	}
 }
@@ -240,6 +256,20 @@ func (c *checker) requireKeys(s *spec, n *node, path string) {
 	for _, child := range s.children {
 		if child.required && n.get(child.name).isNothing() {
 			c.problem(c.place(joinPath(path, child.name)), joinPath(path, child.name), "the key is missing; %s%s", expected(child), example(child))
+		}
+	}
+}
+
+// onlyOne reports children that exclude each other.
+func (c *checker) onlyOne(s *spec, n *node, path string) {
+	first := ""
+	for _, name := range s.exclusive {
+		switch {
+		case n.get(name).isNothing():
+		case first == "":
+			first = name
+		default:
+			c.problem(c.place(joinPath(path, name)), joinPath(path, name), "%s and %s are the same; keep %s", name, first, first)
 		}
 	}
 }

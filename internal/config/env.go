@@ -140,9 +140,7 @@ func headerFor(n *node, name string) string {
 // structured makes a node of the text for a key; that of a list or a map is
 // JSON, that of a list of texts may also be separated by commas.
 func (c *checker) structured(s *spec, given string, at Position, path string) *node {
-	switch s.kind {
-	case listSpec, objectSpec, headerSpec:
-	default:
+	if s.kind != listSpec && s.kind != objectSpec && s.kind != headerSpec {
 		return fromText(s, given, at)
 	}
 	inner := &source{data: []byte(given)}

@@ -80,6 +80,7 @@ func (c *checker) gateway(n *node, path string) {
 		return // reported as the wrong type
 	}
 	c.requireKeys(request, n, path)
+	c.onlyOne(request, n, path)
 	r := requestReader{checker: c, node: n, path: path}
 	gateway := Gateway{
 		Name: smsChannel, Channel: smsChannel, From: c.config.Courier.SMS.From, Path: path,

@@ -43,7 +43,7 @@ func courierSpec() *spec {
 				math.MinInt32, math.MaxInt32, func(c *Config) any { return &c.Courier.Worker.PullCount }).with("10"),
 			duration("pull_wait", "", "How long Kratos waits between two looks at its queue. A hint without effect.",
 				0, 365*day, func(c *Config) any { return &c.Courier.Worker.PullWait }).with("1s"),
-		).opened(),
+		).opened().old(),
 		foreign("smtp", "Kratos's e-mail server. Not read."),
 		foreign("http", "Kratos's e-mail over HTTP. Not read."),
 		foreign("templates", "Kratos's message texts. Not read."),
@@ -55,7 +55,7 @@ func courierSpec() *spec {
 
 func channelsSpec() *spec {
 	item := object("", "A channel.",
-		text("id", "", "The kind of message. Only sms is delivered; a channel with another id is ignored with a warning.", nil).with("sms").mandatory(),
+		text("id", "", "The kind of message. Only sms is delivered; a channel with another id is ignored with a warning.", nil).starting("sms").mandatory(),
 		choice("type", "http", "How the gateway is spoken to.", []string{"http"}, nil),
 		requestSpec().mandatory(),
 	)
@@ -68,34 +68,40 @@ func channelsSpec() *spec {
 
 func smsSpec() *spec {
 	return object("sms", "The gateway in the form of Kratos v0.9 to v1.0. With a channel sms beside it, only from is used.",
-		flag("enabled", "false", "Whether the gateway is used.", func(c *Config) any { return &c.Courier.SMS.Enabled }),
+		truth("enabled", "Whether the gateway is used.", func(c *Config) any { return &c.Courier.SMS.Enabled }).old(),
 		text("from", "Ory Kratos", "The sender of every message that names none.",
 			func(c *Config) any { return &c.Courier.SMS.From }).with(`"+12065550110"`),
-		requestSpec(),
+		requestSpec().old(),
 	)
 }
+
+// starterTemplate is function(ctx) { to: ctx.recipient, from: ctx.from, body: ctx.body }.
+const starterTemplate = "base64://ZnVuY3Rpb24oY3R4KSB7IHRvOiBjdHgucmVjaXBpZW50LCBmcm9tOiBjdHguZnJvbSwgYm9keTogY3R4LmJvZHkgfQo="
 
 // requestSpec is the request of a gateway. Code reads its values, because a
 // request may stand in several places.
 func requestSpec() *spec {
-	return object("request_config", "The request that is sent to the gateway for each message.",
-		secret("url", "The absolute http or https address, with a path. A user and password in it become basic authentication.", nil).
-			with("https://gateway.example/v1/messages").mandatory(),
-		text("method", "", "The method, sent as written. With TRACE there is no body.", nil).with("POST").mandatory(),
+	address := secret("url", "The absolute http or https address, with a path. A user and password in it become basic authentication.", nil).
+		starting("https://gateway.example/v1/messages").mandatory()
+	address.pattern = "^([Hh][Tt][Tt][Pp][Ss]?|env|file)://."
+	request := object("request_config", "The request that is sent to the gateway for each message.",
+		address,
+		text("method", "", "The method, sent as written. With TRACE there is no body.", nil).starting("POST").mandatory(),
 		&spec{
-			name: "body", kind: textSpec, hidden: true, example: "file://./sms.jsonnet",
-			doc: "The Jsonnet template of the body: file:// (relative to the working directory), base64://, http:// or https://. Without it there is no body.",
+			name: "body", kind: textSpec, hidden: true, example: "file://./sms.jsonnet", starter: starterTemplate,
+			pattern: "^(file|base64|https?)://.",
+			doc:     "The Jsonnet template of the body: file:// (relative to the working directory), base64://, http:// or https://. Without it there is no body.",
 		},
 		&spec{
 			name: "headers", kind: headerSpec, example: "{ Content-Type: application/x-www-form-urlencoded }",
-			doc: "The headers of the request. The content type says how the body is encoded; without it, JSON.",
+			starter: "{ Content-Type: application/json }",
+			doc:     "The headers of the request. The content type says how the body is encoded; without it, JSON.",
 		},
-		&spec{
-			name: "header", kind: headerSpec,
-			doc: "The name of headers in Kratos before v0.11. Not both.",
-		},
+		(&spec{name: "header", kind: headerSpec, doc: "The name of headers in Kratos before v0.11. Not both."}).old(),
 		authSpec(),
 	)
+	request.exclusive = []string{"headers", "header"}
+	return request
 }
 
 func authSpec() *spec {
@@ -120,7 +126,7 @@ func authSpec() *spec {
 func clientsSpec() *spec {
 	return object("clients", "Kratos's settings for outgoing calls.",
 		object("http", "Calls to gateways and to templates.",
-			flag("disallow_private_ip_ranges", "false", "Whether calls to private, loopback and link-local addresses are refused.",
+			truth("disallow_private_ip_ranges", "Whether calls to private, loopback and link-local addresses are refused.",
 				func(c *Config) any { return &c.Clients.HTTP.DisallowPrivateIPRanges }),
 			&spec{
 				name: "private_ip_exception_urls", kind: listSpec, example: "[http://10.0.0.7/send]",
@@ -135,14 +141,14 @@ func clientsSpec() *spec {
 }
 
 func logSpec() *spec {
-	return object("log", "The log, written to the standard error output.",
+	return object("log", "The log.",
 		choice("level", "info", "The least severe lines that are written. fatal and panic stand for error, trace for debug.",
 			[]string{"trace", "debug", "info", "warning", "warn", "error", "fatal", "panic"}, func(c *Config) any { return &c.Log.Level }),
 		choice("format", "text", "The form of a line. json_pretty and gelf are written as json.",
 			[]string{"text", "json", "json_pretty", "gelf"}, func(c *Config) any { return &c.Log.Format }),
-		flag("leak_sensitive_values", "false", "Kratos's switch. The courier never logs sensitive values, so it changes nothing.",
-			func(c *Config) any { return &c.Log.LeakSensitiveValues }),
-		text("redaction_text", "", "Kratos's placeholder. It changes nothing.", func(c *Config) any { return &c.Log.RedactionText }),
+		truth("leak_sensitive_values", "Kratos's switch. The courier never logs sensitive values, so it changes nothing.",
+			func(c *Config) any { return &c.Log.LeakSensitiveValues }).old(),
+		text("redaction_text", "", "Kratos's placeholder. It changes nothing.", func(c *Config) any { return &c.Log.RedactionText }).old(),
 	)
 }
 
@@ -156,7 +162,7 @@ func tracingSpec() *spec {
 		object("providers", "The settings of each provider.",
 			object("otlp", "The OTLP collector.",
 				text("server_url", "", "The collector as host:port, without a scheme.", func(c *Config) any { return &c.Tracing.OTLP.ServerURL }).with("localhost:4318"),
-				flag("insecure", "false", "Whether to send over HTTP instead of HTTPS.", func(c *Config) any { return &c.Tracing.OTLP.Insecure }),
+				truth("insecure", "Whether to send over HTTP instead of HTTPS.", func(c *Config) any { return &c.Tracing.OTLP.Insecure }),
 				object("sampling", "Which traces are kept.", &spec{
 					name: "sampling_ratio", kind: floatSpec, def: "1", bounds: &bounds{0, 1},
 					doc:  "The share of traces that are kept.",

@@ -15,7 +15,7 @@ const (
 func storeSpec() *spec {
 	dsn := secret("dsn", "Where messages are kept: sqlite:///absolute.db, or sqlite://relative.db from the working directory.",
 		func(c *Config) any { return &c.Store.DSN })
-	dsn.def = "sqlite://courier.db"
+	dsn.def, dsn.pattern = "sqlite://courier.db", "^(sqlite|env|file)://."
 	return object("store", "The message store.", dsn)
 }
 

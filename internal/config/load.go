@@ -48,19 +48,18 @@ func load(options Options) (*Config, []string, error) {
 		positions: map[string]Position{},
 	}
 	applyDefaults(c.root, c.config)
-	c.readFiles(options.Files)
-	readable := len(c.problems) == 0
+	readable := c.readFiles(options.Files)
 	c.overlay(options)
-	if readable || c.tree != nil {
-		c.check(c.root, c.tree, "")
-	}
+	c.check(c.root, c.tree, "")
 	if readable {
 		c.relations()
 	}
 	return c.finish()
 }
 
-func (c *checker) readFiles(files []string) {
+// readFiles merges the files, and reports whether all of them could be read.
+func (c *checker) readFiles(files []string) bool {
+	readable := true
 	for i, name := range files {
 		path := c.file(name)
 		tree, s := readSource(name, path, i)
@@ -70,7 +69,9 @@ func (c *checker) readFiles(files []string) {
 		if tree != nil {
 			c.tree = merge(c.tree, tree)
 		}
+		readable = readable && !s.broken
 	}
+	return readable
 }
 
 func (c *checker) overlay(options Options) {
@@ -124,8 +125,7 @@ func allPaths(s *spec, path string) []string {
 func (c *checker) finish() (*Config, []string, error) {
 	slices.Sort(c.files)
 	c.files = slices.Compact(c.files)
-	sortProblems(c.problems)
-	sortProblems(c.warnings)
+	c.problems, c.warnings = sorted(c.problems), sorted(c.warnings)
 	if len(c.problems) > 0 {
 		return nil, c.files, &InvalidError{Problems: c.problems, Warnings: c.warnings}
 	}
@@ -141,8 +141,7 @@ func (c *Config) Problem(path, message string) Problem {
 
 // Problems returns the problems of an error of this package, nil for another.
 func Problems(err error) []Problem {
-	var invalid *InvalidError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*InvalidError](err); ok {
 		return invalid.Problems
 	}
 	return nil

@@ -17,6 +17,7 @@ func suggest(word string, candidates []string) string {
 
 // nearest returns the candidate that takes the fewest edits to become, if a
 // misspelling explains it: one edit, and one more for each three letters.
+// Otherwise it is the first that holds the word, or begins it.
 func nearest(word string, candidates []string) string {
 	word = strings.ToLower(clip(word))
 	best, fewest := "", 2+len([]rune(word))/3
@@ -25,7 +26,19 @@ func nearest(word string, candidates []string) string {
 			best, fewest = candidate, d
 		}
 	}
+	if best == "" && len(word) >= 3 {
+		best = related(word, candidates)
+	}
 	return best
+}
+
+func related(word string, candidates []string) string {
+	for _, candidate := range candidates {
+		if len(candidate) >= 3 && (strings.Contains(candidate, word) || strings.HasPrefix(word, candidate)) {
+			return candidate
+		}
+	}
+	return ""
 }
 
 // distance counts the insertions, deletions, substitutions and swaps of

@@ -60,9 +60,9 @@ func (e *InvalidError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sortProblems orders problems by source, line and column. Problems at the same
-// place keep their order.
-func sortProblems(problems []Problem) {
+// sorted orders problems by source, line and column. Of several with a value,
+// the first is the cause of the others, which are left out.
+func sorted(problems []Problem) []Problem {
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(
 			cmp.Compare(a.Position.order, b.Position.order),
@@ -70,6 +70,9 @@ func sortProblems(problems []Problem) {
 			cmp.Compare(a.Position.Line, b.Position.Line),
 			cmp.Compare(a.Position.Column, b.Position.Column),
 		)
+	})
+	return slices.CompactFunc(problems, func(a, b Problem) bool {
+		return a.Position == b.Position && a.Path == b.Path && a.Path != ""
 	})
 }
 

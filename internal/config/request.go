@@ -76,13 +76,9 @@ func (r *requestReader) method() string {
 }
 
 func (r *requestReader) header() map[string]Secret {
-	plural, singular := r.node.get("headers"), r.node.get("header")
-	if !plural.isNothing() && !singular.isNothing() {
-		r.problem(r.place(r.below("header")), r.below("header"), "header and headers are the same; keep headers")
-	}
 	header := map[string]Secret{}
-	r.readHeader(header, plural, r.below("headers"))
-	r.readHeader(header, singular, r.below("header"))
+	r.readHeader(header, r.node.get("headers"), r.below("headers"))
+	r.readHeader(header, r.node.get("header"), r.below("header"))
 	return header
 }
 
@@ -177,15 +173,15 @@ func (r *requestReader) keyName(auth Auth, at Position, path string) {
 	switch {
 	case auth.In == InHeader:
 		r.headerName(auth.Name, at, path)
-	case !httpguts.ValidHeaderFieldName(auth.Name): // a cookie name is a token too: RFC 6265, 4.1.1
+	case auth.In == InCookie && !httpguts.ValidHeaderFieldName(auth.Name): // a cookie name is a token too: RFC 6265, 4.1.1
 		r.problem(at, path, "expected the name of a cookie: letters, digits and hyphens, no blanks")
 	}
 }
 
 // cookieValue refuses what net/http would silently leave out of a cookie.
 func (r *requestReader) cookieValue(value Secret, at Position, path string) {
-	cookie := http.Cookie{Name: "name", Value: value.Reveal(), Quoted: true}
-	if cookie.Valid() != nil {
+	unfit := func(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune(`";\`, c) }
+	if strings.ContainsFunc(value.Reveal(), unfit) {
 		r.problem(at, path, "the value holds a character that no cookie can carry: a quote, a semicolon, a backslash or one outside ASCII")
 	}
 }

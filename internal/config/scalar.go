@@ -43,27 +43,22 @@ func unexpected(s *spec, n *node) error {
 // advice says how to turn a value of the wrong type into the right one.
 func advice(s *spec, n *node) string {
 	isNumber := n.kind == intNode || n.kind == floatNode
-	switch s.kind {
-	case textSpec, secretSpec, headerSpec:
-		if isNumber || n.kind == boolNode {
-			return "; put it in quotes"
-		}
-	case intSpec, floatSpec, boolSpec:
-		if n.kind == textNode {
-			return "; write it without quotes"
-		}
-	case durationSpec:
-		if isNumber {
-			return `; add the unit, as in "` + clip(n.text) + `s"`
-		}
-	default:
+	wantsText := s.kind == textSpec || s.kind == secretSpec
+	wantsBare := s.kind == intSpec || s.kind == floatSpec || s.kind == boolSpec
+	switch {
+	case wantsText && (isNumber || n.kind == boolNode):
+		return "; put it in quotes"
+	case wantsBare && n.kind == textNode && fromText(s, n.text, n.at).kind != textNode && n.at.Line > 0:
+		return "; write it without quotes"
+	case s.kind == durationSpec && isNumber:
+		return `; add the unit, as in "` + clip(n.text) + `s"`
 	}
 	return ""
 }
 
 func readKind(s *spec, n *node) (scalar, bool) {
 	switch s.kind {
-	case textSpec, secretSpec, headerSpec:
+	case textSpec, secretSpec:
 		return scalar{text: n.text}, n.kind == textNode
 	case intSpec:
 		return readInt(n)
@@ -79,7 +74,7 @@ func readKind(s *spec, n *node) (scalar, bool) {
 		return scalar{elapsed: value}, err == nil && n.kind == textNode
 	case sizeSpec:
 		return readSize(n)
-	case objectSpec, listSpec, anySpec:
+	case objectSpec, listSpec, headerSpec, anySpec:
 	}
 	return scalar{}, false
 }
@@ -110,7 +105,7 @@ func readSize(n *node) (scalar, bool) {
 	if n.kind != textNode && n.kind != intNode {
 		return scalar{}, false
 	}
-	digits := strings.TrimRight(n.text, "kMGiB ")
+	digits := strings.TrimRight(n.text, "kKMGiB ")
 	factor, known := sizeUnit(strings.TrimSpace(n.text[len(digits):]))
 	value, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || !known || value < 0 || value > math.MaxInt64/factor {
@@ -140,12 +135,11 @@ func sizeUnit(unit string) (factor int64, known bool) {
 
 func (b *bounds) hold(kind specKind, value scalar) bool {
 	amount := value.float
-	switch kind {
-	case intSpec, sizeSpec:
+	if kind == intSpec || kind == sizeSpec {
 		amount = float64(value.integer)
-	case durationSpec:
+	}
+	if kind == durationSpec {
 		amount = value.elapsed.Seconds()
-	default:
 	}
 	return amount >= b.least && amount <= b.most
 }
@@ -173,9 +167,19 @@ func expected(s *spec) string {
 	case durationSpec:
 		return fmt.Sprintf(`expected a duration from %v to %v such as "%s"`, seconds(s.bounds.least), seconds(s.bounds.most), cmp.Or(s.def, s.example))
 	case sizeSpec:
-		return fmt.Sprintf(`expected a size from %.0f to %.0f bytes such as "%s"`, s.bounds.least, s.bounds.most, s.def)
+		return fmt.Sprintf(`expected a size from %s to %s such as "%s"`, sizeText(s.bounds.least), sizeText(s.bounds.most), s.def)
 	}
 	return "expected another value"
+}
+
+// sizeText writes a number of bytes with the largest unit that divides it.
+func sizeText(amount float64) string {
+	whole, units := int64(amount), []string{"B", "KiB", "MiB"}
+	unit := 0
+	for ; whole%1024 == 0 && whole > 0 && unit < len(units)-1; unit++ {
+		whole /= 1024
+	}
+	return strconv.FormatInt(whole, 10) + units[unit]
 }
 
 // seconds writes a number of seconds as a duration without trailing zero units.
@@ -223,20 +227,14 @@ func fromText(s *spec, given string, at Position) *node {
 			n.text = value
 		}
 	}
-	switch s.kind {
-	case intSpec:
-		if _, err := strconv.ParseInt(given, 10, 64); err == nil {
-			n.kind = intNode
-		}
-	case floatSpec:
-		if _, err := strconv.ParseFloat(given, 64); err == nil {
-			n.kind = floatNode
-		}
-	case boolSpec:
-		if value, err := strconv.ParseBool(given); err == nil {
-			return boolean(value, at)
-		}
-	default:
+	if _, err := strconv.ParseInt(given, 10, 64); err == nil && s.kind == intSpec {
+		n.kind = intNode
+	}
+	if _, err := strconv.ParseFloat(given, 64); err == nil && s.kind == floatSpec {
+		n.kind = floatNode
+	}
+	if value, err := strconv.ParseBool(given); err == nil && s.kind == boolSpec {
+		return boolean(value, at)
 	}
 	return n
 }

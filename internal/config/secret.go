@@ -3,26 +3,42 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"unique"
 )
 
 const redacted = "[redacted]"
 
 // Secret is a text that nothing prints: every way of formatting, logging or
-// encoding it gives a placeholder. Only Reveal returns it.
-type Secret struct{ text string }
+// encoding it gives a placeholder. Only Reveal returns it. Secrets compare by
+// their texts.
+type Secret struct {
+	// handle keeps the text out of reach of fmt, which reads the unexported
+	// fields of a struct that holds a Secret without asking its methods.
+	handle unique.Handle[string]
+}
 
 // NewSecret returns text as a Secret.
-func NewSecret(text string) Secret { return Secret{text: text} }
+func NewSecret(text string) Secret {
+	if text == "" {
+		return Secret{}
+	}
+	return Secret{handle: unique.Make(text)}
+}
 
 // Reveal returns the text itself.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.Empty() {
+		return ""
+	}
+	return s.handle.Value()
+}
 
 // Empty reports whether there is no text.
-func (s Secret) Empty() bool { return s.text == "" }
+func (s Secret) Empty() bool { return s == Secret{} }
 
 // String implements fmt.Stringer without the text.
 func (s Secret) String() string {
-	if s.text == "" {
+	if s.Empty() {
 		return ""
 	}
 	return redacted

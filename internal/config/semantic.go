@@ -83,7 +83,7 @@ func (c *checker) keyHash(n *node, path string) (hash [sha256.Size]byte, ok bool
 func (c *checker) apiAccess() {
 	api := &c.config.API
 	keys := c.at("api", "keys")
-	hasKeys := keys != nil && (keys.kind != listNode || len(keys.items) > 0)
+	hasKeys := !keys.isNothing() && (keys.kind != listNode || len(keys.items) > 0)
 	api.OpenAccess = api.auth == authNone || !hasKeys
 	if api.auth == authNone && hasKeys {
 		c.warn(c.place("api.auth"), "api.auth", "api.auth is none, so api.keys are not asked for; remove one of the two")
@@ -127,7 +127,7 @@ func (c *checker) dispatch() {
 	retry := c.config.Dispatch.Retry
 	if retry.Initial > retry.Max && !c.reported("dispatch.retry.initial") && !c.reported("dispatch.retry.max") {
 		c.problem(c.place("dispatch.retry.initial"), "dispatch.retry.initial",
-			"expected at most dispatch.retry.max, which is %v, got %v", retry.Max, retry.Initial)
+			"expected at most dispatch.retry.max, which is %s, got %s", seconds(retry.Max.Seconds()), seconds(retry.Initial.Seconds()))
 	}
 }
 

@@ -29,8 +29,10 @@ type source struct {
 	data  []byte
 
 	// starts are the offsets of the lines, made when they are first asked for.
-	starts   []int
-	nodes    int
+	starts []int
+	nodes  int
+	// broken is true when values are missing, so that the rest makes no sense.
+	broken   bool
 	problems []Problem
 	warnings []Problem
 }
@@ -46,6 +48,7 @@ func (s *source) problem(at Position, path, format string, args ...any) {
 // grow counts one more value and reports whether that is still within bounds.
 func (s *source) grow(at Position, depth int) bool {
 	s.nodes++
+	s.broken = s.broken || depth > maxDepth || s.nodes > maxNodes
 	switch {
 	case depth > maxDepth:
 		s.problem(at, "", "values are nested more than %d deep; no key needs that", maxDepth)
@@ -70,7 +73,7 @@ func (s *source) add(m *node, key string, at Position, value *node, path string)
 
 // readSource reads a configuration file in the format that its extension names.
 func readSource(name, path string, order int) (*node, *source) {
-	s := &source{name: name, order: order}
+	s := &source{name: name, order: order, broken: true}
 	data, err := readBounded(path, maxFileSize)
 	if err != nil {
 		s.problem(Position{Source: name, order: order}, "", "read configuration file: %s", explainFile(err))
@@ -81,8 +84,11 @@ func readSource(name, path string, order int) (*node, *source) {
 		s.problem(invalidUTF8(s), "", "the file is not UTF-8 text; save it as UTF-8")
 		return nil, s
 	}
+	s.broken = false
 	root := s.parse(strings.ToLower(filepath.Ext(path)))
+	s.broken = s.broken || root == nil && len(s.problems) > 0
 	if root != nil && root.kind != mapNode && root.kind != nullNode {
+		s.broken = true
 		s.problem(root.at, "", "expected keys and values, got %s", root.describe(true))
 		return nil, s
 	}
@@ -170,7 +176,7 @@ func openRegular(path string) (*os.File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errNotRegular
 	}
-	return os.Open(path) //nolint:gosec // the operator names the file
+	return os.Open(path)
 }
 
 // explainFile says why a file cannot be read and what to do, without its path.

@@ -29,10 +29,18 @@ type spec struct {
 	def string
 	// example is a value for the reference, as it is written in a file.
 	example string
+	// starter is the value in the starter file where that is not the default.
+	starter string
+	// pattern is a regular expression for editors; code checks more.
+	pattern string
 	enum    []string
 	bounds  *bounds
 	// required keys must be there when the object they are in is in use.
 	required bool
+	// exclusive are children of which only one may be there.
+	exclusive []string
+	// legacy keys are accepted and not advertised.
+	legacy bool
 	// hidden values are not quoted in messages, as they may hold credentials.
 	hidden bool
 	// skip reports whether a value belongs to another part of Kratos.
@@ -102,8 +110,8 @@ func number(name, def, doc string, least, most float64, bind func(*Config) any) 
 	return &spec{name: name, kind: intSpec, def: def, doc: doc, bounds: &bounds{least, most}, bind: bind}
 }
 
-func flag(name, def, doc string, bind func(*Config) any) *spec {
-	return &spec{name: name, kind: boolSpec, def: def, doc: doc, bind: bind}
+func truth(name, doc string, bind func(*Config) any) *spec {
+	return &spec{name: name, kind: boolSpec, def: "false", doc: doc, bind: bind}
 }
 
 func duration(name, def, doc string, least, most float64, bind func(*Config) any) *spec {
@@ -114,6 +122,17 @@ func foreign(name, doc string) *spec { return &spec{name: name, kind: anySpec, d
 
 func (s *spec) with(example string) *spec {
 	s.example = example
+	return s
+}
+
+// starting sets the example and the value in the starter file.
+func (s *spec) starting(value string) *spec {
+	s.example, s.starter = value, value
+	return s
+}
+
+func (s *spec) old() *spec {
+	s.legacy = true
 	return s
 }
 

@@ -39,10 +39,9 @@ func validTOML(s *source) bool {
 	if err == nil {
 		return true
 	}
-	var decode *toml.DecodeError
-	if errors.As(err, &decode) {
+	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := decode.Position()
-		s.problem(s.at(max(line, 1), max(column, 1)), strings.Join(decode.Key(), "."),
+		s.problem(s.at(max(line, 1), max(column, 1)), "",
 			"the TOML is malformed: %s", strings.TrimPrefix(decode.Error(), "toml: "))
 		return false
 	}
@@ -58,14 +57,11 @@ func (r *tomlReader) where(n *unstable.Node, fallback Position) Position {
 }
 
 func (r *tomlReader) expression(n *unstable.Node) {
-	switch n.Kind {
-	case unstable.KeyValue:
+	if n.Kind == unstable.KeyValue {
 		r.keyValue(r.table, n, r.path, 1)
-	case unstable.Table:
-		r.table, r.path = r.open(r.root, n.Key(), "", false)
-	case unstable.ArrayTable:
-		r.table, r.path = r.open(r.root, n.Key(), "", true)
-	default:
+	}
+	if n.Kind == unstable.Table || n.Kind == unstable.ArrayTable {
+		r.table, r.path = r.open(r.root, n.Key(), "", n.Kind == unstable.ArrayTable)
 	}
 }
 
@@ -127,38 +123,36 @@ func (r *tomlReader) value(n *unstable.Node, fallback Position, path string, dep
 	if !r.grow(at, depth) {
 		return &node{kind: nullNode, at: at}
 	}
-	switch n.Kind {
-	case unstable.InlineTable:
+	if n.Kind == unstable.InlineTable {
 		m := &node{kind: mapNode, at: at}
 		for children := n.Children(); children.Next(); {
 			r.keyValue(m, children.Node(), path, depth)
 		}
 		return m
-	case unstable.Array:
+	}
+	if n.Kind == unstable.Array {
 		list := &node{kind: listNode, at: at}
 		for children := n.Children(); children.Next(); {
 			list.items = append(list.items, r.value(children.Node(), at, indexPath(path, len(list.items)), depth+1))
 		}
 		return list
-	default:
-		return r.scalar(n, at)
 	}
+	return r.scalar(n, at)
 }
 
 func (r *tomlReader) scalar(n *unstable.Node, at Position) *node {
 	text := string(n.Data)
-	switch n.Kind {
-	case unstable.Bool:
+	if n.Kind == unstable.Bool {
 		return boolean(text == "true", at)
-	case unstable.Integer:
-		value, err := strconv.ParseInt(text, 0, 64)
-		if err != nil {
-			return &node{kind: intNode, text: text, at: at}
-		}
-		return &node{kind: intNode, text: strconv.FormatInt(value, 10), at: at}
-	case unstable.Float:
+	}
+	if n.Kind == unstable.Float {
 		return &node{kind: floatNode, text: strings.ReplaceAll(text, "_", ""), at: at}
-	default:
+	}
+	if n.Kind != unstable.Integer {
 		return &node{kind: textNode, text: text, at: at}
 	}
+	if value, err := strconv.ParseInt(text, 0, 64); err == nil {
+		text = strconv.FormatInt(value, 10)
+	}
+	return &node{kind: intNode, text: text, at: at}
 }

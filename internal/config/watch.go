@@ -75,7 +75,7 @@ type fileState struct {
 
 func newFollower(options Options, notify func(*Config, error)) *follower {
 	f := &follower{options: options, notify: notify, files: map[string]fileState{}}
-	_, files, _ := load(options) //nolint:errcheck // the caller has loaded the configuration and knows
+	_, files, _ := load(options) // the caller has loaded it and knows what is wrong
 	f.follow(files)
 	return f
 }
@@ -101,7 +101,10 @@ func (f *follower) run(ctx context.Context) {
 			}
 			settled.Reset(settleTime)
 			f.settle(ctx, settled.C)
-		case <-f.signs.faults: // signs were lost
+		case _, ok := <-f.signs.faults: // signs were lost
+			if !ok {
+				return
+			}
 			f.refresh()
 		case <-settled.C:
 			f.refresh()

@@ -84,14 +84,14 @@ func tooDeep(tokens token.Tokens) *token.Token {
 		if t.Position != nil && t.Position.Line != line {
 			line, starts = t.Position.Line, t.Position.IndentLevel
 		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
+		if t.Type == token.SequenceStartType || t.Type == token.MappingStartType {
 			flow++
-		case token.SequenceEndType, token.MappingEndType:
+		}
+		if t.Type == token.SequenceEndType || t.Type == token.MappingEndType {
 			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
+		}
+		if t.Type == token.SequenceEntryType || t.Type == token.MappingKeyType || t.Type == token.AnchorType || t.Type == token.TagType {
 			starts++
-		default:
 		}
 		if flow > maxDepth || starts > 2*maxDepth {
 			return t

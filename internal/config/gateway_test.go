@@ -1,0 +1,187 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestGateway_KratosDocumentation(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{"sms.jsonnet": "function(ctx) {}"})
+	for name, c := range map[string]struct {
+		text string
+		want Gateway
+	}{
+		"Sms": {
+			text: `
+courier:
+  sms:
+    enabled: true
+    from: "+12065550110"
+    request_config:
+      url: https://api.twilio.example/2010-04-01/Accounts/AC0/Messages.json
+      method: POST
+      body: file://./sms.jsonnet
+      header:
+        Content-Type: application/x-www-form-urlencoded
+      auth: { type: basic_auth, config: { user: AC0, password: token } }
+`,
+			want: Gateway{
+				Name: "sms", Channel: "sms", From: "+12065550110", Method: "POST", Path: "courier.sms.request_config",
+				URL:    NewSecret("https://api.twilio.example/2010-04-01/Accounts/AC0/Messages.json"),
+				Header: map[string]Secret{"Content-Type": NewSecret("application/x-www-form-urlencoded")},
+				Body:   BodySource{Kind: BodyFile, URI: NewSecret("file://./sms.jsonnet"), Path: filepath.Join(dir, "sms.jsonnet")},
+				Auth:   Auth{Type: AuthBasic, User: NewSecret("AC0"), Password: NewSecret("token")},
+			},
+		},
+		"Channel": {
+			text: `
+courier:
+  channels:
+    - id: sms
+      type: http
+      request_config:
+        url: https://gateway.example/?a=b
+        method: get
+        body: base64://ZnVuY3Rpb24oY3R4KSB7fQ==
+        headers: { X-Empty: "" }
+        auth: { type: api_key, config: { name: sid, value: "", in: cookie } }
+`,
+			want: Gateway{
+				Name: "sms", Channel: "sms", From: "Ory Kratos", Method: "get", Path: "courier.channels[0].request_config",
+				URL:    NewSecret("https://gateway.example/?a=b"),
+				Header: map[string]Secret{"X-Empty": {}},
+				Body:   BodySource{Kind: BodyInline, URI: NewSecret("base64://ZnVuY3Rpb24oY3R4KSB7fQ=="), Inline: []byte("function(ctx) {}")},
+				Auth:   Auth{Type: AuthAPIKey, Name: "sid", In: InCookie},
+			},
+		},
+		"Trace": {
+			text: `
+courier:
+  channels:
+    - id: sms
+      request_config: { url: "http://u%20:p%3A@h:8080/x", method: TRACE, body: "file:///nowhere/at/all" }
+`,
+			want: Gateway{
+				Name: "sms", Channel: "sms", From: "Ory Kratos", Method: "TRACE", Path: "courier.channels[0].request_config",
+				URL: NewSecret("http://u%20:p%3A@h:8080/x"), Body: BodySource{Kind: BodyNone}, Header: map[string]Secret{},
+			},
+		},
+		"HTTPTemplate": {
+			text: `
+courier:
+  channels:
+    - id: sms
+      request_config: { url: "http://h/x", method: M-SEARCH, body: "https://templates.example" }
+`,
+			want: Gateway{
+				Name: "sms", Channel: "sms", From: "Ory Kratos", Method: "M-SEARCH", Path: "courier.channels[0].request_config",
+				URL: NewSecret("http://h/x"), Body: BodySource{Kind: BodyHTTP, URI: NewSecret("https://templates.example")}, Header: map[string]Secret{},
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			replace(t, filepath.Join(dir, name+".yaml"), c.text)
+			cfg, err := Load(Options{Files: []string{name + ".yaml"}, Dir: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]Gateway{c.want}, cfg.Gateways, compareSecrets()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestGateway_Choice(t *testing.T) {
+	t.Parallel()
+	const request = "request_config: { url: 'http://%/', method: POST }"
+	at := func(host string) string { return strings.ReplaceAll(request, "%", host) }
+	for name, c := range map[string]struct{ text, url, from, warning string }{
+		"Nothing":       {"courier: {}", "", "", ""},
+		"Enabled":       {"courier: { sms: { enabled: true, " + at("a") + " } }", "http://a/", "Ory Kratos", ""},
+		"Disabled":      {"courier: { sms: { enabled: false, " + at("a") + " } }", "", "", "set it to true to send"},
+		"NotSaid":       {"courier: { sms: { " + at("a") + " } }", "", "", "set it to true to send"},
+		"FromAlone":     {"courier: { sms: { from: Shop } }", "", "", ""},
+		"NoChannels":    {"courier: { channels: [], sms: { enabled: true, " + at("a") + " } }", "http://a/", "Ory Kratos", ""},
+		"OtherChannel":  {"courier: { channels: [{ id: email, type: smtp }], sms: { enabled: true, " + at("a") + " } }", "http://a/", "Ory Kratos", `the channel "email" is ignored`},
+		"BothForms":     {"courier: { channels: [{ id: sms, " + at("b") + " }], sms: { enabled: true, from: Shop, " + at("a") + " } }", "http://b/", "Shop", "only from of courier.sms"},
+		"BothDisabled":  {"courier: { channels: [{ id: sms, " + at("b") + " }], sms: { enabled: false } }", "http://b/", "Ory Kratos", "only from of courier.sms"},
+		"ChannelSender": {"courier: { channels: [{ id: sms, " + at("b") + " }], sms: { from: Shop } }", "http://b/", "Shop", ""},
+		"TwoChannels":   {"courier: { channels: [{ id: sms, " + at("b") + " }, { id: sms, " + at("c") + " }] }", "http://b/", "Ory Kratos", "(gateways)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := mustLoad(t, c.text)
+			if cfg.SMSEnabled() != (c.url != "") {
+				t.Fatalf("SMSEnabled = %v", cfg.SMSEnabled())
+			}
+			if cfg.SMSEnabled() && (cfg.Gateways[0].URL.Reveal() != c.url || cfg.Gateways[0].From != c.from) {
+				t.Errorf("got %s from %s", cfg.Gateways[0].URL.Reveal(), cfg.Gateways[0].From)
+			}
+			var warnings []string
+			for _, warning := range cfg.Warnings {
+				warnings = append(warnings, warning.String())
+			}
+			if got := strings.Join(warnings, "\n"); (got != "") != (c.warning != "") || !strings.Contains(got, c.warning) {
+				t.Errorf("warnings: %q, want one with %q", got, c.warning)
+			}
+		})
+	}
+}
+
+func TestGateway_URL(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"http://h/":                       "",
+		"HTTPS://h/":                      "",
+		"http://h:1/x?y#z":                "",
+		"http://[::1]:65535/":             "",
+		"http://user:hunter2@h/":          "",
+		"http://127.0.0.1/%20?to=a%20b&x": "",
+		"https://h":                       "add it, if only a slash after the host: https://h/",
+		"https://h?x=1":                   "add it, if only a slash after the host: https://h/",
+		"https://u:hunter2@h:1?x=hunter2": "add it, if only a slash after the host: https://h:1/",
+		"https://h#x":                     "add it",
+		"":                                "no scheme and host",
+		"/send":                           "no scheme and host",
+		"//h/send":                        "no scheme and host",
+		"h/send":                          "no scheme and host",
+		"gateway.example:8080/hunter2":    "no scheme and host",
+		"http:///send":                    "no host",
+		"http://:80/":                     "no host",
+		"http:/send":                      "no host",
+		"http:send":                       "no host",
+		"ftp://h/":                        "another scheme",
+		"http://h:0/":                     "the port is not between",
+		"http://h:65536/":                 "the port is not between",
+		"http://h:hunter2/":               "malformed",
+		"http://u:hunter2 x@h/":           "malformed",
+		"http://h/%zz":                    "malformed",
+		"http://h/\x01":                   "malformed",
+	} {
+		got := urlFault(address)
+		if (got == "") != (want == "") || !strings.Contains(got, want) || strings.Contains(got, "hunter2") {
+			t.Errorf("urlFault(%q) = %q, want %q", address, got, want)
+		}
+	}
+}
+
+func TestGateway_CookieValue(t *testing.T) {
+	t.Parallel()
+	for value, valid := range map[string]bool{
+		"": true, "abc": true, "a b,c=": true, "!~": true,
+		`a"b`: false, "a;b": false, `a\b`: false, "é": false, "a\nb": false, "\x7f": false, "\x00": false,
+	} {
+		text := strings.Replace(smsChannelYAML, "{ type: basic_auth, config: { user: u, password: p } }",
+			"{ type: api_key, config: { name: n, value: env://V, in: cookie } }", 1)
+		_, err := Load(Options{Files: []string{"c.yaml"}, Dir: write(t, map[string]string{"c.yaml": text}), Environ: []string{"V=x" + value}})
+		if (err == nil) != valid {
+			t.Errorf("value %q: %v", value, err)
+		}
+	}
+}
