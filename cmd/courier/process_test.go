@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -257,13 +258,16 @@ func (l *ledger) handler(latency time.Duration) http.HandlerFunc {
 	}
 }
 
-// repeats returns how many requests were more than the first of their text.
-func (l *ledger) repeats() int {
+// repeats returns how many requests were more than the first of their text,
+// but for texts that were meant to be sent more than once.
+func (l *ledger) repeats(meant ...string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	repeats := 0
-	for _, count := range l.counts {
-		repeats += count - 1
+	for text, count := range l.counts {
+		if !slices.Contains(meant, text) {
+			repeats += count - 1
+		}
 	}
 	return repeats
 }
