@@ -75,7 +75,7 @@ func newBackoff(retryFor time.Duration) *backoff {
 // next returns the delay before another try, at least as long as the server
 // asked for, and false when there is no time left for one.
 func (b *backoff) next(atLeast time.Duration) (time.Duration, bool) {
-	delay := max(rand.N(b.bound), atLeast) //nolint:gosec // jitter needs no secret
+	delay := max(rand.N(b.bound), atLeast)
 	b.bound = min(2*b.bound, longestDelay)
 	return delay, !time.Now().Add(delay).After(b.until)
 }

@@ -146,7 +146,7 @@ func openInput(path string, stdin io.Reader) (*input, error) {
 	if path == "-" {
 		return &input{reader: stdin}, nil
 	}
-	file, err := os.Open(path) //nolint:gosec // the user names the file
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open file of messages: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,7 +77,7 @@ func TestSendBulk_ReportsRefusedRows(t *testing.T) {
 			t.Errorf("stderr lacks %q:\n%s", want, got.stderr)
 		}
 	}
-	written, err := os.ReadFile(report) //nolint:gosec // the test made the path
+	written, err := os.ReadFile(report)
 	want := "line,to,code,field,reason\n3,•••,invalid_recipient,to,it is too short\n" +
 		`4,+1206•••0198,invalid_request,ttl,"""soon"" is not a duration such as 5m"` + "\n"
 	if string(written) != want || err != nil {
@@ -93,7 +94,7 @@ func TestSendBulk_TellsFewRefusalsBesideReport(t *testing.T) {
 	if told := strings.Count(got.stderr, "line "); told != maxToldRefusals || !strings.Contains(got.stderr, "in the report only") {
 		t.Errorf("told of %d rows:\n%s", told, got.stderr)
 	}
-	written, err := os.ReadFile(report) //nolint:gosec // the test made the path
+	written, err := os.ReadFile(report)
 	if lines := strings.Count(string(written), "\n"); lines != 151 || err != nil {
 		t.Errorf("report has %d lines, %v", lines, err)
 	}
@@ -171,7 +172,10 @@ func TestSendBulk_StopsAndCanBeRepeated(t *testing.T) {
 
 // refuser takes batches without a row that it dislikes, as a server that
 // refuses a request as a whole.
-type refuser struct{ sent []string }
+type refuser struct {
+	mutex sync.Mutex
+	sent  []string
+}
 
 func (r *refuser) SendBatch(_ context.Context, requests []client.SendRequest) ([]client.BatchResult, error) {
 	for _, request := range requests {
@@ -179,6 +183,8 @@ func (r *refuser) SendBatch(_ context.Context, requests []client.SendRequest) ([
 			return nil, fmt.Errorf("send batch: %w", &courier.Error{Code: courier.CodeRequestTooLarge, Message: "too large"})
 		}
 	}
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
 	for _, request := range requests {
 		r.sent = append(r.sent, request.Body)
 	}

@@ -161,7 +161,7 @@ func newConfigInit(shared *shared) *cobra.Command {
 
 // writeNew never overwrites. The file is for its owner, as secrets will be in it.
 func writeNew(path, content string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the user names the file
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return usageText("write configuration: " + path + " exists and is not overwritten; name another --output")
 	}

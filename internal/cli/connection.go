@@ -75,7 +75,7 @@ func (c *connection) apiKey() (string, error) {
 }
 
 func readKeyFile(path string) (string, error) {
-	file, err := os.Open(path) //nolint:gosec // the user names the file
+	file, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("read API key: %w", err)
 	}

@@ -54,7 +54,7 @@ func TestQuoteShell(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "plain", "it's", `"$HOME" \`, "a\nb", "*?[x]", "é {}", "'''", "-n", "~"} {
 		var out bytes.Buffer
-		command := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+quoteShell(text)) //nolint:gosec // quoting is what is tested
+		command := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+quoteShell(text))
 		command.Stdout = &out
 		if err := command.Run(); err != nil {
 			// printf takes -n for an option in some shells.
@@ -76,7 +76,7 @@ func TestMasker_HidesSecrets(t *testing.T) {
 		},
 		{Auth: config.Auth{Type: config.AuthAPIKey, Name: "x-mine", Value: config.NewSecret("key value"), In: config.InHeader}},
 	}}
-	got := newMasker(cfg).mask(wireText{
+	got := newMasker(cfg).mask(wireText{ //nolint:gosec // the passwords open nothing
 		Method: "POST",
 		URL:    "https://me:other@h/basic%20pass%2Fword?api_key=1&page=2&flag&q=key+value",
 		Header: http.Header{

@@ -39,7 +39,7 @@ type catcher struct {
 func newCatcher(out io.Writer) *catcher {
 	return &catcher{
 		printer:  catchPrinter{out: out, format: formatTable},
-		sample:   fmt.Sprintf("Your code is %06d", rand.N(1_000_000)), //nolint:gosec // it opens nothing
+		sample:   fmt.Sprintf("Your code is %06d", rand.N(1_000_000)),
 		arrivals: make(chan inbox.Message, 1),
 	}
 }

@@ -34,7 +34,7 @@ func newReport(path string, messages *input, progress *progress) (*report, error
 	if messages.file != nil && isSameFile(path, messages.file) {
 		return nil, errors.New("create report: it would overwrite the file of messages; name another --report")
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the user names the file
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create report: %w", err)
 	}

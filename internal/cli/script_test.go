@@ -124,7 +124,7 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	output := &watched{pattern: pattern, found: make(chan []string, 1)}
 	ctx, stop := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, path, args[4:]...) //nolint:gosec // the script names the program
+	command := exec.CommandContext(ctx, path, args[4:]...)
 	command.Dir, command.Env = ts.MkAbs("."), environOf(ts)
 	command.Stdout, command.Stderr = output, output
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
