@@ -111,6 +111,8 @@ type API struct {
 	tracer  trace.Tracer
 	buffers sync.Pool
 	origins *http.CrossOriginProtection
+	// unready is what the last question for readiness was answered.
+	unready atomic.Bool
 	spec    *specification
 	admin   http.Handler
 	public  http.Handler

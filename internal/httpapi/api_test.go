@@ -22,8 +22,8 @@ type fixture struct {
 	judge  *judge
 }
 
-func newFixture(t testing.TB, change func(*httpapi.Options)) *fixture {
-	t.Helper()
+func newFixture(tb testing.TB, change func(*httpapi.Options)) *fixture {
+	tb.Helper()
 	f := &fixture{memory: newMemory(), judge: &judge{}}
 	options := httpapi.Options{Intake: f.judge, Engine: f.memory, Store: f.memory, NowFunc: now}
 	if change != nil {
@@ -31,20 +31,20 @@ func newFixture(t testing.TB, change func(*httpapi.Options)) *fixture {
 	}
 	var err error
 	if f.api, err = httpapi.New(options); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return f
 }
 
 // call makes a request of the admin listener. Headers are "Name: value".
-func (f *fixture) call(t testing.TB, method, target, body string, headers ...string) *httptest.ResponseRecorder {
-	t.Helper()
-	return request(t, f.api.Admin(), method, target, body, headers...)
+func (f *fixture) call(tb testing.TB, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	tb.Helper()
+	return request(tb, f.api.Admin(), method, target, body, headers...)
 }
 
-func request(t testing.TB, handler http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+func request(tb testing.TB, handler http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), method, target, strings.NewReader(body))
 	r.Host = "127.0.0.1:4478"
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
@@ -63,31 +63,31 @@ func request(t testing.TB, handler http.Handler, method, target, body string, he
 }
 
 // send sends one message and returns its id.
-func (f *fixture) send(t testing.TB) courier.ID {
-	t.Helper()
-	w := f.call(t, "POST", "/v1/messages", `{"to":"`+number+`","body":"Your code is 123456"}`)
+func (f *fixture) send(tb testing.TB) courier.ID {
+	tb.Helper()
+	w := f.call(tb, "POST", "/v1/messages", `{"to":"`+number+`","body":"Your code is 123456"}`)
 	var answer struct{ ID courier.ID }
 	if w.Code != http.StatusAccepted {
-		t.Fatalf("got %d: %s", w.Code, w.Body)
+		tb.Fatalf("got %d: %s", w.Code, w.Body)
 	}
-	decode(t, w.Body.String(), &answer)
+	decode(tb, w.Body.String(), &answer)
 	return answer.ID
 }
 
-func decode(t testing.TB, text string, into any) {
-	t.Helper()
+func decode(tb testing.TB, text string, into any) {
+	tb.Helper()
 	if err := json.Unmarshal([]byte(text), into); err != nil {
-		t.Fatalf("decode %s: %v", text, err)
+		tb.Fatalf("decode %s: %v", text, err)
 	}
 }
 
-func wantJSON(t testing.TB, got, want string) {
-	t.Helper()
+func wantJSON(tb testing.TB, got, want string) {
+	tb.Helper()
 	var gotValue, wantValue any
-	decode(t, got, &gotValue)
-	decode(t, want, &wantValue)
+	decode(tb, got, &gotValue)
+	decode(tb, want, &wantValue)
 	if diff := cmp.Diff(wantValue, gotValue); diff != "" {
-		t.Errorf("JSON (-want +got):\n%s", diff)
+		tb.Errorf("JSON (-want +got):\n%s", diff)
 	}
 }
 
@@ -101,24 +101,24 @@ type problem struct {
 
 // wantProblem checks a refusal: its code, the status that the code has, the
 // location of the first error and a part of the detail.
-func wantProblem(t testing.TB, w *httptest.ResponseRecorder, code courier.ErrorCode, location, detail string) {
-	t.Helper()
+func wantProblem(tb testing.TB, w *httptest.ResponseRecorder, code courier.ErrorCode, location, detail string) {
+	tb.Helper()
 	var p problem
 	if kind := w.Header().Get("Content-Type"); kind != "application/problem+json" {
-		t.Fatalf("status %d, content type %q, want a problem document: %s", w.Code, kind, w.Body)
+		tb.Fatalf("status %d, content type %q, want a problem document: %s", w.Code, kind, w.Body)
 	}
-	decode(t, w.Body.String(), &p)
+	decode(tb, w.Body.String(), &p)
 	if p.Code != code || p.Status != code.HTTPStatus() || w.Code != p.Status || p.Title != http.StatusText(p.Status) || p.Type != "about:blank" {
-		t.Errorf("status %d, %s; want %s\n%s", w.Code, p.Code, code, w.Body)
+		tb.Errorf("status %d, %s; want %s\n%s", w.Code, p.Code, code, w.Body)
 	}
 	got := ""
 	if len(p.Errors) > 0 {
 		got = p.Errors[0].Location
 		if p.Errors[0].Message == "" {
-			t.Error("the error has no message")
+			tb.Error("the error has no message")
 		}
 	}
 	if got != location || !strings.Contains(p.Detail, detail) || p.Detail == "" {
-		t.Errorf("at %q: %s\nwant at %q: …%s…", got, p.Detail, location, detail)
+		tb.Errorf("at %q: %s\nwant at %q: …%s…", got, p.Detail, location, detail)
 	}
 }

@@ -40,8 +40,9 @@ type batch struct {
 
 func (a *API) sendBatch(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var asked batch
+	parent := traceParent(r.Context())
 	err := a.withBody(w, r, a.options.MaxBodySize*batchFactor, func(text []byte) error {
-		fields := batchFields{accept: a.acceptPart(traceParent(r.Context()))}
+		fields := batchFields{accept: a.acceptPart(parent)}
 		if err := decodeFields(text, &fields); err != nil {
 			return err
 		}

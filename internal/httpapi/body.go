@@ -22,7 +22,6 @@ func (a *API) withBody(w http.ResponseWriter, r *http.Request, limit int64, use 
 		return err
 	}
 	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close")
 		return tooLarge(limit)
 	}
 	buffer := a.takeBuffer()

@@ -37,14 +37,14 @@ func asFault(err error) *courier.Error {
 }
 
 func transitionFault(e *store.TransitionError) string {
-	switch e.To {
-	case courier.StatusCanceled:
-		return "the message is " + string(e.From) + " and can no longer be canceled; only a queued or unknown one can"
-	case courier.StatusQueued:
-		return "the message is " + string(e.From) + " and cannot be retried; only one that is undelivered, rejected, expired, abandoned or unknown can"
-	default:
-		return "the message is " + string(e.From) + " and cannot become " + string(e.To)
+	now := "the message is " + string(e.From)
+	if e.To == courier.StatusCanceled {
+		return now + " and can no longer be canceled; only a queued or unknown one can"
 	}
+	if e.To == courier.StatusQueued {
+		return now + " and cannot be retried; only one that is undelivered, rejected, expired, abandoned or unknown can"
+	}
+	return now + " and cannot become " + string(e.To)
 }
 
 type storeFault struct {

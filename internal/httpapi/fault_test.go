@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"courier"
+	"courier/internal/httpapi"
 	"courier/internal/store"
 )
 
@@ -91,4 +92,42 @@ func TestAPI_Public(t *testing.T) {
 	}
 	w := request(t, f.api.Public(), "POST", "/v1/messages", `{}`, "X-API-Key: root")
 	wantProblem(t, w, courier.CodeNotFound, "", "")
+}
+
+// miscount is an Engine that answers for no message.
+type miscount struct{}
+
+// Enqueue implements httpapi.Engine.
+func (miscount) Enqueue(context.Context, []*courier.Message) ([]store.Enqueued, error) {
+	return nil, nil
+}
+
+// Wake implements httpapi.Engine.
+func (miscount) Wake() {}
+
+func TestAPI_EngineMiscounts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(o *httpapi.Options) { o.Engine = miscount{} })
+	for _, target := range []string{"POST /v1/messages", "POST /v1/messages/batch"} {
+		wantProblem(t, f.callFor(t, target), courier.CodeInternal, "", "its log says more")
+	}
+}
+
+// closedIntake knows no channel any more.
+type closedIntake struct{ *judge }
+
+// Gateway implements httpapi.Intake.
+func (closedIntake) Gateway(string) (string, error) {
+	return "", &courier.Error{Code: courier.CodeSMSDisabled, Field: "channel", Message: "not configured"}
+}
+
+func TestAPI_RetryWithoutChannel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(o *httpapi.Options) { o.Intake = closedIntake{&judge{}} })
+	f.putAttempted()
+	w := f.call(t, "POST", "/v1/messages/"+idText+"/retry", `{"expires_at":"2026-01-03T00:00:00Z"}`)
+	wantProblem(t, w, courier.CodeSMSDisabled, "body.channel", "not configured")
+	if f.memory.woken != 0 {
+		t.Error("the engine was woken")
+	}
 }

@@ -31,14 +31,25 @@ func (a *API) alive(w http.ResponseWriter, _ *http.Request, _ caller) error {
 func (a *API) ready(w http.ResponseWriter, r *http.Request, _ caller) error {
 	for _, check := range a.options.Checks {
 		if err := check.CheckFunc(r.Context()); err != nil {
-			a.options.Logger.DebugContext(r.Context(), "not ready", slog.String("check", check.Name), slog.Any("error", err))
-			return notReady(check.Name, err)
+			a.noteUnready(r.Context(), check.Name, err)
+			writeProblem(w, notReady(check.Name, err))
+			return nil
 		}
+	}
+	if a.unready.Swap(false) {
+		a.options.Logger.InfoContext(r.Context(), "ready again")
 	}
 	return a.writeJSON(w, http.StatusOK, healthAnswer{Status: "ok"})
 }
 
-func notReady(name string, err error) error {
+// noteUnready logs the first of a series of failures: probes come every few seconds.
+func (a *API) noteUnready(ctx context.Context, name string, err error) {
+	if !a.unready.Swap(true) {
+		a.options.Logger.WarnContext(ctx, "not ready", slog.String("check", name), slog.Any("error", err))
+	}
+}
+
+func notReady(name string, err error) *courier.Error {
 	fault := asFault(err)
 	text := fault.Message
 	if _, told := errors.AsType[*courier.Error](err); !told && fault.Code == courier.CodeInternal {

@@ -42,10 +42,10 @@ func (s *schema) is(kind string) bool {
 	return s.Type == kind || several && slices.Contains(kinds, any(kind))
 }
 
-func parseDocument(t testing.TB, f *fixture) document {
-	t.Helper()
+func parseDocument(tb testing.TB, f *fixture) document {
+	tb.Helper()
 	var d document
-	decode(t, string(f.api.OpenAPI()), &d)
+	decode(tb, string(f.api.OpenAPI()), &d)
 	return d
 }
 

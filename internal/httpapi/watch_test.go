@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -25,17 +28,17 @@ func contains(text, part string) bool { return strings.Contains(text, part) }
 
 // callFor makes the request of a target such as "GET /v1/messages", with a good
 // body where one is needed.
-func (f *fixture) callFor(t testing.TB, target string) *httptest.ResponseRecorder {
-	t.Helper()
+func (f *fixture) callFor(tb testing.TB, target string) *httptest.ResponseRecorder {
+	tb.Helper()
 	method, path, _ := strings.Cut(target, " ")
 	const part = `{"to":"` + number + `","body":"123456"}`
 	switch target {
 	case "POST /v1/messages":
-		return f.call(t, method, path, part)
+		return f.call(tb, method, path, part)
 	case "POST /v1/messages/batch":
-		return f.call(t, method, path, `{"messages":[`+part+`]}`)
+		return f.call(tb, method, path, `{"messages":[`+part+`]}`)
 	default:
-		return f.call(t, method, path, "")
+		return f.call(tb, method, path, "")
 	}
 }
 
@@ -75,6 +78,26 @@ func TestAPI_Health(t *testing.T) {
 		if w := f.call(t, "GET", "/health/alive", ""); w.Code != http.StatusOK {
 			t.Errorf("alive: got %d", w.Code)
 		}
+	}
+}
+
+func TestAPI_HealthLogsChanges(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	var fault error
+	f := newFixture(t, func(o *httpapi.Options) {
+		o.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+		o.Checks = []httpapi.Check{{Name: "store", CheckFunc: func(context.Context) error { return fault }}}
+	})
+	var got []string
+	for _, fault = range []error{nil, store.ErrFull, store.ErrFull, nil, nil} {
+		f.call(t, "GET", "/health/ready", "")
+	}
+	for _, line := range logged(t, log.String()) {
+		got = append(got, fmt.Sprintf("%v %v %v", line["msg"], line["check"], line["error"]))
+	}
+	if diff := cmp.Diff([]string{"not ready store disk is full", "ready again <nil> <nil>"}, got); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
 	}
 }
 
@@ -233,7 +256,7 @@ func TestAPI_Panic(t *testing.T) {
 		text  string
 	}{
 		"Text":    {func() { panic("body 123456") }, "the program panicked"},
-		"Runtime": {func() { var none []int; _ = none[len(none)] }, "index out of range"},
+		"Runtime": {func() { _ = os.Args[len(os.Args)] }, "index out of range"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -242,7 +265,7 @@ func TestAPI_Panic(t *testing.T) {
 			f.memory.hook = func(context.Context) { test.cause() }
 			wantProblem(t, f.callFor(t, "POST /v1/messages"), courier.CodeInternal, "", "log says more")
 			lines := logged(t, log.String())
-			if len(lines) == 0 || !contains(lines[0]["panic"].(string), test.text) || !contains(lines[0]["stack"].(string), "Enqueue") || len(lines) != 1 {
+			if len(lines) != 1 || !contains(fmt.Sprint(lines[0]["panic"]), test.text) || !contains(fmt.Sprint(lines[0]["stack"]), "Enqueue") {
 				t.Errorf("log: %s", log.String())
 			}
 			if contains(log.String(), "body 123456") {
@@ -259,7 +282,7 @@ func TestAPI_PanicToAbort(t *testing.T) {
 	f := newFixture(t, nil)
 	f.memory.hook = func(context.Context) { panic(http.ErrAbortHandler) }
 	defer func() {
-		if recover() != http.ErrAbortHandler {
+		if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
 			t.Error("the abort did not reach the server")
 		}
 	}()

@@ -26,6 +26,8 @@ func (p *Policy) channel(id string) (Channel, error) {
 	if len(names) > 0 {
 		known = "use " + strings.Join(names, " or ") + ", or leave it out"
 	}
-	return Channel{}, &courier.Error{Code: courier.CodeUnknownChannel, Field: "channel",
-		Message: "no channel has this id; " + known}
+	return Channel{}, &courier.Error{
+		Code: courier.CodeUnknownChannel, Field: "channel",
+		Message: "no channel has this id; " + known,
+	}
 }

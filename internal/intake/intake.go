@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nyaruka/phonenumbers"
 
 	"courier"
 )
@@ -41,6 +42,16 @@ type Channel struct {
 	Gateway string
 	// From is the sender of messages that name none.
 	From string
+}
+
+// Check returns an error when no number could be read by the policy: its
+// DefaultRegion is no region that numbering plans know.
+func (p Policy) Check() error {
+	region := strings.ToUpper(p.DefaultRegion)
+	if region == "" || phonenumbers.GetCountryCodeForRegion(region) != 0 {
+		return nil
+	}
+	return fmt.Errorf("recipients.default_region: %q is not the code of a region with telephone numbers; give one such as US, or leave it out", region)
 }
 
 // Intake judges and completes messages. It is safe for concurrent use.

@@ -210,6 +210,19 @@ func TestIntake_AcceptSegments(t *testing.T) {
 	wantFault(t, err, courier.CodeMessageTooLong, "body", "takes 3 segments in UCS-2")
 }
 
+func TestPolicy_Check(t *testing.T) {
+	t.Parallel()
+	for region, good := range map[string]bool{"": true, "US": true, "gb": true, "XX": false, "ZZ": false, "USA": false} {
+		err := intake.Policy{DefaultRegion: region}.Check()
+		if (err == nil) != good {
+			t.Errorf("%q: %v", region, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "recipients.default_region") {
+			t.Errorf("error does not name the setting: %v", err)
+		}
+	}
+}
+
 func TestIntake_SetPolicy(t *testing.T) {
 	t.Parallel()
 	in := newIntake(nil)

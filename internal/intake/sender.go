@@ -2,6 +2,7 @@ package intake
 
 import (
 	"strings"
+	"unicode"
 
 	"courier"
 )
@@ -52,7 +53,7 @@ func isNameSender(from string) bool {
 func senderFault(from string) string {
 	const forms = "give a number such as +12065550110, a short code of 3 to 8 digits, or a name of up to 11 letters and digits"
 	switch {
-	case len([]rune(from)) > maxName && strings.ContainsFunc(from, func(r rune) bool { return r < 0x80 && isLetter(byte(r)) }):
+	case len([]rune(from)) > maxName && strings.ContainsFunc(from, unicode.IsLetter):
 		return "the name is longer than 11 characters, the most a phone shows; " + forms
 	default:
 		return "it is neither a number nor a name that gateways take; " + forms
