@@ -52,10 +52,23 @@ func unzip(body []byte) []byte {
 // for what is no text. Control characters become spaces.
 func excerptText(body []byte) string {
 	body = body[:min(len(body), maxExcerptInput)]
-	if !utf8.Valid(trimPartial(body)) {
-		return ""
+	if invalidBytes(body) > 1+len(body)/10 {
+		return "" // not even text in another encoding
 	}
-	return cleanText(string(body))
+	return cleanText(strings.ToValidUTF8(string(body), " "))
+}
+
+// invalidBytes counts the bytes that are not UTF-8.
+func invalidBytes(body []byte) int {
+	count := 0
+	for len(body) > 0 {
+		char, size := utf8.DecodeRune(body)
+		if char == utf8.RuneError && size == 1 {
+			count++
+		}
+		body = body[size:]
+	}
+	return count
 }
 
 // cleanText makes one line of a text: control characters and white space become single spaces.

@@ -56,7 +56,8 @@ func TestExcerptText(t *testing.T) {
 	for body, want := range map[string]string{
 		"":                              "",
 		" a\r\n\tb\x00c ":               "a b c",
-		"\xff\xfe binary \x80":          "",
+		"\xff\xfe\x80 binary":           "",
+		"numero inv\xe1lido, revise":    "numero inv lido, revise",
 		"<b>é</b>":                      "<b>é</b>",
 		strings.Repeat("é", 3000):       strings.Repeat("é", maxExcerptInput/2),
 		"a" + strings.Repeat("é", 3000): "a" + strings.Repeat("é", maxExcerptInput/2-1),

@@ -83,7 +83,7 @@ func (a APIKey) checkCookie() error {
 func (a APIKey) apply(header http.Header) {
 	if a.In == KeyInCookie {
 		request := http.Request{Header: header}
-		request.AddCookie(&http.Cookie{Name: a.Name, Value: a.Value})
+		request.AddCookie(&http.Cookie{Name: a.Name, Value: a.Value}) //nolint:gosec // G124: the cookie of a request has no attributes
 		return
 	}
 	header.Set(a.Name, a.Value)

@@ -28,14 +28,16 @@ func (f fault) describe() (string, verdict) {
 	if what, judged, ok := describeConfiguration(f.err); ok {
 		return what, judged
 	}
-	retry := verdict{courier.OutcomeRetry, courier.ClassNetworkError,
-		"nothing was sent, the message is tried again; check that the gateway can be reached from here"}
+	retry := verdict{
+		courier.OutcomeRetry, courier.ClassNetworkError,
+		"nothing was sent and that may pass; check that the gateway can be reached from here",
+	}
 	switch {
 	case isTimeout(f.err):
 		retry.class = courier.ClassTimeout
 		return "could not be reached in time", retry
 	case isInterrupted(f.err):
-		retry.advice = "nothing was sent, the message is tried again"
+		retry.advice = "nothing was sent and another attempt can be made"
 		return "was not reached before the attempt was called off", retry
 	case errors.Is(f.err, syscall.ECONNREFUSED):
 		return "refused the connection", retry
@@ -47,8 +49,10 @@ func (f fault) describe() (string, verdict) {
 }
 
 func (f fault) describeWritten() (string, verdict) {
-	unknown := verdict{courier.OutcomeUnknown, courier.ClassOutcomeUnknown,
-		"it may or may not have taken the message: look in the gateway's own log"}
+	unknown := verdict{
+		courier.OutcomeUnknown, courier.ClassOutcomeUnknown,
+		"it may or may not have taken the message: look in the gateway's own log",
+	}
 	switch {
 	case isTimeout(f.err):
 		unknown.class = courier.ClassTimeout

@@ -22,7 +22,7 @@ type goldenRequest struct {
 		Type   string
 		Config struct{ User, Password, Name, Value, In string }
 	}
-	WantError struct{ At, Text string } `json:"want_error"` //nolint:tagliatelle // as in the files
+	WantError struct{ At, Text string } `json:"want_error"`
 }
 
 type goldenMessage struct {

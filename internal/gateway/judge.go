@@ -25,39 +25,55 @@ func judgeStatus(status int) verdict {
 	case status >= 200 && status <= 299:
 		return verdict{outcome: courier.OutcomeAccepted}
 	case status >= 300 && status <= 399:
-		return verdict{courier.OutcomeGatewayDown, courier.ClassBadRequest,
-			"set url to the gateway's present address"}
+		return verdict{
+			courier.OutcomeGatewayDown, courier.ClassBadRequest,
+			"set url to the gateway's present address",
+		}
 	case status >= 400 && status <= 499:
 		return judgeClientError(status)
 	case status >= 500 && status <= 599:
-		return verdict{courier.OutcomeRetry, courier.ClassGatewayError,
-			"the fault is the gateway's, the message is tried again; see its status page if it goes on"}
+		return verdict{
+			courier.OutcomeRetry, courier.ClassGatewayError,
+			"the fault is the gateway's and may pass; see its status page if it goes on",
+		}
 	}
-	return verdict{courier.OutcomeUnknown, courier.ClassOutcomeUnknown,
-		"that is no final answer: look in the gateway's own log whether it took the message"}
+	return verdict{
+		courier.OutcomeUnknown, courier.ClassOutcomeUnknown,
+		"that is no final answer: look in the gateway's own log whether it took the message",
+	}
 }
 
 func judgeClientError(status int) verdict {
 	switch status {
 	case http.StatusRequestTimeout:
-		return verdict{courier.OutcomeRetry, courier.ClassTimeout, "the message is tried again"}
+		return verdict{courier.OutcomeRetry, courier.ClassTimeout, "that may pass; see its status page if it goes on"}
 	case http.StatusTooEarly:
-		return verdict{courier.OutcomeRetry, courier.ClassGatewayError, "the message is tried again"}
+		return verdict{courier.OutcomeRetry, courier.ClassGatewayError, "that may pass; see its status page if it goes on"}
 	case http.StatusTooManyRequests:
-		return verdict{courier.OutcomeRetry, courier.ClassThrottled,
-			"the message is tried again; lower the number in flight or ask the gateway for a higher rate"}
+		return verdict{
+			courier.OutcomeRetry, courier.ClassThrottled,
+			"it takes no more for now; lower the number in flight or ask it for a higher rate",
+		}
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return verdict{courier.OutcomeRejected, courier.ClassBadRequest,
-			"it refused this message: read the excerpt, then check the recipient and the template"}
+		return verdict{
+			courier.OutcomeRejected, courier.ClassBadRequest,
+			"it refused this message: read the excerpt, then check the recipient and the template",
+		}
 	case http.StatusConflict:
-		return verdict{courier.OutcomeRejected, courier.ClassDuplicate,
-			"it refused this message as a repeat or a conflict: read the excerpt"}
+		return verdict{
+			courier.OutcomeRejected, courier.ClassDuplicate,
+			"it refused this message as a repeat or a conflict: read the excerpt",
+		}
 	case http.StatusRequestEntityTooLarge:
-		return verdict{courier.OutcomeRejected, courier.ClassMessageTooLong,
-			"it refused this message for its size: shorten the text or what the template adds"}
+		return verdict{
+			courier.OutcomeRejected, courier.ClassMessageTooLong,
+			"it refused this message for its size: shorten the text or what the template adds",
+		}
 	case http.StatusUnavailableForLegalReasons:
-		return verdict{courier.OutcomeRejected, courier.ClassBlockedContent,
-			"it refused this message for legal reasons: read the excerpt"}
+		return verdict{
+			courier.OutcomeRejected, courier.ClassBlockedContent,
+			"it refused this message for legal reasons: read the excerpt",
+		}
 	}
 	return judgeAccountError(status)
 }

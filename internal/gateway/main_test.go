@@ -36,8 +36,8 @@ func echo() Evaluator {
 	return evaluatorFunc(func(_ context.Context, ctxJSON []byte) ([]byte, error) { return ctxJSON, nil })
 }
 
-func newGateway(t testing.TB, options Options) *Gateway {
-	t.Helper()
+func newGateway(tb testing.TB, options Options) *Gateway {
+	tb.Helper()
 	if options.Name == "" {
 		options.Name = "sms"
 	}
@@ -49,18 +49,18 @@ func newGateway(t testing.TB, options Options) *Gateway {
 	}
 	g, err := New(options)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(g.Close)
+	tb.Cleanup(g.Close)
 	return g
 }
 
 // send renders and sends a message.
-func send(t testing.TB, g *Gateway, m *courier.Message) courier.Attempt {
-	t.Helper()
-	request, err := g.Render(t.Context(), m)
+func send(tb testing.TB, g *Gateway, m *courier.Message) courier.Attempt {
+	tb.Helper()
+	request, err := g.Render(tb.Context(), m)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return g.Send(request)
 }
@@ -79,15 +79,15 @@ func loginMessage() *courier.Message {
 }
 
 // newPool starts Jsonnet workers that end with the test.
-func newPool(t testing.TB, options jsonnet.Options) *jsonnet.Pool {
-	t.Helper()
+func newPool(tb testing.TB, options jsonnet.Options) *jsonnet.Pool {
+	tb.Helper()
 	options.Workers, options.StartTimeout = 1, patience
 	pool := jsonnet.NewPool(options)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), patience)
 		defer cancel()
 		if err := pool.Close(ctx); err != nil {
-			t.Errorf("close pool: %v", err)
+			tb.Errorf("close pool: %v", err)
 		}
 	})
 	return pool

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -82,21 +83,27 @@ func TestStaticHeader(t *testing.T) {
 		"Ignored":            {"http://h/", map[string]string{"host": "x", "CONTENT-LENGTH": "9", "Transfer-Encoding": "chunked", "trailer": "x"}, nil, nil},
 		"BasicBeatsHeader":   {"http://h/", map[string]string{"authorization": "Bearer x"}, BasicAuth{"u", "p"}, map[string][]string{"Authorization": {"Basic dTpw"}}},
 		"BasicBeatsUserinfo": {"http://a:b@h/", nil, BasicAuth{"u", "p"}, map[string][]string{"Authorization": {"Basic dTpw"}}},
-		"HeaderBeatsUserinfo": {"http://a:b@h/", map[string]string{"Authorization": "Bearer x"}, nil,
-			map[string][]string{"Authorization": {"Bearer x"}}},
+		"HeaderBeatsUserinfo": {
+			"http://a:b@h/",
+			map[string]string{"Authorization": "Bearer x"},
+			nil,
+			map[string][]string{"Authorization": {"Bearer x"}},
+		},
 		"KeyBeatsUserinfo": {"http://a:b@h/", nil, APIKey{"authorization", "k", KeyInHeader}, map[string][]string{"Authorization": {"k"}}},
 		"CookieAppended":   {"http://h/", map[string]string{"cookie": "a=b"}, APIKey{"sid", "k1", KeyInCookie}, map[string][]string{"Cookie": {"a=b; sid=k1"}}},
 		"CookieQuoted":     {"http://h/", nil, APIKey{"sid", "a b,c", KeyInCookie}, map[string][]string{"Cookie": {`sid="a b,c"`}}},
 		"UserOnly":         {"http://a@h/", nil, nil, map[string][]string{"Authorization": {"Basic YTo="}}},
-		"KeyIsContentType": {"http://h/", map[string]string{"Content-Type": "text/plain"}, APIKey{"content-type", mediaForm, KeyInHeader},
-			map[string][]string{"Content-Type": {mediaForm}}},
+		"KeyIsContentType": {
+			"http://h/",
+			map[string]string{"Content-Type": "text/plain"},
+			APIKey{"content-type", mediaForm, KeyInHeader},
+			map[string][]string{"Content-Type": {mediaForm}},
+		},
 		"NoUserAgent": {"http://h/", map[string]string{"user-agent": ""}, nil, map[string][]string{"User-Agent": {""}}},
 	} {
 		g := newGateway(t, Options{URL: c.url, Header: c.header, Auth: c.auth})
 		want := map[string][]string{"Content-Type": {mediaJSON}}
-		for name, values := range c.want {
-			want[name] = values
-		}
+		maps.Copy(want, c.want)
 		if diff := cmp.Diff(want, map[string][]string(g.header)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
@@ -115,22 +122,38 @@ func TestGateway_Wire(t *testing.T) {
 		options Options
 		want    string
 	}{
-		"NoUserAgent": {Options{URL: "http://gateway.test/", Header: map[string]string{"User-Agent": ""}},
-			"POST / HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 0\r\n" + json + gzip + "\r\n"},
-		"Query": {Options{URL: "http://gateway.test/a%2Fb/../c?to=a%20b&k=%2B1&empty&q='\"#part"},
-			"POST /a%2Fb/../c?to=a%20b&k=%2B1&empty&q='\" HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 0\r\n" + json + gzip + "\r\n"},
-		"EmptyQuery": {Options{URL: "http://gateway.test/?", Method: "GET"},
-			"GET /? HTTP/1.1\r\nHost: gateway.test\r\n" + agent + json + gzip + "\r\n"},
-		"MethodAsWritten": {Options{URL: "http://gateway.test/", Method: "post", Template: constant(`[1]`)},
-			"post / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 3\r\n" + json + gzip + "\r\n[1]"},
-		"Identity": {Options{URL: "http://gateway.test/", Header: map[string]string{"Accept-Encoding": "identity"}},
-			"POST / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 0\r\nAccept-Encoding: identity\r\n" + json + "\r\n"},
-		"TrimmedValue": {Options{URL: "http://gateway.test/", Header: map[string]string{"X-A": "  a\t"}},
-			"POST / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 0\r\n" + json + "X-A: a\r\n" + gzip + "\r\n"},
-		"PlainText": {Options{URL: "http://gateway.test/", Template: constant(`"a\nb"`), Header: map[string]string{"Content-Type": "text/plain"}},
-			"POST / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 3\r\nContent-Type: text/plain\r\n" + gzip + "\r\na\nb"},
-		"EmptyForm": {Options{URL: "http://gateway.test/", Template: constant(`{}`), Header: map[string]string{"Content-Type": mediaForm}},
-			"POST / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 0\r\nContent-Type: " + mediaForm + "\r\n" + gzip + "\r\n"},
+		"NoUserAgent": {
+			Options{URL: "http://gateway.test/", Header: map[string]string{"User-Agent": ""}},
+			"POST / HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 0\r\n" + json + gzip + "\r\n",
+		},
+		"Query": {
+			Options{URL: "http://gateway.test/a%2Fb/../c?to=a%20b&k=%2B1&empty&q='\"#part"},
+			"POST /a%2Fb/../c?to=a%20b&k=%2B1&empty&q='\" HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 0\r\n" + json + gzip + "\r\n",
+		},
+		"EmptyQuery": {
+			Options{URL: "http://gateway.test/?", Method: "GET"},
+			"GET /? HTTP/1.1\r\nHost: gateway.test\r\n" + agent + json + gzip + "\r\n",
+		},
+		"MethodAsWritten": {
+			Options{URL: "http://gateway.test/", Method: "post", Template: constant(`[1]`)},
+			"post / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 3\r\n" + json + gzip + "\r\n[1]",
+		},
+		"Identity": {
+			Options{URL: "http://gateway.test/", Header: map[string]string{"Accept-Encoding": "identity"}},
+			"POST / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 0\r\nAccept-Encoding: identity\r\n" + json + "\r\n",
+		},
+		"TrimmedValue": {
+			Options{URL: "http://gateway.test/", Header: map[string]string{"X-A": "  a\t"}},
+			"POST / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 0\r\n" + json + "X-A: a\r\n" + gzip + "\r\n",
+		},
+		"PlainText": {
+			Options{URL: "http://gateway.test/", Template: constant(`"a\nb"`), Header: map[string]string{"Content-Type": "text/plain"}},
+			"POST / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 3\r\nContent-Type: text/plain\r\n" + gzip + "\r\na\nb",
+		},
+		"EmptyForm": {
+			Options{URL: "http://gateway.test/", Template: constant(`{}`), Header: map[string]string{"Content-Type": mediaForm}},
+			"POST / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 0\r\nContent-Type: " + mediaForm + "\r\n" + gzip + "\r\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -214,7 +214,7 @@ func asciiJSON(value string) string {
 	for _, char := range string(escaped[1 : len(escaped)-1]) {
 		switch {
 		case char < utf8.RuneSelf:
-			out = append(out, byte(char))
+			out = utf8.AppendRune(out, char)
 		case char > 0xffff:
 			high, low := utf16.EncodeRune(char)
 			out = appendEscape(appendEscape(out, high), low)

@@ -33,12 +33,12 @@ func secretValues() []string {
 	}
 }
 
-func newMasker(t testing.TB, m *courier.Message) *masker {
-	t.Helper()
+func newMasker(tb testing.TB, m *courier.Message) *masker {
+	tb.Helper()
 	options := secretive("gateway.test")
 	target, err := parseTarget(options.URL)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return newSecretSet(&options, target).forMessage(m)
 }
@@ -104,11 +104,11 @@ func TestMasker_ShortSecrets(t *testing.T) {
 	}
 }
 
-func mustTarget(t testing.TB, text string) *url.URL {
-	t.Helper()
+func mustTarget(tb testing.TB, text string) *url.URL {
+	tb.Helper()
 	target, err := parseTarget(text)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return target
 }

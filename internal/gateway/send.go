@@ -19,7 +19,7 @@ func (g *Gateway) Send(request *http.Request) courier.Attempt {
 	defer cancel()
 	built := renderedFrom(request.Context())
 	attempt := courier.Attempt{Gateway: g.name, StartedAt: started}
-	response, failed := g.follow(ctx, request, built)
+	response, failed := g.follow(ctx, request, built) //nolint:bodyclose // settleAnswer closes it
 	if response == nil {
 		what, judged := failed.describe()
 		g.settle(&attempt, what, judged)
@@ -81,7 +81,7 @@ type hop struct {
 func (g *Gateway) roundTrip(ctx context.Context, request *http.Request) (*http.Response, fault) {
 	h := &hop{}
 	trace := &httptrace.ClientTrace{GotConn: h.gotConn, WroteRequest: h.wroteRequest}
-	response, err := g.transport.RoundTrip(request.WithContext(httptrace.WithClientTrace(ctx, trace))) //nolint:bodyclose // readAnswer and follow close it
+	response, err := g.transport.RoundTrip(request.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err != nil {
 		return nil, fault{err: err, written: h.written()}
 	}

@@ -25,7 +25,7 @@ func (s *Source) Watch(ctx context.Context, changedFunc func(ctx context.Context
 	var faults <-chan error
 	if watcher != nil {
 		events, faults = watcher.Events, watcher.Errors
-		defer func() { s.tell(ctx, "", watcher.Close()) }()
+		defer func() { s.tell(ctx, watcher.Close()) }()
 	}
 	timer := time.NewTimer(0) // what changed before the watch began
 	defer timer.Stop()
@@ -39,7 +39,7 @@ func (s *Source) Watch(ctx context.Context, changedFunc func(ctx context.Context
 				timer.Reset(settleTime)
 			}
 		case err := <-faults:
-			s.tell(ctx, "watch template", err)
+			s.tell(ctx, err)
 		case <-timer.C:
 			pending = false
 			s.reread(ctx, changedFunc)
@@ -85,20 +85,21 @@ func (s *Source) reread(ctx context.Context, changedFunc func(ctx context.Contex
 	if ctx.Err() != nil {
 		return
 	}
-	s.tell(ctx, "template cannot be read anew, the last one stays in use", err)
+	s.tell(ctx, err)
 	if changed {
 		changedFunc(ctx, s.Current())
 	}
 }
 
 // tell logs a fault once, until it is another or was over.
-func (s *Source) tell(ctx context.Context, what string, err error) {
+func (s *Source) tell(ctx context.Context, err error) {
 	if err == nil {
 		s.told = ""
 		return
 	}
 	if text := err.Error(); text != s.told {
 		s.told = text
-		s.options.Logger.WarnContext(ctx, what, slog.String("template", s.Name()), slog.Any("error", err))
+		s.options.Logger.WarnContext(ctx, "template cannot be read anew, the last one stays in use",
+			slog.String("template", s.Name()), slog.Any("error", err))
 	}
 }

@@ -3,7 +3,7 @@ package gateway
 import (
 	"crypto/tls"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,7 +18,7 @@ func startTLS(t *testing.T, http2 bool, handler http.HandlerFunc) (string, *tls.
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	server.EnableHTTP2 = http2
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	transport, ok := server.Client().Transport.(*http.Transport)

@@ -34,11 +34,11 @@ func okAnswer(conn net.Conn, _ int) bool {
 }
 
 // startWire serves until the test ends.
-func startWire(t testing.TB, answer answerFunc) *wireServer {
-	t.Helper()
-	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+func startWire(tb testing.TB, answer answerFunc) *wireServer {
+	tb.Helper()
+	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	s := &wireServer{listener: listener, requests: make(chan []byte, 100)}
 	s.serving.Go(func() {
@@ -50,9 +50,9 @@ func startWire(t testing.TB, answer answerFunc) *wireServer {
 			s.serving.Go(func() { s.serve(conn, answer) })
 		}
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := listener.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 		s.serving.Wait()
 	})
@@ -87,25 +87,25 @@ func (s *wireServer) target(address string) string {
 }
 
 // next returns the request that came, with gateway.test for the server's address.
-func (s *wireServer) next(t testing.TB) string {
-	t.Helper()
+func (s *wireServer) next(tb testing.TB) string {
+	tb.Helper()
 	select {
 	case got := <-s.requests:
 		return strings.Replace(string(got), s.listener.Addr().String(), "gateway.test", 1)
 	default:
-		t.Fatal("no request came")
+		tb.Fatal("no request came")
 		return ""
 	}
 }
 
 // compareWire compares two requests: request line, headers in their order, and
 // the body as JSON, form or text. Content-Length must fit each body.
-func compareWire(t testing.TB, want, got string) {
-	t.Helper()
+func compareWire(tb testing.TB, want, got string) {
+	tb.Helper()
 	wantHead, wantBody, _ := strings.Cut(want, "\r\n\r\n")
 	gotHead, gotBody, _ := strings.Cut(got, "\r\n\r\n")
-	if diff := cmp.Diff(headLines(t, wantHead, wantBody), headLines(t, gotHead, gotBody)); diff != "" {
-		t.Errorf("head (-want +got):\n%s", diff)
+	if diff := cmp.Diff(headLines(tb, wantHead, wantBody), headLines(tb, gotHead, gotBody)); diff != "" {
+		tb.Errorf("head (-want +got):\n%s", diff)
 	}
 	media := "text"
 	for line := range strings.SplitSeq(wantHead, "\r\n") {
@@ -113,18 +113,18 @@ func compareWire(t testing.TB, want, got string) {
 			media = value
 		}
 	}
-	if diff := cmp.Diff(meaning(t, media, wantBody), meaning(t, media, gotBody)); diff != "" {
-		t.Errorf("body (-want +got):\n%s", diff)
+	if diff := cmp.Diff(meaning(tb, media, wantBody), meaning(tb, media, gotBody)); diff != "" {
+		tb.Errorf("body (-want +got):\n%s", diff)
 	}
 }
 
-func headLines(t testing.TB, head, body string) []string {
-	t.Helper()
+func headLines(tb testing.TB, head, body string) []string {
+	tb.Helper()
 	lines := strings.Split(head, "\r\n")
 	for i, line := range lines {
 		if value, ok := strings.CutPrefix(line, "Content-Length: "); ok {
 			if value != strconv.Itoa(len(body)) {
-				t.Errorf("Content-Length %s for a body of %d bytes", value, len(body))
+				tb.Errorf("Content-Length %s for a body of %d bytes", value, len(body))
 			}
 			lines[i] = "Content-Length: (fits)"
 		}
@@ -132,8 +132,8 @@ func headLines(t testing.TB, head, body string) []string {
 	return lines
 }
 
-func meaning(t testing.TB, media, body string) any {
-	t.Helper()
+func meaning(tb testing.TB, media, body string) any {
+	tb.Helper()
 	switch {
 	case body == "":
 		return nil
@@ -145,7 +145,7 @@ func meaning(t testing.TB, media, body string) any {
 		decoder := json.NewDecoder(strings.NewReader(body))
 		decoder.UseNumber()
 		if err := errors.Join(decoder.Decode(&value)); err != nil {
-			t.Errorf("body %q is not JSON: %v", body, err)
+			tb.Errorf("body %q is not JSON: %v", body, err)
 		}
 		return value
 	}

@@ -256,5 +256,7 @@ func TestServer_StopReleases(t *testing.T) {
 	if err := server.Stop(ctx); err != nil {
 		t.Error(err)
 	}
-	<-ended
+	if err := <-ended; err == nil {
+		t.Error("a request that hung was answered when the inbox stopped")
+	}
 }

@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -80,9 +81,7 @@ func (b *Behavior) answers() bool {
 }
 
 func (b *Behavior) writeHeader(header http.Header) {
-	for name, values := range b.Header {
-		header[name] = values
-	}
+	maps.Copy(header, b.Header)
 	if b.RetryAfter > 0 && b.Status >= http.StatusMultipleChoices {
 		seconds := int64((b.RetryAfter + time.Second - 1) / time.Second)
 		header.Set("Retry-After", strconv.FormatInt(seconds, 10))

@@ -48,12 +48,14 @@ func closeConn(conn net.Conn) {
 	}
 }
 
-// hang waits until the client gives up or the handler is closed.
+// hang waits until the client gives up or the handler is closed, and breaks off:
+// an ordinary end would be an answer.
 func (h *Handler) hang(r *http.Request) {
 	select {
 	case <-r.Context().Done():
 	case <-h.done:
 	}
+	panic(http.ErrAbortHandler)
 }
 
 // slowBody sends one byte at a time until the client gives up.
@@ -83,7 +85,6 @@ func (h *Handler) hangBody(w http.ResponseWriter, r *http.Request, behavior *Beh
 	if controller.Flush() == nil {
 		h.hang(r)
 	}
-	panic(http.ErrAbortHandler) // an ordinary end would complete the body
 }
 
 func hugeBody(w http.ResponseWriter, behavior *Behavior) {

@@ -20,20 +20,26 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// post sends one request on a connection of its own and returns the answer's
-// status, header and body, or the error.
-func post(ctx context.Context, url, body string) (*http.Response, string, error) {
+type answer struct {
+	status     int
+	retryAfter string
+	body       string
+}
+
+// post sends one request on a connection of its own and reads the answer.
+func post(ctx context.Context, url, body string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	transport := &http.Transport{DisableKeepAlives: true}
-	answer, err := transport.RoundTrip(request)
+	response, err := transport.RoundTrip(request)
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
-	text, err := io.ReadAll(answer.Body)
-	return answer, string(text), errors.Join(err, answer.Body.Close())
+	text, err := io.ReadAll(response.Body)
+	got := answer{response.StatusCode, response.Header.Get("Retry-After"), string(text)}
+	return got, errors.Join(err, response.Body.Close())
 }
 
 func TestHandler_Script(t *testing.T) {
@@ -46,17 +52,13 @@ func TestHandler_Script(t *testing.T) {
 		gatewaytest.Behavior{Status: 204},
 		gatewaytest.Behavior{Latency: time.Millisecond},
 	)
-	for i, want := range []struct {
-		status     int
-		retryAfter string
-		body       string
-	}{{429, "3", "too many requests"}, {500, "", "internal"}, {200, "", "OK"}, {204, "", ""}, {201, "", `"id":`}, {202, "", `"id":`}} {
-		answer, body, err := post(t.Context(), url, "hello")
+	for i, want := range []answer{{429, "3", "too many requests"}, {500, "", "internal"}, {200, "", "OK"}, {204, "", ""}, {201, "", `"id":`}, {202, "", `"id":`}} {
+		got, err := post(t.Context(), url, "hello")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer.StatusCode != want.status || answer.Header.Get("Retry-After") != want.retryAfter || !strings.Contains(body, want.body) {
-			t.Errorf("answer %d is %d %q %q", i, answer.StatusCode, answer.Header.Get("Retry-After"), body)
+		if got.status != want.status || got.retryAfter != want.retryAfter || !strings.Contains(got.body, want.body) {
+			t.Errorf("answer %d is %+v", i, got)
 		}
 	}
 	if got := handler.Requests(); len(got) != 6 || string(got[5].Body) != "hello" || got[5].Status != 202 {
@@ -69,9 +71,9 @@ func TestHandler_BehaviorFunc(t *testing.T) {
 	_, url := gatewaytest.Start(t, gatewaytest.Options{BehaviorFunc: func(r *http.Request) gatewaytest.Behavior {
 		return gatewaytest.Behavior{Status: 200 + len(r.URL.Path)}
 	}})
-	answer, _, err := post(t.Context(), url+"/abc", "")
-	if err != nil || answer.StatusCode != 204 {
-		t.Errorf("answer is %v, %v", answer, err)
+	got, err := post(t.Context(), url+"/abc", "")
+	if err != nil || got.status != 204 {
+		t.Errorf("answer is %+v, %v", got, err)
 	}
 }
 
@@ -86,22 +88,26 @@ func TestHandler_Faults(t *testing.T) {
 	}{
 		{"Reset", gatewaytest.Behavior{Fault: gatewaytest.FaultReset}, 0, isBroken},
 		{"ResetAfterRead", gatewaytest.Behavior{Fault: gatewaytest.FaultResetAfterRead}, 1, isBroken},
-		{"Garbage", gatewaytest.Behavior{Fault: gatewaytest.FaultRaw, Raw: []byte("not HTTP at all\r\n\r\n")}, 1,
-			func(_ int, _ string, err error) bool { return err != nil && strings.Contains(err.Error(), "malformed") }},
-		{"Huge", gatewaytest.Behavior{Fault: gatewaytest.FaultHugeBody, HugeSize: 100_000}, 1,
+		{
+			"Garbage",
+			gatewaytest.Behavior{Fault: gatewaytest.FaultRaw, Raw: []byte("not HTTP at all\r\n\r\n")},
+			1,
+			func(_ int, _ string, err error) bool { return err != nil && strings.Contains(err.Error(), "malformed") },
+		},
+		{
+			"Huge",
+			gatewaytest.Behavior{Fault: gatewaytest.FaultHugeBody, HugeSize: 100_000},
+			1,
 			func(status int, body string, err error) bool {
 				return err == nil && status == 201 && len(body) == 100_000
-			}},
+			},
+		},
 	} {
 		handler.Clear()
 		handler.Script(c.behavior)
-		answer, body, err := post(t.Context(), url, "hello")
-		status := 0
-		if answer != nil {
-			status = answer.StatusCode
-		}
-		if !c.want(status, body, err) || handler.Count() != c.recorded {
-			t.Errorf("%s: status %d, %d bytes, %v; %d recorded", c.name, status, len(body), err, handler.Count())
+		got, err := post(t.Context(), url, "hello")
+		if !c.want(got.status, got.body, err) || handler.Count() != c.recorded {
+			t.Errorf("%s: status %d, %d bytes, %v; %d recorded", c.name, got.status, len(got.body), err, handler.Count())
 		}
 	}
 }
@@ -122,7 +128,7 @@ func TestHandler_Hangs(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			ended := make(chan error, 1)
 			go func() {
-				_, _, err := post(ctx, url, "hello")
+				_, err := post(ctx, url, "hello")
 				ended <- err
 			}()
 			if err := handler.WaitFor(t.Context(), 1); err != nil {
@@ -142,7 +148,7 @@ func TestHandler_WaitFor(t *testing.T) {
 	waited := make(chan error, 1)
 	go func() { waited <- handler.WaitFor(t.Context(), 3) }()
 	for range 3 {
-		if _, _, err := post(t.Context(), url, "x"); err != nil {
+		if _, err := post(t.Context(), url, "x"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -160,17 +166,17 @@ func TestHandler_Bounds(t *testing.T) {
 	t.Parallel()
 	handler, url := gatewaytest.Start(t, gatewaytest.Options{Keep: 100, KeepBody: 4, MaxBody: 10})
 	for i := range 250 {
-		if _, _, err := post(t.Context(), url, fmt.Sprintf("%03d56", i)); err != nil {
+		if _, err := post(t.Context(), url, fmt.Sprintf("%03d56", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got := handler.Requests()
-	if len(got) != 100 || string(got[0].Body) != "1505" || !got[0].Truncated || handler.Count() != 250 {
-		t.Errorf("kept %d, first %q of %d", len(got), got[0].Body, handler.Count())
+	kept := handler.Requests()
+	if len(kept) != 100 || string(kept[0].Body) != "1505" || !kept[0].Truncated || handler.Count() != 250 {
+		t.Errorf("kept %d, first %q of %d", len(kept), kept[0].Body, handler.Count())
 	}
-	answer, _, err := post(t.Context(), url, "12345678901")
-	if err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge || handler.Count() != 250 {
-		t.Errorf("a body over the limit: %v, %v", answer, err)
+	got, err := post(t.Context(), url, "12345678901")
+	if err != nil || got.status != http.StatusRequestEntityTooLarge || handler.Count() != 250 {
+		t.Errorf("a body over the limit: %+v, %v", got, err)
 	}
 }
 
@@ -185,17 +191,21 @@ func TestHandler_HalfBody(t *testing.T) {
 	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf"); err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+	tcp, ok := conn.(*net.TCPConn)
+	if !ok {
+		t.Fatal("no TCP connection")
+	}
+	if err := tcp.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answer.StatusCode != http.StatusBadRequest || handler.Count() != 0 {
-		t.Errorf("status %d, %d recorded", answer.StatusCode, handler.Count())
+	if response.StatusCode != http.StatusBadRequest || handler.Count() != 0 {
+		t.Errorf("status %d, %d recorded", response.StatusCode, handler.Count())
 	}
-	if err := errors.Join(answer.Body.Close(), conn.Close()); err != nil {
+	if err := errors.Join(response.Body.Close(), conn.Close()); err != nil {
 		t.Error(err)
 	}
 }

@@ -27,9 +27,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.options.OnRequestFunc != nil {
 		h.options.OnRequestFunc(request)
 	}
-	if h.pause(r, behavior.Latency) {
-		h.respond(w, r, &behavior, request.ID)
+	if !h.pause(r, behavior.Latency) {
+		panic(http.ErrAbortHandler) // an ordinary end would be an answer
 	}
+	h.respond(w, r, &behavior, request.ID)
 }
 
 // behavior decides what to do with a request.
@@ -42,7 +43,7 @@ func (h *Handler) behavior(r *http.Request) Behavior {
 		}
 	}
 	behavior.setDefaults()
-	if behavior.FailRate > 0 && rand.Float64() < behavior.FailRate { //nolint:gosec // chance, not secrecy
+	if behavior.FailRate > 0 && rand.Float64() < behavior.FailRate {
 		behavior.Status = behavior.FailStatus
 	}
 	return behavior
@@ -109,7 +110,8 @@ func refuse(w http.ResponseWriter, err error) {
 	writeText(w, `{"error":"`+text+`"}`+"\n")
 }
 
-// pause waits and reports whether the client is still there.
+// pause waits and reports whether the latency passed: the client is still there
+// and the handler is not closed.
 func (h *Handler) pause(r *http.Request, latency time.Duration) bool {
 	if latency <= 0 {
 		return true

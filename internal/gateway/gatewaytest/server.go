@@ -36,7 +36,6 @@ func Listen(ctx context.Context, address string, handler http.Handler, closing f
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	s := &Server{
-
 		closing:  closing,
 		listener: listener,
 		served:   make(chan error, 1),
