@@ -276,12 +276,15 @@ func TestEngine_ThrottleLowersTheLimit(t *testing.T) {
 			return accepted()
 		})
 		options := newOptions(memory, gateway)
-		options.MessageRetries = 50
+		options.MessageRetries = 5
 		engine := start(t, options)
 		enqueue(t, engine, newMessages(400)...)
 		pass(15 * time.Minute)
 		if got := memory.statuses()[courier.StatusSent]; got != 400 {
 			t.Errorf("%d of 400 sent", got)
+		}
+		if refused := len(gateway.sends()) - 400; refused > 250 {
+			t.Errorf("%d attempts were refused", refused)
 		}
 	})
 }

@@ -131,12 +131,11 @@ func (l *lane) step(ctx context.Context) time.Duration {
 	return wait
 }
 
-// claim leases messages and hands them to the workers. The claim is not cut
-// short by the end of the loop, as that would leave leases nobody knows of.
+// claim leases messages and hands them to the workers. The claim is cut short
+// neither by the end of the loop nor by a time-out of the engine's own, as that
+// would leave leases nobody knows of; the store bounds it.
 func (l *lane) claim(ctx context.Context, p plan, now time.Time) {
-	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	messages, err := l.engine.store.Claim(callCtx, store.Claim{
+	messages, err := l.engine.store.Claim(context.WithoutCancel(ctx), store.Claim{
 		Gateway:    l.name,
 		Node:       l.engine.node,
 		Now:        now,

@@ -38,8 +38,9 @@ func newMemory() *memory {
 	}
 }
 
-// call runs an operation between its faults.
-func (s *memory) call(op string, run func()) error {
+// call runs an operation between its faults. One whose context has ended is
+// done all the same, and the caller is not told.
+func (s *memory) call(ctx context.Context, op string, run func()) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[op]++
@@ -49,6 +50,9 @@ func (s *memory) call(op string, run func()) error {
 		}
 	}
 	run()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if s.faultFunc != nil {
 		return s.faultFunc(op, true)
 	}
@@ -62,9 +66,9 @@ func (s *memory) fail(faultFunc func(op string, after bool) error) {
 	s.faultFunc = faultFunc
 }
 
-func (s *memory) Enqueue(_ context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
+func (s *memory) Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
 	results := make([]store.Enqueued, len(messages))
-	err := s.call("enqueue", func() {
+	err := s.call(ctx, "enqueue", func() {
 		for i, m := range messages {
 			results[i] = s.enqueue(m)
 		}
@@ -91,9 +95,9 @@ func (s *memory) enqueue(m *courier.Message) store.Enqueued {
 	return store.Enqueued{Message: m}
 }
 
-func (s *memory) Claim(_ context.Context, claim store.Claim) ([]*courier.Message, error) {
+func (s *memory) Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error) {
 	var claimed []*courier.Message
-	err := s.call("claim", func() {
+	err := s.call(ctx, "claim", func() {
 		due := s.queued(func(m *courier.Message) bool {
 			return m.Gateway == claim.Gateway && !m.NextAttemptAt.After(claim.Now)
 		})
@@ -128,9 +132,9 @@ func (s *memory) queued(match func(*courier.Message) bool) []*courier.Message {
 	return found
 }
 
-func (s *memory) Settle(_ context.Context, settlements []store.Settlement) ([]bool, error) {
+func (s *memory) Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error) {
 	applied := make([]bool, len(settlements))
-	err := s.call("settle", func() {
+	err := s.call(ctx, "settle", func() {
 		s.batches = append(s.batches, len(settlements))
 		for i := range settlements {
 			applied[i] = s.settle(&settlements[i])
@@ -165,9 +169,9 @@ func (s *memory) settle(settlement *store.Settlement) bool {
 	return true
 }
 
-func (s *memory) Reclaim(_ context.Context, reclaim store.Reclaim) (int, error) {
+func (s *memory) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error) {
 	count := 0
-	err := s.call("reclaim", func() {
+	err := s.call(ctx, "reclaim", func() {
 		for _, row := range s.rows {
 			if row.Status != courier.StatusProcessing || row.Lease.Node == reclaim.Node {
 				continue
@@ -184,9 +188,9 @@ func (s *memory) Reclaim(_ context.Context, reclaim store.Reclaim) (int, error) 
 	return count, err
 }
 
-func (s *memory) Expire(_ context.Context, now time.Time, limit int) (int, error) {
+func (s *memory) Expire(ctx context.Context, now time.Time, limit int) (int, error) {
 	count := 0
-	err := s.call("expire", func() {
+	err := s.call(ctx, "expire", func() {
 		expired := s.queued(func(m *courier.Message) bool { return m.Expired(now) })
 		for _, m := range expired[:min(len(expired), limit)] {
 			m.Status = courier.StatusExpired
@@ -196,9 +200,9 @@ func (s *memory) Expire(_ context.Context, now time.Time, limit int) (int, error
 	return count, err
 }
 
-func (s *memory) Reroute(_ context.Context, known []string, to string, _ time.Time) (int, error) {
+func (s *memory) Reroute(ctx context.Context, known []string, to string, _ time.Time) (int, error) {
 	count := 0
-	err := s.call("reroute", func() {
+	err := s.call(ctx, "reroute", func() {
 		for _, m := range s.queued(func(m *courier.Message) bool { return !slices.Contains(known, m.Gateway) }) {
 			m.Gateway = to
 			count++
@@ -207,9 +211,9 @@ func (s *memory) Reroute(_ context.Context, known []string, to string, _ time.Ti
 	return count, err
 }
 
-func (s *memory) NextDue(_ context.Context, gateway string) (time.Time, error) {
+func (s *memory) NextDue(ctx context.Context, gateway string) (time.Time, error) {
 	var due time.Time
-	err := s.call("next_due", func() {
+	err := s.call(ctx, "next_due", func() {
 		if queued := s.queued(func(m *courier.Message) bool { return m.Gateway == gateway }); len(queued) > 0 {
 			due = queued[0].NextAttemptAt
 		}
@@ -217,9 +221,9 @@ func (s *memory) NextDue(_ context.Context, gateway string) (time.Time, error) {
 	return due, err
 }
 
-func (s *memory) Stats(_ context.Context, now time.Time) (store.Stats, error) {
+func (s *memory) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
 	var stats store.Stats
-	err := s.call("stats", func() {
+	err := s.call(ctx, "stats", func() {
 		due := s.queued(func(m *courier.Message) bool { return !m.NextAttemptAt.After(now) })
 		if len(due) > 0 {
 			stats.OldestDueAt = due[0].NextAttemptAt

@@ -209,3 +209,41 @@ func TestEngine_OldestGoesFirstAfterAnOutage(t *testing.T) {
 		}
 	})
 }
+
+func TestEngine_ClaimedMessagesAreGivenBackWhenTheGatewayGoesDown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newMemory()
+		slow := &slowStore{memory: memory, claiming: make(chan struct{}, 1), goOn: make(chan struct{})}
+		gateway := newGateway("sms", slowAnswer(down()))
+		engine := start(t, newOptions(slow, gateway))
+		slow.goOn <- <-slow.claiming
+		synctest.Wait()
+		enqueue(t, engine, newMessage())
+		synctest.Wait()
+		m := newMessage()
+		memory.put(m)
+		engine.Wake()
+		<-slow.claiming
+		pass(1500 * time.Millisecond) // the breaker is open from 1 s to 1.8 s
+		slow.goOn <- struct{}{}
+		synctest.Wait()
+		wantStatus(t, memory, m, courier.StatusQueued)
+		if sent := len(gateway.sends()); sent != 1 {
+			t.Errorf("%d attempts, want only the one before the gateway was down", sent)
+		}
+		if row := memory.message(m.ID); row.SendCount != 0 || !row.NextAttemptAt.Equal(m.NextAttemptAt) {
+			t.Errorf("message was attempted %d times and is due %s, want it as it was", row.SendCount, row.NextAttemptAt)
+		}
+		close(slow.goOn)
+		go func() {
+			for range slow.claiming {
+			}
+		}()
+		pass(time.Second)
+		if err := engine.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		close(slow.claiming)
+	})
+}

@@ -7,7 +7,7 @@ import (
 	"courier/internal/store"
 )
 
-// slowStore holds up the first claim until it is told to go on.
+// slowStore holds up each claim until it is told to go on.
 type slowStore struct {
 	*memory
 	claiming, goOn chan struct{}
