@@ -140,7 +140,7 @@ func (a *App) logConfig(ctx context.Context) {
 
 func logWarnings(ctx context.Context, logger *slog.Logger, cfg *config.Config) {
 	for _, warning := range cfg.Warnings {
-		logger.WarnContext(ctx, warning.Message,
+		logger.WarnContext(ctx, "configuration warning", slog.String("warning", warning.Message),
 			slog.String("position", warning.Position.String()), slog.String("key", warning.Path))
 	}
 }

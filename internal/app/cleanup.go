@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -26,8 +27,7 @@ func (c *cleanups) add(name string, run func(context.Context) error) {
 // run takes every step, each also after another one's error, and forgets them.
 func (c *cleanups) run(ctx context.Context, logger *slog.Logger) error {
 	var faults []error
-	for i := len(c.steps) - 1; i >= 0; i-- {
-		step := c.steps[i]
+	for _, step := range slices.Backward(c.steps) {
 		began := time.Now()
 		err := step.run(ctx)
 		if err != nil {
