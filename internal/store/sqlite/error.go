@@ -16,8 +16,7 @@ import (
 
 // code returns the extended result code of SQLite in the chain, 0 for none.
 func code(err error) int {
-	var failure *driver.Error
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*driver.Error](err); ok {
 		return failure.Code()
 	}
 	return 0
@@ -37,7 +36,7 @@ func (s *Store) fault(operation string, err error) error {
 	case errors.Is(err, sql.ErrConnDone), code(err) == 0 && s.writer.isClosed():
 		return fmt.Errorf("%s: %w", operation, store.ErrClosed)
 	}
-	word, step := classify(err)
+	step, word := classify(err)
 	return fmt.Errorf("%s: %w: %s (%s): %w", operation, word, step, s.path, err)
 }
 
@@ -48,30 +47,30 @@ func known(err error) bool {
 		errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrDuplicateID)
 }
 
-// classify returns the sentinel of the contract for a failure of the database,
-// and what an operator does about it.
-func classify(err error) (word error, step string) {
+// classify returns what an operator does about a failure of the database, and
+// the sentinel of the contract for it.
+func classify(err error) (step string, word error) {
 	switch code(err) {
 	case sqlite3.SQLITE_READONLY_DBMOVED:
-		return store.ErrUnavailable, "the database file was moved or deleted: put it back and restart"
+		return "the database file was moved or deleted: put it back and restart", store.ErrUnavailable
 	case sqlite3.SQLITE_IOERR_SHMSIZE:
-		return store.ErrFull, "free space on its disk"
+		return "free space on its disk", store.ErrFull
 	}
 	switch primary(err) {
 	case sqlite3.SQLITE_FULL:
-		return store.ErrFull, "free space on its disk"
+		return "free space on its disk", store.ErrFull
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		return store.ErrReadOnly, "make the file and its directory writable"
+		return "make the file and its directory writable", store.ErrReadOnly
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return store.ErrUnavailable, "another program holds a lock on the database: end it"
+		return "another program holds a lock on the database: end it", store.ErrUnavailable
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return store.ErrUnavailable, "the database is damaged: restore it from a backup or salvage it with sqlite3's .recover"
+		return "the database is damaged: restore it from a backup or salvage it with sqlite3's .recover", store.ErrUnavailable
 	case sqlite3.SQLITE_IOERR:
-		return store.ErrUnavailable, "check the disk and the system's log"
+		return "check the disk and the system's log", store.ErrUnavailable
 	case sqlite3.SQLITE_CONSTRAINT:
-		return store.ErrInvalid, "a rule of the database forbids it"
+		return "a rule of the database forbids it", store.ErrInvalid
 	}
-	return store.ErrUnavailable, "see the cause"
+	return "see the cause", store.ErrUnavailable
 }
 
 // fileFault wraps an error of the file system at Open like fault does those of the database.

@@ -57,7 +57,7 @@ func inspectFault(path string, err error) error {
 		return fmt.Errorf("open database %s: %w: the file is damaged; restore it from a backup, or salvage it with "+
 			"sqlite3's .recover: %w", path, store.ErrUnavailable, err)
 	}
-	word, step := classify(err)
+	step, word := classify(err)
 	return fmt.Errorf("open database %s: %w: %s: %w", path, word, step, err)
 }
 

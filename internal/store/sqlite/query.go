@@ -102,7 +102,7 @@ type statements map[query]*sql.Stmt
 func prepare(ctx context.Context, on preparer, names []query) (statements, error) {
 	texts, prepared := parseQueries(queriesFile), statements{}
 	for _, name := range names {
-		statement, err := on.PrepareContext(ctx, texts[name])
+		statement, err := on.PrepareContext(ctx, texts[name]) //nolint:sqlclosecheck // statements.close does it
 		if err != nil {
 			prepared.close()
 			return nil, fmt.Errorf("prepare statement %s: %w", name, err)

@@ -12,15 +12,15 @@ import (
 )
 
 // open opens a store on a file of its own.
-func open(t testing.TB, path string) *sqlite.Store {
-	t.Helper()
+func open(tb testing.TB, path string) *sqlite.Store {
+	tb.Helper()
 	s, err := sqlite.Open(context.Background(), sqlite.Options{DSN: "sqlite://" + path})
 	if err != nil {
-		t.Fatalf("open: %v", err)
+		tb.Fatalf("open: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Errorf("close: %v", err)
+			tb.Errorf("close: %v", err)
 		}
 	})
 	return s
