@@ -22,8 +22,7 @@ type Gateway struct {
 	template  Evaluator
 	params    []byte
 	timeout   time.Duration
-	transport http.RoundTripper
-	closeFunc func()
+	transport *http.Transport
 	excepted  func(*url.URL) bool
 	masked    *secretSet
 	nowFunc   func() time.Time
@@ -41,7 +40,6 @@ func New(options Options) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure gateway %q: %w", options.Name, err)
 	}
-	transport := newTransport(&options, policy.guards(target))
 	g := &Gateway{
 		name:      options.Name,
 		method:    options.Method,
@@ -50,16 +48,12 @@ func New(options Options) (*Gateway, error) {
 		template:  options.Template,
 		params:    params,
 		timeout:   options.Timeout,
-		transport: transport,
-		closeFunc: transport.CloseIdleConnections,
+		transport: newTransport(&options, policy.guards(target)),
 		masked:    newSecretSet(&options, target),
 		nowFunc:   options.NowFunc,
 	}
 	g.excepted = func(hop *url.URL) bool { return policy.guards(hop) == policy.guards(target) }
 	g.kind = kindOf(g.header.Get("Content-Type"))
-	if options.WrapTransportFunc != nil {
-		g.transport = options.WrapTransportFunc(transport)
-	}
 	return g, nil
 }
 
@@ -67,7 +61,7 @@ func New(options Options) (*Gateway, error) {
 func (g *Gateway) Name() string { return g.name }
 
 // Close ends the idle connections. Attempts under way go on.
-func (g *Gateway) Close() { g.closeFunc() }
+func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
 
 func checkOptions(options *Options) (*url.URL, []byte, error) {
 	var errs []error

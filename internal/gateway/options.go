@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
-	"net/http"
 	"time"
 )
 
@@ -39,8 +38,6 @@ type Options struct {
 	PrivateIPs PrivateIPPolicy
 	// TLSConfig is nil for the system's roots.
 	TLSConfig *tls.Config
-	// WrapTransportFunc adds instrumentation around the transport, nil adds none.
-	WrapTransportFunc func(http.RoundTripper) http.RoundTripper
 	// NowFunc is the clock, nil is time.Now.
 	NowFunc func() time.Time
 }
