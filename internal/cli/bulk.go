@@ -111,6 +111,8 @@ func finishBulk(cmd *cobra.Command, format format, total tally, sending, reporti
 		return err
 	}
 	switch {
+	case errors.Is(sending, context.Canceled):
+		return errors.New("interrupted before the end; repeat the same command to go on, nothing is sent twice")
 	case sending != nil:
 		return fmt.Errorf("stopped before the end: %w; repeat the same command to go on, nothing is sent twice", sending)
 	case reporting != nil:

@@ -170,6 +170,46 @@ func TestSendBulk_StopsAndCanBeRepeated(t *testing.T) {
 	}
 }
 
+func TestSendBulk_SaysWhenItWasInterrupted(t *testing.T) {
+	t.Parallel()
+	server := newStandIn(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	server.fail = func(w http.ResponseWriter, r *http.Request) bool {
+		// The server sees that the client is gone once the body is read.
+		_, err := io.Copy(io.Discard, r.Body)
+		cancel()
+		<-r.Context().Done()
+		return err == nil
+	}
+	var stdout, stderr strings.Builder
+	code := Run(ctx, Process{
+		Args: []string{"send", "--csv", csvFile(t, 10)}, Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
+		Environ: []string{"COURIER_SERVER=" + server.URL},
+	})
+	wantResult(t, result{code, stdout.String(), stderr.String()}, ExitFailed, "0 rows: 0 accepted",
+		"error: interrupted before the end; repeat the same command to go on, nothing is sent twice\n")
+}
+
+func TestInput_Share(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "half")
+	writeFile(t, file, "12345678")
+	opened, err := openInput(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(opened, make([]byte, 4)); err != nil || opened.share() != 0.5 {
+		t.Errorf("share %v, error %v", opened.share(), err)
+	}
+	if err := opened.Close(); err != nil {
+		t.Error(err)
+	}
+	piped, err := openInput("-", strings.NewReader("x"))
+	if err != nil || piped.share() != -1 || piped.Close() != nil {
+		t.Errorf("share of a pipe %v, error %v", piped.share(), err)
+	}
+}
+
 // refuser takes batches without a row that it dislikes, as a server that
 // refuses a request as a whole.
 type refuser struct {

@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// How often progress is shown: drawn anew on a terminal, as a line elsewhere.
+// How often progress is shown: drawn anew on a terminal, as a line elsewhere,
+// and how often at most it says that the server is away.
 const (
 	drawEvery = 100 * time.Millisecond
+	tellEvery = 5 * time.Second
 	lineEvery = 10_000
 	barWidth  = 24
 )
@@ -34,6 +36,7 @@ type progress struct {
 	// shownAt is when the bar was drawn last, shownRows how many rows the last line told of.
 	shownAt   time.Time
 	shownRows int
+	toldAt    time.Time
 	total     tally
 	onScreen  bool
 }
@@ -69,8 +72,18 @@ func (p *progress) line(text string) {
 	}
 }
 
-// onRetry tells why nothing moves.
+// onRetry tells why nothing moves. All batches in flight meet the same server.
 func (p *progress) onRetry(err error, delay time.Duration) {
+	p.mutex.Lock()
+	now := p.options.NowFunc()
+	told := now.Sub(p.toldAt) < tellEvery
+	if !told {
+		p.toldAt = now
+	}
+	p.mutex.Unlock()
+	if told {
+		return
+	}
 	p.line(fmt.Sprintf("server is away, trying again in %s: %v", delay.Round(time.Millisecond), err))
 }
 

@@ -60,8 +60,12 @@ func TestProgress_PrintsPlainLines(t *testing.T) {
 		shown.update(tally{Rows: rows})
 	}
 	shown.onRetry(errors.New("away"), 1500*time.Millisecond)
+	shown.onRetry(errors.New("away"), 2*time.Second)
+	*now = now.Add(tellEvery)
+	shown.onRetry(errors.New("still away"), time.Second)
 	shown.finish()
-	want := "10000 rows, 0 refused, 10000 rows/s\n20000 rows, 0 refused, 20000 rows/s\nserver is away, trying again in 1.5s: away\n"
+	want := "10000 rows, 0 refused, 10000 rows/s\n20000 rows, 0 refused, 20000 rows/s\nserver is away, trying again in 1.5s: away\n" +
+		"server is away, trying again in 1s: still away\n"
 	if out.String() != want {
 		t.Errorf("got %q", out)
 	}
