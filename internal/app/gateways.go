@@ -34,6 +34,9 @@ type gatewaySet struct {
 func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	set := &gatewaySet{stop: func() {}}
 	var problems []config.Problem
+	if err := intakePolicy(b.config).Check(); err != nil {
+		problems = append(problems, b.config.Problem("recipients.default_region", err.Error()))
+	}
 	for i := range b.config.Gateways {
 		from := &b.config.Gateways[i]
 		if key, err := b.add(ctx, set, from); err != nil {

@@ -259,3 +259,19 @@ func decodeFile(t *testing.T, path string, into any) {
 		t.Fatalf("decode %s: %v", path, err)
 	}
 }
+
+func TestCheck_RefusesUnknownRegion(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "courier.yml")
+	if err := os.WriteFile(path, []byte("recipients: { default_region: XX }\n"), 0o600); err != nil {
+		t.Fatalf("write configuration: %v", err)
+	}
+	cfg, err := config.Load(config.Options{Files: []string{path}})
+	if err == nil {
+		err = app.Check(t.Context(), cfg)
+	}
+	problems := config.Problems(err)
+	if len(problems) != 1 || problems[0].Path != "recipients.default_region" || problems[0].Position.Line != 1 {
+		t.Errorf("check: %v, want one problem of recipients.default_region in line 1", err)
+	}
+}

@@ -86,6 +86,8 @@ func (r *reloader) warnRestart(ctx context.Context, cfg *config.Config) {
 	}{
 		{"store.dsn", cfg.Store.DSN != r.config.Store.DSN},
 		{"api.host, api.port", cfg.API.Listener != r.config.API.Listener},
+		{"api.auth", cfg.API.OpenAccess != r.config.API.OpenAccess},
+		{"api.max_body_size", cfg.API.MaxBodySize != r.config.API.MaxBodySize},
 		{"public", cfg.Public != r.config.Public},
 		{"log", cfg.Log != r.config.Log},
 		{"tracing", cfg.Tracing != r.config.Tracing},

@@ -96,7 +96,7 @@ func TestGateway_RenderFaults(t *testing.T) {
 		temporary bool
 	}{
 		"Timeout":     {failing(fmt.Errorf("evaluate: %w", jsonnet.ErrTimeout)), "", "too long", true},
-		"Crash":       {failing(jsonnet.ErrCrashed), "", "memory", true},
+		"Crash":       {failing(jsonnet.ErrCrashed), "", "memory", false},
 		"Unavailable": {failing(jsonnet.ErrClosed), "", "closed", true},
 		"Deadline":    {failing(context.DeadlineExceeded), "", "deadline", true},
 		"NotLoaded":   {&Template{}, "", "no template", true},

@@ -22,11 +22,10 @@ func (g *Gateway) renderError(m *courier.Message, err error) error {
 }
 
 // isTemporary reports whether another evaluation may succeed: on a busy machine
-// a template runs out of time, and a worker that shares its memory limit with
-// what ran before may die.
+// a template runs out of time. One that ran out of memory or stack does so again.
 func isTemporary(err error) bool {
 	for _, passing := range [...]error{
-		jsonnet.ErrTimeout, jsonnet.ErrCrashed, jsonnet.ErrUnavailable, ErrNoTemplate,
+		jsonnet.ErrTimeout, jsonnet.ErrUnavailable, ErrNoTemplate,
 		context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, passing) {

@@ -51,7 +51,7 @@ func (p Policy) Check() error {
 	if region == "" || phonenumbers.GetCountryCodeForRegion(region) != 0 {
 		return nil
 	}
-	return fmt.Errorf("recipients.default_region: %q is not the code of a region with telephone numbers; give one such as US, or leave it out", region)
+	return fmt.Errorf("%q is not the code of a region with telephone numbers; set recipients.default_region to one such as US, or leave it out", region)
 }
 
 // Intake judges and completes messages. It is safe for concurrent use.
