@@ -27,7 +27,7 @@ type process struct {
 
 // start runs the binary and waits until its log names the listener's address.
 func start(ctx context.Context, binary, listener string, args ...string) (*process, error) {
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the binary that is measured
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = startTimeout
 	stderr, err := cmd.StderrPipe()

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // faultGateway is a raw TCP gateway that does what the text of each message
@@ -24,10 +25,7 @@ type faultGateway struct {
 
 func newFaultGateway(t *testing.T) *faultGateway {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("listen: %v", err)
-	}
+	listener := listen(t, "127.0.0.1:0")
 	g := &faultGateway{listener: listener, stop: make(chan struct{})}
 	g.group.Go(g.accept)
 	t.Cleanup(func() {
@@ -69,7 +67,7 @@ func (g *faultGateway) serve(conn net.Conn) {
 		code, _, _ := strings.Cut(argument, " ")
 		answer(conn, code, "")
 	case "reset":
-		_ = conn.(*net.TCPConn).SetLinger(0)
+		reset(conn)
 	case "hang":
 		<-g.stop
 	case "garbage":
@@ -81,6 +79,13 @@ func (g *faultGateway) serve(conn net.Conn) {
 		<-g.stop
 	default:
 		answer(conn, "201", `{"id":"gw-1"}`)
+	}
+}
+
+// reset makes the close of a connection break it off.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
 	}
 }
 
@@ -243,10 +248,7 @@ func (p *process) memory(t *testing.T) int {
 // TestServe_OutageOutlasted stops the gateway for longer than Kratos's retries
 // last. The message waits and is sent once the gateway is back.
 func TestServe_OutageOutlasted(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("listen: %v", err)
-	}
+	listener := listen(t, "127.0.0.1:0")
 	address := listener.Addr().String()
 	_ = listener.Close()
 	p := startCourier(t, writeConfig(t, "http://"+address+"/send", ""))
@@ -256,12 +258,10 @@ func TestServe_OutageOutlasted(t *testing.T) {
 		var last told
 		return json.Unmarshal(body, &last) == nil && last.SendCount >= 3
 	})
-	back, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatalf("listen again: %v", err)
-	}
+	back := listen(t, address)
 	served := make(chan struct{})
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) })}
+	created := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(created)}
 	go func() {
 		defer close(served)
 		_ = server.Serve(back)

@@ -66,7 +66,7 @@ func TestServe_FullDisk(t *testing.T) {
 		t.Fatalf("read configuration: %v", err)
 	}
 	moved := strings.Replace(string(text), filepath.Join(filepath.Dir(config), "courier.db"), filepath.Join(data, "courier.db"), 1)
-	if err := os.WriteFile(config, []byte(moved), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(moved), 0o600); err != nil { //nolint:gosec // a file of this test
 		t.Fatalf("write configuration: %v", err)
 	}
 	p := startCourier(t, config, func(cmd *exec.Cmd) { ownMount(cmd, data) })

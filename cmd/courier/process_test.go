@@ -63,7 +63,7 @@ func courierCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatalf("find the test binary: %v", err)
 	}
-	cmd := exec.Command(binary, args...)
+	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), asCourier+"=1")
 	return cmd
@@ -139,7 +139,9 @@ func (p *process) kill(t *testing.T) {
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatalf("kill courier: %v", err)
 	}
-	<-p.done
+	if err := <-p.done; err == nil {
+		t.Errorf("the killed courier ended as if it had been done\n%s", p.log)
+	}
 }
 
 // terminate sends SIGTERM and returns how the process ended.
@@ -219,14 +221,21 @@ type ledger struct {
 	url    string
 }
 
+// listen listens on an address of this machine.
+func listen(t *testing.T, address string) net.Listener {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	return listener
+}
+
 // newLedger serves a gateway whose answers take the given time.
 func newLedger(t *testing.T, latency time.Duration) *ledger {
 	t.Helper()
 	l := &ledger{counts: map[string]int{}}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("listen: %v", err)
-	}
+	listener := listen(t, "127.0.0.1:0")
 	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: l.handler(latency)}
 	var served sync.WaitGroup
 	served.Go(func() { _ = server.Serve(listener) })
