@@ -174,7 +174,7 @@ func TestSendBulk_SaysWhenItWasInterrupted(t *testing.T) {
 	t.Parallel()
 	server := newStandIn(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	server.fail = func(w http.ResponseWriter, r *http.Request) bool {
+	server.fail = func(_ http.ResponseWriter, r *http.Request) bool {
 		// The server sees that the client is gone once the body is read.
 		_, err := io.Copy(io.Discard, r.Body)
 		cancel()
