@@ -44,7 +44,7 @@ func environMap(environ []string) map[string]string {
 func (r *envReader) overlay(tree *node) *node {
 	var found []assignment
 	for _, name := range keysOf(r.checker.environ) {
-		at := Position{Source: "environment variable " + name, order: orderEnviron}
+		at := Position{Source: "environment variable " + clip(name), order: orderEnviron}
 		// A variable that is a section alone (LOG, API) is somebody else's.
 		if a, ok := r.assignment(tree, name, at); ok {
 			found = append(found, a)

@@ -77,7 +77,7 @@ func addSeeds(f *testing.F, dir string) {
 		}
 		for i, extension := range formats() {
 			if strings.HasSuffix(file.Name(), extension) {
-				f.Add(uint8(i), data) //nolint:gosec // there are three formats
+				f.Add(uint8(i), data)
 			}
 		}
 	}

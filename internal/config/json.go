@@ -109,7 +109,7 @@ func (r *jsonReader) syntax(at Position, err error) {
 	switch {
 	case errors.As(err, &syntax):
 		at = r.place(int(syntax.Offset) - 1)
-		r.problem(at, "", "the JSON is malformed: %s", syntax.Error())
+		r.problem(at, "", "the JSON is malformed: %s", printable(syntax.Error()))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		r.problem(at, "", "the JSON ends too early; close every brace, bracket and quote")
 	default:

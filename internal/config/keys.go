@@ -152,10 +152,12 @@ func logSpec() *spec {
 	)
 }
 
+const providerOTel = "otel"
+
 func tracingSpec() *spec {
 	return object("tracing", "OpenTelemetry spans. The OTEL_ variables work too.",
-		choice("provider", "", "Where spans go. Only otel is sent to; jaeger and zipkin are accepted and export nothing.",
-			[]string{"otel", "jaeger", "zipkin"}, func(c *Config) any { return &c.Tracing.Provider }).with("otel"),
+		choice("provider", "", "Where spans go. Only otel is sent to; the others are those of Kratos, old and new, and export nothing.",
+			[]string{providerOTel, "jaeger", "zipkin", "datadog", "elastic-apm", "instana"}, func(c *Config) any { return &c.Tracing.Provider }).with("otel"),
 		text("service_name", "courier", "The name of this service in spans.", func(c *Config) any { return &c.Tracing.ServiceName }),
 		text("deployment_environment", "", "The environment in spans.",
 			func(c *Config) any { return &c.Tracing.DeploymentEnvironment }).with("production"),

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Position is where a value was set.
@@ -98,7 +99,8 @@ func parentPath(path string) string {
 
 // joinPath adds a key to a path. A key that could be mistaken for a path is quoted.
 func joinPath(path, key string) string {
-	if key == "" || strings.ContainsAny(key, ".[]\" \n\r\t:") {
+	odd := func(r rune) bool { return !unicode.IsGraphic(r) || strings.ContainsRune(`.[]": `, r) }
+	if key == "" || strings.ContainsFunc(key, odd) {
 		key = strconv.Quote(clip(key))
 	}
 	if path == "" {
@@ -110,12 +112,22 @@ func joinPath(path, key string) string {
 // indexPath adds a list index to a path.
 func indexPath(path string, index int) string { return path + "[" + strconv.Itoa(index) + "]" }
 
+// printable replaces what a terminal would obey.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
 // clip shortens text that is quoted in a message.
 func clip(text string) string {
 	const longest = 60
-	runes := []rune(text)
+	runes := []rune(printable(text))
 	if len(runes) <= longest {
-		return text
+		return string(runes)
 	}
 	return string(runes[:longest]) + "…"
 }

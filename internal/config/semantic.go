@@ -152,7 +152,7 @@ func (c *checker) region() {
 
 func (c *checker) tracing() {
 	tracing := &c.config.Tracing
-	if tracing.Provider == "jaeger" || tracing.Provider == "zipkin" {
+	if tracing.Provider != "" && tracing.Provider != providerOTel {
 		c.warn(c.place("tracing.provider"), "tracing.provider", "only otel is exported to: no spans are exported; use otel with tracing.providers.otlp")
 		tracing.Provider = ""
 	}

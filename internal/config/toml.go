@@ -26,7 +26,7 @@ func parseTOML(s *source) *node {
 	r := &tomlReader{source: s, root: &node{kind: mapNode, at: s.at(1, 1)}}
 	r.table = r.root
 	r.parser.Reset(s.data)
-	for r.parser.NextExpression() {
+	for !r.broken && r.parser.NextExpression() {
 		r.expression(r.parser.Expression())
 	}
 	return r.root
@@ -42,10 +42,10 @@ func validTOML(s *source) bool {
 	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := decode.Position()
 		s.problem(s.at(max(line, 1), max(column, 1)), "",
-			"the TOML is malformed: %s", strings.TrimPrefix(decode.Error(), "toml: "))
+			"the TOML is malformed: %s", printable(strings.TrimPrefix(decode.Error(), "toml: ")))
 		return false
 	}
-	s.problem(s.at(1, 1), "", "the TOML is malformed: %s", strings.TrimPrefix(err.Error(), "toml: "))
+	s.problem(s.at(1, 1), "", "the TOML is malformed: %s", printable(strings.TrimPrefix(err.Error(), "toml: ")))
 	return false
 }
 
@@ -57,12 +57,25 @@ func (r *tomlReader) where(n *unstable.Node, fallback Position) Position {
 }
 
 func (r *tomlReader) expression(n *unstable.Node) {
+	if n.Kind != unstable.Comment && !r.short(n.Key()) {
+		return
+	}
 	if n.Kind == unstable.KeyValue {
 		r.keyValue(r.table, n, r.path, 1)
 	}
 	if n.Kind == unstable.Table || n.Kind == unstable.ArrayTable {
 		r.table, r.path = r.open(r.root, n.Key(), "", n.Kind == unstable.ArrayTable)
 	}
+}
+
+// short reports whether a dotted key is within the bounds of nesting.
+func (r *tomlReader) short(keys unstable.Iterator) bool {
+	for depth := 0; keys.Next(); depth++ {
+		if depth > maxDepth {
+			return r.grow(r.where(keys.Node(), r.root.at), depth)
+		}
+	}
+	return true
 }
 
 // open finds or makes the map that a dotted key names. Through a list it goes
@@ -99,6 +112,9 @@ func (r *tomlReader) blank(m *node, key string, at Position, path string, list b
 }
 
 func (r *tomlReader) keyValue(m *node, n *unstable.Node, path string, depth int) {
+	if !r.short(n.Key()) {
+		return
+	}
 	keys := n.Key()
 	var parts []*unstable.Node
 	for keys.Next() {

@@ -74,7 +74,7 @@ func (r *yamlReader) syntax(err error) {
 		r.problem(r.at(1, 1), "", "the YAML is malformed")
 		return
 	}
-	r.problem(r.tokenAt(syntax.GetToken()), "", "the YAML is malformed: %s", syntax.GetMessage())
+	r.problem(r.tokenAt(syntax.GetToken()), "", "the YAML is malformed: %s", printable(syntax.GetMessage()))
 }
 
 // tooDeep returns the first token that is nested too deeply, or nil.
