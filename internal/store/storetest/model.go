@@ -136,12 +136,15 @@ func (m *model) reroute(known []string, to string, now time.Time) int {
 
 // cancel reports whether the message may be canceled.
 func (m *model) cancel(row *courier.Message, now time.Time) bool {
-	switch {
-	case row.Status == courier.StatusCanceled:
+	switch row.Status {
+	case courier.StatusCanceled:
 		return true
-	case row.Status == courier.StatusQueued, row.Status == courier.StatusUnknown:
+	case courier.StatusQueued, courier.StatusUnknown:
 		row.Status, row.NextAttemptAt, row.UpdatedAt = courier.StatusCanceled, time.Time{}, floor(now)
 		return true
+	case courier.StatusProcessing, courier.StatusSent, courier.StatusDelivered, courier.StatusUndelivered,
+		courier.StatusRejected, courier.StatusExpired, courier.StatusAbandoned:
+		return false
 	}
 	return false
 }

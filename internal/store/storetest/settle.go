@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -35,7 +36,7 @@ func settled(m *courier.Message, attempts []courier.Attempt, s store.Settlement)
 	if s.Attempt != nil {
 		attempt := *s.Attempt
 		attempt.StartedAt, attempt.Duration = floor(attempt.StartedAt), attempt.Duration.Truncate(time.Microsecond)
-		attempts = append(attempts[:len(attempts):len(attempts)], attempt)
+		attempts = append(slices.Clip(attempts), attempt)
 		after.SendCount, after.LastError = attempt.Number, &attempt
 		if s.Status != courier.StatusQueued {
 			after.Gateway = attempt.Gateway
