@@ -10,7 +10,7 @@ import (
 // nothing when none is near.
 func suggest(word string, candidates []string) string {
 	if near := nearest(word, candidates); near != "" {
-		return `; did you mean "` + near + `"?`
+		return `; did you mean "` + clip(near) + `"?`
 	}
 	return ""
 }

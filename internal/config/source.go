@@ -30,6 +30,10 @@ type source struct {
 
 	// starts are the offsets of the lines, made when they are first asked for.
 	starts []int
+	// lastOffset and lastColumn are the last place, from which the next one in
+	// the same line is counted.
+	lastOffset, lastColumn int
+
 	nodes  int
 	// broken is true when values are missing, so that the rest makes no sense.
 	broken   bool
@@ -131,7 +135,13 @@ func (s *source) place(offset int) Position {
 	if !found {
 		line--
 	}
-	return s.at(line+1, utf8.RuneCount(s.data[s.starts[line]:offset])+1)
+	from, column := s.starts[line], 1
+	if s.lastColumn > 0 && s.lastOffset >= from && s.lastOffset <= offset {
+		from, column = s.lastOffset, s.lastColumn
+	}
+	column += utf8.RuneCount(s.data[from:offset])
+	s.lastOffset, s.lastColumn = offset, column
+	return s.at(line+1, column)
 }
 
 func lineStarts(data []byte) []int {
