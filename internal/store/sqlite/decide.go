@@ -23,7 +23,7 @@ func (s *Store) Cancel(ctx context.Context, id courier.ID, now time.Time) (*cour
 		case courier.StatusProcessing, courier.StatusSent, courier.StatusDelivered, courier.StatusUndelivered,
 			courier.StatusRejected, courier.StatusExpired, courier.StatusAbandoned:
 		}
-		return change, &store.TransitionError{ID: id, From: from, To: courier.StatusCanceled}
+		return change, refusal{&store.TransitionError{ID: id, From: from, To: courier.StatusCanceled}}
 	})
 	return canceled, s.fault("cancel message", err)
 }
@@ -42,7 +42,7 @@ func (s *Store) Requeue(ctx context.Context, requeue store.Requeue) (*courier.Me
 	queued, err := s.decide(ctx, "requeue", id, func(ctx context.Context, session *session, from courier.Status) (tally, error) {
 		var change tally
 		if !slices.Contains(requeueable(), from) {
-			return change, &store.TransitionError{ID: id, From: from, To: courier.StatusQueued}
+			return change, refusal{&store.TransitionError{ID: id, From: from, To: courier.StatusQueued}}
 		}
 		if _, err := session.exec(ctx, queryKeepAccepted, id[:]); err != nil {
 			return change, err
@@ -70,7 +70,7 @@ func (s *Store) decide(
 				return tally{}, err
 			}
 			if before == nil {
-				return tally{}, store.ErrNotFound
+				return tally{}, refusal{store.ErrNotFound}
 			}
 			changed, err := change(ctx, session, before.Status)
 			if err != nil {

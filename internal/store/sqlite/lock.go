@@ -82,9 +82,10 @@ func (l *fileLock) sign(now time.Time) error {
 	return err
 }
 
-// release empties the file and gives the lock up.
+// release empties the file and gives the lock up. To close the file is not
+// enough: a child process that is just being started may share it for a moment.
 func (l *fileLock) release() error {
-	return errors.Join(l.file.Truncate(0), l.file.Close())
+	return errors.Join(l.file.Truncate(0), unlockFile(l.file), l.file.Close())
 }
 
 func readHolder(file *os.File) holder {

@@ -22,3 +22,6 @@ func lockFile(file *os.File) error {
 		}
 	}
 }
+
+// unlockFile gives the lock up, whoever shares the open file.
+func unlockFile(file *os.File) error { return unix.Flock(int(file.Fd()), unix.LOCK_UN) }

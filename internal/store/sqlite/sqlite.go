@@ -42,6 +42,7 @@ type Options struct {
 // Store is a message store. It implements store.Store.
 type Store struct {
 	path    string
+	file    os.FileInfo
 	lock    *fileLock
 	writeDB *sql.DB
 	readDB  *sql.DB
@@ -108,7 +109,8 @@ func resolve(dsn string) (string, error) {
 
 // open does what follows the lock.
 func (s *Store) open(ctx context.Context, counters *metrics) error {
-	if err := createFile(s.path); err != nil {
+	var err error
+	if s.file, err = createFile(s.path); err != nil {
 		return err
 	}
 	if err := inspect(ctx, s.path); err != nil {
@@ -130,15 +132,16 @@ func (s *Store) open(ctx context.Context, counters *metrics) error {
 
 // createFile makes the file when it is missing, readable by its owner alone as
 // it holds the texts of messages, and finds out whether it can be written.
-func createFile(path string) error {
+func createFile(path string) (os.FileInfo, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return fileFault("open database", path, err)
+		return nil, fileFault("open database", path, err)
 	}
-	if err := file.Close(); err != nil {
-		return fileFault("open database", path, err)
+	info, err := file.Stat()
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fileFault("open database", path, err)
 	}
-	return nil
+	return info, nil
 }
 
 func (s *Store) openWriter(ctx context.Context) (*session, error) {
@@ -203,8 +206,16 @@ func (s *Store) heed(given int64) {
 	}
 }
 
-// Check implements store.Store: it writes one row and reads one.
+// errMoved reports that what is written goes into a file that has no name any more.
+var errMoved = errors.New("the database file was moved or deleted while it was open: put it back and restart")
+
+// Check implements store.Store: it writes one row, reads the state of the queue
+// and looks whether the file is still in its place.
 func (s *Store) Check(ctx context.Context) error {
+	const operationName = "check database"
+	if info, err := os.Stat(s.path); err != nil || !os.SameFile(info, s.file) {
+		return fmt.Errorf("%s %s: %w: %w", operationName, s.path, store.ErrUnavailable, errMoved)
+	}
 	now := s.nowFunc().UnixMicro()
 	err := s.writer.submit(ctx, &operation{name: "check", rows: 1, run: func(ctx context.Context, s *session) (tally, error) {
 		_, err := s.exec(ctx, queryWriteProbe, now)
@@ -213,7 +224,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if err == nil {
 		_, err = s.waiting(ctx)
 	}
-	return s.fault("check database", err)
+	return s.fault(operationName, err)
 }
 
 // Close implements store.Store: what was asked for before is done first, then
@@ -228,12 +239,14 @@ func (s *Store) Close() error {
 // release closes what is open, in the reverse order of opening. The last
 // connection moves the write-ahead log into the database and removes it.
 func (s *Store) release() error {
-	s.readers.close()
 	var failures []error
-	for _, db := range []*sql.DB{s.readDB, s.writeDB} {
-		if db != nil {
-			failures = append(failures, db.Close())
-		}
+	s.readers.close()
+	if s.readDB != nil {
+		failures = append(failures, s.readDB.Close())
+	}
+	s.writer.release()
+	if s.writeDB != nil {
+		failures = append(failures, s.writeDB.Close())
 	}
 	failures = append(failures, s.lock.release())
 	if err := errors.Join(failures...); err != nil {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 	"time"
 
@@ -26,10 +27,19 @@ type operation struct {
 	// run makes the change in the transaction of the session and says how the
 	// statuses change. It may be run again when what shared its transaction failed.
 	run func(ctx context.Context, s *session) (tally, error)
+	// refused is why the operation changed nothing though all went well.
+	refused error
 	// ended tells why nobody waits for the answer any more, nil while somebody does.
 	ended func() error
 	done  chan error
 }
+
+// refusal is an error of an operation that has not written anything: it does
+// not disturb the others of its transaction.
+type refusal struct{ error }
+
+// Unwrap returns the cause.
+func (r refusal) Unwrap() error { return r.error }
 
 // writer runs operations one after the other, all that are waiting in one
 // transaction, and answers them when it has reached the disk.
@@ -115,7 +125,11 @@ func (w *writer) loop(ctx context.Context) {
 			w.wal.tend(ctx, w.session)
 		}
 	}
-	if w.session != nil {
+}
+
+// release closes the connection of a writer that is closed.
+func (w *writer) release() {
+	if w != nil && w.session != nil {
 		w.session.discard()
 	}
 }
@@ -148,13 +162,12 @@ func (w *writer) gather(first *operation) []*operation {
 func (w *writer) commit(ctx context.Context, batch []*operation) {
 	err := w.transact(ctx, batch)
 	if err == nil || len(batch) == 1 || waited(err) {
-		for _, op := range batch {
-			w.answer(op, err)
-		}
+		w.answer(batch, err)
 		return
 	}
-	for _, op := range batch {
-		w.answer(op, w.transact(ctx, []*operation{op}))
+	for i := range batch {
+		alone := batch[i : i+1]
+		w.answer(alone, w.transact(ctx, alone))
 	}
 }
 
@@ -164,9 +177,16 @@ func waited(err error) bool {
 	return primary(err) == sqlite3.SQLITE_BUSY || primary(err) == sqlite3.SQLITE_LOCKED
 }
 
-func (w *writer) answer(op *operation, err error) {
-	w.metrics.count(op.name, err)
-	op.done <- err
+// answer tells the callers of operations what their transaction came to.
+func (w *writer) answer(batch []*operation, err error) {
+	for _, op := range batch {
+		answer := err
+		if answer == nil {
+			answer = op.refused
+		}
+		w.metrics.count(op.name, err)
+		op.done <- answer
+	}
 }
 
 // transact runs operations in one transaction: all of them or none.
@@ -194,10 +214,15 @@ func (w *writer) runAll(ctx context.Context, batch []*operation) (tally, error) 
 	var total tally
 	for _, op := range batch {
 		change, err := op.run(ctx, w.session)
-		if err != nil {
+		op.refused = nil
+		switch refused := (refusal{}); {
+		case errors.As(err, &refused):
+			op.refused = refused.error
+		case err != nil:
 			return tally{}, err
+		default:
+			total.merge(change)
 		}
-		total.merge(change)
 	}
 	return total, nil
 }

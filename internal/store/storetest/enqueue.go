@@ -24,6 +24,7 @@ func enqueueTests() map[string]func(t *testing.T, k *kit) {
 		"AnswersInOrder":       testAnswersInOrder,
 		"TakesNothing":         testTakesNothing,
 		"TakesLeases":          testTakesLeases,
+		"TokensOfCallers":      testTokensOfCallers,
 		"RefusesInvalid":       testRefusesInvalid,
 		"RefusesDuplicateID":   testRefusesDuplicateID,
 		"IsAllOrNothing":       testIsAllOrNothing,
@@ -177,13 +178,29 @@ func testTakesLeases(t *testing.T, k *kit) {
 	for _, m := range stored {
 		found, _ := k.read(t, m.ID)
 		same(t, "stored message", found, m)
+	}
+}
+
+// testTokensOfCallers gives leases the very tokens that a store which counts
+// would give next: no claim may give one of them again.
+func testTokensOfCallers(t *testing.T, k *kit) {
+	k.enqueue(t, k.message())
+	last := k.claim(t, 1)[0].Lease.Token
+	messages := k.messages(10, func(i int, m *courier.Message) {
+		k.leased(m)
+		m.Lease.Token = last + int64(i) + 1
+	})
+	given := map[courier.ID]int64{}
+	for _, m := range k.enqueue(t, messages...) {
+		given[m.ID] = m.Lease.Token
 		back := k.settlement(m, courier.StatusQueued)
 		back.Attempt, back.NextAttemptAt = nil, k.now
 		k.settle(t, back)
 	}
-	for _, m := range k.claim(t, 10) {
-		if m.Lease.Token == own.Lease.Token || m.Lease.Token == stored[1].Lease.Token {
-			t.Errorf("token %d was given twice", m.Lease.Token)
+	for range messages {
+		m := k.claim(t, 1)[0]
+		if m.Lease.Token == given[m.ID] {
+			t.Errorf("token %d was given again", m.Lease.Token)
 		}
 	}
 }

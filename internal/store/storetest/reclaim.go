@@ -74,11 +74,13 @@ func (k *kit) isReclaimed(t *testing.T, before *courier.Message, hold bool) {
 func testReclaimKeepsOwn(t *testing.T, k *kit) {
 	own := k.processing(t)
 	k.enqueue(t, k.message())
-	k.claim(t, 1)
+	checkOwn, checkClaimed := k.unchanged(t, own.ID), k.unchanged(t, k.claim(t, 1)[0].ID)
 	k.now = k.now.Add(leaseTime / 2)
 	if n := k.reclaim(t, nodeA, false); n != 0 {
 		t.Errorf("Reclaim took back %d leases of its own node", n)
 	}
+	checkOwn()
+	checkClaimed()
 	k.settleOne(t, own, courier.StatusSent)
 }
 

@@ -1,0 +1,239 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"courier"
+)
+
+// TestStore_Pragmas checks every connection of the pools: a commit is durable
+// only if synchronous is FULL (2) on the one that writes.
+func TestStore_Pragmas(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	both := map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000",
+		"temp_store": "2", "mmap_size": "0", "trusted_schema": "0",
+	}
+	hasPragmas(t, s.writer.session.conn, both)
+	hasPragmas(t, s.writer.session.conn, map[string]string{"query_only": "0", "wal_autocheckpoint": "2000", "cache_size": "-16384"})
+	for range readerCount { // all at once, so that they are different ones
+		conn, err := s.readDB.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		hasPragmas(t, conn, both)
+		hasPragmas(t, conn, map[string]string{"query_only": "1", "cache_size": "-2048"})
+	}
+	if open := s.readDB.Stats().OpenConnections; open != readerCount {
+		t.Errorf("%d readers are open, want %d", open, readerCount)
+	}
+	if limit := s.writeDB.Stats().MaxOpenConnections; limit != 1 {
+		t.Errorf("%d connections may write, want 1", limit)
+	}
+}
+
+func hasPragmas(t *testing.T, conn *sql.Conn, want map[string]string) {
+	t.Helper()
+	for name, value := range want {
+		var got string
+		if err := conn.QueryRowContext(t.Context(), "PRAGMA "+name).Scan(&got); err != nil || got != value {
+			t.Errorf("pragma %s is %q, %v, want %q", name, got, err, value)
+		}
+	}
+}
+
+// TestStore_ReconnectHasPragmas replaces the connection that writes.
+func TestStore_ReconnectHasPragmas(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	s.execute(t, "SELECT 1")
+	old := s.writer.session
+	if _, err := old.exec(t.Context(), queryBegin); err != nil {
+		t.Fatal(err)
+	}
+	s.execute(t, "SELECT 1")
+	if s.writer.session == old {
+		t.Fatal("the connection was not replaced")
+	}
+	hasPragmas(t, s.writer.session.conn, map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"})
+}
+
+// TestQueries_AreAllUsed checks that each statement of the file is prepared at open.
+func TestQueries_AreAllUsed(t *testing.T) {
+	t.Parallel()
+	texts := parseQueries(queriesFile)
+	used := slices.Concat(writerQueries(), readerQueries())
+	slices.Sort(used)
+	used = slices.Compact(used)
+	if file := slices.Sorted(maps.Keys(texts)); !slices.Equal(file, used) {
+		t.Errorf("the file has %v, the engine prepares %v", file, used)
+	}
+	for name, text := range texts {
+		if text == "" || strings.Contains(text, "{") || strings.Contains(text, ";") {
+			t.Errorf("statement %s is %q", name, text)
+		}
+	}
+}
+
+// TestPrepare_FailsForABrokenStatement opens a store whose schema lacks a column.
+func TestPrepare_FailsForABrokenStatement(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	s.execute(t, "ALTER TABLE message RENAME COLUMN recipient TO somebody")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(t.Context(), Options{DSN: scheme + s.path})
+	if err == nil {
+		t.Fatal(again.Close())
+	}
+	if !strings.Contains(err.Error(), "prepare statement") || !strings.Contains(err.Error(), "recipient") {
+		t.Errorf("error is %v, want the statement and the column", err)
+	}
+}
+
+// TestQueries_UseIndexes reads the plans of all statements: none scans a table,
+// and only the two that are for short lists sort.
+func TestQueries_UseIndexes(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	for name, text := range parseQueries(queriesFile) {
+		if slices.Contains([]query{queryBegin, queryCommit, queryRollback}, name) {
+			continue
+		}
+		for _, step := range plan(t, s, text) {
+			scans := strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "INDEX") &&
+				!strings.Contains(step, "waiting") && !strings.Contains(step, "subquery") && !strings.Contains(step, "CONSTANT")
+			sorts := strings.Contains(step, "TEMP B-TREE") && name != queryListQueued && name != queryListProcessing
+			if scans || sorts {
+				t.Errorf("%s: %s", name, step)
+			}
+		}
+	}
+}
+
+func plan(t *testing.T, s *Store, text string) []string {
+	t.Helper()
+	rows, err := s.readDB.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, 24)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, step)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return steps
+}
+
+// TestSchema_RefusesNonsense breaks each invariant that the schema guards.
+func TestSchema_RefusesNonsense(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	if err := s.store(t.Context(), numbered(1, 10)); err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []string{
+		"status = 'lost'", "status = 'processing'", "lease_token = 1, lease_node = 'a', lease_until = 1",
+		"next_attempt_at = NULL", "status = 'sent'", "last_error = 1", "send_count = -1", "retry_count = -1",
+		"accepted_http_status = 200", "accepted_http_status = 200, accepted_duration = 1", "id = x'01'", "fingerprint = x'01'",
+		"segments = 'many'", "status = 'processing', lease_token = 1", "gateway = NULL",
+	} {
+		err := s.inWriter(t.Context(), func(ctx context.Context, session *session) error {
+			_, err := session.conn.ExecContext(ctx, "UPDATE message SET "+set)
+			return err
+		})
+		if err == nil {
+			t.Errorf("SET %s was taken", set)
+		}
+	}
+	for name, insert := range map[string]string{
+		"attempt of no message": "INSERT INTO attempt VALUES (99, 1, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0)",
+		"attempt without count": "INSERT INTO attempt VALUES (1, 0, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0)",
+		"unheard of outcome":    "INSERT INTO attempt VALUES (1, 1, 'sms', 'lost', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0)",
+	} {
+		err := s.inWriter(t.Context(), func(ctx context.Context, session *session) error {
+			_, err := session.conn.ExecContext(ctx, insert)
+			return err
+		})
+		if err == nil {
+			t.Errorf("an %s was taken", name)
+		}
+	}
+}
+
+// TestSchema_KnowsTheDomain checks that the closed sets of the schema are those of the domain.
+func TestSchema_KnowsTheDomain(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	schema := func(table string) string {
+		var text string
+		if err := s.readDB.QueryRowContext(t.Context(), "SELECT sql FROM sqlite_schema WHERE name = ?", table).Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(strings.Fields(text), " ")
+	}
+	quoted := func(words []string) string { return "IN ( '" + strings.Join(words, "', '") + "'))" }
+	var statuses, outcomes []string
+	for _, status := range courier.Statuses() {
+		statuses = append(statuses, string(status))
+	}
+	for _, outcome := range courier.Outcomes() {
+		outcomes = append(outcomes, string(outcome))
+	}
+	if text := schema("message"); !strings.Contains(text, quoted(statuses)) {
+		t.Errorf("message knows other statuses than %v: %s", statuses, text)
+	}
+	if text := schema("attempt"); !strings.Contains(text, quoted(outcomes)) {
+		t.Errorf("attempt knows other outcomes than %v: %s", outcomes, text)
+	}
+	var application int
+	if err := s.readDB.QueryRowContext(t.Context(), "PRAGMA application_id").Scan(&application); err != nil || application != applicationID {
+		t.Errorf("application id is %x, %v, want %x", application, err, applicationID)
+	}
+}
+
+// TestMigrations_HaveAWayBack runs the schema down and up again.
+func TestMigrations_HaveAWayBack(t *testing.T) {
+	t.Parallel()
+	file, err := migrationFiles.ReadFile("migrations/0001_create_message.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, down, found := strings.Cut(string(file), "-- +goose Down")
+	if !found {
+		t.Fatal("there is no way back")
+	}
+	s := openInside(t)
+	tables := func() string {
+		var names string
+		err := s.writer.session.conn.QueryRowContext(t.Context(),
+			"SELECT group_concat(name) FROM sqlite_schema WHERE tbl_name IN ('message', 'attempt', 'probe')").Scan(&names)
+		return fmt.Sprint(names, err)
+	}
+	before := tables()
+	s.execute(t, down)
+	if got := tables(); strings.Contains(got, "message") {
+		t.Errorf("the way back leaves %s", got)
+	}
+	s.execute(t, up)
+	if got := tables(); got != before {
+		t.Errorf("the way up makes %s, want %s", got, before)
+	}
+}
