@@ -34,7 +34,7 @@ type source struct {
 	// the same line is counted.
 	lastOffset, lastColumn int
 
-	nodes  int
+	nodes int
 	// broken is true when values are missing, so that the rest makes no sense.
 	broken   bool
 	problems []Problem
