@@ -97,7 +97,8 @@ func TestSlots_OneProbeAtATime(t *testing.T) {
 	if probe.count != 1 || !s.mayAttempt(probe.epoch) {
 		t.Fatalf("plan is %+v when half open, want one probe that may be attempted", probe)
 	}
-	if _, ok := s.takeForNew(at(time.Second)); ok {
+	s.note(at(time.Second), false)
+	if p := s.plan(at(time.Second)); p.count != 0 {
 		t.Error("a second probe was let through")
 	}
 	s.claimed(probe, 0, at(time.Second))

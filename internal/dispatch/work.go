@@ -150,9 +150,6 @@ func (l *lane) conclude(j job, attempt *courier.Attempt, reached bool) store.Set
 	settings := e.route.Load().settings
 	resumeAt, changed := l.slots.report(j.epoch, reportOf(m.ID, attempt, reached), now, e.random())
 	l.logBreaker(changed, attempt)
-	if changed.closed {
-		l.poke()
-	}
 	d := decide(m, attempt, policy{
 		retries: settings.MessageRetries, retry: settings.Retry, onUnknown: settings.OnUnknown,
 		now: now, random: e.random(), resumeAt: resumeAt,
