@@ -29,7 +29,6 @@ func (b *benchSerial) message(now time.Time) *courier.Message {
 		TemplateData: []byte(`{"to":"+12065550199","login_code":"123456","identity":{"id":"0190163d-8694-739b-aea5-966c26f8ad91"}}`),
 		CreatedAt:    now, ExpiresAt: now.Add(time.Hour),
 	}
-	binary.BigEndian.PutUint64(m.ID[:8], uint64(now.UnixMilli())<<16)
 	binary.BigEndian.PutUint64(m.ID[:8], uint64(now.UnixMilli())<<16|0x7000|n&0xfff)
 	_, _ = rand.Read(m.ID[8:])
 	return m

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
-	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -19,20 +17,19 @@ import (
 
 // enqueueForEver stores messages from several goroutines and prints the id of
 // each when it is acknowledged. Every third one is claimed, and some are settled.
-func enqueueForEver(ctx context.Context, s *sqlite.Store) int {
+func enqueueForEver(ctx context.Context, s *sqlite.Store) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
 			for n := 1; ; n++ {
 				if err := enqueueOne(ctx, s, n); err != nil {
-					fmt.Fprintln(os.Stdout, err)
+					say(err)
 					return
 				}
 			}
 		})
 	}
 	group.Wait()
-	return 1
 }
 
 func enqueueOne(ctx context.Context, s *sqlite.Store, n int) error {
@@ -48,7 +45,7 @@ func enqueueOne(ctx context.Context, s *sqlite.Store, n int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(os.Stdout, id)
+	say(id)
 	if n%3 != 0 {
 		return nil
 	}

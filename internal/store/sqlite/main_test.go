@@ -19,24 +19,33 @@ const childVariable = "COURIER_SQLITE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if deed := os.Getenv(childVariable); deed != "" {
-		os.Exit(runChild(deed, os.Args[1]))
+		runChild(deed, os.Args[1])
+		return
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// runChild does what a child process is for and returns its exit code.
-func runChild(deed, path string) int {
+// runChild does what a child process is for. It ends only for a fault, which it
+// says: children are to be killed.
+func runChild(deed, path string) {
 	ctx := context.Background()
 	s, err := sqlite.Open(ctx, sqlite.Options{DSN: "sqlite://" + path})
 	if err != nil {
-		fmt.Fprintln(os.Stdout, err)
-		return 1
+		say(err)
+		return
 	}
-	fmt.Fprintln(os.Stdout, "open")
+	say("open")
 	if deed == "hold" {
-		select {} // until it is killed
+		select {}
 	}
-	return enqueueForEver(ctx, s)
+	enqueueForEver(ctx, s)
+}
+
+// say tells the test one line.
+func say(line any) {
+	if _, err := fmt.Fprintln(os.Stdout, line); err != nil {
+		panic(err)
+	}
 }
 
 // child starts a child process.
@@ -53,25 +62,25 @@ func child(t *testing.T, deed, path string) *exec.Cmd {
 }
 
 // open opens a store on a path, and closes it when the test ends.
-func open(t testing.TB, path string) *sqlite.Store {
-	t.Helper()
+func open(tb testing.TB, path string) *sqlite.Store {
+	tb.Helper()
 	s, err := sqlite.Open(context.Background(), sqlite.Options{DSN: "sqlite://" + path})
 	if err != nil {
-		t.Fatalf("open: %v", err)
+		tb.Fatalf("open: %v", err)
 	}
-	t.Cleanup(func() { closeStore(t, s) })
+	tb.Cleanup(func() { closeStore(tb, s) })
 	return s
 }
 
-func closeStore(t testing.TB, s *sqlite.Store) {
-	t.Helper()
+func closeStore(tb testing.TB, s *sqlite.Store) {
+	tb.Helper()
 	if err := s.Close(); err != nil {
-		t.Errorf("close: %v", err)
+		tb.Errorf("close: %v", err)
 	}
 }
 
 // newPath returns the path of a database that is not there yet.
-func newPath(t testing.TB) string {
-	t.Helper()
-	return filepath.Join(t.TempDir(), "courier.db")
+func newPath(tb testing.TB) string {
+	tb.Helper()
+	return filepath.Join(tb.TempDir(), "courier.db")
 }

@@ -120,7 +120,7 @@ func TestOpen_NewerSchema(t *testing.T) {
 	path := newPath(t)
 	closeStore(t, open(t, path))
 	execute(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, 1)")
-	isRefused(t, path, path, "version 9999", "newer program")
+	_ = isRefused(t, path, path, "version 9999", "newer program")
 }
 
 func TestOpen_SchemaIsMigratedOnce(t *testing.T) {
@@ -152,7 +152,7 @@ func TestOpen_ForeignDatabase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		isRefused(t, path, path, "another program", "store.dsn")
+		_ = isRefused(t, path, path, "another program", "store.dsn")
 		after, err := os.ReadFile(path)
 		if err != nil || !bytes.Equal(after, before) {
 			t.Errorf("%s: the file was changed: %v", name, err)
@@ -166,7 +166,7 @@ func TestOpen_NoDatabase(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Repeat([]byte("not a database "), 1000), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	isRefused(t, path, path, "no SQLite database", "store.dsn")
+	_ = isRefused(t, path, path, "no SQLite database", "store.dsn")
 }
 
 func TestOpen_DamagedDatabase(t *testing.T) {
@@ -190,7 +190,7 @@ func TestOpen_DamagedDatabase(t *testing.T) {
 func TestOpen_NoDirectory(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "missing", "courier.db")
-	isRefused(t, path, "missing", "create its directory")
+	_ = isRefused(t, path, "missing", "create its directory")
 }
 
 func TestOpen_Directory(t *testing.T) {
@@ -199,7 +199,7 @@ func TestOpen_Directory(t *testing.T) {
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	isRefused(t, path, path)
+	_ = isRefused(t, path, path)
 }
 
 func TestOpen_RegistersMetrics(t *testing.T) {

@@ -149,18 +149,29 @@ func TestSchema_RefusesNonsense(t *testing.T) {
 	if err := s.store(t.Context(), numbered(1, 10)); err != nil {
 		t.Fatal(err)
 	}
-	for _, set := range []string{
-		"status = 'lost'", "status = 'processing'", "lease_token = 1, lease_node = 'a', lease_until = 1",
-		"next_attempt_at = NULL", "status = 'sent'", "last_error = 1", "send_count = -1", "retry_count = -1",
-		"accepted_http_status = 200", "accepted_http_status = 200, accepted_duration = 1", "id = x'01'", "fingerprint = x'01'",
-		"segments = 'many'", "status = 'processing', lease_token = 1", "gateway = NULL",
+	for _, update := range []string{
+		"UPDATE message SET status = 'lost'",
+		"UPDATE message SET status = 'processing'",
+		"UPDATE message SET lease_token = 1, lease_node = 'a', lease_until = 1",
+		"UPDATE message SET next_attempt_at = NULL",
+		"UPDATE message SET status = 'sent'",
+		"UPDATE message SET last_error = 1",
+		"UPDATE message SET send_count = -1",
+		"UPDATE message SET retry_count = -1",
+		"UPDATE message SET accepted_http_status = 200",
+		"UPDATE message SET accepted_http_status = 200, accepted_duration = 1",
+		"UPDATE message SET id = x'01'",
+		"UPDATE message SET fingerprint = x'01'",
+		"UPDATE message SET segments = 'many'",
+		"UPDATE message SET status = 'processing', lease_token = 1",
+		"UPDATE message SET gateway = NULL",
 	} {
 		err := s.inWriter(t.Context(), func(ctx context.Context, session *session) error {
-			_, err := session.conn.ExecContext(ctx, "UPDATE message SET "+set)
+			_, err := session.conn.ExecContext(ctx, update)
 			return err
 		})
 		if err == nil {
-			t.Errorf("SET %s was taken", set)
+			t.Errorf("%s: was taken", update)
 		}
 	}
 	for name, insert := range map[string]string{

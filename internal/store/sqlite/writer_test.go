@@ -33,8 +33,10 @@ func instant() time.Time { return time.Date(2026, time.March, 1, 12, 0, 0, 0, ti
 
 // numbered returns a queued message with a body of a size.
 func numbered(n, size int) *courier.Message {
+	var id courier.ID
+	copy(id[:], fmt.Sprintf("%16d", n))
 	return &courier.Message{
-		ID: courier.ID{0: 1, 14: byte(n >> 8), 15: byte(n)}, Status: courier.StatusQueued, Gateway: "sms", To: "+12065550199",
+		ID: id, Status: courier.StatusQueued, Gateway: "sms", To: "+12065550199",
 		Body: strings.Repeat("x", size), CreatedAt: instant(),
 	}
 }
