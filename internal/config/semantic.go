@@ -12,8 +12,8 @@ import (
 func (c *checker) relations() {
 	c.gateways()
 	c.apiKeys()
-	c.apiAccess()
 	c.listeners()
+	c.apiAccess()
 	c.dispatch()
 	c.storeDSN()
 	c.region()
