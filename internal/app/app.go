@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -195,7 +196,7 @@ func (a *App) startEngine(ctx context.Context) error {
 		Settings:       engineSettings(cfg, set),
 		Store:          a.store,
 		Node:           nodeName(),
-		GracePeriod:    cfg.Dispatch.GracePeriod,
+		GracePeriod:    cmp.Or(cfg.Dispatch.GracePeriod, -1), // none is negative there
 		Logger:         a.logger,
 		Registerer:     a.registry,
 		TracerProvider: a.tracer,
