@@ -63,7 +63,7 @@ func (t *tally) print(out io.Writer, format format) error {
 }
 
 // bulkSender sends rows in batches, a few at once. It holds no more than the
-// batches in flight in memory.
+// batches in flight in memory, and a few bytes of each row to tell equal ones apart.
 type bulkSender struct {
 	client      batchClient
 	runID       string
@@ -79,7 +79,7 @@ func (s bulkSender) run(ctx context.Context, next func() (row, error), done func
 	batches, finished := make(chan []row), make(chan []outcome)
 	group.Go(func() error {
 		defer close(batches)
-		return produce(ctx, next, batches)
+		return produce(ctx, s.keyed(next), batches)
 	})
 	for range s.concurrency {
 		group.Go(func() error { return s.consume(ctx, batches, finished) })
@@ -148,9 +148,6 @@ func (s bulkSender) send(ctx context.Context, batch []row) ([]outcome, error) {
 	outcomes := make([]outcome, 0, len(batch))
 	good := make([]row, 0, len(batch))
 	for _, row := range batch {
-		if row.err == nil && row.request.IdempotencyKey == "" {
-			row.request.IdempotencyKey, row.err = rowKey(s.runID, row)
-		}
 		if row.err != nil {
 			outcomes = append(outcomes, outcome{row, row.err})
 			continue
@@ -218,8 +215,11 @@ func aboutRequest(err error) bool {
 // rowIdentity is what a row is known by. Its JSON is part of the idempotency
 // keys of runs under way, so a field that is added must be left out when empty.
 type rowIdentity struct {
-	Run          string          `json:"run,omitempty"`
-	Row          int             `json:"row"`
+	Run string `json:"run,omitempty"`
+	// Copy counts the rows before it that say the same, so that equal rows are
+	// told apart. The place in the file does not count: a file that lost its
+	// refused rows, or got more rows, sends none of the others again.
+	Copy         uint32          `json:"copy,omitempty"`
 	To           string          `json:"to"`
 	Body         string          `json:"body"`
 	From         string          `json:"from,omitempty"`
@@ -233,19 +233,53 @@ type rowIdentity struct {
 	Metadata     map[string]any  `json:"metadata,omitempty"`
 }
 
-// rowKey returns the idempotency key of a row: the same for the same content at
-// the same place, whatever the file is called.
-func rowKey(runID string, row row) (string, error) {
-	request := row.request
-	content, err := json.Marshal(rowIdentity{
-		Run: runID, Row: row.number, To: request.To, Body: request.Body, From: request.From,
+// keyed gives an idempotency key to each good row that has none.
+func (s bulkSender) keyed(next func() (row, error)) func() (row, error) {
+	keys := rowKeys{runID: s.runID, copies: make(map[[8]byte]uint32)}
+	return func() (row, error) {
+		read, err := next()
+		if err == nil && read.err == nil && read.request.IdempotencyKey == "" {
+			read.request.IdempotencyKey, read.err = keys.key(read.request)
+		}
+		return read, err
+	}
+}
+
+// rowKeys makes the idempotency keys of the rows of a file, in their order. It
+// remembers a few bytes of each row.
+type rowKeys struct {
+	runID  string
+	copies map[[8]byte]uint32
+}
+
+// key returns the same key for the same content, whatever the file is called
+// and wherever the row is in it.
+func (k *rowKeys) key(request client.SendRequest) (string, error) {
+	identity := rowIdentity{
+		Run: k.runID, To: request.To, Body: request.Body, From: request.From,
 		Channel: request.Channel, Subject: request.Subject, TTL: request.TTL, SendAt: request.SendAt,
 		ExpiresAt: request.ExpiresAt, TemplateType: request.TemplateType,
 		TemplateData: request.TemplateData, Metadata: request.Metadata,
-	})
-	if err != nil {
-		return "", fmt.Errorf("make idempotency key: %w", err)
 	}
-	sum := sha256.Sum256(content)
+	sum, err := identity.sum()
+	if err != nil {
+		return "", err
+	}
+	short := [8]byte(sum[:8])
+	identity.Copy = k.copies[short]
+	k.copies[short]++
+	if identity.Copy > 0 {
+		if sum, err = identity.sum(); err != nil {
+			return "", err
+		}
+	}
 	return "csv-" + hex.EncodeToString(sum[:]), nil
+}
+
+func (i rowIdentity) sum() ([sha256.Size]byte, error) {
+	content, err := json.Marshal(i)
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("make idempotency key: %w", err)
+	}
+	return sha256.Sum256(content), nil
 }

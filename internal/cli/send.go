@@ -27,9 +27,9 @@ channel, subject, ttl, send_at, expires_at, template_type, template_data (a JSON
 object), metadata (a JSON object), metadata.NAME and idempotency_key. What a flag
 says holds for every row whose own column is empty.
 
-Repeating a command that was broken off sends nothing twice: each row is known
-by its content and its number. To send the same rows again on purpose, give
-another --run-id.`,
+Repeating a command that was broken off, or with refused rows corrected or
+deleted, sends nothing twice: each row is known by its content, and equal rows
+are counted. To send the same rows again on purpose, give another --run-id.`,
 		Example: `  courier send --to +12065550199 --body "Your code is 123456" --ttl 5m
   courier send --to +12065550199 --body "Ready" --wait
   echo "Hello" | courier send --to +12065550199 --body -
