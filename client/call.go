@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,6 +50,8 @@ type call struct {
 	repeatable bool
 	// once forbids every repetition.
 	once bool
+	// want is the status of a success, 200 when 0.
+	want int
 	// into receives the answer's JSON; nil when it does not matter.
 	into any
 }
@@ -89,7 +92,7 @@ func (c *Client) try(ctx context.Context, call call, payload []byte) error {
 		return c.transportError(err, written.Load())
 	}
 	defer response.Body.Close() //nolint:errcheck // the answer was read, or its error is told
-	return decodeAnswer(response, call.into)
+	return decodeAnswer(response, call)
 }
 
 func (c *Client) newRequest(ctx context.Context, call call, payload []byte) (*http.Request, *written, error) {
@@ -114,11 +117,17 @@ func (c *Client) newRequest(ctx context.Context, call call, payload []byte) (*ht
 	return request, written, nil
 }
 
-// decodeAnswer reads a success into a value and turns anything else into an error.
-func decodeAnswer(response *http.Response, into any) error {
+// decodeAnswer reads a success into a value and turns anything else into an
+// error. The success of another kind of server is none: only a courier's own
+// answer says that a message is kept.
+func decodeAnswer(response *http.Response, call call) error {
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if response.StatusCode/100 != 2 {
 		return newAnswerError(response, content)
+	}
+	if want := cmp.Or(call.want, http.StatusOK); response.StatusCode != want {
+		return fmt.Errorf("server answered %d %s and a courier answers %d; is this the address of a courier's admin listener?",
+			response.StatusCode, http.StatusText(response.StatusCode), want)
 	}
 	if err != nil {
 		return &TransportError{Host: response.Request.URL.Host, written: true, Err: fmt.Errorf("read answer: %w", err)}
@@ -126,10 +135,10 @@ func decodeAnswer(response *http.Response, into any) error {
 	if len(content) > maxAnswer {
 		return errors.New("read answer: it is longer than 16 MiB, ask for a smaller page")
 	}
-	if into == nil {
+	if call.into == nil {
 		return nil
 	}
-	if err := json.Unmarshal(content, into); err != nil {
+	if err := json.Unmarshal(content, call.into); err != nil {
 		return fmt.Errorf("decode answer: %w; is this the address of a courier's admin listener?", err)
 	}
 	return nil

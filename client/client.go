@@ -114,6 +114,7 @@ func (c *Client) Send(ctx context.Context, request SendRequest) (*Message, error
 		body:           newWireRequest(request),
 		idempotencyKey: request.IdempotencyKey,
 		repeatable:     request.IdempotencyKey != "",
+		want:           http.StatusAccepted,
 		into:           &message,
 	})
 	if err != nil {
@@ -141,6 +142,7 @@ func (c *Client) SendBatch(ctx context.Context, requests []SendRequest) ([]Batch
 		path:       []string{"v1", "messages", "batch"},
 		body:       body,
 		repeatable: repeatable,
+		want:       http.StatusAccepted,
 		into:       &answer,
 	})
 	if err != nil {

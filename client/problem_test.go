@@ -69,6 +69,27 @@ func TestClient_RefusesAnswersThatAreNoCourier(t *testing.T) {
 	}
 }
 
+// The inbox answers 201 with an id, so a wrong port would look like success.
+func TestClient_RefusesSuccessOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	c, _ := serve(t, http.StatusCreated, `{"id":"`+idText+`"}`)
+	request := client.SendRequest{To: "+12065550199", Body: "Hi"}
+	for name, call := range map[string]func() error{
+		"Send":      func() error { _, err := c.Send(t.Context(), request); return err },
+		"SendBatch": func() error { _, err := c.SendBatch(t.Context(), []client.SendRequest{request}); return err },
+		"Message":   func() error { _, err := c.Message(t.Context(), messageID(t)); return err },
+		"Messages":  func() error { _, err := c.Messages(t.Context(), client.ListQuery{}); return err },
+		"Ready":     func() error { return c.Ready(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if err := call(); err == nil || !strings.Contains(err.Error(), "answered 201 Created") || !strings.Contains(err.Error(), "admin listener") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func TestClient_BoundsAnswers(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
