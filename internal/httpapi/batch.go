@@ -39,6 +39,9 @@ type batch struct {
 }
 
 func (a *API) sendBatch(w http.ResponseWriter, r *http.Request, _ caller) error {
+	if len(r.Header.Values(headerKey)) > 0 {
+		return invalid(inHeader+headerKey, "a batch has no key of its own; give each message its idempotency_key")
+	}
 	var asked batch
 	parent := traceParent(r.Context())
 	err := a.withBody(w, r, a.options.MaxBodySize*batchFactor, func(text []byte) error {

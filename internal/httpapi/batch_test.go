@@ -39,6 +39,17 @@ func TestAPI_SendBatch(t *testing.T) {
 	}
 }
 
+// A key that is overlooked would let a repeat send the whole batch again.
+func TestAPI_SendBatchRefusesKeyOfBatch(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	w := f.call(t, "POST", "/v1/messages/batch", `{"messages":[{"to":"`+number+`","body":"a"}]}`, "Idempotency-Key: k")
+	wantProblem(t, w, courier.CodeInvalidRequest, "header.Idempotency-Key", "idempotency_key")
+	if f.memory.count() != 0 {
+		t.Errorf("%d messages were stored", f.memory.count())
+	}
+}
+
 func TestAPI_SendBatchOfRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)

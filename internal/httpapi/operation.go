@@ -23,7 +23,7 @@ func (a *API) messageEndpoints() []endpoint {
 		}, ScopeSend, a.send},
 		{huma.Operation{
 			Method: http.MethodPost, Path: pathMessages + "/batch", OperationID: "send-batch", Tags: []string{tagMessages}, Summary: "Send many messages",
-			Description: "Takes up to 1,000 messages in one transaction. Each good one is taken even where others are refused.",
+			Description: "Takes up to 1,000 messages in one transaction. Each good one is taken even where others are refused. A batch takes no header Idempotency-Key: each message has its own idempotency_key.",
 		}, ScopeSend, a.sendBatch},
 		{huma.Operation{
 			Method: http.MethodGet, Path: pathMessages, OperationID: "list-messages", Tags: []string{tagMessages}, Summary: "List messages",

@@ -23,6 +23,9 @@ func newAccepted(m *courier.Message) Accepted {
 // headerReplayed tells a repeat, whose answer is that of the first request.
 const headerReplayed = "Idempotency-Replayed"
 
+// headerKey carries the key of a single message.
+const headerKey = "Idempotency-Key"
+
 func (a *API) send(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var message *courier.Message
 	err := a.withBody(w, r, a.options.MaxBodySize, func(text []byte) error {
@@ -54,19 +57,19 @@ func (a *API) acceptOne(r *http.Request, text []byte) (*courier.Message, error) 
 	draft.TraceParent = traceParent(r.Context())
 	message, err := a.options.Intake.Accept(draft)
 	if fault, ok := errors.AsType[*courier.Error](err); ok && fault.Field == "idempotency_key" {
-		fault.Field = inHeader + "Idempotency-Key"
+		fault.Field = inHeader + headerKey
 	}
 	return message, err
 }
 
 // idempotencyKey returns the caller's key, or nothing when none is given.
 func idempotencyKey(header http.Header) (string, error) {
-	values := header.Values("Idempotency-Key")
+	values := header.Values(headerKey)
 	if len(values) == 0 {
 		return "", nil
 	}
 	if len(values) > 1 || values[0] == "" {
-		return "", invalid(inHeader+"Idempotency-Key", "give one key of 1 to 255 visible ASCII characters, or leave the header out")
+		return "", invalid(inHeader+headerKey, "give one key of 1 to 255 visible ASCII characters, or leave the header out")
 	}
 	return values[0], nil
 }
@@ -81,7 +84,7 @@ func (a *API) enqueueOne(ctx context.Context, message *courier.Message) (*courie
 		return nil, false, errResultCount
 	}
 	if results[0].Err != nil {
-		return nil, false, atIdempotencyKey(results[0].Err, inHeader+"Idempotency-Key")
+		return nil, false, atIdempotencyKey(results[0].Err, inHeader+headerKey)
 	}
 	return results[0].Message, results[0].Duplicate, nil
 }
