@@ -58,6 +58,10 @@ func followLog(log io.Reader, listener string, found chan<- string) {
 	sent := false
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
+		// The lines of attempts are many; those are not worth a decoder.
+		if sent && strings.Contains(lines.Text(), `"level":"INFO"`) {
+			continue
+		}
 		level, address := readLine(lines.Text(), listener)
 		if level != "INFO" {
 			fmt.Fprintln(os.Stderr, lines.Text())
