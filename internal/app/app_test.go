@@ -73,12 +73,18 @@ func channel(dir, gatewayURL string) string {
 `
 }
 
-// start runs a courier with the configuration that configure returns.
+// start runs a courier with the configuration that configure returns and settings.
 func start(t *testing.T, configure func(dir string) string) *courier {
+	t.Helper()
+	return startWith(t, func(dir string) string { return configure(dir) + settings(dir) })
+}
+
+// startWith runs a courier with the configuration that configure returns.
+func startWith(t *testing.T, configure func(dir string) string) *courier {
 	t.Helper()
 	c := &courier{dir: t.TempDir(), log: &syncBuffer{}}
 	c.write(t, "body.jsonnet", `function(ctx) { to: ctx.to, body: ctx.body }`)
-	c.write(t, "courier.yml", configure(c.dir)+settings(c.dir))
+	c.write(t, "courier.yml", configure(c.dir))
 	options := config.Options{Files: []string{filepath.Join(c.dir, "courier.yml")}}
 	cfg, err := config.Load(options)
 	if err != nil {

@@ -70,12 +70,22 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	r.app.intake.SetPolicy(intakePolicy(cfg))
-	r.app.api.SetKeys(apiKeys(cfg))
+	r.setKeys(cfg)
 	r.warnRestart(ctx, cfg)
 	set.follow(ctx)
 	r.current.close()
 	r.config, r.current = cfg, set
 	return nil
+}
+
+// setKeys puts other keys in force. Keys that the listener was started with are
+// not replaced by none: whether that is safe was judged for an address that is
+// listened on from the next start only.
+func (r *reloader) setKeys(cfg *config.Config) {
+	if cfg.API.OpenAccess && !r.app.options.Config.API.OpenAccess {
+		return
+	}
+	r.app.api.SetKeys(apiKeys(cfg))
 }
 
 // warnRestart names the settings that only a restart changes.
