@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"courier"
 	"courier/internal/store"
@@ -20,6 +21,9 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 			return nil, s.fault(operationName, err)
 		}
 	}
+	// The caller may use its slice again as soon as its context ends, while the
+	// operation is still under way.
+	settlements = slices.Clone(settlements)
 	applied := make([]bool, len(settlements))
 	err := s.writer.submit(ctx, &operation{
 		name: "settle", rows: len(settlements),

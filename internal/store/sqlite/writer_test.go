@@ -245,6 +245,47 @@ func TestWriter_DropsWhatNobodyAwaits(t *testing.T) {
 	}
 }
 
+// TestWriter_KeepsWhatWasAskedFor ends the context of a Settle that is under way
+// and uses its slice again: what is written is what was asked for.
+func TestWriter_KeepsWhatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	m := numbered(1, 10)
+	m.Status, m.Lease = courier.StatusProcessing, courier.Lease{Node: "n", Token: 7, Until: instant()}
+	if err := s.store(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	release := s.hold(t)
+	reached, resume := make(chan struct{}), make(chan struct{})
+	before := s.later(t, func() error { // shares the transaction of the Settle
+		return s.inWriter(t.Context(), func(context.Context, *session) error {
+			close(reached)
+			<-resume
+			return nil
+		})
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	settlements := []store.Settlement{{ID: m.ID, Token: 7, Status: courier.StatusExpired, At: instant()}}
+	settled := s.later(t, func() error {
+		_, err := s.Settle(ctx, settlements)
+		return err
+	})
+	release()
+	<-reached
+	cancel()
+	if err := <-settled; !errors.Is(err, context.Canceled) {
+		t.Errorf("settle: %v, want context.Canceled", err)
+	}
+	settlements[0] = store.Settlement{ID: numbered(2, 0).ID}
+	close(resume)
+	if err := <-before; err != nil {
+		t.Error(err)
+	}
+	if after, _, err := s.Message(t.Context(), m.ID); err != nil || after.Status != courier.StatusExpired {
+		t.Errorf("message is %v, %v, want expired", after, err)
+	}
+}
+
 // TestWriter_CloseDrains closes the store while calls wait: all are done.
 func TestWriter_CloseDrains(t *testing.T) {
 	t.Parallel()
