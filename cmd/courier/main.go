@@ -22,7 +22,7 @@ func main() {
 }
 
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
 	defer stop()
 	// A second signal finds no handler, so it ends the process at once.
 	context.AfterFunc(ctx, stop)
@@ -35,6 +35,16 @@ func run() int {
 		Environ: os.Environ(),
 		Version: buildVersion(),
 	})
+}
+
+// endSignals are the signals that let a command end in order. A closed terminal
+// is one, so that nothing is repeated and no temporary folder stays; under nohup it is none.
+func endSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // buildVersion falls back on what the go command noted down: the module's

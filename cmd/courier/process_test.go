@@ -147,14 +147,20 @@ func (p *process) kill(t *testing.T) {
 // terminate sends SIGTERM and returns how the process ended.
 func (p *process) terminate(t *testing.T) error {
 	t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatalf("terminate courier: %v", err)
+	return p.stop(t, syscall.SIGTERM)
+}
+
+// stop sends a signal and returns how the process ended.
+func (p *process) stop(t *testing.T, with syscall.Signal) error {
+	t.Helper()
+	if err := p.cmd.Process.Signal(with); err != nil {
+		t.Fatalf("send %v to the courier: %v", with, err)
 	}
 	select {
 	case err := <-p.done:
 		return err
 	case <-time.After(patience):
-		t.Fatalf("courier did not end after SIGTERM\n%s", p.log)
+		t.Fatalf("courier did not end after the signal %v\n%s", with, p.log)
 		return nil
 	}
 }

@@ -14,8 +14,9 @@ func newServe(shared *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the courier",
-		Long: `Run the courier until it is told to stop: SIGINT or SIGTERM let the attempts in
-flight finish, a second one ends it at once.
+		Long: `Run the courier until it is told to stop: SIGINT, SIGTERM or a closed terminal
+(SIGHUP) let the attempts in flight finish, a second signal ends it at once. A
+changed configuration is taken over by itself, without a signal.
 
 Every key of the configuration can be set from the environment too, such as
 COURIER_SMS_FROM for courier.sms.from. A file of Ory Kratos can be given as it is.`,
