@@ -130,7 +130,7 @@ func clientsSpec() *spec {
 				func(c *Config) any { return &c.Clients.HTTP.DisallowPrivateIPRanges }),
 			&spec{
 				name: "private_ip_exception_urls", kind: listSpec, example: "[http://10.0.0.7/send]",
-				doc:  "URLs that may be called all the same. They must match exactly.",
+				doc:  "Patterns of URLs, without query, that may be called all the same: * and ? stop at . and /, ** does not.",
 				item: text("", "", "A URL.", nil),
 				bind: func(c *Config) any { return &c.Clients.HTTP.PrivateIPExceptionURLs },
 			},

@@ -70,7 +70,7 @@ func dispatchSpec() *spec {
 		choice("on_unknown", OnUnknownResend,
 			"What becomes of a message whose request was written and whose answer was not read: resend may deliver it twice, hold waits for an operator.",
 			[]string{OnUnknownResend, OnUnknownHold}, func(c *Config) any { return &c.Dispatch.OnUnknown }),
-		object("retry", "The delay before a failed message is tried again. It doubles from initial to max, with jitter.",
+		object("retry", "The delay before a failed message is tried again. It triples from initial to max, with jitter.",
 			duration("initial", "500ms", "The first delay.", 0.001, day,
 				func(c *Config) any { return &c.Dispatch.Retry.Initial }),
 			duration("max", "30s", "The longest delay.", 0.001, day,
