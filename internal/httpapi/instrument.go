@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -22,6 +23,12 @@ func (a *API) instrument(listener, route string, next func(http.ResponseWriter, 
 		defer cancel()
 		ctx, span := a.startSpan(ctx, r, route)
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		refused := false
+		defer func() {
+			if refused {
+				discardBody(w, r)
+			}
+		}()
 		defer func() {
 			a.recovered(ctx, recorder, recover(), route)
 			took := time.Since(began)
@@ -31,8 +38,32 @@ func (a *API) instrument(listener, route string, next func(http.ResponseWriter, 
 		}()
 		if err := next(recorder, r.WithContext(ctx)); err != nil {
 			a.refuse(ctx, recorder, err)
+			refused = true
 		}
 	})
+}
+
+// What is read of a body after its refusal, at most. The server itself reads
+// no more than serverDiscards of one.
+const (
+	discardBytes   = 16 << 20
+	discardTime    = 5 * time.Second
+	serverDiscards = 256 << 10
+)
+
+// discardBody reads what is left of the body of a request that was refused. A
+// caller that writes its whole body before it reads would otherwise find a
+// broken connection in place of the answer.
+func discardBody(w http.ResponseWriter, r *http.Request) {
+	small := r.ContentLength >= 0 && r.ContentLength <= serverDiscards
+	if small || r.Header.Get("Expect") != "" {
+		return
+	}
+	control := http.NewResponseController(w)
+	if control.Flush() != nil || control.SetReadDeadline(time.Now().Add(discardTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, discardBytes)
 }
 
 func (a *API) logRequest(ctx context.Context, listener, route string, status int, took time.Duration) {

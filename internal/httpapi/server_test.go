@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -170,6 +171,48 @@ func TestServer_LeavesNothingBehind(t *testing.T) { //nolint:paralleltest // it 
 		}
 	}
 	goleak.VerifyNone(t, ignore)
+}
+
+// Many clients write the whole body before they read: they must get the answer
+// and not a broken connection.
+func TestServer_AnswersThoseWhoWriteAllFirst(t *testing.T) {
+	t.Parallel()
+	server := start(t, httpapi.ServerOptions{Handler: newFixture(t, nil).api.Admin()})
+	const size = 10 << 20
+	body := bytes.Repeat([]byte(" "), size)
+	for name, test := range map[string]struct {
+		header string
+		status int
+	}{
+		"TooLarge":  {"Content-Type: application/json", http.StatusRequestEntityTooLarge},
+		"WrongType": {"Content-Type: text/plain", http.StatusUnsupportedMediaType},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			connection, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = connection.Close() }()
+			if err := connection.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := fmt.Fprintf(connection, "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\n%s\r\nContent-Length: %d\r\n\r\n", test.header, size); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := connection.Write(body); err != nil {
+				t.Fatalf("write the body: %v", err)
+			}
+			response, err := http.ReadResponse(bufio.NewReader(connection), nil)
+			if err != nil {
+				t.Fatalf("read the answer: %v", err)
+			}
+			defer func() { _ = response.Body.Close() }()
+			if response.StatusCode != test.status || !response.Close {
+				t.Errorf("got %d, close %t, want %d", response.StatusCode, response.Close, test.status)
+			}
+		})
+	}
 }
 
 // A body that is announced as too large is refused before it arrives.
