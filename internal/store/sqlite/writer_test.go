@@ -352,7 +352,12 @@ func TestWriter_BoundsTheLog(t *testing.T) {
 	s := openInside(t)
 	s.execute(t, "PRAGMA wal_autocheckpoint = 0")
 	const limit = 256 << 10
-	s.writer.wal.limit, s.writer.wal.every = limit, 1
+	if err := s.inWriter(t.Context(), func(context.Context, *session) error {
+		s.writer.wal.limit, s.writer.wal.every = limit, 1
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	for n := range 40 {
 		if err := s.store(t.Context(), numbered(n, 50<<10)); err != nil {
 			t.Fatal(err)
