@@ -21,7 +21,7 @@ func (c *checker) gateways() {
 	case channel != nil:
 		c.warnBesideChannel(sms, path)
 		c.gateway(channel.get("request_config"), joinPath(path, "request_config"))
-	case c.config.Courier.SMS.Enabled:
+	case c.config.Courier.SMS.Enabled, c.reported("courier.sms.enabled"):
 		c.gateway(sms.get("request_config"), smsRequest)
 	case !sms.get("request_config").isNothing():
 		c.warn(c.place("courier.sms"), "courier.sms.enabled",
