@@ -133,8 +133,12 @@ func (a *App) logConfig(ctx context.Context) {
 		a.logger.InfoContext(ctx, "sections of the configuration that belong to other programs are ignored",
 			slog.Any("sections", cfg.IgnoredSections))
 	}
+	warnDisabled(ctx, a.logger, cfg)
+}
+
+func warnDisabled(ctx context.Context, logger *slog.Logger, cfg *config.Config) {
 	if !cfg.SMSEnabled() {
-		a.logger.WarnContext(ctx, "sending text messages is disabled and messages are refused; "+
+		logger.WarnContext(ctx, "sending text messages is disabled and messages are refused; "+
 			"set courier.sms.enabled and courier.sms.request_config, or a channel with the id sms in courier.channels")
 	}
 }

@@ -55,6 +55,7 @@ func (r *reloader) apply(ctx context.Context, cfg *config.Config, err error) {
 		return
 	}
 	logWarnings(ctx, r.app.logger, cfg)
+	warnDisabled(ctx, r.app.logger, cfg)
 	r.app.logger.InfoContext(ctx, "the changed configuration is in force")
 }
 

@@ -36,3 +36,15 @@ func TestApp_ReloadLetsNobodyIn(t *testing.T) {
 		t.Errorf("the log does not say that the keys stay:\n%s", c.log)
 	}
 }
+
+// TestApp_ReloadTellsOfDisabled empties the configuration, which is a valid one.
+func TestApp_ReloadTellsOfDisabled(t *testing.T) {
+	t.Parallel()
+	_, url := gatewaytest.Start(t, gatewaytest.Options{})
+	c := start(t, func(dir string) string { return channel(dir, url) })
+	c.write(t, "courier.yml", "")
+	until(t, "the changed configuration", func() bool { return strings.Contains(c.log.String(), "changed configuration is in force") })
+	if !strings.Contains(c.log.String(), "sending text messages is disabled") {
+		t.Errorf("the log does not say that nothing is sent any more:\n%s", c.log)
+	}
+}
