@@ -35,7 +35,8 @@ func newInbox(shared *shared) *cobra.Command {
 		Short: "Run a fake gateway that catches messages instead of sending them",
 		Long: `Run a fake gateway that takes any request on any path, answers 201 with an id
 and prints the text it caught. GET /_inbox/messages lists what came, DELETE
-/_inbox/messages empties it, so that end-to-end tests can read a code.`,
+/_inbox/messages empties it, so that end-to-end tests can read a code. Of more
+than 1,000 messages the oldest are forgotten.`,
 		Example: `  courier inbox
   courier inbox --status 503 --retry-after 30s     # a gateway with a bad day
   courier inbox --fail-rate 0.1 --latency 200ms
