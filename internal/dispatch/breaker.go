@@ -19,6 +19,8 @@ const (
 
 	breakerOpenInitial = time.Second
 	breakerOpenMax     = 30 * time.Second
+	// breakerBlamed is how many messages are remembered that opened it.
+	breakerBlamed = 64
 	// breakerRetryAfterMax bounds what a gateway's Retry-After can ask of all messages.
 	breakerRetryAfterMax = 5 * time.Minute
 )
@@ -60,6 +62,8 @@ type breaker struct {
 	failures int
 	connects int
 	suspects []courier.ID
+	// blamed are the latest messages for which the gateway was found down.
+	blamed []courier.ID
 }
 
 // advance lets a probe through once the open time is over.
@@ -83,7 +87,7 @@ func (b *breaker) clearFailures() {
 // reset closes the breaker, as the gateway has been configured anew.
 func (b *breaker) reset() {
 	b.enter(breakerClosed)
-	b.opened = 0
+	b.opened, b.blamed = 0, b.blamed[:0]
 }
 
 // report takes in what an attempt of an epoch says about the gateway. random is
@@ -97,7 +101,7 @@ func (b *breaker) report(epoch uint64, r report, now time.Time, random float64) 
 	case verdictAlive:
 		b.alive()
 	case verdictDown:
-		b.open(now, 0, random)
+		b.down(r.id, now, random)
 	case verdictFailing:
 		b.fail(r, now, random)
 	}
@@ -109,6 +113,19 @@ func (b *breaker) alive() {
 		b.enter(breakerClosed)
 	}
 	b.opened = 0
+}
+
+// down opens the breaker at once, but not again for a message that opened it
+// before when others got through since: the fault is then that message's.
+func (b *breaker) down(id courier.ID, now time.Time, random float64) {
+	known := slices.Contains(b.blamed, id)
+	if known && b.state == breakerClosed && b.opened == 0 {
+		return
+	}
+	if !known {
+		b.blamed = append(b.blamed[max(0, len(b.blamed)-breakerBlamed+1):], id)
+	}
+	b.open(now, 0, random)
 }
 
 func (b *breaker) fail(r report, now time.Time, random float64) {

@@ -60,6 +60,27 @@ func TestBreaker_Opens(t *testing.T) {
 	}
 }
 
+func TestBreaker_OneMessageFindsItDownOnce(t *testing.T) {
+	t.Parallel()
+	poison := report{id: courier.ID{15: 1}, verdict: verdictDown}
+	other := report{id: courier.ID{15: 2}, verdict: verdictDown}
+	accepted := report{id: courier.ID{15: 3}, verdict: verdictAlive, accepted: true}
+	var b breaker
+	feed(&b, at(0), poison)
+	if b.state != breakerOpen {
+		t.Fatalf("breaker is %s after the first gateway_down, want open", b.state)
+	}
+	b.advance(at(time.Hour))
+	feed(&b, at(time.Hour), accepted, poison, poison)
+	if b.state != breakerClosed {
+		t.Errorf("breaker is %s after the same message, want closed: others got through", b.state)
+	}
+	feed(&b, at(time.Hour), other)
+	if b.state != breakerOpen {
+		t.Errorf("breaker is %s after another message, want open", b.state)
+	}
+}
+
 func TestBreaker_OpenDurationDoubles(t *testing.T) {
 	t.Parallel()
 	var b breaker
@@ -83,7 +104,7 @@ func TestBreaker_OpenDurationDoubles(t *testing.T) {
 	if b.state != breakerClosed {
 		t.Fatalf("breaker is %s after a good probe, want closed", b.state)
 	}
-	feed(&b, now, report{verdict: verdictDown})
+	feed(&b, now, report{id: courier.ID{15: 9}, verdict: verdictDown})
 	if got := b.openUntil.Sub(now); got != time.Second {
 		t.Errorf("opening after a success lasts %s, want 1s", got)
 	}
