@@ -18,7 +18,7 @@ const (
 	breakerConnects = 3
 
 	breakerOpenInitial = time.Second
-	breakerOpenMax     = 30 * time.Second
+	breakerOpenMax     = 10 * time.Second
 	// breakerBlamed is how many messages are remembered that opened it.
 	breakerBlamed = 64
 	// breakerRetryAfterMax bounds what a gateway's Retry-After can ask of all messages.

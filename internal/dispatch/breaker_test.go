@@ -85,7 +85,7 @@ func TestBreaker_OpenDurationDoubles(t *testing.T) {
 	t.Parallel()
 	var b breaker
 	now := at(0)
-	for i, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+	for i, want := range []time.Duration{1, 2, 4, 8, 10, 10, 10} {
 		feed(&b, now, report{verdict: verdictDown})
 		if got := b.openUntil.Sub(now); got != want*time.Second {
 			t.Errorf("opening %d lasts %s, want %s", i, got, want*time.Second)
