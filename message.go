@@ -40,6 +40,9 @@ type Message struct {
 	ExpiresAt time.Time
 	// NextAttemptAt is when a queued message is due.
 	NextAttemptAt time.Time
+	// ScrubbedAt is when its content was taken out: Body, Subject, TemplateData
+	// and RequestHeaders.
+	ScrubbedAt time.Time
 
 	// Gateway is the one the message waits for or was last attempted through.
 	Gateway          string

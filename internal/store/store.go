@@ -29,6 +29,9 @@ var (
 	ErrClosed = errors.New("store is closed")
 	// ErrDuplicateID reports a message whose ID is stored already.
 	ErrDuplicateID = errors.New("message id is stored already")
+	// ErrScrubbed reports a message whose content was taken out, so that it cannot
+	// be sent again.
+	ErrScrubbed = errors.New("message content was scrubbed")
 	// ErrInvalid reports a message that no store can keep: without an ID, with a
 	// status other than queued and processing, or with a lease that does not fit it.
 	ErrInvalid = errors.New("message cannot be stored")
@@ -74,7 +77,7 @@ type Store interface {
 	// *TransitionError, and nothing of the call applies.
 	Settle(ctx context.Context, settlements []Settlement) ([]bool, error)
 
-	// Reclaim takes back the leases that a crashed node left behind and returns
+	// Reclaim takes back the leases that nobody will settle any more and returns
 	// how many. Each message gets an attempt of outcome unknown and class
 	// outcome_unknown, which counts as made (SendCount) but is not held against
 	// the message (RetryCount), and is due now, or unknown with Hold.
@@ -103,11 +106,49 @@ type Store interface {
 	// Canceling a canceled message again is no error.
 	Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error)
 
-	// Requeue queues a message by hand, as Requeue says; otherwise *TransitionError.
+	// Requeue queues a message by hand, as Requeue says; otherwise
+	// *TransitionError, or ErrScrubbed for one whose content is gone.
 	Requeue(ctx context.Context, requeue Requeue) (*courier.Message, error)
 
 	// Stats returns the state of the queue. Its cost does not grow with the queue.
 	Stats(ctx context.Context, now time.Time) (Stats, error)
+
+	// Scrub takes the content out of up to Limit messages that were last changed
+	// before a time and are sent or final, the oldest first, and returns how many.
+	// Body, Subject, TemplateData and RequestHeaders become empty and ScrubbedAt
+	// says when; nothing else changes. A scrubbed message cannot be queued again.
+	Scrub(ctx context.Context, sweep Sweep) (int, error)
+
+	// Purge deletes up to Limit messages, with their attempts, that are sent or
+	// final and were last changed before a time, and returns how many. For a
+	// scrubbed one the scrub is the last change.
+	Purge(ctx context.Context, sweep Sweep) (int, error)
+
+	// Now is the clock by which messages are due, expire and are leased. All nodes
+	// of one database have the same one, whatever their own clocks say.
+	Now() time.Time
+
+	// Beat says that a node is alive, and for how long that holds. A node beats
+	// before it leases anything; once its last beat has lapsed, its leases are
+	// those of a dead node.
+	Beat(ctx context.Context, beat Beat) (Standing, error)
+
+	// Leave says that a node has ended and holds no lease. Its housekeeping is
+	// another's at once. An unknown node is no error.
+	Leave(ctx context.Context, node string) error
+
+	// Nodes returns the nodes that are alive and those that ended without Leave
+	// less than a day ago, by name.
+	Nodes(ctx context.Context) ([]Node, error)
+
+	// Reserve takes attempts out of a rate that all nodes share.
+	Reserve(ctx context.Context, reservation Reservation) (Grant, error)
+
+	// Wakes tells of gateways for which a message was stored that is due, by
+	// another node or by SQL; the empty name stands for any gateway. It is a hint:
+	// some may be missing. It is nil where only this process stores messages, and
+	// is closed by Close.
+	Wakes() <-chan string
 
 	// Check reports whether messages can be read and written now.
 	Check(ctx context.Context) error
@@ -157,14 +198,28 @@ type Settlement struct {
 
 // Reclaim says whose leases to take back and what becomes of the messages.
 type Reclaim struct {
-	// Node keeps its own leases; those of every other node are taken back when
-	// the engine allows one process only, or else when they have lapsed. An
-	// engine that allows one process only also takes back leases of the same
-	// name that were given before it was opened.
+	// Node keeps its own leases. Those of every other node are taken back when
+	// the engine allows one process only, or else when its last beat has lapsed by
+	// the clock of the database, or it never beat. An engine that allows one
+	// process only also takes back leases of the same name that were given before
+	// it was opened.
 	Node string
 	Now  time.Time
+	// Lapsed also takes back the leases, the node's own included, whose Until is
+	// not after Now: those of a claim or an enqueue whose answer was lost.
+	Lapsed bool
 	// Hold leaves the messages unknown instead of queueing them again.
 	Hold bool
+}
+
+// Sweep says which old messages housekeeping takes.
+type Sweep struct {
+	Now time.Time
+	// Before is the time before which a message was last changed.
+	Before time.Time
+	// Limit is the most messages of one transaction, which bounds how long it
+	// holds up others.
+	Limit int
 }
 
 // Requeue is a retry by hand. It starts the count of retries anew and makes the

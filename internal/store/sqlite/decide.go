@@ -11,9 +11,9 @@ import (
 
 // Cancel implements store.Store.
 func (s *Store) Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error) {
-	canceled, err := s.decide(ctx, "cancel", id, func(ctx context.Context, session *session, from courier.Status) (tally, error) {
+	canceled, err := s.decide(ctx, "cancel", id, func(ctx context.Context, session *session, before *courier.Message) (tally, error) {
 		var change tally
-		switch from {
+		switch from := before.Status; from {
 		case courier.StatusCanceled:
 			return change, nil
 		case courier.StatusQueued, courier.StatusUnknown:
@@ -23,7 +23,7 @@ func (s *Store) Cancel(ctx context.Context, id courier.ID, now time.Time) (*cour
 		case courier.StatusProcessing, courier.StatusSent, courier.StatusDelivered, courier.StatusUndelivered,
 			courier.StatusRejected, courier.StatusExpired, courier.StatusAbandoned:
 		}
-		return change, refusal{&store.TransitionError{ID: id, From: from, To: courier.StatusCanceled}}
+		return change, refusal{&store.TransitionError{ID: id, From: before.Status, To: courier.StatusCanceled}}
 	})
 	return canceled, s.fault("cancel message", err)
 }
@@ -39,15 +39,18 @@ func requeueable() []courier.Status {
 // Requeue implements store.Store.
 func (s *Store) Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error) {
 	id := requeue.ID
-	queued, err := s.decide(ctx, "requeue", id, func(ctx context.Context, session *session, from courier.Status) (tally, error) {
+	queued, err := s.decide(ctx, "requeue", id, func(ctx context.Context, session *session, before *courier.Message) (tally, error) {
 		var change tally
-		if !slices.Contains(requeueable(), from) {
-			return change, refusal{&store.TransitionError{ID: id, From: from, To: courier.StatusQueued}}
+		if !slices.Contains(requeueable(), before.Status) {
+			return change, refusal{&store.TransitionError{ID: id, From: before.Status, To: courier.StatusQueued}}
+		}
+		if !before.ScrubbedAt.IsZero() {
+			return change, refusal{store.ErrScrubbed}
 		}
 		if _, err := session.exec(ctx, queryKeepAccepted, id[:]); err != nil {
 			return change, err
 		}
-		change.move(from, courier.StatusQueued, 1)
+		change.move(before.Status, courier.StatusQueued, 1)
 		_, err := session.exec(ctx, queryRequeueMessage,
 			id[:], requeue.Now.UnixMicro(), optional(requeue.Gateway), micros(requeue.ExpiresAt))
 		return change, err
@@ -59,7 +62,7 @@ func (s *Store) Requeue(ctx context.Context, requeue store.Requeue) (*courier.Me
 // the message after it.
 func (s *Store) decide(
 	ctx context.Context, name string, id courier.ID,
-	change func(ctx context.Context, session *session, from courier.Status) (tally, error),
+	change func(ctx context.Context, session *session, before *courier.Message) (tally, error),
 ) (*courier.Message, error) {
 	var after *courier.Message
 	err := s.writer.submit(ctx, &operation{
@@ -72,7 +75,7 @@ func (s *Store) decide(
 			if before == nil {
 				return tally{}, refusal{store.ErrNotFound}
 			}
-			changed, err := change(ctx, session, before.Status)
+			changed, err := change(ctx, session, before)
 			if err != nil {
 				return tally{}, err
 			}

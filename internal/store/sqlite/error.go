@@ -44,7 +44,7 @@ func (s *Store) fault(operation string, err error) error {
 func known(err error) bool {
 	var transition *store.TransitionError
 	return errors.As(err, &transition) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrClosed) ||
-		errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrDuplicateID)
+		errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrDuplicateID) || errors.Is(err, store.ErrScrubbed)
 }
 
 // classify returns what an operator does about a failure of the database, and

@@ -7,7 +7,7 @@ seq, id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
 send_count, retry_count, last_error, updated_at, sent_at, expires_at, gateway_message_id,
 accepted_http_status, accepted_started_at, accepted_duration, created_at, channel,
 recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
-encoding, segments, idempotency_key, fingerprint, trace_parent
+encoding, segments, idempotency_key, fingerprint, trace_parent, scrubbed_at
 
 -- columns: attempt
 number, gateway, outcome, class, code, message, http_status, excerpt,
@@ -76,13 +76,13 @@ UPDATE message INDEXED BY message_processing SET lease_node = '' WHERE status = 
 INSERT INTO attempt (message_seq, {attempt})
 SELECT seq, send_count + 1, gateway, 'unknown', 'outcome_unknown', NULL, ?2, 0, NULL, NULL, 0, updated_at, 0
 FROM message INDEXED BY message_processing
-WHERE status = 'processing' AND lease_node <> ?1
+WHERE status = 'processing' AND (lease_node <> ?1 OR lease_until <= ?3)
 
 -- name: ReclaimMessages
 UPDATE message INDEXED BY message_processing
 SET status = ?2, next_attempt_at = ?3, lease_node = NULL, lease_token = NULL, lease_until = NULL,
     send_count = send_count + 1, last_error = send_count + 1, updated_at = ?4
-WHERE status = 'processing' AND lease_node <> ?1
+WHERE status = 'processing' AND (lease_node <> ?1 OR lease_until <= ?5)
 
 -- name: ExpireMessages
 UPDATE message
@@ -91,6 +91,37 @@ WHERE seq IN (
     SELECT seq FROM message
     WHERE status = 'queued' AND expires_at IS NOT NULL AND expires_at <= ?1
     ORDER BY expires_at
+    LIMIT ?2
+)
+
+-- name: ScrubMessages
+UPDATE message
+SET scrubbed_at = ?1, body = '', subject = NULL, template_data = NULL, request_headers = NULL
+WHERE seq IN (
+    SELECT seq FROM message INDEXED BY message_ended
+    WHERE status IN ('sent', 'delivered', 'undelivered', 'rejected', 'expired', 'abandoned', 'canceled')
+        AND scrubbed_at IS NULL AND updated_at < ?2
+    ORDER BY updated_at
+    LIMIT ?3
+)
+
+-- name: PurgeMessages
+DELETE FROM message
+WHERE seq IN (
+    SELECT seq FROM message INDEXED BY message_ended
+    WHERE status IN ('sent', 'delivered', 'undelivered', 'rejected', 'expired', 'abandoned', 'canceled')
+        AND scrubbed_at IS NULL AND updated_at < ?1
+    ORDER BY updated_at
+    LIMIT ?2
+)
+
+-- name: PurgeScrubbed
+DELETE FROM message
+WHERE seq IN (
+    SELECT seq FROM message INDEXED BY message_ended
+    WHERE status IN ('sent', 'delivered', 'undelivered', 'rejected', 'expired', 'abandoned', 'canceled')
+        AND scrubbed_at < ?1
+    ORDER BY scrubbed_at
     LIMIT ?2
 )
 
@@ -126,7 +157,7 @@ SET status = 'queued', next_attempt_at = ?2, updated_at = ?2, retry_count = 0,
     END,
     sent_at = NULL, gateway_message_id = NULL,
     accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
-WHERE id = ?1 AND status IN ('unknown', 'undelivered', 'rejected', 'expired', 'abandoned')
+WHERE id = ?1 AND scrubbed_at IS NULL AND status IN ('unknown', 'undelivered', 'rejected', 'expired', 'abandoned')
 
 -- name: WriteProbe
 INSERT INTO probe (id, checked_at) VALUES (1, ?1)

@@ -28,6 +28,9 @@ const (
 	queryReclaimMessages  query = "ReclaimMessages"
 	queryExpireMessages   query = "ExpireMessages"
 	queryRerouteMessages  query = "RerouteMessages"
+	queryScrubMessages    query = "ScrubMessages"
+	queryPurgeMessages    query = "PurgeMessages"
+	queryPurgeScrubbed    query = "PurgeScrubbed"
 	queryCancelMessage    query = "CancelMessage"
 	queryKeepAccepted     query = "KeepAccepted"
 	queryRequeueMessage   query = "RequeueMessage"
@@ -57,6 +60,7 @@ func writerQueries() []query {
 		queryBegin, queryCommit, queryRollback, queryInsertMessage, queryClaimMessages, querySettleSent,
 		querySettleMessage, queryInsertAttempt, queryOrphanLeases, queryReclaimAttempts, queryReclaimMessages, queryExpireMessages,
 		queryRerouteMessages, queryCancelMessage, queryKeepAccepted, queryRequeueMessage, queryWriteProbe,
+		queryScrubMessages, queryPurgeMessages, queryPurgeScrubbed,
 		queryMessage, queryMessageByKey, queryAttempt, queryCountQueued, queryCountProcessing, queryCountUnknown,
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 // The counts of the columns in the blocks of queries.sql.
 const (
-	messageColumns = 33
+	messageColumns = 34
 	attemptColumns = 12
 )
 
@@ -73,7 +73,7 @@ func (r *rowScanner) message() messageRow {
 		CreatedAt: r.time(18), Channel: r.text(19), To: r.text(20), From: r.text(21), Body: r.text(22),
 		Subject: r.text(23), TemplateType: r.text(24), TemplateData: r.blob(25), RequestHeaders: r.blob(26),
 		Metadata: r.blob(27), Encoding: courier.Encoding(r.text(28)), Segments: int(r.integer(29)),
-		IdempotencyKey: r.text(30), TraceParent: r.text(32),
+		IdempotencyKey: r.text(30), TraceParent: r.text(32), ScrubbedAt: r.time(33),
 	}
 	copy(m.ID[:], r.blob(1))
 	copy(m.Fingerprint[:], r.blob(31))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -223,13 +224,21 @@ func TestSchema_KnowsTheDomain(t *testing.T) {
 // TestMigrations_HaveAWayBack runs the schema down and up again.
 func TestMigrations_HaveAWayBack(t *testing.T) {
 	t.Parallel()
-	file, err := migrationFiles.ReadFile("migrations/0001_create_message.sql")
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	up, down, found := strings.Cut(string(file), "-- +goose Down")
-	if !found {
-		t.Fatal("there is no way back")
+	var up, down string
+	for _, name := range names {
+		file, err := migrationFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there, back, found := strings.Cut(string(file), "-- +goose Down")
+		if !found {
+			t.Fatalf("there is no way back from %s", name)
+		}
+		up, down = up+there, back+down
 	}
 	s := openInside(t)
 	tables := func() string {

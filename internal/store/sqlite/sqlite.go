@@ -51,6 +51,8 @@ type Store struct {
 	census  *census
 	logger  *slog.Logger
 	nowFunc func() time.Time
+	// registry has this process as its one node.
+	registry registry
 	// lastToken is the highest token of a lease that is known of.
 	lastToken atomic.Int64
 }

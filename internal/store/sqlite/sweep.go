@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -20,12 +21,16 @@ func (s *Store) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
 	if reclaim.Hold {
 		status, next = courier.StatusUnknown, nil
 	}
+	lapsed := int64(math.MinInt64) // no lease lapses before it
+	if reclaim.Lapsed {
+		lapsed = reclaim.Now.UnixMicro()
+	}
 	taken, err := s.sweep(ctx, "reclaim", func(ctx context.Context, session *session) (n int64, change tally, err error) {
-		_, err = session.exec(ctx, queryReclaimAttempts, reclaim.Node, reclaimText)
+		_, err = session.exec(ctx, queryReclaimAttempts, reclaim.Node, reclaimText, lapsed)
 		if err != nil {
 			return 0, tally{}, err
 		}
-		n, err = session.exec(ctx, queryReclaimMessages, reclaim.Node, string(status), next, reclaim.Now.UnixMicro())
+		n, err = session.exec(ctx, queryReclaimMessages, reclaim.Node, string(status), next, reclaim.Now.UnixMicro(), lapsed)
 		change.move(courier.StatusProcessing, status, n)
 		return n, change, err
 	})
@@ -43,6 +48,34 @@ func (s *Store) Expire(ctx context.Context, now time.Time, limit int) (int, erro
 		return n, change, err
 	})
 	return expired, s.fault("expire messages", err)
+}
+
+// Scrub implements store.Store.
+func (s *Store) Scrub(ctx context.Context, sweep store.Sweep) (int, error) {
+	if sweep.Limit < 1 {
+		return 0, nil
+	}
+	scrubbed, err := s.sweep(ctx, "scrub", func(ctx context.Context, session *session) (int64, tally, error) {
+		n, err := session.exec(ctx, queryScrubMessages, sweep.Now.UnixMicro(), sweep.Before.UnixMicro(), int64(sweep.Limit))
+		return n, tally{}, err
+	})
+	return scrubbed, s.fault("scrub messages", err)
+}
+
+// Purge implements store.Store: what was never scrubbed first, as it says more.
+func (s *Store) Purge(ctx context.Context, sweep store.Sweep) (int, error) {
+	if sweep.Limit < 1 {
+		return 0, nil
+	}
+	purged, err := s.sweep(ctx, "purge", func(ctx context.Context, session *session) (int64, tally, error) {
+		n, err := session.exec(ctx, queryPurgeMessages, sweep.Before.UnixMicro(), int64(sweep.Limit))
+		if err != nil || n == int64(sweep.Limit) {
+			return n, tally{}, err
+		}
+		more, err := session.exec(ctx, queryPurgeScrubbed, sweep.Before.UnixMicro(), int64(sweep.Limit)-n)
+		return n + more, tally{}, err
+	})
+	return purged, s.fault("purge messages", err)
 }
 
 // Reroute implements store.Store, maxBatchRows messages a transaction.

@@ -1,0 +1,82 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"courier/internal/store"
+)
+
+// registry is what several nodes of one database share. As one process holds
+// the file, there is one node, and this is kept in memory.
+type registry struct {
+	mutex sync.Mutex
+	beat  store.Beat
+	seen  time.Time
+	// paidUntil are the buckets of the rates by gateway.
+	paidUntil map[string]time.Time
+}
+
+// Now implements store.Store: with one process there is one clock.
+func (s *Store) Now() time.Time { return s.nowFunc() }
+
+// Wakes implements store.Store: nobody else stores messages.
+func (s *Store) Wakes() <-chan string { return nil }
+
+// Beat implements store.Store.
+func (s *Store) Beat(_ context.Context, beat store.Beat) (store.Standing, error) {
+	if s.writer.isClosed() {
+		return store.Standing{}, s.fault("beat", store.ErrClosed)
+	}
+	r := &s.registry
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	beat.Gateways = slices.Clone(beat.Gateways)
+	r.beat, r.seen = beat, s.nowFunc()
+	return store.Standing{Keeper: true, Nodes: 1, Gateways: slices.Sorted(slices.Values(beat.Gateways))}, nil
+}
+
+// Leave implements store.Store.
+func (s *Store) Leave(_ context.Context, node string) error {
+	r := &s.registry
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.beat.Node == node {
+		r.beat = store.Beat{}
+	}
+	return nil
+}
+
+// Nodes implements store.Store.
+func (s *Store) Nodes(context.Context) ([]store.Node, error) {
+	if s.writer.isClosed() {
+		return nil, s.fault("list nodes", store.ErrClosed)
+	}
+	r := &s.registry
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	b := r.beat
+	if b.Node == "" {
+		return nil, nil
+	}
+	alive := s.nowFunc().Before(r.seen.Add(b.Lapse))
+	return []store.Node{{
+		Name: b.Node, Host: b.Host, Version: b.Version, StartedAt: floor(b.StartedAt), SeenAt: floor(r.seen),
+		Alive: alive, Keeper: alive, InFlight: b.InFlight, Gateways: slices.Clone(b.Gateways),
+	}}, nil
+}
+
+// Reserve implements store.Store.
+func (s *Store) Reserve(_ context.Context, reservation store.Reservation) (store.Grant, error) {
+	r := &s.registry
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.paidUntil == nil {
+		r.paidUntil = map[string]time.Time{}
+	}
+	grant, paidUntil := reservation.Take(r.paidUntil[reservation.Gateway])
+	r.paidUntil[reservation.Gateway] = paidUntil
+	return grant, nil
+}
