@@ -24,10 +24,10 @@ type Gateway struct {
 	timeout   time.Duration
 	transport *http.Transport
 	// direct is set where it does what transport would.
-	direct *direct
-	excepted  func(*url.URL) bool
-	masked    *secretSet
-	nowFunc   func() time.Time
+	direct   *direct
+	excepted func(*url.URL) bool
+	masked   *secretSet
+	nowFunc  func() time.Time
 }
 
 // New checks the options and returns the gateway. Nothing is dialed. The error
