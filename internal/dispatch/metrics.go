@@ -18,6 +18,8 @@ type metrics struct {
 	settleBatch prometheus.Histogram
 	lateSettles prometheus.Counter
 	expired     prometheus.Counter
+	reclaimed   prometheus.Counter
+	rateWait    *prometheus.CounterVec
 }
 
 // laneMetrics are those of one gateway, with the labels looked up once.
@@ -25,6 +27,7 @@ type laneMetrics struct {
 	attempts map[courier.Outcome]prometheus.Counter
 	duration prometheus.Observer
 	wait     prometheus.Observer
+	rateWait prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -52,6 +55,14 @@ func newMetrics() *metrics {
 			Name: "courier_expired_total",
 			Help: "Messages that expired while they were queued.",
 		}),
+		reclaimed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "courier_reclaimed_total",
+			Help: "Messages that this node took back from nodes that died, or whose lease had lapsed.",
+		}),
+		rateWait: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "courier_rate_wait_seconds_total",
+			Help: "Time that due messages of a gateway waited on this node because of dispatch.max_rate.",
+		}, []string{"gateway"}),
 	}
 }
 
@@ -69,6 +80,7 @@ func (m *metrics) lane(gateway string) laneMetrics {
 		attempts: make(map[courier.Outcome]prometheus.Counter),
 		duration: m.duration.WithLabelValues(gateway),
 		wait:     m.wait.WithLabelValues(gateway),
+		rateWait: m.rateWait.WithLabelValues(gateway),
 	}
 	for _, outcome := range courier.Outcomes() {
 		l.attempts[outcome] = m.attempts.WithLabelValues(gateway, string(outcome))
@@ -83,7 +95,7 @@ func (m *metrics) register(registerer prometheus.Registerer, extra prometheus.Co
 	}
 	var faults []error
 	collectors := []prometheus.Collector{
-		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, extra,
+		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, m.reclaimed, m.rateWait, extra,
 	}
 	for i, collector := range collectors {
 		if err := registerer.Register(collector); err != nil {

@@ -73,6 +73,10 @@ func TestEngine_Metrics(t *testing.T) {
 			"courier_queue_depth,status=processing":                   0,
 			"courier_queue_depth,status=unknown":                      0,
 			"courier_oldest_due_age_seconds":                          0.5,
+			"courier_nodes":                                           1,
+			"courier_keeper":                                          1,
+			"courier_reclaimed_total":                                 0,
+			"courier_rate_wait_seconds_total,gateway=sms":             0,
 		}
 		got := gather(t, registry)
 		if batches := got["courier_settle_batch_size"]; batches < 2 || batches > 4 {
