@@ -212,6 +212,18 @@ func (c *Client) onMessage(ctx context.Context, method string, id courier.ID, ve
 	return &message, nil
 }
 
+// Nodes returns the couriers that share the server's database, by name.
+func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
+	var answer struct {
+		Nodes []Node `json:"nodes"`
+	}
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "nodes"}, repeatable: true, into: &answer})
+	if err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	return answer.Nodes, nil
+}
+
 // Ready returns nil once the server takes messages and dispatches them. It asks once.
 func (c *Client) Ready(ctx context.Context) error {
 	if err := c.do(ctx, call{method: http.MethodGet, path: []string{"health", "ready"}, once: true}); err != nil {

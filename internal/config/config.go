@@ -108,7 +108,8 @@ type OTLP struct {
 
 // Store says where messages are kept.
 type Store struct {
-	// DSN is sqlite:///absolute.db or sqlite://relative.db. It may hold a password.
+	// DSN is sqlite:///absolute.db, sqlite://relative.db, or a postgres:// or
+	// postgresql:// URL. It may hold a password.
 	DSN Secret
 }
 
@@ -148,6 +149,11 @@ type Dispatch struct {
 	Timeout time.Duration
 	// GracePeriod is how long a shutdown waits for attempts in flight.
 	GracePeriod time.Duration
+	// PollInterval is how often messages are looked for that nobody told of.
+	PollInterval time.Duration
+	// MaxRate is the most attempts in a second at a gateway, of all nodes
+	// together; 0 is no limit.
+	MaxRate float64
 	// OnUnknown says what becomes of a message whose request was written and
 	// whose answer was not read: OnUnknownResend or OnUnknownHold.
 	OnUnknown string

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -131,13 +132,35 @@ func (c *checker) dispatch() {
 	}
 }
 
+// storeDSN never quotes the DSN, which may hold a password.
 func (c *checker) storeDSN() {
-	path, set := strings.CutPrefix(c.config.Store.DSN.Reveal(), "sqlite://")
-	file, _, _ := strings.Cut(path, "?")
-	if set && file != "" || c.reported("store.dsn") {
+	if c.reported("store.dsn") {
 		return
 	}
-	c.problem(c.place("store.dsn"), "store.dsn", "expected sqlite:///absolute.db or sqlite://relative.db")
+	scheme, rest, _ := strings.Cut(c.config.Store.DSN.Reveal(), "://")
+	switch scheme {
+	case "sqlite":
+		if file, _, _ := strings.Cut(rest, "?"); file != "" {
+			return
+		}
+		c.problem(c.place("store.dsn"), "store.dsn", "expected sqlite:///absolute.db or sqlite://relative.db")
+	case "postgres", "postgresql":
+		c.postgresDSN(scheme + "://" + rest)
+	default:
+		c.problem(c.place("store.dsn"), "store.dsn",
+			"expected sqlite://file.db or postgres://user:password@host:port/database; messages are kept in no other kind of database")
+	}
+}
+
+func (c *checker) postgresDSN(dsn string) {
+	parsed, err := url.Parse(dsn)
+	switch {
+	case err != nil:
+		c.problem(c.place("store.dsn"), "store.dsn",
+			"expected postgres://user:password@host:port/database; percent-encode what is special in the user and the password")
+	case strings.Trim(parsed.Path, "/") == "" && !parsed.Query().Has("dbname") && !parsed.Query().Has("database"):
+		c.problem(c.place("store.dsn"), "store.dsn", "expected the name of the database after the host: postgres://user:password@host:port/database")
+	}
 }
 
 func (c *checker) region() {

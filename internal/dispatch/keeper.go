@@ -71,21 +71,21 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// keep does what is to be done now, if it is this node's to do. A fault is
-// logged, and the next round tries again.
+// keep does what is to be done now, if it is this node's to do, first what others
+// wait for. A fault is logged, and the next round tries again.
 func (k *keeper) keep(ctx context.Context) {
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	k.do(ctx, opExpire, func() error { return k.expire(callCtx) })
-	if k.rerouteIsDue() {
-		k.do(ctx, opReroute, func() error { return k.reroute(callCtx) })
-	}
 	k.do(ctx, opReclaim, func() error {
 		if !k.engine.member.mayReclaim() {
 			return nil
 		}
 		return k.engine.reclaim(callCtx)
 	})
+	if k.rerouteIsDue() {
+		k.do(ctx, opReroute, func() error { return k.reroute(callCtx) })
+	}
+	k.do(ctx, opExpire, func() error { return k.expire(callCtx) })
 }
 
 // do runs a step unless it is another node's.

@@ -18,8 +18,9 @@ type link struct {
 	mu       sync.Mutex
 	cut      error
 	released chan struct{}
-	// expireTakes is how long a sweep lasts.
+	// expireTakes is how long a sweep lasts, expired counts them.
 	expireTakes time.Duration
+	expired     int
 }
 
 // fail makes every call fail, or none with nil.
@@ -34,6 +35,14 @@ func (l *link) hold() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.released = make(chan struct{})
+}
+
+// slowDown makes each sweep last, and returns how many there were.
+func (l *link) slowDown(takes time.Duration) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.expireTakes = takes
+	return l.expired
 }
 
 func (l *link) release() {
@@ -91,8 +100,13 @@ func (l *link) Reroute(ctx context.Context, known []string, to string, now time.
 }
 
 func (l *link) Expire(ctx context.Context, now time.Time, limit int) (int, error) {
-	<-time.After(l.expireTakes)
-	return l.memory.Expire(ctx, now, limit)
+	l.mu.Lock()
+	l.expired++
+	takes := l.expireTakes
+	l.mu.Unlock()
+	count, err := l.memory.Expire(ctx, now, limit)
+	<-time.After(takes)
+	return count, err
 }
 
 func (l *link) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {

@@ -342,17 +342,20 @@ func TestNodes_HousekeepingIsOneNodes(t *testing.T) {
 			t.Errorf("%d sweeps in ten seconds by two nodes, want ten", got)
 		}
 		// A sweep that lasts longer than the beats hold ends after the batch under way.
-		a.link.expireTakes = 7 * time.Second
-		a.link.fail(store.ErrUnavailable)
+		sweeps := a.link.slowDown(8 * time.Second)
 		memory.put(newMessages(1200, func(m *courier.Message) { m.Gateway, m.ExpiresAt = "gone", time.Now() })...)
-		pass(5 * time.Second)
-		calls := memory.count("expire")
-		pass(3 * time.Second)
-		if memory.onDuty() != "b" || memory.statuses()[courier.StatusExpired] != 1200 {
-			t.Errorf("after the lapse %q is on duty: %v", memory.onDuty(), memory.statuses())
+		pass(time.Second)
+		a.link.fail(store.ErrUnavailable)
+		pass(2 * time.Second)
+		if got := memory.statuses()[courier.StatusExpired]; got != 500 {
+			t.Errorf("%d expired, want the first batch", got)
 		}
-		if got := memory.count("expire") - calls; got > 6 {
-			t.Errorf("%d sweeps while the duty moved", got)
+		pass(15 * time.Second)
+		if got := memory.statuses()[courier.StatusExpired]; memory.onDuty() != "b" || got != 1200 {
+			t.Errorf("%d expired and %q is on duty after the lapse, want all by the other", got, memory.onDuty())
+		}
+		if got := a.link.slowDown(0) - sweeps; got != 1 {
+			t.Errorf("%d batches by the node whose duty moved, want 1", got)
 		}
 		a.link.fail(nil)
 		pass(30 * time.Second)

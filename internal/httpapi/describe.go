@@ -49,6 +49,7 @@ func describe(registry huma.Registry) map[string]description {
 			parameters: []*huma.Param{id}, request: reflect.TypeFor[RetryRequest](), optional: true, status: ok, response: reflect.TypeFor[Message](),
 			codes: concat(refused, changed, []courier.ErrorCode{courier.CodeUnknownChannel, courier.CodeSMSDisabled}),
 		},
+		"list-nodes":   {status: ok, response: reflect.TypeFor[nodesAnswer](), codes: []courier.ErrorCode{courier.CodeStoreUnavailable}},
 		"metrics":      {status: ok, contentType: "text/plain"},
 		"openapi-json": {status: ok, contentType: "application/openapi+json"},
 		"openapi-yaml": {status: ok, contentType: "application/openapi+yaml"},
