@@ -107,7 +107,7 @@ func TestNodes_CutOffNodeStopsInTime(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				memory := newShared()
 				slow := newGateway("sms", untilEnd)
-				slow.renderFunc = func(ctx context.Context, m *courier.Message) error {
+				slow.renderFunc = func(_ context.Context, m *courier.Message) error {
 					if m.From == "slow" {
 						<-time.After(5 * time.Second)
 					}

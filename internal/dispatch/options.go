@@ -196,7 +196,7 @@ func (o Options) withDefaults() (Options, error) {
 // randomToken returns one of so many tokens that none comes twice. It leaves the
 // upper half of the numbers to stores that count on from the highest.
 func randomToken() int64 {
-	return 1 + rand.Int64N(1<<62) //nolint:gosec // it has to be unique, not secret
+	return 1 + rand.Int64N(1<<62)
 }
 
 func (s Settings) withDefaults() (Settings, error) {

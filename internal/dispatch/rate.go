@@ -10,11 +10,11 @@ import (
 
 // The pauses of a lane whose rate is used up.
 const (
-	// ratePauseMin lets grants add up, so that a fast rate is not reserved attempt
+	// ratePauseShort lets grants add up, so that a fast rate is not reserved attempt
 	// by attempt. It is well below store.RateBurst, so that none is lost.
-	ratePauseMin = 40 * time.Millisecond
-	// ratePauseMax bounds how late a lane finds out that its rate was changed.
-	ratePauseMax = time.Second
+	ratePauseShort = 40 * time.Millisecond
+	// ratePauseLong bounds how late a lane finds out that its rate was changed.
+	ratePauseLong = time.Second
 )
 
 // allowance are the attempts that were granted to a lane out of the rate that
@@ -109,7 +109,7 @@ func (l *lane) afford(ctx context.Context, p plan, now time.Time) plan {
 	grant, err := l.reserve(ctx, store.Reservation{Gateway: l.name, Now: now, Rate: rate, Want: want})
 	if err == nil && grant.Count > 0 {
 		if grant.Count < want {
-			l.pauseUntil = now.Add(ratePauseMin) // there is no more now
+			l.pauseUntil = now.Add(ratePauseShort) // there is no more now
 		}
 		return l.slots.shrink(p, grant.Count)
 	}
@@ -160,7 +160,7 @@ func (l *lane) anyDue(ctx context.Context, now time.Time) bool {
 
 // awaitRate pauses a lane until more attempts can be had.
 func (l *lane) awaitRate(wait time.Duration, now time.Time) {
-	wait = min(max(wait, ratePauseMin), ratePauseMax)
+	wait = min(max(wait, ratePauseShort), ratePauseLong)
 	l.metrics.rateWait.Add(wait.Seconds())
 	l.pauseUntil = now.Add(wait)
 }
