@@ -27,11 +27,11 @@ func (d *Databases) DSN(database string) string { return d.dsnAt(d.Addr(), datab
 // DSNWith returns a connection string that names this server and others, the
 // others being its copies, of which the one that can be written is taken.
 func (d *Databases) DSNWith(database string, others ...*Server) string {
-	addresses := d.Addr()
+	addresses := []string{d.Addr()}
 	for _, other := range others {
-		addresses += "," + other.Addr()
+		addresses = append(addresses, other.Addr())
 	}
-	return d.dsnAt(addresses, database) + "&target_session_attrs=read-write"
+	return d.dsnAt(strings.Join(addresses, ","), database) + "&target_session_attrs=read-write"
 }
 
 func (d *Databases) dsnAt(addresses, database string) string {
@@ -60,8 +60,11 @@ func (d *Databases) DropDatabase(ctx context.Context, name string) error {
 // Query runs statements in a database and returns their rows as lines, the
 // columns separated by a bar.
 func (d *Databases) Query(ctx context.Context, database, statements string) (string, error) {
-	command := exec.CommandContext(ctx, filepath.Join(d.bin, "psql"), "-XqAt", "-v", "ON_ERROR_STOP=1",
-		"-h", host, "-p", strconv.Itoa(d.port), "-U", superuser, "-d", database, "-c", statements)
+	arguments := []string{
+		"-XqAt", "-v", "ON_ERROR_STOP=1",
+		"-h", host, "-p", strconv.Itoa(d.port), "-U", superuser, "-d", database, "-c", statements,
+	}
+	command := exec.CommandContext(ctx, filepath.Join(d.bin, "psql"), arguments...) //nolint:gosec // the tests' own programs
 	command.Env = append(cleanEnvironment(), "PGPASSWORD="+d.password, "PGCONNECT_TIMEOUT=10")
 	return output(command)
 }

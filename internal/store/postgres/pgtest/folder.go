@@ -131,7 +131,7 @@ func (f *folder) run(ctx context.Context, program string, arguments ...string) (
 }
 
 func (f *folder) command(ctx context.Context, program string, arguments ...string) *exec.Cmd {
-	command := exec.CommandContext(ctx, program, arguments...)
+	command := exec.CommandContext(ctx, program, arguments...) //nolint:gosec // the tests' own programs
 	command.Dir = f.path
 	command.Env = cleanEnvironment()
 	f.account.apply(command)

@@ -52,7 +52,8 @@ func installPackages(ctx context.Context) error {
 }
 
 func aptGet(ctx context.Context, arguments ...string) (string, error) {
-	command := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-o", "DPkg::Lock::Timeout=300"}, arguments...)...)
+	arguments = append([]string{"-q", "-o", "DPkg::Lock::Timeout=300"}, arguments...)
+	command := exec.CommandContext(ctx, "apt-get", arguments...) //nolint:gosec // constants of this file
 	command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
 	return output(command)
 }

@@ -54,8 +54,8 @@ const packageFolder = "/usr/lib/postgresql"
 
 func search() (string, bool) {
 	if found, err := exec.LookPath("postgres"); err == nil {
-		if real, err := filepath.EvalSymlinks(found); err == nil && complete(filepath.Dir(real)) {
-			return filepath.Dir(real), true
+		if program, err := filepath.EvalSymlinks(found); err == nil && complete(filepath.Dir(program)) {
+			return filepath.Dir(program), true
 		}
 	}
 	bins, err := filepath.Glob(filepath.Join(packageFolder, "*", "bin"))

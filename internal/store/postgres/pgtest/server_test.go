@@ -2,6 +2,8 @@ package pgtest_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -9,8 +11,26 @@ import (
 	"courier/internal/store/postgres/pgtest"
 )
 
+// ownerVariable makes this binary the owner of a server that a test kills.
+const ownerVariable = "COURIER_PGTEST_OWNER"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(ownerVariable) != "" {
+		own(context.Background())
+	}
 	goleak.VerifyTestMain(pgtest.WithShared(context.Background(), m, pgtest.Options{NoSync: true}))
+}
+
+// own starts a server, says where, and lives until it is killed.
+func own(ctx context.Context) {
+	s, err := pgtest.Start(ctx, pgtest.Options{NoSync: true})
+	if err != nil {
+		panic(err)
+	}
+	if _, err := fmt.Fprintln(os.Stdout, s.Addr()); err != nil {
+		panic(err)
+	}
+	select {}
 }
 
 // newNumbers starts a server with a table in which rows can be counted.

@@ -92,7 +92,8 @@ func runShared(ctx context.Context, m M, options Options) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	value, err := json.Marshal(shared{Bin: s.bin, Password: s.password, Port: s.port})
+	of := shared{Bin: s.bin, Password: s.password, Port: s.port}
+	value, err := json.Marshal(of) //nolint:gosec // for this process, of a server that ends with it
 	if err == nil {
 		err = os.Setenv(sharedVariable, string(value))
 	}
@@ -112,4 +113,19 @@ func Shared(tb testing.TB) *Databases {
 		tb.Fatalf("find the server that the tests share: %v; does TestMain run pgtest.WithShared?", err)
 	}
 	return &Databases{bin: of.Bin, password: of.Password, port: of.Port}
+}
+
+// NewProxy starts a proxy for one test and closes it at its end.
+func (d *Databases) NewProxy(tb testing.TB) *Proxy {
+	tb.Helper()
+	p, err := d.Proxy(context.WithoutCancel(tb.Context()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return p
 }
