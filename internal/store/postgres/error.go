@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/puddle/v2"
 
 	"courier/internal/store"
 )
@@ -86,7 +85,7 @@ func passing(err error) bool {
 
 // isConnection reports whether an error without a SQLSTATE is one of the connection.
 func isConnection(err error) bool {
-	return err != nil && !known(err) && !errors.Is(err, puddle.ErrClosedPool) && !isRow(err)
+	return err != nil && !known(err) && !isRow(err)
 }
 
 // errRow reports an answer that cannot be read, which another try would not change.
@@ -102,7 +101,7 @@ func (s *Store) fault(operation string, err error) error {
 		return nil
 	case known(err), code(err) == "" && isContext(err):
 		return fmt.Errorf("%s: %w", operation, err)
-	case errors.Is(err, puddle.ErrClosedPool), code(err) == "" && s.queue.isClosed():
+	case code(err) == "" && s.queue.isClosed():
 		return fmt.Errorf("%s: %w", operation, store.ErrClosed)
 	}
 	step, word := classify(err)

@@ -384,12 +384,13 @@ WHERE gateway IS NOT NULL
 SELECT coalesce(sum(queued), 0)::bigint, coalesce(sum(processing), 0)::bigint, coalesce(sum(unknown), 0)::bigint
 FROM courier.tally
 
--- Adds the rows of those that are gone to the row 0. One that is used after all
--- is made anew.
+-- Adds the rows of those that are gone to the row 0, with $2 those of the store $1
+-- too. One that is used after all is made anew.
 -- name: FoldTally
 WITH gone AS (
     DELETE FROM courier.tally
-    WHERE writer < 0 OR store = $1 OR (changed_at < now() - interval '10 minutes' AND store <> '00000000-0000-0000-0000-000000000000')
+    WHERE writer < 0 OR (store = $1 AND $2) OR (
+        changed_at < now() - interval '10 minutes' AND store <> '00000000-0000-0000-0000-000000000000')
     RETURNING queued, processing, unknown
 )
 {tally}
@@ -432,18 +433,22 @@ LIMIT 1 OFFSET $2
 -- These two sort all that they find, so they serve only while that is little.
 -- name: ListQueued
 SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = 'queued' AND m.id < $1 AND ($4 = '' OR m.gateway = $4)
+WHERE m.status = 'queued' AND m.id < $1 AND ($3 = '' OR m.gateway = $3)
 ORDER BY m.id DESC
-LIMIT $3
+LIMIT $2
 
 -- name: ListProcessing
 SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = 'processing' AND m.id < $1 AND ($4 = '' OR m.gateway = $4)
+WHERE m.status = 'processing' AND m.id < $1 AND ($3 = '' OR m.gateway = $3)
 ORDER BY m.id DESC
-LIMIT $3
+LIMIT $2
 
 -- name: Clock
 SELECT clock_timestamp()
+
+-- Tells all that listen of gateways, each followed by a line with the store that tells.
+-- name: Notify
+SELECT pg_notify('courier_wake', gateway || $2) FROM unnest($1::text[]) AS g (gateway)
 
 -- A node's sign of life, and who does the housekeeping: the node that did, or the
 -- first to beat after its time ran out. The rows of others that are alive follow.

@@ -53,6 +53,7 @@ const (
 	queryNodes            query = "Nodes"
 	queryForgetNodes      query = "ForgetNodes"
 	queryReserve          query = "Reserve"
+	queryNotify           query = "Notify"
 )
 
 // queries are the statements that the store prepares when it opens.
@@ -65,6 +66,7 @@ func queries() []query {
 		queryMessageByKey, queryNextDue, queryWaitingGateways, queryReadTally, queryFoldTally, queryListAll,
 		queryFloorAll, queryListByRecipient, queryFloorByRecipient, queryListRare, queryFloorRare, queryListQueued,
 		queryListProcessing, queryClock, queryBeat, queryLeave, queryNodes, queryForgetNodes, queryReserve,
+		queryNotify,
 	}
 }
 
