@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -14,10 +15,18 @@ import (
 	"courier/internal/store/storetest"
 )
 
-// placed is a store that puts messages into statuses which only receipts lead to.
+// placed is a store that puts messages into statuses which only receipts lead
+// to. Its database serves another test when it is closed.
 type placed struct {
 	*postgres.Store
-	dsn string
+	dsn  string
+	free func()
+}
+
+// Close implements store.Store.
+func (p placed) Close() error {
+	defer p.free()
+	return p.Store.Close()
 }
 
 // Place implements storetest.Placer on a connection of its own.
@@ -39,32 +48,62 @@ func (p placed) Place(ctx context.Context, id courier.ID, status courier.Status)
 
 func TestStore_Conforms(t *testing.T) {
 	t.Parallel()
-	databases := newTemplate(t)
+	used := &shelf{databases: pgtest.Shared(t), group: t}
 	storetest.Run(t, func(t *testing.T) store.Store {
 		t.Helper()
-		dsn := databases.NewClone(t, template)
-		return placed{Store: open(t, dsn), dsn: dsn}
+		dsn := used.take(t)
+		s := placed{Store: open(t, dsn), dsn: dsn, free: sync.OnceFunc(func() { used.put(dsn) })}
+		t.Cleanup(func() { closeStore(t, s) })
+		return s
 	})
 }
 
-const template = "courier_template"
-
-// newTemplate makes a database that has the schema, to be cloned.
-func newTemplate(t *testing.T) *pgtest.Databases {
-	t.Helper()
-	databases := pgtest.Shared(t)
-	if err := databases.CreateDatabase(t.Context(), template); err != nil {
-		t.Fatal(err)
-	}
-	closeStore(t, open0(t, databases.DSN(template)))
-	return databases
+// shelf keeps databases that tests are done with, as emptying one is quicker
+// than making one.
+type shelf struct {
+	databases *pgtest.Databases
+	// group is the test at whose end they are dropped.
+	group *testing.T
+	mutex sync.Mutex
+	free  []string
 }
 
-func open0(t *testing.T, dsn string) *postgres.Store {
+// take returns the address of a database without messages.
+func (s *shelf) take(t *testing.T) string {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), postgres.Options{DSN: dsn})
-	if err != nil {
-		t.Fatal(err)
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if len(s.free) == 0 {
+		return s.databases.NewDatabase(s.group)
 	}
-	return s
+	dsn := s.free[0]
+	s.free = s.free[1:]
+	empty(t, dsn)
+	return dsn
+}
+
+func (s *shelf) put(dsn string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.free = append(s.free, dsn)
+}
+
+// empty removes all rows but those that say which migrations ran.
+func empty(t *testing.T, dsn string) {
+	t.Helper()
+	execute(t, dsn, "DELETE FROM courier.message; DELETE FROM courier.tally; DELETE FROM courier.node; "+
+		"DELETE FROM courier.duty; DELETE FROM courier.rate; DELETE FROM courier.probe")
+}
+
+// execute runs statements on a connection of their own.
+func execute(tb testing.TB, dsn, statements string) {
+	tb.Helper()
+	conn, err := pgx.Connect(tb.Context(), dsn)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = conn.Close(tb.Context()) }()
+	if _, err := conn.Exec(tb.Context(), statements, pgx.QueryExecModeSimpleProtocol); err != nil {
+		tb.Fatal(err)
+	}
 }

@@ -27,7 +27,7 @@ func open(tb testing.TB, dsn string) *postgres.Store {
 	return s
 }
 
-func closeStore(tb testing.TB, s *postgres.Store) {
+func closeStore(tb testing.TB, s interface{ Close() error }) {
 	tb.Helper()
 	if err := s.Close(); err != nil {
 		tb.Errorf("close: %v", err)
