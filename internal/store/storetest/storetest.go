@@ -40,9 +40,12 @@ func Run(t *testing.T, open OpenFunc) {
 		{"Settle", settleTests()},
 		{"Reclaim", reclaimTests()},
 		{"Sweep", sweepTests()},
+		{"Retention", retentionTests()},
 		{"Decide", decideTests()},
 		{"List", listTests()},
 		{"Stats", statsTests()},
+		{"Node", nodeTests()},
+		{"Rate", rateTests()},
 		{"Concurrency", concurrencyTests()},
 		{"Lifecycle", lifecycleTests()},
 		{"Transition", transitionTests()},
@@ -60,7 +63,10 @@ func Run(t *testing.T, open OpenFunc) {
 	}
 	t.Run("History", func(t *testing.T) {
 		t.Parallel()
-		testHistory(t, open)
+		testHistory(t, false, func(t *testing.T) []store.Store {
+			t.Helper()
+			return []store.Store{open(t)}
+		})
 	})
 }
 
@@ -305,6 +311,13 @@ func (k *kit) stats(t *testing.T) store.Stats {
 type reporter interface {
 	Helper()
 	Errorf(format string, arguments ...any)
+}
+
+// caller is a reporter that calls a store.
+type caller interface {
+	reporter
+	Fatalf(format string, arguments ...any)
+	Context() context.Context
 }
 
 // same fails the test with what differs. An empty document and none are the same.
