@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -49,13 +50,29 @@ func (p placed) Place(ctx context.Context, id courier.ID, status courier.Status)
 func TestStore_Conforms(t *testing.T) {
 	t.Parallel()
 	used := &shelf{databases: pgtest.Shared(t), group: t}
-	storetest.Run(t, func(t *testing.T) store.Store {
+	storetest.RunShared(t, func(t *testing.T) store.Store {
 		t.Helper()
 		dsn := used.take(t)
-		s := placed{Store: open(t, dsn), dsn: dsn, free: sync.OnceFunc(func() { used.put(dsn) })}
-		t.Cleanup(func() { closeStore(t, s) })
-		return s
+		return place(t, dsn, sync.OnceFunc(func() { used.put(dsn) }))
+	}, func(t *testing.T) (one, other store.Store) {
+		t.Helper()
+		dsn := used.take(t)
+		var closed atomic.Int32
+		free := func() {
+			if closed.Add(1) == 2 {
+				used.put(dsn)
+			}
+		}
+		return place(t, dsn, sync.OnceFunc(free)), place(t, dsn, sync.OnceFunc(free))
 	})
+}
+
+// place opens a store on a database that is given back when it is closed.
+func place(t *testing.T, dsn string, free func()) placed {
+	t.Helper()
+	s := placed{Store: openStore(t, dsn), dsn: dsn, free: free}
+	t.Cleanup(func() { closeStore(t, s) })
+	return s
 }
 
 // shelf keeps databases that tests are done with, as emptying one is quicker

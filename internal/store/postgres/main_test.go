@@ -19,11 +19,17 @@ func TestMain(m *testing.M) {
 // open opens a store, and closes it when the test ends.
 func open(tb testing.TB, dsn string) *postgres.Store {
 	tb.Helper()
+	s := openStore(tb, dsn)
+	tb.Cleanup(func() { closeStore(tb, s) })
+	return s
+}
+
+func openStore(tb testing.TB, dsn string) *postgres.Store {
+	tb.Helper()
 	s, err := postgres.Open(context.Background(), postgres.Options{DSN: dsn})
 	if err != nil {
 		tb.Fatalf("open: %v", err)
 	}
-	tb.Cleanup(func() { closeStore(tb, s) })
 	return s
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -103,7 +104,7 @@ func (s *Store) Reserve(ctx context.Context, reservation store.Reservation) (sto
 		return store.Grant{}, s.fault(operationName, fmt.Errorf("%w: a rate of %v", store.ErrInvalid, reservation.Rate))
 	}
 	first, paidUntil := reservation.Take(time.Time{})
-	cell := max(time.Duration(float64(time.Second)/reservation.Rate), 1)
+	cell := time.Duration(math.Ceil(float64(time.Second) / reservation.Rate))
 	burst := max(store.RateBurst, cell)
 	var grant store.Grant
 	err := s.queue.submit(ctx, &job{name: "reserve", run: func(ctx context.Context, on *session, _ bool) error {
@@ -112,7 +113,7 @@ func (s *Store) Reserve(ctx context.Context, reservation store.Reservation) (sto
 			reservation.Gateway, reservation.Now.UnixNano(), cell.Nanoseconds(), burst.Nanoseconds(), int64(reservation.Want),
 			int64(first.Count), paidUntil.UnixNano())
 		grant = store.Grant{Count: int(granted)}
-		if granted < 1 {
+		if granted < 1 && reservation.Want > 0 {
 			grant.Wait = cell - reservation.Now.Add(burst).Sub(time.Unix(0, until))
 		}
 		return err

@@ -16,10 +16,11 @@ import (
 // when the test ends.
 type OpenSharedFunc func(t *testing.T) (one, other store.Store)
 
-// RunShared runs the rules for engines whose database several nodes share,
-// beside Run.
-func RunShared(t *testing.T, open OpenSharedFunc) {
+// RunShared runs the suite on an engine whose database several nodes share: the
+// rules for every engine, and those for such ones.
+func RunShared(t *testing.T, open OpenFunc, openShared OpenSharedFunc) {
 	t.Helper()
+	runGroups(t, open)
 	tests := map[string]func(t *testing.T, p *pair){
 		"OneNodeOfManyKeeps":            testOneKeeper,
 		"LeaveHandsTheKeepingOver":      testKeeperLeaves,
@@ -37,7 +38,7 @@ func RunShared(t *testing.T, open OpenSharedFunc) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			one, other := open(t)
+			one, other := openShared(t)
 			test(t, &pair{kit: newKit(t, one), other: other})
 		})
 	}
@@ -45,7 +46,7 @@ func RunShared(t *testing.T, open OpenSharedFunc) {
 		t.Parallel()
 		testHistory(t, true, func(t *testing.T) []store.Store {
 			t.Helper()
-			one, other := open(t)
+			one, other := openShared(t)
 			return []store.Store{one, other}
 		})
 	})

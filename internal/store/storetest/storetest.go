@@ -27,8 +27,22 @@ type Placer interface {
 // is a Placer too.
 type OpenFunc func(t *testing.T) store.Store
 
-// Run runs the suite, one new store a test.
+// Run runs the suite on an engine whose database one process holds, one new
+// store a test.
 func Run(t *testing.T, open OpenFunc) {
+	t.Helper()
+	runGroups(t, open)
+	t.Run("History", func(t *testing.T) {
+		t.Parallel()
+		testHistory(t, false, func(t *testing.T) []store.Store {
+			t.Helper()
+			return []store.Store{open(t)}
+		})
+	})
+}
+
+// runGroups runs the rules for every engine.
+func runGroups(t *testing.T, open OpenFunc) {
 	t.Helper()
 	groups := []struct {
 		name  string
@@ -61,13 +75,6 @@ func Run(t *testing.T, open OpenFunc) {
 			}
 		})
 	}
-	t.Run("History", func(t *testing.T) {
-		t.Parallel()
-		testHistory(t, false, func(t *testing.T) []store.Store {
-			t.Helper()
-			return []store.Store{open(t)}
-		})
-	})
 }
 
 const (
