@@ -63,13 +63,9 @@ func inspectFault(path string, err error) error {
 
 // migrate brings the schema up to date. A schema that is newer than this program is refused.
 func migrate(ctx context.Context, db *sql.DB, logger *slog.Logger) error {
-	files, err := fs.Sub(migrationFiles, "migrations")
+	provider, err := newProvider(db)
 	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+		return err
 	}
 	current, newest, err := provider.GetVersions(ctx)
 	if err != nil {
@@ -86,4 +82,16 @@ func migrate(ctx context.Context, db *sql.DB, logger *slog.Logger) error {
 		logger.InfoContext(ctx, "schema migrated", slog.String("migration", result.Source.Path), slog.Duration("duration", result.Duration))
 	}
 	return nil
+}
+
+func newProvider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return provider, nil
 }

@@ -1,6 +1,6 @@
 -- Every statement of the engine, prepared when the store opens. A block begins
--- with "-- name:"; {message} and {attempt} stand for the lists of columns in the
--- blocks of those names under "-- columns:".
+-- with "-- name:"; {message} and other names in braces stand for the blocks of
+-- those names under "-- columns:".
 
 -- columns: message
 seq, id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
@@ -12,6 +12,17 @@ encoding, segments, idempotency_key, fingerprint, trace_parent, scrubbed_at
 -- columns: attempt
 number, gateway, outcome, class, code, message, http_status, excerpt,
 gateway_message_id, retry_after, started_at, duration
+
+-- The statuses of the index message_ended, and those of message_rare, as their
+-- conditions have them: SQLite uses a partial index only for the same expression.
+
+-- columns: ended
+status = 'sent' OR status = 'delivered' OR status = 'undelivered' OR status = 'rejected'
+    OR status = 'expired' OR status = 'abandoned' OR status = 'canceled'
+
+-- columns: rare
+status = 'undelivered' OR status = 'rejected' OR status = 'expired'
+    OR status = 'abandoned' OR status = 'canceled' OR status = 'unknown'
 
 -- name: Begin
 BEGIN IMMEDIATE
@@ -30,25 +41,27 @@ INSERT INTO message (
     encoding, segments, idempotency_key, fingerprint, trace_parent
 ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
 
--- name: ClaimMessages
+-- A claim reads what is due and then leases it by runs of rows that follow each
+-- other: RETURNING would copy each row once more, and an IN list sort them.
+-- name: DueMessages
+SELECT {message} FROM message
+WHERE status = 'queued' AND gateway = ? AND next_attempt_at <= ?
+ORDER BY next_attempt_at, seq
+LIMIT ?
+
+-- name: LeaseMessages
 UPDATE message
-SET status = 'processing', lease_node = ?4, lease_token = ?5, lease_until = ?6, updated_at = ?2
-WHERE seq IN (
-    SELECT seq FROM message
-    WHERE status = 'queued' AND gateway = ?1 AND next_attempt_at <= ?2
-    ORDER BY next_attempt_at, seq
-    LIMIT ?3
-)
-RETURNING {message}
+SET status = 'processing', lease_node = ?, lease_token = ?, lease_until = ?, updated_at = ?
+WHERE seq BETWEEN ? AND ? AND +status = 'queued'
 
 -- The common end of a message: accepted, and nothing more to say about it.
 -- name: SettleSent
 UPDATE message
 SET status = 'sent', next_attempt_at = NULL, lease_node = NULL, lease_token = NULL, lease_until = NULL,
-    retry_count = ?3, updated_at = ?4, sent_at = ?4, last_error = NULL,
-    send_count = max(send_count + 1, ?5), gateway = ?6, gateway_message_id = ?7,
-    accepted_http_status = ?8, accepted_started_at = ?9, accepted_duration = ?10
-WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'
+    last_error = NULL, retry_count = ?, updated_at = ?, sent_at = ?,
+    send_count = max(send_count + 1, ?), gateway = ?, gateway_message_id = ?,
+    accepted_http_status = ?, accepted_started_at = ?, accepted_duration = ?
+WHERE id = ? AND +lease_token = ? AND +status = 'processing'
 
 -- Every other settlement. ?9 is the number of the attempt, or NULL for none; ?10 is 1
 -- when it was not accepted; ?11 is the gateway's id of an accepted message.
@@ -99,7 +112,7 @@ UPDATE message
 SET scrubbed_at = ?1, body = '', subject = NULL, template_data = NULL, request_headers = NULL
 WHERE seq IN (
     SELECT seq FROM message INDEXED BY message_ended
-    WHERE status IN ('sent', 'delivered', 'undelivered', 'rejected', 'expired', 'abandoned', 'canceled')
+    WHERE ({ended})
         AND scrubbed_at IS NULL AND updated_at < ?2
     ORDER BY updated_at
     LIMIT ?3
@@ -109,7 +122,7 @@ WHERE seq IN (
 DELETE FROM message
 WHERE seq IN (
     SELECT seq FROM message INDEXED BY message_ended
-    WHERE status IN ('sent', 'delivered', 'undelivered', 'rejected', 'expired', 'abandoned', 'canceled')
+    WHERE ({ended})
         AND scrubbed_at IS NULL AND updated_at < ?1
     ORDER BY updated_at
     LIMIT ?2
@@ -119,7 +132,7 @@ WHERE seq IN (
 DELETE FROM message
 WHERE seq IN (
     SELECT seq FROM message INDEXED BY message_ended
-    WHERE status IN ('sent', 'delivered', 'undelivered', 'rejected', 'expired', 'abandoned', 'canceled')
+    WHERE ({ended})
         AND scrubbed_at < ?1
     ORDER BY scrubbed_at
     LIMIT ?2
@@ -213,7 +226,7 @@ SELECT count(*), coalesce(max(lease_token), 0) FROM message INDEXED BY message_p
 
 -- name: CountUnknown
 SELECT count(*) FROM message INDEXED BY message_rare
-WHERE status = 'unknown' AND status IN ('undelivered', 'rejected', 'expired', 'abandoned', 'canceled', 'unknown')
+WHERE status = 'unknown' AND ({rare})
 
 -- The pages of a listing: below ?1, not below ?2, at most ?3. A statement named
 -- Floor… finds the ?2 that leaves a bounded number of rows to examine.
@@ -237,14 +250,14 @@ SELECT id FROM message WHERE recipient = ?3 AND id < ?1 ORDER BY id DESC LIMIT 1
 
 -- name: ListRare
 SELECT {message} FROM message INDEXED BY message_rare
-WHERE status = ?4 AND status IN ('undelivered', 'rejected', 'expired', 'abandoned', 'canceled', 'unknown')
+WHERE status = ?4 AND ({rare})
     AND id < ?1 AND id >= ?2 AND (?5 IS NULL OR gateway = ?5)
 ORDER BY id DESC
 LIMIT ?3
 
 -- name: FloorRare
 SELECT id FROM message INDEXED BY message_rare
-WHERE status = ?3 AND status IN ('undelivered', 'rejected', 'expired', 'abandoned', 'canceled', 'unknown') AND id < ?1
+WHERE status = ?3 AND ({rare}) AND id < ?1
 ORDER BY id DESC
 LIMIT 1 OFFSET ?2
 

@@ -19,7 +19,8 @@ const (
 	queryCommit           query = "Commit"
 	queryRollback         query = "Rollback"
 	queryInsertMessage    query = "InsertMessage"
-	queryClaimMessages    query = "ClaimMessages"
+	queryDueMessages      query = "DueMessages"
+	queryLeaseMessages    query = "LeaseMessages"
 	querySettleSent       query = "SettleSent"
 	querySettleMessage    query = "SettleMessage"
 	queryInsertAttempt    query = "InsertAttempt"
@@ -57,7 +58,7 @@ const (
 // writerQueries are the statements that the connection of the writer prepares.
 func writerQueries() []query {
 	return []query{
-		queryBegin, queryCommit, queryRollback, queryInsertMessage, queryClaimMessages, querySettleSent,
+		queryBegin, queryCommit, queryRollback, queryInsertMessage, queryDueMessages, queryLeaseMessages, querySettleSent,
 		querySettleMessage, queryInsertAttempt, queryOrphanLeases, queryReclaimAttempts, queryReclaimMessages, queryExpireMessages,
 		queryRerouteMessages, queryCancelMessage, queryKeepAccepted, queryRequeueMessage, queryWriteProbe,
 		queryScrubMessages, queryPurgeMessages, queryPurgeScrubbed,

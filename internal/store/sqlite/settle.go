@@ -69,9 +69,10 @@ func isPlain(a *courier.Attempt) bool {
 
 func (s *session) settleSent(ctx context.Context, t *store.Settlement) (bool, error) {
 	a := t.Attempt
+	at := t.At.UnixMicro()
 	changed, err := s.exec(ctx, querySettleSent,
-		t.ID[:], t.Token, int64(t.RetryCount), t.At.UnixMicro(), int64(a.Number), a.Gateway, optional(a.GatewayMessageID),
-		int64(a.HTTPStatus), micros(a.StartedAt), a.Duration.Microseconds())
+		int64(t.RetryCount), at, at, int64(a.Number), a.Gateway, optional(a.GatewayMessageID),
+		int64(a.HTTPStatus), micros(a.StartedAt), a.Duration.Microseconds(), t.ID[:], t.Token)
 	return changed == 1, err
 }
 
