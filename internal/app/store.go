@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"courier/internal/store"
+	"courier/internal/store/postgres"
 	"courier/internal/store/sqlite"
 )
 
@@ -28,7 +29,9 @@ type openFunc func(ctx context.Context, options storeOptions) (store.Store, erro
 // engines are the message stores by the scheme of their DSN.
 func engines() map[string]openFunc {
 	return map[string]openFunc{
-		"sqlite": openSQLite,
+		"sqlite":     openSQLite,
+		"postgres":   openPostgres,
+		"postgresql": openPostgres,
 	}
 }
 
@@ -45,6 +48,14 @@ func openStore(ctx context.Context, options storeOptions) (store.Store, error) {
 
 func openSQLite(ctx context.Context, options storeOptions) (store.Store, error) {
 	opened, err := sqlite.Open(ctx, sqlite.Options{DSN: options.dsn, Logger: options.logger, Registerer: options.registerer})
+	if err != nil {
+		return nil, err
+	}
+	return opened, nil
+}
+
+func openPostgres(ctx context.Context, options storeOptions) (store.Store, error) {
+	opened, err := postgres.Open(ctx, postgres.Options{DSN: options.dsn, Logger: options.logger, Registerer: options.registerer})
 	if err != nil {
 		return nil, err
 	}
