@@ -21,6 +21,10 @@ type link struct {
 	// expireTakes is how long a sweep lasts, expired counts them.
 	expireTakes time.Duration
 	expired     int
+	// beatTakes is how long a beat is on its way.
+	beatTakes time.Duration
+	// answers holds the answers of claims back until it is closed, nil does not.
+	answers chan struct{}
 }
 
 // fail makes every call fail, or none with nil.
@@ -43,6 +47,27 @@ func (l *link) slowDown(takes time.Duration) int {
 	defer l.mu.Unlock()
 	l.expireTakes = takes
 	return l.expired
+}
+
+// delay makes beats slow.
+func (l *link) delay(beats time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.beatTakes = beats
+}
+
+// holdAnswers holds the answers of claims back until what it returns is called.
+func (l *link) holdAnswers() func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	answers := make(chan struct{})
+	l.answers = answers
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.answers = nil
+		close(answers)
+	}
 }
 
 func (l *link) release() {
@@ -80,7 +105,14 @@ func (l *link) Enqueue(ctx context.Context, messages []*courier.Message) ([]stor
 }
 
 func (l *link) Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error) {
-	return through(ctx, l, func() ([]*courier.Message, error) { return l.memory.Claim(ctx, claim) })
+	l.mu.Lock()
+	answers := l.answers
+	l.mu.Unlock()
+	claimed, err := through(ctx, l, func() ([]*courier.Message, error) { return l.memory.Claim(ctx, claim) })
+	if answers != nil {
+		<-answers
+	}
+	return claimed, err
 }
 
 func (l *link) Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error) {
@@ -110,6 +142,10 @@ func (l *link) Expire(ctx context.Context, now time.Time, limit int) (int, error
 }
 
 func (l *link) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
+	l.mu.Lock()
+	takes := l.beatTakes
+	l.mu.Unlock()
+	<-time.After(takes)
 	return through(ctx, l, func() (store.Standing, error) { return l.memory.Beat(ctx, beat) })
 }
 

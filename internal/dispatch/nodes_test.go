@@ -197,6 +197,42 @@ func TestNodes_StoppedProcess(t *testing.T) {
 	})
 }
 
+// TestNodes_LateAnswer lets the answer of a claim arrive when the node has been
+// dead to the others and beats again: its messages are another's by then.
+func TestNodes_LateAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory, gateway := newShared(), newGateway("sms", answer(accepted()))
+		a := startPeer(t, memory, "a", gateway)
+		other := newGateway("sms", untilEnd)
+		b := startPeer(t, memory, "b", other, longTimeout)
+		pass(20 * time.Second)
+		goOn := a.link.holdAnswers()
+		m := newMessage()
+		memory.put(m)
+		a.Wake()
+		synctest.Wait()
+		if row := memory.message(m.ID); row.Lease.Node != "a" {
+			t.Fatalf("%q holds the message", row.Lease.Node)
+		}
+		a.link.fail(store.ErrUnavailable)
+		pass(10 * time.Second)
+		a.link.fail(nil)
+		pass(5 * time.Second)
+		if a.Ready() != nil || len(other.sendsOf(m.ID)) != 1 {
+			t.Fatalf("the other attempts it %d times; ready: %v", len(other.sendsOf(m.ID)), a.Ready())
+		}
+		goOn()
+		pass(time.Second)
+		if len(gateway.sends()) != 0 {
+			t.Error("the message was attempted by two nodes at the same time")
+		}
+		if err := b.Ready(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestNodes_LeasePassed attempts no message whose lease may lapse under way.
 func TestNodes_LeasePassed(t *testing.T) {
 	t.Parallel()
@@ -391,6 +427,33 @@ func TestNodes_RerouteKnowsTheGatewaysOfAll(t *testing.T) {
 		wantStatus(t, memory, theirs, courier.StatusSent)
 		if len(a.sendsOf(theirs.ID)) != 1 {
 			t.Error("the message of a gateway that no node has was not given to the first")
+		}
+	})
+}
+
+// TestNodes_RerouteAfterTheBeat gives the messages of a removed gateway away as
+// soon as the beat has told that this node does not have it any more.
+func TestNodes_RerouteAfterTheBeat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newShared()
+		a := startPeer(t, memory, "a", newGateway("old", answer(down())))
+		pass(1500 * time.Millisecond)
+		m := newMessage(func(m *courier.Message) { m.Gateway = "old" })
+		enqueue(t, a.Engine, m)
+		synctest.Wait()
+		a.link.delay(100 * time.Millisecond)
+		next := dispatch.Settings{Gateways: []dispatch.LaneOptions{lane(newGateway("new", answer(accepted())))}}
+		if err := a.Reconfigure(next); err != nil {
+			t.Fatal(err)
+		}
+		pass(50 * time.Millisecond)
+		if row := memory.message(m.ID); row.Gateway != "old" {
+			t.Error("the message was given away before the other nodes know")
+		}
+		pass(100 * time.Millisecond)
+		if row := memory.message(m.ID); row.Gateway != "new" {
+			t.Errorf("the message waits for %q after the beat", row.Gateway)
 		}
 	})
 }

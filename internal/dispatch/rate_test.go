@@ -83,6 +83,9 @@ func TestNodes_ARateLetsLoneMessagesThrough(t *testing.T) {
 			pass(450 * time.Millisecond)
 		}
 		reserved := memory.count("reserve")
+		if reserved != 20 {
+			t.Errorf("%d reservations for 20 messages", reserved)
+		}
 		pass(10 * time.Minute)
 		if more := memory.count("reserve") - reserved; more != 0 {
 			t.Errorf("%d reservations with nothing to send", more)
@@ -112,6 +115,37 @@ func TestNodes_ABurstIsHeldToTheRate(t *testing.T) {
 			t.Errorf("%d of 60 sent", sent)
 		}
 	})
+}
+
+// TestNodes_UnusedAttemptsAreVoid keeps an attempt that was granted and not made
+// for a moment only.
+func TestNodes_UnusedAttemptsAreVoid(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		after time.Duration
+		more  int
+	}{"Soon": {50 * time.Millisecond, 0}, "Later": {time.Minute, 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				memory, gateway := newShared(), newGateway("sms", answer(accepted()))
+				a := startPeer(t, memory, "a", gateway, limit(100))
+				pass(time.Second)
+				// One is reserved for the first, then two, of which one is left.
+				enqueue(t, a.Engine, newMessages(2)...)
+				synctest.Wait()
+				before := memory.count("reserve")
+				pass(test.after)
+				m := newMessage()
+				enqueue(t, a.Engine, m)
+				synctest.Wait()
+				wantStatus(t, memory, m, courier.StatusSent)
+				if more := memory.count("reserve") - before; before != 2 || more != test.more {
+					t.Errorf("%d reservations and %d more, want 2 and %d", before, more, test.more)
+				}
+			})
+		})
+	}
 }
 
 func TestNodes_ReserveFaultPauses(t *testing.T) {
