@@ -225,8 +225,10 @@ func (s *memory) Reroute(ctx context.Context, known []string, to string, _ time.
 func (s *memory) NextDue(ctx context.Context, gateway string) (time.Time, error) {
 	var due time.Time
 	err := s.call(ctx, "next_due", func() {
-		if queued := s.queued(func(m *courier.Message) bool { return m.Gateway == gateway }); len(queued) > 0 {
-			due = queued[0].NextAttemptAt
+		for _, m := range s.rows {
+			if m.Status == courier.StatusQueued && m.Gateway == gateway && (due.IsZero() || m.NextAttemptAt.Before(due)) {
+				due = m.NextAttemptAt
+			}
 		}
 	})
 	return due, err

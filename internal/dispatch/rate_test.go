@@ -42,13 +42,13 @@ func wantRate(t *testing.T, rate float64, attempts int, d time.Duration) {
 
 func TestNodes_ShareARate(t *testing.T) {
 	t.Parallel()
-	for rate, length := range map[float64]time.Duration{0.5: 100 * time.Second, 7: 40 * time.Second, 50: 20 * time.Second, 500: 4 * time.Second} {
+	for rate, length := range map[float64]time.Duration{0.5: 100 * time.Second, 7: 20 * time.Second, 50: 6 * time.Second, 500: 2 * time.Second} {
 		for _, nodes := range []int{1, 3} {
 			t.Run(fmt.Sprintf("%v/%d", rate, nodes), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					memory := newShared()
-					memory.put(newMessages(int(rate*length.Seconds()*1.2) + 100)...)
+					memory.put(newMessages(int(rate*(length.Seconds()+1)*1.1) + 10)...)
 					var gateways []*fakeGateway
 					for i := range nodes {
 						gateways = append(gateways, newGateway("sms", brisk))
