@@ -33,6 +33,7 @@ func layout() map[string][]string {
 		"internal/intake":                {root},
 		"internal/jsonnet":               {},
 		"internal/store":                 {root},
+		"internal/store/postgres":        {root, store},
 		"internal/store/postgres/pgtest": {},
 		"internal/store/sqlite":          {root, store},
 		"internal/store/storetest":       {root, store},

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,7 +33,7 @@ func (p placed) Close() error {
 
 // Place implements storetest.Placer on a connection of its own.
 func (p placed) Place(ctx context.Context, id courier.ID, status courier.Status) error {
-	conn, err := pgx.Connect(ctx, p.dsn)
+	conn, err := connect(ctx, p.dsn)
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,8 @@ func (s *shelf) take(t *testing.T) string {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if len(s.free) == 0 {
-		return s.databases.NewDatabase(s.group)
+		// Few connections each, as many databases are in use at once.
+		return s.databases.NewDatabase(s.group) + "&pool_max_conns=4"
 	}
 	dsn := s.free[0]
 	s.free = s.free[1:]
@@ -115,7 +117,7 @@ func empty(t *testing.T, dsn string) {
 // execute runs statements on a connection of their own.
 func execute(tb testing.TB, dsn, statements string) {
 	tb.Helper()
-	conn, err := pgx.Connect(tb.Context(), dsn)
+	conn, err := connect(tb.Context(), dsn)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -123,4 +125,10 @@ func execute(tb testing.TB, dsn, statements string) {
 	if _, err := conn.Exec(tb.Context(), statements, pgx.QueryExecModeSimpleProtocol); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// connect opens a connection beside a store.
+func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
+	dsn, _, _ = strings.Cut(dsn, "&pool_max_conns")
+	return pgx.Connect(ctx, dsn)
 }

@@ -47,7 +47,7 @@ func newToken() int64 {
 		var random [8]byte
 		// It does not fail, as crypto/rand says.
 		_, _ = rand.Read(random[:])
-		if token := int64(binary.BigEndian.Uint64(random[:]) & math.MaxInt64); token > 0 { //nolint:gosec // masked to 63 bits
+		if token := int64(binary.BigEndian.Uint64(random[:]) & math.MaxInt64); token > 0 {
 			return token
 		}
 	}

@@ -65,10 +65,10 @@ func above() courier.ID { return courier.ID(bytes.Repeat([]byte{0xff}, len(couri
 
 // arguments returns those of the statement that lists.
 func (l listing) arguments(query store.Query, bounds []pgtype.UUID, limit int) []any {
-	switch l.list {
-	case queryListQueued, queryListProcessing:
+	if l.list == queryListQueued || l.list == queryListProcessing {
 		return []any{bounds[0], int64(limit), query.Gateway}
-	case queryListByRecipient:
+	}
+	if l.list == queryListByRecipient {
 		return []any{bounds[0], bounds[1], int64(limit), string(query.Status), query.Gateway, query.To}
 	}
 	return []any{bounds[0], bounds[1], int64(limit), string(query.Status), query.Gateway}

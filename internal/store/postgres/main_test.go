@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -10,7 +11,14 @@ import (
 	"courier/internal/store/postgres/pgtest"
 )
 
+// historyChecks is how many random histories the conformance suite runs, unless
+// -rapid.checks says otherwise: each step is a round trip to a server.
+const historyChecks = "40"
+
 func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", historyChecks); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(pgtest.WithShared(context.Background(), m, pgtest.Options{NoSync: true, Settings: map[string]string{
 		"max_connections": "300",
 	}}))

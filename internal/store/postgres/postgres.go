@@ -65,6 +65,9 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
+// schema holds all that the courier has in the database.
+const schema = "courier"
+
 // openFor bounds how long Open tries to reach the server.
 const openFor = 15 * time.Second
 

@@ -85,8 +85,9 @@ SELECT id FROM stored
 -- name: StoredIDs
 SELECT id FROM courier.message WHERE id = ANY ($1::uuid[])
 
--- The inner limit is a number, as a plan is made before the outer is known: it
--- keeps the plan on the index.
+-- The inner limit is a number, as a plan is made before the outer is known, and
+-- what is found is an array, of which a plan expects few: both keep plans on the
+-- indexes, whatever the statistics of the table say.
 -- name: ClaimMessages
 WITH due AS (
     SELECT id FROM (
@@ -100,8 +101,7 @@ WITH due AS (
 ), m AS (
     UPDATE courier.message AS m
     SET status = 'processing', lease_node = $6, lease_token = $7, lease_until = $8, updated_at = $4
-    FROM due
-    WHERE m.id = due.id
+    WHERE m.id = ANY (ARRAY(SELECT id FROM due))
     RETURNING {message}
 ), counted AS (
     {tally}
@@ -236,8 +236,7 @@ WITH due AS (
 ), expired AS (
     UPDATE courier.message AS m
     SET status = 'expired', next_attempt_at = NULL, updated_at = $3
-    FROM due
-    WHERE m.id = due.id
+    WHERE m.id = ANY (ARRAY(SELECT id FROM due))
     RETURNING m.id
 ), counted AS (
     {tally}
@@ -258,8 +257,7 @@ WITH old AS (
 ), scrubbed AS (
     UPDATE courier.message AS m
     SET scrubbed_at = $1, body = '', subject = NULL, template_data = NULL, request_headers = NULL, exact = NULL
-    FROM old
-    WHERE m.id = old.id
+    WHERE m.id = ANY (ARRAY(SELECT id FROM old))
     RETURNING m.id
 )
 SELECT count(*) FROM scrubbed
@@ -272,7 +270,7 @@ WITH old AS (
     LIMIT $2
     FOR UPDATE SKIP LOCKED
 ), purged AS (
-    DELETE FROM courier.message AS m USING old WHERE m.id = old.id RETURNING m.id
+    DELETE FROM courier.message AS m WHERE m.id = ANY (ARRAY(SELECT id FROM old)) RETURNING m.id
 )
 SELECT count(*) FROM purged
 
@@ -284,7 +282,7 @@ WITH old AS (
     LIMIT $2
     FOR UPDATE SKIP LOCKED
 ), purged AS (
-    DELETE FROM courier.message AS m USING old WHERE m.id = old.id RETURNING m.id
+    DELETE FROM courier.message AS m WHERE m.id = ANY (ARRAY(SELECT id FROM old)) RETURNING m.id
 )
 SELECT count(*) FROM purged
 
@@ -298,8 +296,7 @@ WITH stranded AS (
 ), moved AS (
     UPDATE courier.message AS m
     SET gateway = $2, updated_at = $3
-    FROM stranded
-    WHERE m.id = stranded.id
+    WHERE m.id = ANY (ARRAY(SELECT id FROM stranded))
     RETURNING m.id
 )
 SELECT count(*) FROM moved
@@ -494,7 +491,8 @@ DELETE FROM courier.node WHERE lapses_at <= clock_timestamp() - interval '1 day'
 -- name: Reserve
 INSERT INTO courier.rate AS r (gateway, granted, paid_until) VALUES ($1, $6, $7)
 ON CONFLICT (gateway) DO UPDATE SET
-    granted = greatest(least(($2::bigint + $4::bigint - greatest(r.paid_until, $2)) / $3::bigint, $5::bigint), 0),
-    paid_until = greatest(r.paid_until, $2)
-        + greatest(least(($2 + $4 - greatest(r.paid_until, $2)) / $3, $5), 0) * $3
+    granted = greatest(least(
+        ($2::bigint + $4::bigint - greatest(r.paid_until, $2::bigint)) / $3::bigint, $5::bigint), 0),
+    paid_until = greatest(r.paid_until, $2::bigint) + $3::bigint * greatest(least(
+        ($2::bigint + $4::bigint - greatest(r.paid_until, $2::bigint)) / $3::bigint, $5::bigint), 0)
 RETURNING granted, paid_until

@@ -55,7 +55,7 @@ func readWhole(ctx context.Context, on *session, id courier.ID) (*courier.Messag
 			return err
 		}
 		if beside := row.value(); message == nil || beside.LastError != nil {
-			message, accepted = beside, row.accepted()
+			message, accepted = beside, row.acceptedAttempt()
 		}
 		if row.attempt.number.Valid {
 			attempts = append(attempts, row.attempt.value())

@@ -50,7 +50,7 @@ func (s *Store) attempt(ctx context.Context, writer int32, run try) (doubtful bo
 			return doubtful, err
 		case <-s.closed:
 			return doubtful, store.ErrClosed
-		case <-time.After(pause/2 + rand.N(pause)): //nolint:gosec // no secret: two that met are to miss each other
+		case <-time.After(pause/2 + rand.N(pause)):
 		}
 	}
 }

@@ -14,19 +14,50 @@ import (
 
 // messageRow takes apart the columns "message" and "last".
 type messageRow struct {
-	id                                            pgtype.UUID
-	status, gateway, channel, to, from, body      string
-	leaseNode, gatewayMessageID, subject, kind    pgtype.Text
-	data, headers, metadata, encoding, key, trace pgtype.Text
-	leaseToken, acceptedDuration                  pgtype.Int8
-	lastError, acceptedStatus                     pgtype.Int4
-	sendCount, retryCount, segments               int32
-	created, updated                              time.Time
-	nextAttempt, leaseUntil, sent, expires        pgtype.Timestamptz
-	acceptedStarted, scrubbed                     pgtype.Timestamptz
-	fingerprint, exact                            []byte
-	attempt                                       attemptRow
-	targets                                       []any
+	id      pgtype.UUID
+	status  string
+	gateway string
+	lease   leaseRow
+	content contentRow
+	times   timesRow
+	counts  countsRow
+	// accepted is the attempt that is kept in the row, attempt the one beside it.
+	accepted acceptedRow
+	attempt  attemptRow
+	targets  []any
+}
+
+type leaseRow struct {
+	node  pgtype.Text
+	token pgtype.Int8
+	until pgtype.Timestamptz
+}
+
+// contentRow is what the caller gave.
+type contentRow struct {
+	channel, to, from, body string
+	subject, kind, encoding pgtype.Text
+	data, headers, metadata pgtype.Text
+	key, trace              pgtype.Text
+	fingerprint, exact      []byte
+	segments                int32
+}
+
+type timesRow struct {
+	created, updated              time.Time
+	next, sent, expires, scrubbed pgtype.Timestamptz
+}
+
+type countsRow struct {
+	send, retry int32
+	lastError   pgtype.Int4
+}
+
+type acceptedRow struct {
+	foreign  pgtype.Text
+	status   pgtype.Int4
+	started  pgtype.Timestamptz
+	duration pgtype.Int8
 }
 
 // attemptRow takes apart the columns "attempt", which are all NULL for none.
@@ -39,13 +70,13 @@ type attemptRow struct {
 
 func newMessageRow() *messageRow {
 	r := &messageRow{}
-	a := &r.attempt
+	l, c, t, n, k, a := &r.lease, &r.content, &r.times, &r.counts, &r.accepted, &r.attempt
 	r.targets = []any{
-		&r.id, &r.status, &r.gateway, &r.nextAttempt, &r.leaseNode, &r.leaseToken, &r.leaseUntil,
-		&r.sendCount, &r.retryCount, &r.lastError, &r.updated, &r.sent, &r.expires, &r.gatewayMessageID,
-		&r.acceptedStatus, &r.acceptedStarted, &r.acceptedDuration, &r.created, &r.channel,
-		&r.to, &r.from, &r.body, &r.subject, &r.kind, &r.data, &r.headers, &r.metadata,
-		&r.encoding, &r.segments, &r.key, &r.fingerprint, &r.trace, &r.scrubbed, &r.exact,
+		&r.id, &r.status, &r.gateway, &t.next, &l.node, &l.token, &l.until,
+		&n.send, &n.retry, &n.lastError, &t.updated, &t.sent, &t.expires, &k.foreign,
+		&k.status, &k.started, &k.duration, &t.created, &c.channel,
+		&c.to, &c.from, &c.body, &c.subject, &c.kind, &c.data, &c.headers, &c.metadata,
+		&c.encoding, &c.segments, &c.key, &c.fingerprint, &c.trace, &t.scrubbed, &c.exact,
 		&a.number, &a.gateway, &a.outcome, &a.class, &a.code, &a.message, &a.httpStatus, &a.excerpt,
 		&a.foreign, &a.retryAfter, &a.started, &a.duration,
 	}
@@ -57,41 +88,43 @@ func (r *messageRow) scan(rows pgx.Rows) error { return rows.Scan(r.targets...) 
 // value returns the message of the row, with its last error when the attempt
 // beside it is that.
 func (r *messageRow) value() *courier.Message {
+	l, c, t, n := &r.lease, &r.content, &r.times, &r.counts
 	m := &courier.Message{
-		ID: r.id.Bytes, Status: courier.Status(r.status), Gateway: r.gateway, NextAttemptAt: moment(r.nextAttempt),
-		Lease:     courier.Lease{Node: r.leaseNode.String, Token: r.leaseToken.Int64, Until: moment(r.leaseUntil)},
-		SendCount: int(r.sendCount), RetryCount: int(r.retryCount),
-		UpdatedAt: r.updated.UTC(), SentAt: moment(r.sent), ExpiresAt: moment(r.expires), GatewayMessageID: r.gatewayMessageID.String,
-		CreatedAt: r.created.UTC(), Channel: r.channel, To: r.to, From: r.from, Body: r.body,
-		Subject: r.subject.String, TemplateType: r.kind.String, TemplateData: document(r.data),
-		RequestHeaders: document(r.headers), Metadata: document(r.metadata),
-		Encoding: courier.Encoding(r.encoding.String), Segments: int(r.segments),
-		IdempotencyKey: r.key.String, TraceParent: r.trace.String, ScrubbedAt: moment(r.scrubbed),
+		ID: r.id.Bytes, Status: courier.Status(r.status), Gateway: r.gateway, NextAttemptAt: moment(t.next),
+		Lease:     courier.Lease{Node: l.node.String, Token: l.token.Int64, Until: moment(l.until)},
+		SendCount: int(n.send), RetryCount: int(n.retry),
+		UpdatedAt: t.updated.UTC(), SentAt: moment(t.sent), ExpiresAt: moment(t.expires), GatewayMessageID: r.accepted.foreign.String,
+		CreatedAt: t.created.UTC(), Channel: c.channel, To: c.to, From: c.from, Body: c.body,
+		Subject: c.subject.String, TemplateType: c.kind.String, TemplateData: document(c.data),
+		RequestHeaders: document(c.headers), Metadata: document(c.metadata),
+		Encoding: courier.Encoding(c.encoding.String), Segments: int(c.segments),
+		IdempotencyKey: c.key.String, TraceParent: c.trace.String, ScrubbedAt: moment(t.scrubbed),
 	}
-	copy(m.Fingerprint[:], r.fingerprint)
-	if r.exact != nil {
-		m.Body, m.Subject = splitExact(r.exact)
+	copy(m.Fingerprint[:], c.fingerprint)
+	if c.exact != nil {
+		m.Body, m.Subject = splitExact(c.exact)
 	}
 	if m.Encoding == "" && m.Segments == 0 && m.ScrubbedAt.IsZero() {
 		// SQL stored it, which does not know the alphabets.
 		m.Encoding, m.Segments = courier.CountSegments(m.Body)
 	}
-	if r.attempt.number.Valid && r.attempt.number == r.lastError {
+	if r.attempt.number.Valid && r.attempt.number == n.lastError {
 		attempt := r.attempt.value()
 		m.LastError = &attempt
 	}
 	return m
 }
 
-// accepted returns the attempt that is kept in the row of a message, or nil.
-func (r *messageRow) accepted() *courier.Attempt {
-	if !r.acceptedStatus.Valid {
+// acceptedAttempt returns the attempt that is kept in the row of a message, or nil.
+func (r *messageRow) acceptedAttempt() *courier.Attempt {
+	a := &r.accepted
+	if !a.status.Valid {
 		return nil
 	}
 	return &courier.Attempt{
-		Number: int(r.sendCount), Gateway: r.gateway, Outcome: courier.OutcomeAccepted, HTTPStatus: int(r.acceptedStatus.Int32),
-		GatewayMessageID: r.gatewayMessageID.String, StartedAt: moment(r.acceptedStarted),
-		Duration: time.Duration(r.acceptedDuration.Int64) * time.Microsecond,
+		Number: int(r.counts.send), Gateway: r.gateway, Outcome: courier.OutcomeAccepted, HTTPStatus: int(a.status.Int32),
+		GatewayMessageID: a.foreign.String, StartedAt: moment(a.started),
+		Duration: time.Duration(a.duration.Int64) * time.Microsecond,
 	}
 }
 

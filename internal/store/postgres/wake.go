@@ -16,13 +16,15 @@ import (
 // Notifications carry the name of a gateway and, on a second line, the store that
 // sends them, which pays no heed to its own.
 const (
-	wakeChannel   = "courier_wake"
+	wakeChannel   = schema + "_wake"
 	wakeLength    = 64
 	wakeEvery     = 20 * time.Millisecond
 	listenPause   = time.Second
 	listenLongest = 30 * time.Second
 	// pingFor is how long the first notification, sent to itself, may take.
 	pingFor = 5 * time.Second
+	// pingMark ends the signature in that notification.
+	pingMark = "?"
 )
 
 // Wakes implements store.Store.
@@ -97,8 +99,7 @@ func (s *Store) listen(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil || (code(err) != "" && !passing(err)):
-			s.logger.InfoContext(ctx, "no notifications arrive from the database: messages of other nodes are found by polling",
-				slog.String("database", s.target.name), slog.Any("error", err))
+			s.withoutNotifications(ctx, err)
 			return
 		case heard:
 			pause = listenPause
@@ -109,6 +110,16 @@ func (s *Store) listen(ctx context.Context) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// withoutNotifications tells once that none arrive, and why when it is known.
+func (s *Store) withoutNotifications(ctx context.Context, err error) {
+	why := "a pooler before the database keeps them back"
+	if err != nil {
+		why = err.Error()
+	}
+	s.logger.InfoContext(ctx, "no notifications arrive from the database: messages of other nodes are found by polling",
+		slog.String("database", s.target.name), slog.String("cause", why))
 }
 
 // listenOnce listens on a connection of its own until that is lost, and reports
@@ -147,7 +158,7 @@ func (s *Store) listener(ctx context.Context) (*pgx.Conn, error) {
 // database takes LISTEN and does nothing.
 func (s *Store) ping(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error {
-		return on.exec(ctx, queryNotify, []string{""}, s.signature())
+		return on.exec(ctx, queryNotify, []string{""}, s.signature()+pingMark)
 	}, false)
 	if err != nil {
 		return false, err
@@ -165,9 +176,10 @@ func (s *Store) ping(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	return true, nil
 }
 
-// hear passes on a notification of another.
+// hear passes on a notification of another, unless it only tries whether it arrives.
 func (s *Store) hear(payload string) {
-	if gateway, sender, _ := strings.Cut(payload, "\n"); "\n"+sender != s.signature() {
+	gateway, sender, _ := strings.Cut(payload, "\n")
+	if "\n"+sender != s.signature() && !strings.HasSuffix(sender, pingMark) {
 		s.wake(gateway)
 	}
 }
