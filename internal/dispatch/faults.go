@@ -23,6 +23,7 @@ const (
 	opExpire  operation = "expire messages"
 	opReroute operation = "reroute messages"
 	opReclaim operation = "reclaim messages"
+	opRetain  operation = "scrub and delete old messages"
 )
 
 // faults remembers which operations of the store fail now, and logs when that

@@ -14,16 +14,18 @@ const (
 )
 
 // keeper expires messages in time, gives those of removed gateways to another,
-// and takes back the leases of nodes that died while this one runs.
+// takes back the leases of nodes that died while this one runs, and forgets what
+// is old.
 type keeper struct {
 	engine    *Engine
 	rerouting atomic.Bool
 	wake      chan struct{}
 	reclaimAt time.Time
+	retention *retention
 }
 
 func newKeeper(e *Engine) *keeper {
-	return &keeper{engine: e, wake: make(chan struct{}, 1)}
+	return &keeper{engine: e, wake: make(chan struct{}, 1), retention: newRetention(e)}
 }
 
 // requestReroute has queued messages of unknown gateways looked for soon.
@@ -63,6 +65,7 @@ func (k *keeper) keep(ctx context.Context) {
 		k.do(ctx, opReclaim, func() error { return k.engine.reclaim(callCtx) })
 		k.reclaimAt = now.Add(k.engine.leaseDuration / 2)
 	}
+	k.do(ctx, opRetain, func() error { return k.retention.run(callCtx) })
 }
 
 // do runs a step and reports whether it failed for another reason than the end of ctx.

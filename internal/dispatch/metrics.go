@@ -18,6 +18,8 @@ type metrics struct {
 	settleBatch prometheus.Histogram
 	lateSettles prometheus.Counter
 	expired     prometheus.Counter
+	scrubbed    prometheus.Counter
+	purged      prometheus.Counter
 }
 
 // laneMetrics are those of one gateway, with the labels looked up once.
@@ -52,6 +54,14 @@ func newMetrics() *metrics {
 			Name: "courier_expired_total",
 			Help: "Messages that expired while they were queued.",
 		}),
+		scrubbed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "courier_scrubbed_total",
+			Help: "Messages whose content was taken out because of retention.scrub_after.",
+		}),
+		purged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "courier_purged_total",
+			Help: "Messages that were deleted because of retention.delete_after.",
+		}),
 	}
 }
 
@@ -83,7 +93,7 @@ func (m *metrics) register(registerer prometheus.Registerer, extra prometheus.Co
 	}
 	var faults []error
 	collectors := []prometheus.Collector{
-		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, extra,
+		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, m.scrubbed, m.purged, extra,
 	}
 	for i, collector := range collectors {
 		if err := registerer.Register(collector); err != nil {

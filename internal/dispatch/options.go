@@ -33,6 +33,7 @@ type Gateway interface {
 type Store interface {
 	queueStore
 	keeperStore
+	retentionStore
 }
 
 // queueStore moves messages through the queue.
@@ -49,6 +50,12 @@ type keeperStore interface {
 	Expire(ctx context.Context, now time.Time, limit int) (int, error)
 	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
 	Stats(ctx context.Context, now time.Time) (store.Stats, error)
+}
+
+// retentionStore forgets what is old.
+type retentionStore interface {
+	Scrub(ctx context.Context, sweep store.Sweep) (int, error)
+	Purge(ctx context.Context, sweep store.Sweep) (int, error)
 }
 
 // UnknownPolicy says what becomes of a message whose request was written and
@@ -95,6 +102,7 @@ type Settings struct {
 	Retry          Retry
 	// OnUnknown is ResendUnknown when empty.
 	OnUnknown UnknownPolicy
+	Retention Retention
 }
 
 // Options are what New needs. Store and Node are mandatory.
@@ -182,6 +190,9 @@ func (s Settings) validate() error {
 	}
 	if s.Retry.Initial < 0 || s.Retry.Max < s.Retry.Initial {
 		return fmt.Errorf("dispatch settings: retry.max %s is below retry.initial %s; raise it", s.Retry.Max, s.Retry.Initial)
+	}
+	if s.Retention.ScrubAfter < 0 || s.Retention.DeleteAfter < 0 {
+		return fmt.Errorf("dispatch settings: retention is %s and %s; give times of 0 or more", s.Retention.ScrubAfter, s.Retention.DeleteAfter)
 	}
 	return validateLanes(s.Gateways)
 }
