@@ -193,7 +193,9 @@ func (c *Client) Cancel(ctx context.Context, id courier.ID) (*Message, error) {
 	return c.onMessage(ctx, http.MethodPost, id, "cancel", "cancel message")
 }
 
-// Retry queues again a message that failed; for any other it is courier.CodeIllegalTransition.
+// Retry queues again a message that failed; for any other it is
+// courier.CodeIllegalTransition, and for one whose content was deleted
+// courier.CodeContentScrubbed.
 func (c *Client) Retry(ctx context.Context, id courier.ID) (*Message, error) {
 	return c.onMessage(ctx, http.MethodPost, id, "retry", "retry message")
 }

@@ -241,6 +241,7 @@ func engineSettings(cfg *config.Config, set *gatewaySet) dispatch.Settings {
 		MessageRetries: cfg.Courier.MessageRetries,
 		Retry:          dispatch.Retry{Initial: cfg.Dispatch.Retry.Initial, Max: cfg.Dispatch.Retry.Max},
 		OnUnknown:      dispatch.UnknownPolicy(cfg.Dispatch.OnUnknown),
+		Retention:      dispatch.Retention{ScrubAfter: cfg.Retention.ScrubAfter, DeleteAfter: cfg.Retention.DeleteAfter},
 	}
 }
 

@@ -18,6 +18,7 @@ type Config struct {
 	Dispatch   Dispatch
 	Recipients Recipients
 	Messages   Messages
+	Retention  Retention
 
 	// Gateways are the gateways to send through, in order. With none, SMS is
 	// disabled: messages are refused.
@@ -185,6 +186,15 @@ type Recipients struct {
 type Messages struct {
 	// MaxSegments is the most segments of one message, 0 for no limit.
 	MaxSegments int
+}
+
+// Retention says how long messages are kept after their last change, once they
+// are sent or final. 0 is for ever.
+type Retention struct {
+	// ScrubAfter is when a message loses its content.
+	ScrubAfter time.Duration
+	// DeleteAfter is when it is deleted; a scrub counts as a change.
+	DeleteAfter time.Duration
 }
 
 // Gateway is one gateway, resolved from courier.sms or a channel.

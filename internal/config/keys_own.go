@@ -86,6 +86,17 @@ func dispatchSpec() *spec {
 	)
 }
 
+func retentionSpec() *spec {
+	return object("retention", "How long messages are kept once they are sent or final. Others are kept until they are.",
+		duration("scrub_after", "24h",
+			"How long after its last change a message loses its content: body, subject, template data and request headers. It cannot be retried after that. 0s is never.",
+			0, 3650*day, func(c *Config) any { return &c.Retention.ScrubAfter }),
+		duration("delete_after", "720h",
+			"How long after its last change, its scrub included, a message is deleted with its attempts. Its idempotency key is free again after that. 0s is never.",
+			0, 3650*day, func(c *Config) any { return &c.Retention.DeleteAfter }),
+	)
+}
+
 func recipientsSpec() *spec {
 	return object("recipients", "How recipients are read.",
 		text("default_region", "", "The two-letter country code of numbers that are written without one. Without it those are refused.",

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // relations checks what no key can tell alone, and fills in what follows from
@@ -16,6 +17,7 @@ func (c *checker) relations() {
 	c.listeners()
 	c.apiAccess()
 	c.dispatch()
+	c.retention()
 	c.storeDSN()
 	c.region()
 	c.tracing()
@@ -129,6 +131,24 @@ func (c *checker) dispatch() {
 	if retry.Initial > retry.Max && !c.reported("dispatch.retry.initial") && !c.reported("dispatch.retry.max") {
 		c.problem(c.place("dispatch.retry.initial"), "dispatch.retry.initial",
 			"expected at most dispatch.retry.max, which is %s, got %s", seconds(retry.Max.Seconds()), seconds(retry.Initial.Seconds()))
+	}
+}
+
+// leastDeleteAfter is the time below which a deletion is probably not meant:
+// callers repeat their requests within it.
+const leastDeleteAfter = time.Hour
+
+func (c *checker) retention() {
+	const path = "retention.delete_after"
+	retention := c.config.Retention
+	switch {
+	case retention.DeleteAfter <= 0 || c.reported(path) || c.reported("retention.scrub_after"):
+	case retention.DeleteAfter < leastDeleteAfter:
+		c.warn(c.place(path), path,
+			"an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", seconds(leastDeleteAfter.Seconds()))
+	case retention.DeleteAfter < retention.ScrubAfter:
+		c.warn(c.place(path), path,
+			"messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", seconds(retention.ScrubAfter.Seconds()))
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	opReclaim operation = "reclaim messages"
 	opBeat    operation = "beat"
 	opReserve operation = "reserve attempts of a rate"
+	opRetain  operation = "scrub and delete old messages"
 )
 
 // faults remembers which operations of the store fail now, and logs when that

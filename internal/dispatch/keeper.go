@@ -18,18 +18,19 @@ const (
 // errOffDuty ends a piece of housekeeping that has become another node's.
 var errOffDuty = errors.New("another node does the housekeeping now")
 
-// keeper does the housekeeping while it is this node's: it expires messages in
-// time, gives those of removed gateways to another, and takes back the leases of
-// nodes that died.
+// keeper does the housekeeping while it is this node's: it takes back the leases
+// of nodes that died, gives the messages of removed gateways to another, expires
+// messages in time, and forgets what is old.
 type keeper struct {
 	engine    *Engine
 	rerouting atomic.Bool
 	wake      chan struct{}
 	rerouteAt time.Time
+	retention *retention
 }
 
 func newKeeper(e *Engine) *keeper {
-	return &keeper{engine: e, wake: make(chan struct{}, 1)}
+	return &keeper{engine: e, wake: make(chan struct{}, 1), retention: newRetention(e)}
 }
 
 // poke has the keeper look at once.
@@ -86,6 +87,7 @@ func (k *keeper) keep(ctx context.Context) {
 		k.do(ctx, opReroute, func() error { return k.reroute(callCtx) })
 	}
 	k.do(ctx, opExpire, func() error { return k.expire(callCtx) })
+	k.do(ctx, opRetain, func() error { return k.retention.run(callCtx) })
 }
 
 // do runs a step unless it is another node's.

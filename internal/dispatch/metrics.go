@@ -20,6 +20,8 @@ type metrics struct {
 	expired     prometheus.Counter
 	reclaimed   prometheus.Counter
 	rateWait    *prometheus.CounterVec
+	scrubbed    prometheus.Counter
+	purged      prometheus.Counter
 }
 
 // laneMetrics are those of one gateway, with the labels looked up once.
@@ -63,6 +65,14 @@ func newMetrics() *metrics {
 			Name: "courier_rate_wait_seconds_total",
 			Help: "Time that due messages of a gateway waited on this node because of dispatch.max_rate.",
 		}, []string{"gateway"}),
+		scrubbed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "courier_scrubbed_total",
+			Help: "Messages whose content was taken out because of retention.scrub_after.",
+		}),
+		purged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "courier_purged_total",
+			Help: "Messages that were deleted because of retention.delete_after.",
+		}),
 	}
 }
 
@@ -95,7 +105,8 @@ func (m *metrics) register(registerer prometheus.Registerer, extra prometheus.Co
 	}
 	var faults []error
 	collectors := []prometheus.Collector{
-		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, m.reclaimed, m.rateWait, extra,
+		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles,
+		m.expired, m.scrubbed, m.purged, m.reclaimed, m.rateWait, extra,
 	}
 	for i, collector := range collectors {
 		if err := registerer.Register(collector); err != nil {

@@ -66,6 +66,8 @@ func TestEngine_Metrics(t *testing.T) {
 			"courier_settle_batch_size":                               2,
 			"courier_late_settles_total":                              0,
 			"courier_expired_total":                                   0,
+			"courier_scrubbed_total":                                  0,
+			"courier_purged_total":                                    0,
 			"courier_in_flight,gateway=sms":                           0,
 			"courier_in_flight_limit,gateway=sms":                     64,
 			"courier_breaker_state,gateway=sms":                       2,

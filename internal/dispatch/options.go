@@ -34,6 +34,7 @@ type Gateway interface {
 type Store interface {
 	queueStore
 	keeperStore
+	retentionStore
 	memberStore
 }
 
@@ -51,6 +52,12 @@ type keeperStore interface {
 	Expire(ctx context.Context, now time.Time, limit int) (int, error)
 	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
 	Stats(ctx context.Context, now time.Time) (store.Stats, error)
+}
+
+// retentionStore forgets what is old.
+type retentionStore interface {
+	Scrub(ctx context.Context, sweep store.Sweep) (int, error)
+	Purge(ctx context.Context, sweep store.Sweep) (int, error)
 }
 
 // memberStore lets the nodes that share the store know of each other, and share
@@ -111,6 +118,7 @@ type Settings struct {
 	Retry          Retry
 	// OnUnknown is ResendUnknown when empty.
 	OnUnknown UnknownPolicy
+	Retention Retention
 }
 
 // Options are what New needs. Store and Node are mandatory.
@@ -229,6 +237,9 @@ func (s Settings) validate() error {
 	}
 	if s.Retry.Initial < 0 || s.Retry.Max < s.Retry.Initial {
 		return fmt.Errorf("dispatch settings: retry.max %s is below retry.initial %s; raise it", s.Retry.Max, s.Retry.Initial)
+	}
+	if s.Retention.ScrubAfter < 0 || s.Retention.DeleteAfter < 0 {
+		return fmt.Errorf("dispatch settings: retention is %s and %s; give times of 0 or more", s.Retention.ScrubAfter, s.Retention.DeleteAfter)
 	}
 	return validateLanes(s.Gateways)
 }

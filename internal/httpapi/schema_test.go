@@ -199,7 +199,7 @@ func TestAPI_OpenAPIListsTheCodes(t *testing.T) {
 		courier.CodeInvalidRequest, courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong, courier.CodeUnknownChannel,
 		courier.CodeSMSDisabled, courier.CodeIdempotencyConflict, courier.CodeIllegalTransition, courier.CodeNotFound, courier.CodeUnauthorized,
 		courier.CodeForbidden, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia, courier.CodeStoreFull, courier.CodeStoreReadOnly,
-		courier.CodeStoreUnavailable, courier.CodeShuttingDown, courier.CodeInternal,
+		courier.CodeStoreUnavailable, courier.CodeShuttingDown, courier.CodeInternal, courier.CodeContentScrubbed,
 	} {
 		if !contains(text, string(code)) {
 			t.Errorf("code %s is not in the document", code)

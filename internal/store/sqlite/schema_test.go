@@ -25,7 +25,9 @@ func TestStore_Pragmas(t *testing.T) {
 		"temp_store": "2", "mmap_size": "0", "trusted_schema": "0",
 	}
 	hasPragmas(t, s.writer.session.conn, both)
-	hasPragmas(t, s.writer.session.conn, map[string]string{"query_only": "0", "wal_autocheckpoint": "2000", "cache_size": "-16384"})
+	hasPragmas(t, s.writer.session.conn, map[string]string{
+		"query_only": "0", "wal_autocheckpoint": "2000", "cache_size": "-16384", "secure_delete": "2",
+	})
 	for range readerCount { // all at once, so that they are different ones
 		conn, err := s.readDB.Conn(t.Context())
 		if err != nil {
