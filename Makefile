@@ -1,5 +1,6 @@
 # Every target that CI calls, and those a developer calls by hand. Needs Go,
-# git and make; a C compiler adds the race detector to the tests.
+# git and make; a C compiler adds the race detector to the tests. These need a
+# PostgreSQL, which they find or, for root on Debian, install.
 
 GO       ?= go
 FUZZTIME ?= 10s

@@ -19,6 +19,7 @@ const (
 	CodeSMSDisabled         ErrorCode = "sms_disabled"
 	CodeIdempotencyConflict ErrorCode = "idempotency_conflict"
 	CodeIllegalTransition   ErrorCode = "illegal_transition"
+	CodeContentScrubbed     ErrorCode = "content_scrubbed"
 	CodeNotFound            ErrorCode = "not_found"
 	CodeMethodNotAllowed    ErrorCode = "method_not_allowed"
 	CodeUnauthorized        ErrorCode = "unauthorized"
@@ -36,8 +37,8 @@ const (
 func ErrorCodes() []ErrorCode {
 	return []ErrorCode{
 		CodeInvalidRequest, CodeInvalidRecipient, CodeInvalidSender, CodeMessageTooLong, CodeUnknownChannel,
-		CodeSMSDisabled, CodeIdempotencyConflict, CodeIllegalTransition, CodeNotFound, CodeMethodNotAllowed,
-		CodeUnauthorized, CodeForbidden, CodeRequestTooLarge, CodeUnsupportedMedia, CodeStoreFull,
+		CodeSMSDisabled, CodeIdempotencyConflict, CodeIllegalTransition, CodeContentScrubbed, CodeNotFound,
+		CodeMethodNotAllowed, CodeUnauthorized, CodeForbidden, CodeRequestTooLarge, CodeUnsupportedMedia, CodeStoreFull,
 		CodeStoreReadOnly, CodeStoreUnavailable, CodeShuttingDown, CodeInternal,
 	}
 }
@@ -57,7 +58,7 @@ func (c ErrorCode) HTTPStatus() int {
 		return http.StatusNotFound
 	case CodeMethodNotAllowed:
 		return http.StatusMethodNotAllowed
-	case CodeIdempotencyConflict, CodeIllegalTransition:
+	case CodeIdempotencyConflict, CodeIllegalTransition, CodeContentScrubbed:
 		return http.StatusConflict
 	case CodeRequestTooLarge:
 		return http.StatusRequestEntityTooLarge

@@ -19,6 +19,7 @@ func httpStatuses() map[courier.ErrorCode]int {
 		"sms_disabled":           503,
 		"idempotency_conflict":   409,
 		"illegal_transition":     409,
+		"content_scrubbed":       409,
 		"not_found":              404,
 		"method_not_allowed":     405,
 		"unauthorized":           401,

@@ -193,7 +193,9 @@ func (c *Client) Cancel(ctx context.Context, id courier.ID) (*Message, error) {
 	return c.onMessage(ctx, http.MethodPost, id, "cancel", "cancel message")
 }
 
-// Retry queues again a message that failed; for any other it is courier.CodeIllegalTransition.
+// Retry queues again a message that failed; for any other it is
+// courier.CodeIllegalTransition, and for one whose content was deleted
+// courier.CodeContentScrubbed.
 func (c *Client) Retry(ctx context.Context, id courier.ID) (*Message, error) {
 	return c.onMessage(ctx, http.MethodPost, id, "retry", "retry message")
 }
@@ -210,6 +212,18 @@ func (c *Client) onMessage(ctx context.Context, method string, id courier.ID, ve
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
 	return &message, nil
+}
+
+// Nodes returns the couriers that share the server's database, by name.
+func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
+	var answer struct {
+		Nodes []Node `json:"nodes"`
+	}
+	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "nodes"}, repeatable: true, into: &answer})
+	if err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	return answer.Nodes, nil
 }
 
 // Ready returns nil once the server takes messages and dispatches them. It asks once.

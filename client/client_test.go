@@ -173,7 +173,8 @@ func TestClient_Message(t *testing.T) {
 	c, requests := serve(t, http.StatusOK, `{"id":"`+idText+`","status":"abandoned","to":"+12065550199","send_count":1,
 		"last_error":{"class":"gateway_error","code":"9","message":"down","http_status":500},
 		"attempts":[{"number":1,"gateway":"sms","outcome":"retry","class":"gateway_error","code":"9","message":"down",
-		"http_status":500,"excerpt":"oops","started_at":"2026-01-02T03:04:05Z","duration":"12ms"}]}`)
+		"http_status":500,"excerpt":"oops","started_at":"2026-01-02T03:04:05Z","duration":"12ms"}],
+		"body":"","scrubbed_at":"2026-01-03T03:04:05Z"}`)
 	message, err := c.Message(t.Context(), messageID(t))
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +182,7 @@ func TestClient_Message(t *testing.T) {
 	fault := client.Fault{Class: courier.ClassGatewayError, Code: "9", Message: "down", HTTPStatus: 500}
 	want := &client.Message{ID: messageID(t), Status: courier.StatusAbandoned, To: "+12065550199"}
 	want.SendCount, want.LastError = 1, &fault
+	want.ScrubbedAt = time.Date(2026, 1, 3, 3, 4, 5, 0, time.UTC)
 	want.Attempts = []client.Attempt{{
 		Number: 1, Gateway: "sms", Outcome: courier.OutcomeRetry, Fault: fault, Excerpt: "oops",
 		StartedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Duration: "12ms",

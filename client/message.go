@@ -47,6 +47,9 @@ type Timeline struct {
 	SentAt        time.Time `json:"sent_at,omitzero"`
 	ExpiresAt     time.Time `json:"expires_at,omitzero"`
 	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"`
+	// ScrubbedAt is when Body, Subject and TemplateData were deleted: the message
+	// cannot be retried any more.
+	ScrubbedAt time.Time `json:"scrubbed_at,omitzero"`
 }
 
 // Settled reports whether the courier has done what it can: the message was

@@ -21,7 +21,7 @@ import (
 	"courier/internal/httpapi"
 	"courier/internal/intake"
 	"courier/internal/jsonnet"
-	"courier/internal/store/sqlite"
+	"courier/internal/store"
 )
 
 // stopMargin is added to the grace time of attempts in flight, for the settles
@@ -51,7 +51,7 @@ type App struct {
 
 	pool   *jsonnet.Pool
 	tracer trace.TracerProvider
-	store  *sqlite.Store
+	store  store.Store
 	engine *dispatch.Engine
 	intake *intake.Intake
 	api    *httpapi.API
@@ -181,14 +181,14 @@ func (a *App) startTemplates(context.Context) error {
 }
 
 func (a *App) startStore(ctx context.Context) error {
-	opened, err := sqlite.Open(ctx, sqlite.Options{
-		DSN: a.options.Config.Store.DSN.Reveal(), Logger: a.logger, Registerer: a.registry,
+	opened, err := openStore(ctx, storeOptions{
+		dsn: a.options.Config.Store.DSN.Reveal(), logger: a.logger, registerer: a.registry,
 	})
 	if err != nil {
 		return err
 	}
 	a.store = opened
-	a.cleanups.add("store", func(context.Context) error { return opened.Close() })
+	a.cleanups.add("store", func(ctx context.Context) error { return closeStore(ctx, opened) })
 	return nil
 }
 
@@ -205,7 +205,11 @@ func (a *App) startEngine(ctx context.Context) error {
 		Settings:       engineSettings(cfg, set),
 		Store:          a.store,
 		Node:           nodeName(),
+		Host:           hostName(),
+		Version:        a.options.Version,
 		GracePeriod:    cmp.Or(cfg.Dispatch.GracePeriod, -1), // none is negative there
+		PollInterval:   cfg.Dispatch.PollInterval,
+		NowFunc:        a.store.Now,
 		Logger:         a.logger,
 		Registerer:     a.registry,
 		TracerProvider: a.tracer,
@@ -213,7 +217,7 @@ func (a *App) startEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.intake = intake.New(intake.Options{Policy: intakePolicy(cfg)})
+	a.intake = intake.New(intake.Options{Policy: intakePolicy(cfg), NowFunc: a.store.Now})
 	a.cleanups.add("engine", a.engine.Stop)
 	return a.engine.Start(ctx)
 }
@@ -224,11 +228,16 @@ func (a *App) gateways(cfg *config.Config) *gatewayBuilder {
 
 // nodeName names this process among all that ever held a lease.
 func nodeName() string {
+	return fmt.Sprintf("%s-%d-%s", hostName(), os.Getpid(), uuid.NewString()[:8])
+}
+
+// hostName names this machine to an operator.
+func hostName() string {
 	host, err := os.Hostname()
 	if err != nil {
-		host = "unnamed"
+		return "unnamed"
 	}
-	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
+	return host
 }
 
 func engineSettings(cfg *config.Config, set *gatewaySet) dispatch.Settings {
@@ -237,6 +246,7 @@ func engineSettings(cfg *config.Config, set *gatewaySet) dispatch.Settings {
 		MessageRetries: cfg.Courier.MessageRetries,
 		Retry:          dispatch.Retry{Initial: cfg.Dispatch.Retry.Initial, Max: cfg.Dispatch.Retry.Max},
 		OnUnknown:      dispatch.UnknownPolicy(cfg.Dispatch.OnUnknown),
+		Retention:      dispatch.Retention{ScrubAfter: cfg.Retention.ScrubAfter, DeleteAfter: cfg.Retention.DeleteAfter},
 	}
 }
 

@@ -68,6 +68,7 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 	set.gateways = append(set.gateways, built)
 	set.lanes = append(set.lanes, dispatch.LaneOptions{
 		Gateway: built, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
+		MaxRate: b.config.Dispatch.MaxRate,
 	})
 	return "", nil
 }

@@ -32,6 +32,7 @@ func (a *App) startListeners(ctx context.Context) error {
 		Registerer:     a.registry,
 		TracerProvider: a.tracer,
 		Logger:         a.logger,
+		NowFunc:        a.store.Now,
 	})
 	if err != nil {
 		return err
@@ -76,8 +77,9 @@ func (a *App) startServer(ctx context.Context, server *httpapi.Server) error {
 
 // checks are what must work for the courier to be ready.
 func (a *App) checks() []httpapi.Check {
+	shared := &sharedCheck{checkFunc: a.store.Check, nowFunc: time.Now}
 	return []httpapi.Check{
-		{Name: "store", CheckFunc: a.store.Check},
+		{Name: "store", CheckFunc: shared.check},
 		{Name: "engine", CheckFunc: func(context.Context) error { return a.engine.Ready() }},
 	}
 }

@@ -103,6 +103,7 @@ func (r *reloader) warnRestart(ctx context.Context, cfg *config.Config) {
 		{"log", cfg.Log != r.config.Log},
 		{"tracing", cfg.Tracing != r.config.Tracing},
 		{"dispatch.grace_period", cfg.Dispatch.GracePeriod != r.config.Dispatch.GracePeriod},
+		{"dispatch.poll_interval", cfg.Dispatch.PollInterval != r.config.Dispatch.PollInterval},
 	} {
 		if setting.changed {
 			r.app.logger.WarnContext(ctx, "a changed setting takes effect at the next start", slog.String("key", setting.key))

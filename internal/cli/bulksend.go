@@ -204,7 +204,7 @@ func aboutRequest(err error) bool {
 	case courier.CodeInvalidRequest, courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong,
 		courier.CodeUnknownChannel, courier.CodeIdempotencyConflict, courier.CodeRequestTooLarge:
 		return true
-	case courier.CodeSMSDisabled, courier.CodeIllegalTransition, courier.CodeNotFound, courier.CodeMethodNotAllowed,
+	case courier.CodeSMSDisabled, courier.CodeIllegalTransition, courier.CodeContentScrubbed, courier.CodeNotFound, courier.CodeMethodNotAllowed,
 		courier.CodeUnauthorized, courier.CodeForbidden, courier.CodeUnsupportedMedia, courier.CodeStoreFull,
 		courier.CodeStoreReadOnly, courier.CodeStoreUnavailable, courier.CodeShuttingDown, courier.CodeInternal:
 		return false

@@ -45,6 +45,7 @@ func messageRows(message *client.Message) [][]string {
 		{"next attempt", printTime(message.NextAttemptAt)},
 		{"expires", printTime(message.ExpiresAt)},
 		{"sent", printTime(message.SentAt)},
+		{"scrubbed", printTime(message.ScrubbedAt)},
 	} {
 		if row[1] != "" {
 			rows = append(rows, row)

@@ -60,6 +60,6 @@ func newMessagesCancel(shared *shared) *cobra.Command {
 
 func newMessagesRetry(shared *shared) *cobra.Command {
 	return newOnMessage(shared, "retry", "Queue a message that failed again",
-		"Queue again a message that was rejected, abandoned, expired or undelivered, or whose\noutcome is unknown. Its retries are counted anew.",
+		"Queue again a message that was rejected, abandoned, expired or undelivered, or whose\noutcome is unknown. Its retries are counted anew. A message whose content was deleted\n(see retention.scrub_after) cannot be sent again.",
 		(*client.Client).Retry)
 }

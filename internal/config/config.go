@@ -18,6 +18,7 @@ type Config struct {
 	Dispatch   Dispatch
 	Recipients Recipients
 	Messages   Messages
+	Retention  Retention
 
 	// Gateways are the gateways to send through, in order. With none, SMS is
 	// disabled: messages are refused.
@@ -108,7 +109,8 @@ type OTLP struct {
 
 // Store says where messages are kept.
 type Store struct {
-	// DSN is sqlite:///absolute.db or sqlite://relative.db. It may hold a password.
+	// DSN is sqlite:///absolute.db, sqlite://relative.db, or a postgres:// or
+	// postgresql:// URL. It may hold a password.
 	DSN Secret
 }
 
@@ -148,6 +150,11 @@ type Dispatch struct {
 	Timeout time.Duration
 	// GracePeriod is how long a shutdown waits for attempts in flight.
 	GracePeriod time.Duration
+	// PollInterval is how often messages are looked for that nobody told of.
+	PollInterval time.Duration
+	// MaxRate is the most attempts in a second at a gateway, of all nodes
+	// together; 0 is no limit.
+	MaxRate float64
 	// OnUnknown says what becomes of a message whose request was written and
 	// whose answer was not read: OnUnknownResend or OnUnknownHold.
 	OnUnknown string
@@ -179,6 +186,15 @@ type Recipients struct {
 type Messages struct {
 	// MaxSegments is the most segments of one message, 0 for no limit.
 	MaxSegments int
+}
+
+// Retention says how long messages are kept after their last change, once they
+// are sent or final. 0 is for ever.
+type Retention struct {
+	// ScrubAfter is when a message loses its content.
+	ScrubAfter time.Duration
+	// DeleteAfter is when it is deleted; a scrub counts as a change.
+	DeleteAfter time.Duration
 }
 
 // Gateway is one gateway, resolved from courier.sms or a channel.

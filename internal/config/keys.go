@@ -10,7 +10,7 @@ import (
 func rootSpec() *spec {
 	return object("", "The configuration of the SMS courier.",
 		courierSpec(), storeSpec(), apiSpec(), publicSpec(), dispatchSpec(),
-		recipientsSpec(), messagesSpec(), clientsSpec(), logSpec(), tracingSpec(),
+		recipientsSpec(), messagesSpec(), retentionSpec(), clientsSpec(), logSpec(), tracingSpec(),
 	)
 }
 

@@ -13,9 +13,9 @@ const (
 )
 
 func storeSpec() *spec {
-	dsn := secret("dsn", "Where messages are kept: sqlite:///absolute.db, or sqlite://relative.db from the working directory.",
+	dsn := secret("dsn", "Where messages are kept: sqlite:///absolute.db, or sqlite://relative.db from the working directory, for one process; postgres://user:password@host:port/database for any number of nodes that share it.",
 		func(c *Config) any { return &c.Store.DSN })
-	dsn.def, dsn.pattern = "sqlite://courier.db", "^(sqlite|env|file)://."
+	dsn.def, dsn.pattern = "sqlite://courier.db", "^(sqlite|postgres|postgresql|env|file)://."
 	return object("store", "The message store.", dsn)
 }
 
@@ -67,6 +67,13 @@ func dispatchSpec() *spec {
 			func(c *Config) any { return &c.Dispatch.Timeout }),
 		duration("grace_period", "20s", "How long a shutdown waits for attempts in flight.", 0, 3600,
 			func(c *Config) any { return &c.Dispatch.GracePeriod }),
+		duration("poll_interval", "1s", "How often each gateway's queue is looked at for messages that came from another node without word of them.", 0.01, 60,
+			func(c *Config) any { return &c.Dispatch.PollInterval }),
+		&spec{
+			name: "max_rate", kind: floatSpec, def: "0", bounds: &bounds{0, 1_000_000},
+			doc:  "The most attempts a second for a gateway, of all nodes together. Fractions are slower than one a second. 0 is no limit.",
+			bind: func(c *Config) any { return &c.Dispatch.MaxRate },
+		},
 		choice("on_unknown", OnUnknownResend,
 			"What becomes of a message whose request was written and whose answer was not read: resend may deliver it twice, hold waits for an operator.",
 			[]string{OnUnknownResend, OnUnknownHold}, func(c *Config) any { return &c.Dispatch.OnUnknown }),
@@ -76,6 +83,17 @@ func dispatchSpec() *spec {
 			duration("max", "30s", "The longest delay.", 0.001, day,
 				func(c *Config) any { return &c.Dispatch.Retry.Max }),
 		),
+	)
+}
+
+func retentionSpec() *spec {
+	return object("retention", "How long messages are kept once they are sent or final. Others are kept until they are.",
+		duration("scrub_after", "24h",
+			"How long after its last change a message loses its content: body, subject, template data and request headers. It cannot be retried after that. 0s is never.",
+			0, 3650*day, func(c *Config) any { return &c.Retention.ScrubAfter }),
+		duration("delete_after", "720h",
+			"How long after its last change, its scrub included, a message is deleted with its attempts. Its idempotency key is free again after that. 0s is never.",
+			0, 3650*day, func(c *Config) any { return &c.Retention.DeleteAfter }),
 	)
 }
 

@@ -21,8 +21,9 @@ func TestLoad_Defaults(t *testing.T) {
 		Store:      Store{DSN: NewSecret("sqlite://courier.db")},
 		API:        API{Listener: Listener{Host: "127.0.0.1", Port: 4478}, OpenAccess: true, MaxBodySize: 1 << 20},
 		Public:     Listener{Host: "127.0.0.1", Port: 4477},
-		Dispatch:   Dispatch{MaxInFlight: 64, Timeout: 10 * time.Second, GracePeriod: 20 * time.Second, OnUnknown: OnUnknownResend, Retry: Retry{Initial: 500 * time.Millisecond, Max: 30 * time.Second}},
+		Dispatch:   Dispatch{MaxInFlight: 64, Timeout: 10 * time.Second, GracePeriod: 20 * time.Second, PollInterval: time.Second, OnUnknown: OnUnknownResend, Retry: Retry{Initial: 500 * time.Millisecond, Max: 30 * time.Second}},
 		Recipients: Recipients{Validate: true},
+		Retention:  Retention{ScrubAfter: 24 * time.Hour, DeleteAfter: 720 * time.Hour},
 	}
 	for name, files := range map[string]map[string]string{
 		"NoFile":       nil,

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
+	"net/url"
 	"strings"
+	"time"
 )
 
 // relations checks what no key can tell alone, and fills in what follows from
@@ -15,6 +17,7 @@ func (c *checker) relations() {
 	c.listeners()
 	c.apiAccess()
 	c.dispatch()
+	c.retention()
 	c.storeDSN()
 	c.region()
 	c.tracing()
@@ -131,13 +134,53 @@ func (c *checker) dispatch() {
 	}
 }
 
+// leastDeleteAfter is the time below which a deletion is probably not meant:
+// callers repeat their requests within it.
+const leastDeleteAfter = time.Hour
+
+func (c *checker) retention() {
+	const path = "retention.delete_after"
+	retention := c.config.Retention
+	switch {
+	case retention.DeleteAfter <= 0 || c.reported(path) || c.reported("retention.scrub_after"):
+	case retention.DeleteAfter < leastDeleteAfter:
+		c.warn(c.place(path), path,
+			"an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", seconds(leastDeleteAfter.Seconds()))
+	case retention.DeleteAfter < retention.ScrubAfter:
+		c.warn(c.place(path), path,
+			"messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", seconds(retention.ScrubAfter.Seconds()))
+	}
+}
+
+// storeDSN never quotes the DSN, which may hold a password.
 func (c *checker) storeDSN() {
-	path, set := strings.CutPrefix(c.config.Store.DSN.Reveal(), "sqlite://")
-	file, _, _ := strings.Cut(path, "?")
-	if set && file != "" || c.reported("store.dsn") {
+	if c.reported("store.dsn") {
 		return
 	}
-	c.problem(c.place("store.dsn"), "store.dsn", "expected sqlite:///absolute.db or sqlite://relative.db")
+	scheme, rest, _ := strings.Cut(c.config.Store.DSN.Reveal(), "://")
+	switch scheme {
+	case "sqlite":
+		if file, _, _ := strings.Cut(rest, "?"); file != "" {
+			return
+		}
+		c.problem(c.place("store.dsn"), "store.dsn", "expected sqlite:///absolute.db or sqlite://relative.db")
+	case "postgres", "postgresql":
+		c.postgresDSN(scheme + "://" + rest)
+	default:
+		c.problem(c.place("store.dsn"), "store.dsn",
+			"expected sqlite://file.db or postgres://user:password@host:port/database; messages are kept in no other kind of database")
+	}
+}
+
+func (c *checker) postgresDSN(dsn string) {
+	parsed, err := url.Parse(dsn)
+	switch {
+	case err != nil:
+		c.problem(c.place("store.dsn"), "store.dsn",
+			"expected postgres://user:password@host:port/database; percent-encode what is special in the user and the password")
+	case strings.Trim(parsed.Path, "/") == "" && !parsed.Query().Has("dbname") && !parsed.Query().Has("database"):
+		c.problem(c.place("store.dsn"), "store.dsn", "expected the name of the database after the host: postgres://user:password@host:port/database")
+	}
 }
 
 func (c *checker) region() {

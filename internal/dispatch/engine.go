@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -36,7 +37,8 @@ type Engine struct {
 	faults   *faults
 	settler  *settler
 	keeper   *keeper
-	tokens   atomic.Int64
+	member   *member
+	token    func() int64
 	route    atomic.Pointer[route]
 	lifetime lifetime
 	// retired are lanes that are gone from the configuration and may still have
@@ -63,6 +65,16 @@ func (r *route) lane(gateway string) *lane {
 // names returns the gateways in order.
 func (r *route) names() []string { return slices.Sorted(maps.Keys(r.lanes)) }
 
+// announced returns the gateways as the other nodes learn of them: the one that
+// takes the messages of unknown gateways first.
+func (r *route) announced() []string {
+	if r.fallback == nil {
+		return nil
+	}
+	others := slices.DeleteFunc(r.names(), func(name string) bool { return name == r.fallback.name })
+	return append([]string{r.fallback.name}, others...)
+}
+
 // New returns an engine that is not started. Errors tell what is wrong with the
 // options, or that the registerer already has the metrics.
 func New(options Options) (*Engine, error) {
@@ -77,6 +89,7 @@ func New(options Options) (*Engine, error) {
 		pollInterval:  options.PollInterval,
 		nowFunc:       options.NowFunc,
 		random:        options.RandFunc,
+		token:         options.TokenFunc,
 		logger:        options.Logger,
 		tracer:        newTracer(options.TracerProvider),
 		metrics:       newMetrics(),
@@ -84,9 +97,9 @@ func New(options Options) (*Engine, error) {
 	}
 	e.settler = newSettler(e)
 	e.keeper = newKeeper(e)
+	e.member = newMember(e, &options)
 	e.lifetime.stopped = make(chan struct{})
 	e.lifetime.grace = max(options.GracePeriod, 0)
-	e.tokens.Store(e.now().UnixMicro())
 	e.route.Store(e.newRoute(&route{}, options.Settings))
 	if err := e.metrics.register(options.Registerer, newCollector(e)); err != nil {
 		return nil, fmt.Errorf("register metrics of the engine: %w", err)
@@ -137,7 +150,7 @@ func (e *Engine) Ready() error {
 	if err := e.lifetime.running(); err != nil {
 		return err
 	}
-	return e.faults.err()
+	return errors.Join(e.member.err(), e.faults.err())
 }
 
 // Enqueue stores messages and answers for each in order, as store.Store does.

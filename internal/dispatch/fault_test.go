@@ -211,7 +211,7 @@ func TestEngine_EnqueueFault(t *testing.T) {
 
 func TestEngine_StartFault(t *testing.T) {
 	t.Parallel()
-	for _, op := range []string{"reclaim", "reroute"} {
+	for _, op := range []string{"beat node-1", "reclaim", "reroute"} {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			memory := newMemory()

@@ -23,6 +23,9 @@ const (
 	opExpire  operation = "expire messages"
 	opReroute operation = "reroute messages"
 	opReclaim operation = "reclaim messages"
+	opBeat    operation = "beat"
+	opReserve operation = "reserve attempts of a rate"
+	opRetain  operation = "scrub and delete old messages"
 )
 
 // faults remembers which operations of the store fail now, and logs when that
@@ -93,6 +96,6 @@ func nextStep(err error) string {
 	case errors.Is(err, store.ErrReadOnly):
 		return "make the file of store.dsn and its folder writable"
 	default:
-		return "check store.dsn and the disk it is on"
+		return "check store.dsn, and the disk or the server it is on"
 	}
 }

@@ -113,7 +113,7 @@ func (h *history) finish(t *testing.T) {
 	h.gateway.sendFunc, h.other.sendFunc = answer(accepted()), answer(accepted())
 	h.options.Node = "last"
 	engine := startBare(t, h.options)
-	pass(30 * time.Minute)
+	pass(5 * time.Minute)
 	stop(t, engine)
 }
 

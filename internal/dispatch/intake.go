@@ -24,6 +24,7 @@ type intake struct {
 type seat struct {
 	lane   *lane
 	epoch  uint64
+	term   uint64
 	leased bool
 }
 
@@ -56,16 +57,16 @@ func (in *intake) place(row *courier.Message, r *route) seat {
 	if row.NextAttemptAt.After(in.now) {
 		return seat{lane: l}
 	}
-	epoch, leased := l.slots.takeForNew(in.now)
+	taken, leased := l.takeForNew(in.now)
 	if leased {
 		row.Status = courier.StatusProcessing
 		row.Lease = courier.Lease{
 			Node:  in.engine.node,
-			Token: in.engine.tokens.Add(1),
+			Token: in.engine.token(),
 			Until: in.now.Add(l.leaseDuration()),
 		}
 	}
-	return seat{lane: l, epoch: epoch, leased: leased}
+	return taken
 }
 
 // store writes the rows and sends each on its way. A write with leases is not
@@ -100,7 +101,7 @@ func (in *intake) forward(i int, result *store.Enqueued) {
 	fresh := result.Err == nil && !result.Duplicate
 	switch {
 	case fresh && to.leased:
-		to.lane.dispatch(job{message: row, epoch: to.epoch})
+		to.lane.dispatch(job{message: row, epoch: to.epoch, term: to.term})
 	case fresh:
 		to.lane.note(row.NextAttemptAt, !row.NextAttemptAt.After(in.now))
 	case to.leased:

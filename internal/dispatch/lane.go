@@ -24,6 +24,8 @@ type lane struct {
 	engine *Engine
 	name   string
 	slots  slots
+	// allowance is what the lane may attempt by the rate of all nodes.
+	allowance allowance
 	// settings are swapped by Reconfigure; an attempt keeps those it began with.
 	settings atomic.Pointer[LaneOptions]
 	metrics  laneMetrics
@@ -40,12 +42,16 @@ type lane struct {
 	pollAt     time.Time
 	pauseUntil time.Time
 	pause      time.Duration
+	// reach is how many attempts of a rate are reserved at once.
+	reach int
 }
 
-// job is a message that is leased, with the epoch in which its slot was taken.
+// job is a message that is leased, with the epoch in which its slot was taken
+// and the term in which it was leased.
 type job struct {
 	message *courier.Message
 	epoch   uint64
+	term    uint64
 }
 
 func newLane(e *Engine, options LaneOptions) *lane {
@@ -65,6 +71,7 @@ func newLane(e *Engine, options LaneOptions) *lane {
 func (l *lane) configure(options LaneOptions) {
 	l.settings.Store(&options)
 	l.slots.configure(options.MaxInFlight, l.engine.now())
+	l.allowance.configure(options.MaxRate)
 	l.poke()
 }
 
@@ -115,13 +122,20 @@ func (l *lane) step(ctx context.Context) time.Duration {
 	if wait := l.pauseUntil.Sub(now); wait > 0 {
 		return wait
 	}
+	term, held := l.engine.member.term()
+	if !held {
+		return l.engine.member.interval // the beat that gets through wakes the lane
+	}
 	if !now.Before(l.pollAt) {
 		l.look(ctx, now, now)
 		l.pollAt = now.Add(l.engine.pollInterval)
 	}
 	p := l.slots.plan(now)
 	if p.count > 0 {
-		l.claim(ctx, p, now)
+		p.term = term
+		if p = l.afford(ctx, p, now); p.count > 0 {
+			l.claim(ctx, p, now)
+		}
 		return 0
 	}
 	wait := max(l.pollAt.Sub(now), time.Millisecond)
@@ -150,9 +164,10 @@ func (l *lane) claim(ctx context.Context, p plan, now time.Time) {
 	}
 	l.pause = 0
 	for _, m := range messages {
-		l.dispatch(job{message: m, epoch: p.epoch}) //nolint:contextcheck // an attempt outlives the claim loop
+		l.dispatch(job{message: m, epoch: p.epoch, term: p.term}) //nolint:contextcheck // an attempt outlives the claim loop
 	}
 	l.slots.claimed(p, len(messages), now)
+	l.learn(p, len(messages), now)
 	switch len(messages) {
 	case p.count:
 	case 0:

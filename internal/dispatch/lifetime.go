@@ -38,10 +38,13 @@ type lifetime struct {
 	// callers are calls of Enqueue under way, loops the claim loops and the
 	// keeper. Workers are begun by both.
 	callers, loops, workers sync.WaitGroup
+	// duties are the beats and the housekeeping, which go on until nothing is in
+	// flight any more.
+	duties sync.WaitGroup
 	// startCtx ends with the start, loopCtx ends the loops, attemptCtx the
-	// attempts, storeCtx the last writes.
-	loopCtx, attemptCtx, storeCtx                 context.Context
-	endStart, endLoops, endAttempts, endLastWrite context.CancelFunc
+	// attempts, storeCtx the last writes, dutyCtx the duties.
+	loopCtx, attemptCtx, storeCtx, dutyCtx                   context.Context
+	endStart, endLoops, endAttempts, endLastWrite, endDuties context.CancelFunc
 }
 
 // begin enters the start and returns its context. The other contexts keep the
@@ -57,6 +60,7 @@ func (t *lifetime) begin(ctx context.Context) (context.Context, error) {
 	t.loopCtx, t.endLoops = context.WithCancel(base)
 	t.attemptCtx, t.endAttempts = context.WithCancel(base)
 	t.storeCtx, t.endLastWrite = context.WithCancel(base)
+	t.dutyCtx, t.endDuties = context.WithCancel(base)
 	ctx, t.endStart = context.WithCancel(ctx)
 	return ctx, nil
 }
@@ -83,7 +87,7 @@ func (t *lifetime) abort() {
 
 // end closes what is open. The lock is held.
 func (t *lifetime) end(err error) {
-	for _, end := range []context.CancelFunc{t.endLoops, t.endAttempts, t.endLastWrite} {
+	for _, end := range []context.CancelFunc{t.endLoops, t.endAttempts, t.endLastWrite, t.endDuties} {
 		if end != nil {
 			end()
 		}
@@ -160,6 +164,16 @@ func (t *lifetime) idle() <-chan struct{} {
 		t.loops.Wait()
 		t.callers.Wait()
 		t.workers.Wait()
+		close(done)
+	}()
+	return done
+}
+
+// offDuty returns a channel that is closed when the duties have ended.
+func (t *lifetime) offDuty() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		t.duties.Wait()
 		close(done)
 	}()
 	return done

@@ -25,6 +25,13 @@ type memory struct {
 	batches []int
 	// calls counts the calls of each operation.
 	calls map[string]int
+	// nodes are the beats, by node, and keeper is the one on duty.
+	nodes  map[string]beat
+	keeper string
+	// wakes is nil when the store has one node.
+	wakes chan string
+	// paidUntil are the buckets of the rates, by gateway.
+	paidUntil map[string]time.Time
 	// faultFunc returns the error of an operation, before or after it was done.
 	faultFunc func(op string, after bool) error
 }
@@ -35,6 +42,9 @@ func newMemory() *memory {
 		attempts: make(map[courier.ID][]courier.Attempt),
 		keys:     make(map[string]courier.ID),
 		calls:    make(map[string]int),
+
+		nodes:     make(map[string]beat),
+		paidUntil: make(map[string]time.Time),
 	}
 }
 
@@ -173,7 +183,7 @@ func (s *memory) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error
 	count := 0
 	err := s.call(ctx, "reclaim", func() {
 		for _, row := range s.rows {
-			if row.Status != courier.StatusProcessing || row.Lease.Node == reclaim.Node {
+			if row.Status != courier.StatusProcessing || !s.lost(row.Lease, reclaim) {
 				continue
 			}
 			row.Status, row.NextAttemptAt = courier.StatusQueued, reclaim.Now
@@ -182,6 +192,7 @@ func (s *memory) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error
 			}
 			row.Lease = courier.Lease{}
 			row.SendCount++
+			s.attempts[row.ID] = append(s.attempts[row.ID], courier.Attempt{Number: row.SendCount, Outcome: courier.OutcomeUnknown})
 			count++
 		}
 	})
@@ -214,8 +225,10 @@ func (s *memory) Reroute(ctx context.Context, known []string, to string, _ time.
 func (s *memory) NextDue(ctx context.Context, gateway string) (time.Time, error) {
 	var due time.Time
 	err := s.call(ctx, "next_due", func() {
-		if queued := s.queued(func(m *courier.Message) bool { return m.Gateway == gateway }); len(queued) > 0 {
-			due = queued[0].NextAttemptAt
+		for _, m := range s.rows {
+			if m.Status == courier.StatusQueued && m.Gateway == gateway && (due.IsZero() || m.NextAttemptAt.Before(due)) {
+				due = m.NextAttemptAt
+			}
 		}
 	})
 	return due, err

@@ -66,6 +66,8 @@ func TestEngine_Metrics(t *testing.T) {
 			"courier_settle_batch_size":                               2,
 			"courier_late_settles_total":                              0,
 			"courier_expired_total":                                   0,
+			"courier_scrubbed_total":                                  0,
+			"courier_purged_total":                                    0,
 			"courier_in_flight,gateway=sms":                           0,
 			"courier_in_flight_limit,gateway=sms":                     64,
 			"courier_breaker_state,gateway=sms":                       2,
@@ -73,6 +75,10 @@ func TestEngine_Metrics(t *testing.T) {
 			"courier_queue_depth,status=processing":                   0,
 			"courier_queue_depth,status=unknown":                      0,
 			"courier_oldest_due_age_seconds":                          0.5,
+			"courier_nodes":                                           1,
+			"courier_keeper":                                          1,
+			"courier_reclaimed_total":                                 0,
+			"courier_rate_wait_seconds_total,gateway=sms":             0,
 		}
 		got := gather(t, registry)
 		if batches := got["courier_settle_batch_size"]; batches < 2 || batches > 4 {

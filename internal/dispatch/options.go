@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -33,6 +34,8 @@ type Gateway interface {
 type Store interface {
 	queueStore
 	keeperStore
+	retentionStore
+	memberStore
 }
 
 // queueStore moves messages through the queue.
@@ -49,6 +52,22 @@ type keeperStore interface {
 	Expire(ctx context.Context, now time.Time, limit int) (int, error)
 	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
 	Stats(ctx context.Context, now time.Time) (store.Stats, error)
+}
+
+// retentionStore forgets what is old.
+type retentionStore interface {
+	Scrub(ctx context.Context, sweep store.Sweep) (int, error)
+	Purge(ctx context.Context, sweep store.Sweep) (int, error)
+}
+
+// memberStore lets the nodes that share the store know of each other, and share
+// the rates of the gateways.
+type memberStore interface {
+	Beat(ctx context.Context, beat store.Beat) (store.Standing, error)
+	Leave(ctx context.Context, node string) error
+	Reserve(ctx context.Context, reservation store.Reservation) (store.Grant, error)
+	// Wakes is nil when no other node can use the store.
+	Wakes() <-chan string
 }
 
 // UnknownPolicy says what becomes of a message whose request was written and
@@ -69,7 +88,9 @@ const (
 	DefaultTimeout       = 10 * time.Second
 	DefaultLeaseDuration = 2 * time.Minute
 	DefaultGracePeriod   = 20 * time.Second
-	DefaultPollInterval  = 5 * time.Second
+	DefaultPollInterval  = time.Second
+	DefaultBeatInterval  = time.Second
+	DefaultLapse         = 6 * time.Second
 	DefaultRetryInitial  = 500 * time.Millisecond
 	DefaultRetryMax      = 30 * time.Second
 )
@@ -83,6 +104,8 @@ type LaneOptions struct {
 	MaxInFlight int
 	// Timeout bounds one attempt. 0 is DefaultTimeout.
 	Timeout time.Duration
+	// MaxRate is the most attempts in a second of all nodes together; 0 is no limit.
+	MaxRate float64
 }
 
 // Settings are what Reconfigure can change while the engine runs.
@@ -95,6 +118,7 @@ type Settings struct {
 	Retry          Retry
 	// OnUnknown is ResendUnknown when empty.
 	OnUnknown UnknownPolicy
+	Retention Retention
 }
 
 // Options are what New needs. Store and Node are mandatory.
@@ -114,8 +138,22 @@ type Options struct {
 	// of. 0 is DefaultPollInterval.
 	PollInterval time.Duration
 
-	// NowFunc is time.Now when nil.
+	// Host and Version tell an operator which machine and program the node is.
+	Host, Version string
+	// BeatInterval is how often the node tells the others that it is alive. 0 is
+	// DefaultBeatInterval.
+	BeatInterval time.Duration
+	// Lapse is how long after a beat the others take it for dead. It is a few times
+	// BeatInterval. 0 is DefaultLapse.
+	Lapse time.Duration
+
+	// NowFunc is the clock of the store, which all nodes share; time.Now when nil.
 	NowFunc func() time.Time
+	// TickFunc is the clock of this machine, with a monotonic reading; time.Now when nil.
+	TickFunc func() time.Time
+	// TokenFunc returns the token of a lease, from any goroutine: above 0 and such
+	// that no two of any nodes are the same. Random when nil.
+	TokenFunc func() int64
 	// RandFunc returns a number in [0, 1) for jitter, from any goroutine.
 	RandFunc func() float64
 	// Logger discards when nil.
@@ -140,8 +178,16 @@ func (o Options) withDefaults() (Options, error) {
 	setDefault(&o.LeaseDuration, DefaultLeaseDuration)
 	setDefault(&o.GracePeriod, DefaultGracePeriod)
 	setDefault(&o.PollInterval, DefaultPollInterval)
+	setDefault(&o.BeatInterval, DefaultBeatInterval)
+	setDefault(&o.Lapse, DefaultLapse)
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
+	}
+	if o.TickFunc == nil {
+		o.TickFunc = time.Now
+	}
+	if o.TokenFunc == nil {
+		o.TokenFunc = randomToken
 	}
 	if o.RandFunc == nil {
 		o.RandFunc = rand.Float64
@@ -149,7 +195,16 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if err == nil && o.Lapse < 3*o.BeatInterval {
+		err = fmt.Errorf("dispatch options: lapse %s is below three times the beat interval %s; raise it", o.Lapse, o.BeatInterval)
+	}
 	return o, err
+}
+
+// randomToken returns one of so many tokens that none comes twice. It leaves the
+// upper half of the numbers to stores that count on from the highest.
+func randomToken() int64 {
+	return 1 + rand.Int64N(1<<62)
 }
 
 func (s Settings) withDefaults() (Settings, error) {
@@ -183,6 +238,9 @@ func (s Settings) validate() error {
 	if s.Retry.Initial < 0 || s.Retry.Max < s.Retry.Initial {
 		return fmt.Errorf("dispatch settings: retry.max %s is below retry.initial %s; raise it", s.Retry.Max, s.Retry.Initial)
 	}
+	if s.Retention.ScrubAfter < 0 || s.Retention.DeleteAfter < 0 {
+		return fmt.Errorf("dispatch settings: retention is %s and %s; give times of 0 or more", s.Retention.ScrubAfter, s.Retention.DeleteAfter)
+	}
 	return validateLanes(s.Gateways)
 }
 
@@ -198,6 +256,9 @@ func validateLanes(lanes []LaneOptions) error {
 		}
 		if lane.MaxInFlight < 0 || lane.Timeout < 0 {
 			return fmt.Errorf("dispatch settings: gateway %q: max_in_flight and timeout must be positive", name)
+		}
+		if !(lane.MaxRate >= 0) || math.IsInf(lane.MaxRate, 0) {
+			return fmt.Errorf("dispatch settings: gateway %q: max_rate is %v; give attempts per second, or 0 for no limit", name, lane.MaxRate)
 		}
 		seen[name] = true
 	}

@@ -35,8 +35,8 @@ func TestEngine_GatewayDownSpendsNoAttempts(t *testing.T) {
 		if got := memory.statuses()[courier.StatusQueued]; got != 200 {
 			t.Fatalf("%d of 200 are queued, %v", got, memory.statuses())
 		}
-		// 64 at once before the breaker opened, and a probe each 24 s at the end.
-		if sent := len(gateway.sends()); sent > 64+40 {
+		// At most 64 at once before the breaker opened, and a probe each 8 s at the end.
+		if sent := len(gateway.sends()); sent > 64+80 {
 			t.Errorf("%d attempts in ten minutes", sent)
 		}
 		current(accepted())

@@ -26,6 +26,7 @@ func (e *Engine) Reconfigure(settings Settings) error {
 		e.startNew(before, after)
 	}
 	e.keeper.requestReroute()
+	e.member.poke()
 	return nil
 }
 

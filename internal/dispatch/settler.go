@@ -55,6 +55,8 @@ type settler struct {
 	signal, closing chan struct{}
 	// done is closed at the end of the loop.
 	done chan struct{}
+	// lag tells how far behind the loop is.
+	lag lag
 
 	// Of the loop alone:
 	unwritten   []finished
@@ -196,11 +198,13 @@ func (s *settler) stuckTimer() <-chan time.Time {
 // writeSome writes one transaction, or waits after a fault.
 func (s *settler) writeSome(ctx context.Context) {
 	part := s.unwritten[:min(len(s.unwritten), settleBatchMax)]
+	s.lag.begin()
 	err := s.write(ctx, part)
 	s.faults.set(ctx, opSettle, err)
 	s.failures++
 	if err == nil || s.failures > 1 && mayBeOne(err) && s.isolate(ctx, part) {
 		s.failures, s.pause = 0, 0
+		s.lag.end(len(s.stuck) > 0)
 		s.unwritten = slices.Delete(s.unwritten, 0, len(part))
 		return
 	}
@@ -242,6 +246,7 @@ func (s *settler) retryStuck(ctx context.Context) {
 		return
 	}
 	s.stuck = slices.DeleteFunc(s.stuck, func(f finished) bool { return s.write(ctx, []finished{f}) == nil })
+	s.lag.end(len(s.stuck) > 0)
 	s.stuckAt = time.Now().Add(settlePauseMax)
 }
 

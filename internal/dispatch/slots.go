@@ -29,6 +29,7 @@ type slots struct {
 type plan struct {
 	count int
 	epoch uint64
+	term  uint64
 	// wait is 0 when nothing but a wake-up is to be waited for.
 	wait time.Duration
 }
@@ -117,6 +118,15 @@ func (s *slots) untilProbe(now time.Time) time.Duration {
 		return 0
 	}
 	return s.breaker.openUntil.Sub(now)
+}
+
+// shrink gives back the slots of a plan beyond count.
+func (s *slots) shrink(p plan, count int) plan {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.release(p.epoch, p.count-count)
+	p.count = count
+	return p
 }
 
 // claimed gives back what a claim did not use and learns from it whether there is more.

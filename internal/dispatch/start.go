@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"courier/internal/store"
 )
 
-// Start takes back the leases of crashed processes, gives the messages of
-// gateways that are gone to the first one, and begins to dispatch. The context
+// Start makes this node known to the others, takes back the leases of crashed
+// processes, gives the messages of gateways that are gone to the first one, and
+// begins to dispatch. The context
 // bounds the start alone. An error means that nothing runs; it tells what the
 // store could not do. An engine starts once.
 func (e *Engine) Start(ctx context.Context) error {
@@ -18,48 +20,59 @@ func (e *Engine) Start(ctx context.Context) error {
 		return err
 	}
 	defer e.lifetime.endStart()
-	if err := e.recover(ctx); err != nil {
-		e.lifetime.abort()
-		return err
+	err = e.recover(ctx)
+	if err == nil {
+		err = e.lifetime.started(e.launch)
 	}
-	if err := e.lifetime.started(e.launch); err != nil {
+	if err != nil {
+		e.member.leaveAfterFault(ctx)
 		e.lifetime.abort()
-		return err
 	}
-	return nil
+	return err
 }
 
 // launch begins the loops.
 func (e *Engine) launch() {
 	t := &e.lifetime
 	go e.settler.run(t.storeCtx)
-	t.loops.Go(func() { e.keeper.run(t.loopCtx) })
+	t.duties.Go(func() { e.member.run(t.dutyCtx) })
+	t.duties.Go(func() { e.keeper.run(t.dutyCtx) })
+	if wakes := e.store.Wakes(); wakes != nil {
+		t.loops.Go(func() { e.heed(t.loopCtx, wakes) })
+	}
 	for _, l := range e.route.Load().lanes {
 		l.start(t.loopCtx, &t.loops)
 	}
 }
 
-// recover brings the queue that the process before left behind in order.
+// recover makes this node known, before it leases anything, and brings the queue
+// that the processes before left behind in order, unless another node does.
 func (e *Engine) recover(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err := e.reclaim(ctx); err != nil {
-		return fmt.Errorf("start dispatcher: %w; check store.dsn and the disk it is on", err)
+	err := e.member.join(ctx)
+	if err == nil && e.member.onDuty() {
+		err = e.keeper.takeOver(ctx)
 	}
-	if err := e.reroute(ctx); err != nil {
-		return fmt.Errorf("start dispatcher: %w; check store.dsn and the disk it is on", err)
+	if err != nil {
+		return fmt.Errorf("start dispatcher: %w; check store.dsn, and the disk or the server it is on", err)
 	}
 	return nil
 }
 
-// reclaim takes back the leases of nodes that are no more.
+// reclaim takes back the leases of nodes that are no more. Those that lapsed are
+// taken back too unless what this node came to may be waiting to be written: that
+// would be overtaken.
 func (e *Engine) reclaim(ctx context.Context) error {
 	policy := e.route.Load().settings.OnUnknown
-	count, err := e.store.Reclaim(ctx, store.Reclaim{Node: e.node, Now: e.now(), Hold: policy == HoldUnknown})
+	count, err := e.store.Reclaim(ctx, store.Reclaim{
+		Node: e.node, Now: e.now(), Hold: policy == HoldUnknown, Lapsed: !e.settler.behind(),
+	})
 	if err != nil {
 		return fmt.Errorf("reclaim messages of a crashed process: %w", err)
 	}
 	if count > 0 {
+		e.metrics.reclaimed.Add(float64(count))
 		e.logger.WarnContext(ctx, "reclaimed messages whose attempt was cut short; with on_unknown resend a recipient may get one twice",
 			slog.Int("count", count), slog.String("on_unknown", string(policy)))
 		e.Wake()
@@ -67,13 +80,14 @@ func (e *Engine) reclaim(ctx context.Context) error {
 	return nil
 }
 
-// reroute gives the queued messages of gateways that are gone to the first one.
-func (e *Engine) reroute(ctx context.Context) error {
-	r := e.route.Load()
+// reroute gives the queued messages of gateways that no node has to the first one.
+func (e *Engine) reroute(ctx context.Context, r *route) error {
 	if r.fallback == nil {
 		return nil
 	}
-	count, err := e.store.Reroute(ctx, r.names(), r.fallback.name, e.now())
+	known := append(r.names(), e.member.presence.Load().standing.Gateways...)
+	slices.Sort(known)
+	count, err := e.store.Reroute(ctx, slices.Compact(known), r.fallback.name, e.now())
 	if err != nil {
 		return fmt.Errorf("reroute messages of removed gateways: %w", err)
 	}

@@ -12,8 +12,8 @@ import (
 const forcedStop = 5 * time.Second
 
 // Stop refuses new messages, lets attempts in flight finish within the grace
-// period, ends those that are left, settles everything and gives back what was
-// not attempted. The end of ctx ends the grace period early. It returns at most
+// period, ends those that are left, settles everything, gives back what was not
+// attempted and signs off from the other nodes. The end of ctx ends the grace period early. It returns at most
 // five seconds after that, with an error when outcomes could not be written:
 // their messages may be repeated. Later calls wait for the first.
 func (e *Engine) Stop(ctx context.Context) error {
@@ -45,8 +45,25 @@ func (e *Engine) shutDown(ctx context.Context) error {
 	await(lastCtx, idle)
 	e.settler.close()
 	await(lastCtx, e.settler.done)
+	t.endDuties()
+	offDuty := t.offDuty()
+	await(lastCtx, offDuty)
 	t.endLastWrite()
-	return e.reportLeft(ctx)
+	return e.signOff(lastCtx, offDuty)
+}
+
+// signOff leaves the other nodes unless messages are still leased: then this one
+// has to lapse before another may take them.
+func (e *Engine) signOff(ctx context.Context, offDuty <-chan struct{}) error {
+	if err := e.reportLeft(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-offDuty:
+		e.member.leave(ctx)
+	default: // a beat may still be under way, which would undo it
+	}
+	return nil
 }
 
 // await waits for done until ctx ends.

@@ -21,7 +21,7 @@ var errInterrupted = errors.New("attempt was interrupted before anything was sen
 func (l *lane) handle(j job) {
 	e := l.engine
 	switch m := j.message; {
-	case e.lifetime.closing() || !l.slots.mayAttempt(j.epoch):
+	case e.lifetime.closing() || !l.slots.mayAttempt(j.epoch) || !l.mayBegin(j):
 		e.settler.end(l.unattempted(j, courier.StatusQueued))
 	case m.Expired(e.now()):
 		l.logExpired(m)
@@ -30,6 +30,13 @@ func (l *lane) handle(j job) {
 	default:
 		e.settler.end(l.attempt(j))
 	}
+}
+
+// mayBegin reports whether the lease of a message is this node's for sure, and
+// lasts long enough to attempt it and write what came of it.
+func (l *lane) mayBegin(j job) bool {
+	end := l.engine.now().Add(l.settings.Load().Timeout + settleMargin/2)
+	return l.engine.member.holds(j.term) && !end.After(j.message.Lease.Until)
 }
 
 // unattempted ends a lease without an attempt. A message that is queued again
@@ -45,10 +52,10 @@ func (l *lane) unattempted(j job, status courier.Status) finished {
 // attempt makes one attempt and decides what becomes of the message.
 func (l *lane) attempt(j job) finished {
 	e, m, options := l.engine, j.message, l.settings.Load()
-	ctx, cancel := context.WithTimeout(e.lifetime.attemptCtx, options.Timeout)
+	ctx, cancel := context.WithTimeout(e.member.attemptCtx(), options.Timeout)
 	defer cancel()
 	ctx, span := e.tracer.start(ctx, m, l.name)
-	result, reached, err := l.try(ctx, options.Gateway, m)
+	result, reached, err := l.try(ctx, options.Gateway, j)
 	if err != nil {
 		finishSpan(span, result, courier.StatusQueued)
 		return l.unattempted(j, courier.StatusQueued)
@@ -74,9 +81,10 @@ func dueSince(m *courier.Message) time.Time {
 }
 
 // try renders and sends. reached is false when nothing was sent. The error is
-// errInterrupted when the engine stopped before that.
-func (l *lane) try(ctx context.Context, gateway Gateway, m *courier.Message) (result *courier.Attempt, reached bool, err error) {
-	started := l.engine.now()
+// errInterrupted when the attempt was called off before that, as the engine
+// stops or this node is cut off from the others.
+func (l *lane) try(ctx context.Context, gateway Gateway, j job) (result *courier.Attempt, reached bool, err error) {
+	m, started := j.message, l.engine.now()
 	result = &courier.Attempt{}
 	defer func() {
 		result.Number = m.SendCount + 1
@@ -93,14 +101,28 @@ func (l *lane) try(ctx context.Context, gateway Gateway, m *courier.Message) (re
 	request, fault := gateway.Render(ctx, m)
 	if fault != nil {
 		*result = judgeRender(fault)
-		if l.engine.lifetime.attemptCtx.Err() != nil && result.Outcome == courier.OutcomeRetry {
+		if calledOff(ctx) && result.Outcome == courier.OutcomeRetry {
 			err = errInterrupted
 		}
 		return result, false, err
 	}
+	if !l.mayBegin(j) {
+		return result, false, errInterrupted
+	}
 	reached = true
 	*result = gateway.Send(request)
+	if calledOff(ctx) && unsent(result) {
+		return result, false, errInterrupted
+	}
 	return result, reached, nil
+}
+
+// calledOff reports whether an attempt was ended from outside, and not by its time-out.
+func calledOff(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
+// unsent reports whether no request of an attempt was written.
+func unsent(result *courier.Attempt) bool {
+	return result.Outcome == courier.OutcomeRetry && result.Class == courier.ClassNetworkError && result.HTTPStatus == 0
 }
 
 // normalize gives an attempt of no known outcome an unknown one.

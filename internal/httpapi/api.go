@@ -42,6 +42,7 @@ type Store interface {
 	Messages(ctx context.Context, query store.Query) (store.Page, error)
 	Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error)
 	Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error)
+	Nodes(ctx context.Context) ([]store.Node, error)
 }
 
 // Options are the parts and settings of an API. Intake, Engine and Store are mandatory.

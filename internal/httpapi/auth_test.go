@@ -32,6 +32,7 @@ func TestAPI_Scopes(t *testing.T) {
 		{"POST", id + "/retry", "send"},
 		{"GET", "/v1/messages", "read"},
 		{"GET", id, "read"},
+		{"GET", "/v1/nodes", "read"},
 		{"GET", "/metrics", "read"},
 		{"GET", "/health/alive", ""},
 		{"GET", "/health/ready", ""},

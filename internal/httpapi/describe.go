@@ -47,8 +47,9 @@ func describe(registry huma.Registry) map[string]description {
 		"cancel-message": {parameters: []*huma.Param{id}, status: ok, response: reflect.TypeFor[Message](), codes: changed},
 		"retry-message": {
 			parameters: []*huma.Param{id}, request: reflect.TypeFor[RetryRequest](), optional: true, status: ok, response: reflect.TypeFor[Message](),
-			codes: concat(refused, changed, []courier.ErrorCode{courier.CodeUnknownChannel, courier.CodeSMSDisabled}),
+			codes: concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed, courier.CodeUnknownChannel, courier.CodeSMSDisabled}),
 		},
+		"list-nodes":   {status: ok, response: reflect.TypeFor[nodesAnswer](), codes: []courier.ErrorCode{courier.CodeStoreUnavailable}},
 		"metrics":      {status: ok, contentType: "text/plain"},
 		"openapi-json": {status: ok, contentType: "application/openapi+json"},
 		"openapi-yaml": {status: ok, contentType: "application/openapi+yaml"},

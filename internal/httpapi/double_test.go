@@ -20,6 +20,7 @@ type memory struct {
 	woken    int
 	requeue  store.Requeue
 	query    store.Query
+	nodes    []store.Node
 	// err is what every call answers.
 	err error
 	// hook runs at the start of each Enqueue.
@@ -130,6 +131,9 @@ func (s *memory) Requeue(_ context.Context, requeue store.Requeue) (*courier.Mes
 	s.requeue = requeue
 	return s.move(requeue.ID, courier.StatusQueued, requeue.Now)
 }
+
+// Nodes implements httpapi.Store.
+func (s *memory) Nodes(context.Context) ([]store.Node, error) { return s.nodes, s.err }
 
 func (s *memory) move(id courier.ID, to courier.Status, now time.Time) (*courier.Message, error) {
 	s.mu.Lock()

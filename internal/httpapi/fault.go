@@ -57,6 +57,7 @@ func storeFaults() []storeFault {
 	return []storeFault{
 		{store.ErrNotFound, courier.CodeNotFound, "no message has this id; GET /v1/messages lists those there are"},
 		{store.ErrIdempotencyConflict, courier.CodeIdempotencyConflict, "the idempotency key was used for a different message; use a new key, or repeat the first request unchanged"},
+		{store.ErrScrubbed, courier.CodeContentScrubbed, "the content of the message was deleted at scrubbed_at, so it cannot be sent again; send a new message (retention.scrub_after says how long content is kept)"},
 		{store.ErrFull, courier.CodeStoreFull, "the disk of the message store is full and nothing was stored; free space on it, then send again"},
 		{store.ErrReadOnly, courier.CodeStoreReadOnly, "the message store cannot be written and nothing was stored; make the database and its directory writable, then send again"},
 		{store.ErrClosed, courier.CodeShuttingDown, "the courier is shutting down; send again in a moment"},

@@ -26,6 +26,7 @@ func TestAPI_StoreFaults(t *testing.T) {
 		{store.ErrUnavailable, courier.CodeStoreUnavailable, "1"},
 		{store.ErrClosed, courier.CodeShuttingDown, "1"},
 		{store.ErrNotFound, courier.CodeNotFound, ""},
+		{store.ErrScrubbed, courier.CodeContentScrubbed, ""},
 		{context.DeadlineExceeded, courier.CodeStoreUnavailable, "1"},
 		{context.Canceled, courier.CodeStoreUnavailable, "1"},
 		{errSecret, courier.CodeInternal, ""},

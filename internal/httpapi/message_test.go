@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ const attemptedJSON = `{
 	"gateway":"main","gateway_message_id":"SM1","send_count":2,
 	"last_error":{"class":"throttled","code":"20429","message":"too many requests; wait","http_status":429},
 	"created_at":"2026-01-02T03:04:05.000006Z","updated_at":"2026-01-02T03:04:06.000006Z","sent_at":"2026-01-02T03:04:06.000006Z",
-	"expires_at":"2026-01-02T03:05:05.000006Z","next_attempt_at":null,
+	"expires_at":"2026-01-02T03:05:05.000006Z","next_attempt_at":null,"scrubbed_at":null,
 	"attempts":[
 		{"number":1,"gateway":"main","outcome":"retry","class":"throttled","code":"20429","message":"too many requests; wait","http_status":429,
 		 "excerpt":"slow <down>","gateway_message_id":null,"started_at":"2026-01-02T03:04:05.000006Z","duration":"12.346ms"},
@@ -71,7 +72,29 @@ func TestAPI_GetMessageOfLittle(t *testing.T) {
 		"template_type":null,"template_data":null,"metadata":null,"segments":1,"encoding":"gsm7",
 		"gateway":"main","gateway_message_id":null,"send_count":0,"last_error":null,
 		"created_at":"2026-01-02T03:04:05.000006Z","updated_at":"2026-01-02T03:04:05.000006Z","sent_at":null,"expires_at":null,
-		"next_attempt_at":"2026-01-02T03:04:05.000006Z","attempts":[]}`)
+		"next_attempt_at":"2026-01-02T03:04:05.000006Z","scrubbed_at":null,"attempts":[]}`)
+}
+
+// TestAPI_GetMessageScrubbed shows what is left of a message, to those who may
+// read texts and to those who may not.
+func TestAPI_GetMessageScrubbed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(o *httpapi.Options) {
+		o.Keys = []httpapi.Key{key("reader", httpapi.ScopeRead), key("auditor", httpapi.ScopeReadBody)}
+	})
+	f.putAttempted()
+	m := f.memory.only()
+	m.Body, m.Subject, m.TemplateData, m.RequestHeaders, m.ScrubbedAt = "", "", nil, nil, now().Add(time.Hour)
+	for _, caller := range []string{"reader", "auditor"} {
+		var got map[string]any
+		decode(t, f.call(t, "GET", "/v1/messages/"+idText, "", "X-API-Key: "+caller).Body.String(), &got)
+		if got["scrubbed_at"] != "2026-01-02T04:04:05.000006Z" || got["body"] != "" || got["subject"] != nil || got["template_data"] != nil {
+			t.Errorf("the %s sees %v", caller, got)
+		}
+		if got["metadata"] == nil || got["template_type"] != "login_code_valid" || got["to"] != number {
+			t.Errorf("the %s misses what is kept: %v", caller, got)
+		}
+	}
 }
 
 func TestAPI_GetMessageRedacted(t *testing.T) {
@@ -154,6 +177,8 @@ func TestAPI_RetryRefuses(t *testing.T) {
 	wantProblem(t, f.call(t, "POST", path, `{"ttl":5}`), courier.CodeInvalidRequest, "body.ttl", "quotes")
 	wantProblem(t, f.call(t, "POST", path, `{"send_at":"x"}`), courier.CodeInvalidRequest, "body.send_at", "no field")
 	wantProblem(t, f.call(t, "POST", path, `{}`, "Content-Type: text/plain"), courier.CodeUnsupportedMedia, "header.Content-Type", "")
+	f.memory.err = fmt.Errorf("requeue message: %w", store.ErrScrubbed)
+	wantProblem(t, f.call(t, "POST", path, ""), courier.CodeContentScrubbed, "", "send a new message")
 	if f.memory.woken != 0 {
 		t.Error("the engine was woken")
 	}

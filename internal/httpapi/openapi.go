@@ -90,6 +90,8 @@ func schemaName(t reflect.Type, hint string) string {
 		reflect.TypeFor[Fault]():          "Fault",
 		reflect.TypeFor[attemptView]():    "Attempt",
 		reflect.TypeFor[listAnswer]():     "MessagePage",
+		reflect.TypeFor[nodesAnswer]():    "NodeList",
+		reflect.TypeFor[nodeView]():       "Node",
 		reflect.TypeFor[problem]():        "Problem",
 		reflect.TypeFor[problemField]():   "ProblemField",
 		reflect.TypeFor[healthAnswer]():   "Health",

@@ -19,7 +19,7 @@ func (a *API) messageEndpoints() []endpoint {
 	return []endpoint{
 		{huma.Operation{
 			Method: http.MethodPost, Path: pathMessages, OperationID: "send-message", Tags: []string{tagMessages}, Summary: "Send a message",
-			Description: "Takes a message durably: after the answer it survives a crash. A repeat with the same Idempotency-Key is answered with the first message and the header Idempotency-Replayed.",
+			Description: "Takes a message durably: after the answer it survives a crash. A repeat with the same Idempotency-Key is answered with the first message and the header Idempotency-Replayed, also once the message has expired; a first request whose expires_at is past is taken with a key, and expires unsent.",
 		}, ScopeSend, a.send},
 		{huma.Operation{
 			Method: http.MethodPost, Path: pathMessages + "/batch", OperationID: "send-batch", Tags: []string{tagMessages}, Summary: "Send many messages",
@@ -47,6 +47,10 @@ func (a *API) messageEndpoints() []endpoint {
 // operatorEndpoints are those for people and machines that watch the courier.
 func (a *API) operatorEndpoints() []endpoint {
 	return append(a.healthEndpoints(),
+		endpoint{huma.Operation{
+			Method: http.MethodGet, Path: "/v1/nodes", OperationID: "list-nodes", Tags: []string{tagOperator}, Summary: "List the nodes",
+			Description: "The couriers that share the database: those that are alive, and those that ended without signing off less than a day ago.",
+		}, ScopeRead, a.listNodes},
 		endpoint{huma.Operation{
 			Method: http.MethodGet, Path: "/metrics", OperationID: "metrics", Tags: []string{tagOperator}, Summary: "Prometheus metrics",
 		}, ScopeRead, a.metricsHandler()},

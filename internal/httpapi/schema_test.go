@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"courier"
+	"courier/internal/store"
 )
 
 // document is what tests look at of the OpenAPI document.
@@ -109,6 +110,7 @@ func TestAPI_OpenAPIDescribesTheAnswers(t *testing.T) {
 	f := newFixture(t, nil)
 	d := parseDocument(t, f)
 	f.putAttempted()
+	f.memory.nodes = []store.Node{{Name: "a", Gateways: []string{"main"}}}
 	const part = `{"to":"` + number + `","body":"a"}`
 	for _, test := range []struct{ method, path, target, body string }{
 		{"post", "/v1/messages", "", part},
@@ -119,6 +121,7 @@ func TestAPI_OpenAPIDescribesTheAnswers(t *testing.T) {
 		{"get", "/v1/messages/{id}", "", ""},
 		{"post", "/v1/messages/{id}/retry", "", `{}`},
 		{"post", "/v1/messages/{id}/cancel", "", ""},
+		{"get", "/v1/nodes", "", ""},
 		{"get", "/health/alive", "", ""},
 		{"get", "/health/ready", "", ""},
 		{"get", "/version", "", ""},
@@ -159,6 +162,8 @@ func (d document) check(t *testing.T, at string, by *schema, value any) {
 		good = by.is("string") && (len(by.Enum) == 0 || slices.Contains(by.Enum, value))
 	case float64:
 		good = by.is("integer")
+	case bool:
+		good = by.is("boolean")
 	case nil:
 		good = by.is("null")
 	}
@@ -194,7 +199,7 @@ func TestAPI_OpenAPIListsTheCodes(t *testing.T) {
 		courier.CodeInvalidRequest, courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong, courier.CodeUnknownChannel,
 		courier.CodeSMSDisabled, courier.CodeIdempotencyConflict, courier.CodeIllegalTransition, courier.CodeNotFound, courier.CodeUnauthorized,
 		courier.CodeForbidden, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia, courier.CodeStoreFull, courier.CodeStoreReadOnly,
-		courier.CodeStoreUnavailable, courier.CodeShuttingDown, courier.CodeInternal,
+		courier.CodeStoreUnavailable, courier.CodeShuttingDown, courier.CodeInternal, courier.CodeContentScrubbed,
 	} {
 		if !contains(text, string(code)) {
 			t.Errorf("code %s is not in the document", code)

@@ -34,7 +34,7 @@ type messageDetail struct {
 
 // Content is what a message says.
 type Content struct {
-	Body         string     `json:"body" doc:"The text; <redacted> for a key without the scope read_body."`
+	Body         string     `json:"body" doc:"The text; <redacted> for a key without the scope read_body, empty once it was scrubbed."`
 	Subject      *string    `json:"subject" doc:"The subject; <redacted> as the body is."`
 	TemplateType *string    `json:"template_type" example:"login_code_valid"`
 	TemplateData jsonObject `json:"template_data" doc:"What the gateway's template was given; null for a key without the scope read_body."`
@@ -50,6 +50,7 @@ type Timeline struct {
 	SentAt        maybeMoment `json:"sent_at" doc:"When a gateway accepted it."`
 	ExpiresAt     maybeMoment `json:"expires_at" doc:"When it loses its use; null for never."`
 	NextAttemptAt maybeMoment `json:"next_attempt_at" doc:"When a queued message is due; null for any other."`
+	ScrubbedAt    maybeMoment `json:"scrubbed_at" doc:"When its content was deleted, as retention.scrub_after says: body, subject and template data; null for not yet."`
 }
 
 // Fault is why an attempt failed.
@@ -93,7 +94,7 @@ func newContent(m *courier.Message, readable bool) Content {
 		TemplateData: jsonObject(m.TemplateData), Metadata: jsonObject(m.Metadata),
 		Segments: m.Segments, Encoding: encoding(m.Encoding),
 	}
-	if readable {
+	if readable || !m.ScrubbedAt.IsZero() {
 		return view
 	}
 	view.Body, view.TemplateData = redacted, nil
@@ -106,7 +107,7 @@ func newContent(m *courier.Message, readable bool) Content {
 func newTimeline(m *courier.Message) Timeline {
 	view := Timeline{
 		CreatedAt: moment(m.CreatedAt), UpdatedAt: moment(m.UpdatedAt),
-		SentAt: maybeMoment(m.SentAt), ExpiresAt: maybeMoment(m.ExpiresAt),
+		SentAt: maybeMoment(m.SentAt), ExpiresAt: maybeMoment(m.ExpiresAt), ScrubbedAt: maybeMoment(m.ScrubbedAt),
 	}
 	if m.Status == courier.StatusQueued {
 		view.NextAttemptAt = maybeMoment(m.NextAttemptAt)

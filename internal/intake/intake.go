@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -110,8 +111,13 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 		return nil, err
 	}
 	due, expires, err := times(draft.Lifetime, now)
+	if past, ok := errors.AsType[*pastError](err); ok && !past.always && draft.IdempotencyKey != "" {
+		// A repeat of an accepted request is answered as the first was, however late
+		// it comes; whether this is one, the store finds out.
+		expires, err = past.expires, nil
+	}
 	if err != nil {
-		return nil, err
+		return nil, plain(err)
 	}
 	m := &courier.Message{
 		Status: courier.StatusQueued, Channel: channel.ID, Gateway: channel.Gateway,
@@ -157,7 +163,7 @@ func encodingName(encoding courier.Encoding) string {
 // or the zero time when neither ExpiresAt nor TTL is given. Errors are *courier.Error.
 func (i *Intake) Expiry(lifetime courier.Lifetime) (time.Time, error) {
 	_, expires, err := times(lifetime, i.now())
-	return expires, err
+	return expires, plain(err)
 }
 
 // Recipient returns a recipient as Accept would store it. Errors are *courier.Error.

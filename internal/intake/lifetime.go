@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"errors"
 	"time"
 
 	"courier"
@@ -21,10 +22,14 @@ func times(lifetime courier.Lifetime, now time.Time) (due, expires time.Time, er
 	if due.Sub(now) > maxDelay {
 		return time.Time{}, time.Time{}, invalid("send_at", "the time is more than a year ahead; give a nearer one")
 	}
+	asked := due
 	if due.Before(now) {
 		due = now
 	}
 	expires, err = expiry(lifetime, due)
+	if past, ok := errors.AsType[*pastError](err); ok {
+		past.always = lifetime.SendAt != "" && !past.expires.After(asked)
+	}
 	return due, expires, err
 }
 
@@ -64,11 +69,31 @@ func parseExpiry(text string, due time.Time) (time.Time, error) {
 	case err != nil:
 		return time.Time{}, err
 	case !expires.After(due):
-		return time.Time{}, invalid("expires_at", "the message would expire before it is due; give a time after send_at and after now")
+		return time.Time{}, &pastError{expires: expires}
 	case expires.Sub(due) > maxLifetime:
 		return time.Time{}, invalid("expires_at", "the time is more than 31 days after the message is due; give a nearer one")
 	}
 	return expires, nil
+}
+
+// pastError reports an expiry that is over by the time the message is due.
+type pastError struct {
+	expires time.Time
+	// always is true when it was so whenever the message was sent.
+	always bool
+}
+
+// Error implements error.
+func (*pastError) Error() string {
+	return "the message would expire before it is due; give a time after send_at and after now"
+}
+
+// plain returns an error of times as a *courier.Error.
+func plain(err error) error {
+	if past, ok := errors.AsType[*pastError](err); ok {
+		return invalid("expires_at", past.Error())
+	}
+	return err
 }
 
 // parseTime reads a time in RFC 3339, or returns the other for an empty text.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"courier"
+	"courier/internal/intake"
 )
 
 func TestIntake_AcceptLifetime(t *testing.T) {
@@ -64,6 +65,31 @@ func TestIntake_AcceptLifetimeRefused(t *testing.T) {
 			wantFault(t, err, courier.CodeInvalidRequest, test.field, test.text)
 		})
 	}
+}
+
+// TestIntake_AcceptRepeatAfterExpiry takes a request again that was good when it
+// was made first: only the store knows whether it is a repeat.
+func TestIntake_AcceptRepeatAfterExpiry(t *testing.T) {
+	t.Parallel()
+	draft := courier.Draft{To: "+12065550199", Body: "a", IdempotencyKey: "k", Lifetime: courier.Lifetime{ExpiresAt: "2026-05-06T07:08:09Z"}}
+	first, err := newIntake(nil).Accept(draft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := intake.New(intake.Options{Policy: policy(), NowFunc: func() time.Time { return now().Add(24 * time.Hour) }})
+	again, err := late.Accept(draft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.Fingerprint != first.Fingerprint || !again.ExpiresAt.Equal(first.ExpiresAt) || !again.Expired(now().Add(24*time.Hour)) {
+		t.Errorf("the repeat expires %v with another fingerprint: %v", again.ExpiresAt, again.Fingerprint != first.Fingerprint)
+	}
+	draft.SendAt = "2026-05-06T07:30:00Z"
+	_, err = late.Accept(draft)
+	wantFault(t, err, courier.CodeInvalidRequest, "expires_at", "before it is due")
+	draft.SendAt, draft.IdempotencyKey = "", ""
+	_, err = late.Accept(draft)
+	wantFault(t, err, courier.CodeInvalidRequest, "expires_at", "before it is due")
 }
 
 func TestIntake_Expiry(t *testing.T) {

@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Reservation asks for attempts at a gateway.
 type Reservation struct {
@@ -12,13 +15,13 @@ type Reservation struct {
 	Want int
 }
 
-// Grant is the answer to a Reservation. Over any time t it holds for all grants
-// of a gateway together that they are at most Rate*(t + RateBurst), but never
-// less than one.
+// Grant is the answer to a Reservation. All grants of a gateway over any time t
+// come to at most Rate*t and what RateBurst is worth at that rate, which is taken
+// for one attempt at least.
 type Grant struct {
 	// Count is how many attempts may be made now.
 	Count int
-	// Wait is how long until another can be had, 0 when Count is not.
+	// Wait is how long until one can be had, 0 when some were or none were wanted.
 	Wait time.Duration
 }
 
@@ -29,13 +32,17 @@ const RateBurst = 100 * time.Millisecond
 // returns until when it is paid for after that: the generic cell rate algorithm
 // (ITU-T I.371), with one cell an attempt.
 func (r Reservation) Take(paidUntil time.Time) (Grant, time.Time) {
-	cell := time.Duration(float64(time.Second) / r.Rate)
+	// Rounded up, so that the rate is never exceeded.
+	cell := time.Duration(math.Ceil(float64(time.Second) / r.Rate))
 	if paidUntil.Before(r.Now) {
 		paidUntil = r.Now
 	}
 	room := r.Now.Add(max(RateBurst, cell)).Sub(paidUntil)
-	count := min(int(room/max(cell, 1)), r.Want)
-	if count < 1 {
+	count := min(int(room/cell), r.Want)
+	switch {
+	case r.Want < 1:
+		return Grant{}, paidUntil
+	case count < 1:
 		return Grant{Wait: cell - room}, paidUntil
 	}
 	return Grant{Count: count}, paidUntil.Add(time.Duration(count) * cell)

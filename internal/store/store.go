@@ -121,7 +121,8 @@ type Store interface {
 
 	// Purge deletes up to Limit messages, with their attempts, that are sent or
 	// final and were last changed before a time, and returns how many. For a
-	// scrubbed one the scrub is the last change.
+	// scrubbed one the scrub is the last change. Of the scrubbed ones, and of the
+	// others, the oldest are first. A deleted message's idempotency key is free again.
 	Purge(ctx context.Context, sweep Sweep) (int, error)
 
 	// Now is the clock by which messages are due, expire and are leased. All nodes

@@ -48,7 +48,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 func (s *Store) accept(m *courier.Message) (*courier.Message, error) {
 	stored := *m
 	stored.SendCount, stored.RetryCount, stored.LastError = 0, 0, nil
-	stored.SentAt, stored.GatewayMessageID = time.Time{}, ""
+	stored.SentAt, stored.ScrubbedAt, stored.GatewayMessageID = time.Time{}, time.Time{}, ""
 	if stored.CreatedAt.IsZero() {
 		stored.CreatedAt = s.nowFunc()
 	}

@@ -26,20 +26,32 @@ func (s *Store) Now() time.Time { return s.nowFunc() }
 func (s *Store) Wakes() <-chan string { return nil }
 
 // Beat implements store.Store.
-func (s *Store) Beat(_ context.Context, beat store.Beat) (store.Standing, error) {
-	if s.writer.isClosed() {
-		return store.Standing{}, s.fault("beat", store.ErrClosed)
+func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
+	if err := s.usable(ctx); err != nil {
+		return store.Standing{}, s.fault("beat", err)
 	}
 	r := &s.registry
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	beat.Gateways = slices.Clone(beat.Gateways)
 	r.beat, r.seen = beat, s.nowFunc()
-	return store.Standing{Keeper: true, Nodes: 1, Gateways: slices.Sorted(slices.Values(beat.Gateways))}, nil
+	gateways := slices.Compact(slices.Sorted(slices.Values(beat.Gateways)))
+	return store.Standing{Keeper: true, Nodes: 1, Gateways: gateways}, nil
+}
+
+// usable returns why a call cannot be served that needs no connection.
+func (s *Store) usable(ctx context.Context) error {
+	if s.writer.isClosed() {
+		return store.ErrClosed
+	}
+	return ctx.Err()
 }
 
 // Leave implements store.Store.
-func (s *Store) Leave(_ context.Context, node string) error {
+func (s *Store) Leave(ctx context.Context, node string) error {
+	if err := s.usable(ctx); err != nil {
+		return s.fault("leave", err)
+	}
 	r := &s.registry
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
@@ -50,9 +62,9 @@ func (s *Store) Leave(_ context.Context, node string) error {
 }
 
 // Nodes implements store.Store.
-func (s *Store) Nodes(context.Context) ([]store.Node, error) {
-	if s.writer.isClosed() {
-		return nil, s.fault("list nodes", store.ErrClosed)
+func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
+	if err := s.usable(ctx); err != nil {
+		return nil, s.fault("list nodes", err)
 	}
 	r := &s.registry
 	r.mutex.Lock()
@@ -69,7 +81,10 @@ func (s *Store) Nodes(context.Context) ([]store.Node, error) {
 }
 
 // Reserve implements store.Store.
-func (s *Store) Reserve(_ context.Context, reservation store.Reservation) (store.Grant, error) {
+func (s *Store) Reserve(ctx context.Context, reservation store.Reservation) (store.Grant, error) {
+	if err := s.usable(ctx); err != nil {
+		return store.Grant{}, s.fault("reserve attempts", err)
+	}
 	r := &s.registry
 	r.mutex.Lock()
 	defer r.mutex.Unlock()

@@ -80,7 +80,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.lock, err = acquireLock(path, s.nowFunc()); err != nil {
+	if s.lock, err = awaitLock(ctx, path, s.nowFunc); err != nil {
 		return nil, err
 	}
 	if err := s.open(ctx, counters); err != nil {

@@ -12,20 +12,24 @@ import (
 	"courier/internal/store"
 )
 
-// testHistory runs random histories on a store and on the model.
-func testHistory(t *testing.T, open OpenFunc) {
+// testHistory runs random histories on a store and on the model. Where several
+// nodes share a database, each node that begins works on the next of its stores.
+func testHistory(t *testing.T, shared bool, open func(t *testing.T) []store.Store) {
 	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) {
-		s := open(t)
-		h := &history{kit: newKit(t, s), model: newModel(), node: nodeA}
+		stores := open(t)
+		h := &history{kit: newKit(t, stores[0]), stores: stores, model: newModel(shared), node: nodeA}
 		rt.Repeat(map[string]func(*rapid.T){
 			"enqueue": h.enqueue, "claim": h.claim, "settle": h.settle, "crash": h.crash, "wait": h.wait,
 			"expire": h.expire, "reroute": h.reroute, "cancel": h.cancel, "requeue": h.requeue,
+			"scrub": h.scrub, "purge": h.purge, "lapse": h.lapse, "beat": h.beats, "leave": h.leaves,
 			"": h.compare,
 		})
 		h.compareAttempts(rt)
-		if err := s.Close(); err != nil {
-			rt.Errorf("Close: %v", err)
+		for _, s := range stores {
+			if err := s.Close(); err != nil {
+				rt.Errorf("Close: %v", err)
+			}
 		}
 	})
 }
@@ -33,6 +37,7 @@ func testHistory(t *testing.T, open OpenFunc) {
 // history is a store beside its model.
 type history struct {
 	*kit
+	stores  []store.Store
 	model   *model
 	node    string
 	crashes int
@@ -152,20 +157,29 @@ func (h *history) settle(t *rapid.T) {
 func (h *history) crash(t *rapid.T) {
 	h.crashes++
 	h.node, h.now = fmt.Sprintf("node-%d", h.crashes), h.now.Add(2*leaseTime)
-	reclaim := store.Reclaim{Node: h.node, Now: h.now, Hold: rapid.Bool().Draw(t, "hold")}
+	h.store = h.stores[h.crashes%len(h.stores)]
+	h.reclaim(t, store.Reclaim{Node: h.node, Now: h.now, Hold: rapid.Bool().Draw(t, "hold")})
+}
+
+// lapse lets the node take back the leases whose answers were lost.
+func (h *history) lapse(t *rapid.T) {
+	h.reclaim(t, store.Reclaim{Node: h.node, Now: h.now, Lapsed: true, Hold: rapid.Bool().Draw(t, "hold")})
+}
+
+func (h *history) reclaim(t *rapid.T, reclaim store.Reclaim) {
 	got, err := h.store.Reclaim(t.Context(), reclaim)
 	if err != nil {
 		t.Fatalf("Reclaim: %v", err)
 	}
-	if want := h.model.reclaim(reclaim, h.reclaimText(t)); got != want {
+	if want := h.model.reclaim(reclaim, h.reclaimText(t, reclaim)); got != want {
 		t.Errorf("Reclaim took back %d leases, want %d", got, want)
 	}
 }
 
 // reclaimText reads what the store says of an attempt that a crash cut off.
-func (h *history) reclaimText(t *rapid.T) string {
+func (h *history) reclaimText(t *rapid.T, reclaim store.Reclaim) string {
 	for _, row := range h.model.rows {
-		if row.Status != courier.StatusProcessing {
+		if !h.model.isLost(row, reclaim) {
 			continue
 		}
 		found, _, err := h.store.Message(t.Context(), row.ID)
@@ -202,14 +216,13 @@ func (h *history) any(t *rapid.T) *courier.Message {
 
 func (h *history) cancel(t *rapid.T) {
 	row := h.any(t)
-	from := row.Status
 	got, err := h.store.Cancel(t.Context(), row.ID, h.now)
-	h.isDecided(t, got, err, row, h.model.cancel(row, h.now), store.TransitionError{ID: row.ID, From: from, To: courier.StatusCanceled})
+	h.isDecided(t, got, err, row, h.model.cancel(row, h.now))
 }
 
 func (h *history) requeue(t *rapid.T) {
 	row := h.any(t)
-	from, requeue := row.Status, store.Requeue{ID: row.ID, Now: h.now}
+	requeue := store.Requeue{ID: row.ID, Now: h.now}
 	if rapid.Bool().Draw(t, "moves") {
 		requeue.Gateway = drawGateway(t)
 	}
@@ -217,21 +230,64 @@ func (h *history) requeue(t *rapid.T) {
 		requeue.ExpiresAt = h.offset(t, "expiry", 1, 120)
 	}
 	got, err := h.store.Requeue(t.Context(), requeue)
-	h.isDecided(t, got, err, row, h.model.requeue(row, requeue), store.TransitionError{ID: row.ID, From: from, To: courier.StatusQueued})
+	h.isDecided(t, got, err, row, h.model.requeue(row, requeue))
 }
 
-func (h *history) isDecided(t *rapid.T, got *courier.Message, err error, row *courier.Message, allowed bool, refusal store.TransitionError) {
-	if allowed {
+// isDecided checks the answer about a row, and the error that the model gives.
+func (h *history) isDecided(t *rapid.T, got *courier.Message, err error, row *courier.Message, want error) {
+	if want == nil {
 		if err != nil {
 			t.Fatalf("a legal transition: %v", err)
 		}
 		same(t, "answer", got, row)
 		return
 	}
-	var refused *store.TransitionError
-	if !errors.As(err, &refused) || *refused != refusal {
-		t.Errorf("an illegal transition: %v, want %v", err, &refusal)
+	refused, isRefused := errors.AsType[*store.TransitionError](err)
+	refusal, isRefusal := errors.AsType[*store.TransitionError](want)
+	if isRefused != isRefusal || isRefusal && *refused != *refusal || !isRefusal && !errors.Is(err, want) {
+		t.Errorf("an illegal transition: %v, want %v", err, want)
 	}
+}
+
+// drawSweep takes all that changed before a time, or nothing.
+func (h *history) drawSweep(t *rapid.T) store.Sweep {
+	return store.Sweep{Now: h.now, Before: h.offset(t, "before", -120, 1), Limit: 10_000}
+}
+
+func (h *history) scrub(t *rapid.T) {
+	sweep := h.drawSweep(t)
+	got, err := h.store.Scrub(t.Context(), sweep)
+	if want := h.model.scrub(sweep); err != nil || got != want {
+		t.Errorf("Scrub: %d, %v, want %d", got, err, want)
+	}
+}
+
+func (h *history) purge(t *rapid.T) {
+	sweep := h.drawSweep(t)
+	got, err := h.store.Purge(t.Context(), sweep)
+	if want := h.model.purge(sweep); err != nil || got != want {
+		t.Errorf("Purge: %d, %v, want %d", got, err, want)
+	}
+}
+
+func (h *history) beats(t *rapid.T) {
+	beat := h.beat(h.node)
+	beat.Gateways = rapid.SliceOfDistinct(rapid.SampledFrom(gateways()), rapid.ID[string]).Draw(t, "gateways")
+	got, err := h.store.Beat(t.Context(), beat)
+	if err != nil {
+		t.Fatalf("Beat: %v", err)
+	}
+	same(t, "standing", got, h.model.beat(beat, got.Keeper))
+}
+
+// leaves lets a node leave, which holds its leases all the same: the next node
+// to begin takes them.
+func (h *history) leaves(t *rapid.T) {
+	node := fmt.Sprintf("node-%d", rapid.IntRange(1, max(h.crashes, 1)).Draw(t, "node"))
+	if err := h.store.Leave(t.Context(), node); err != nil {
+		t.Fatalf("Leave: %v", err)
+	}
+	delete(h.model.alive, node)
 }
 
 // compare checks the whole store after each step.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"testing"
 
@@ -30,7 +31,7 @@ func testCheck(t *testing.T, k *kit) {
 // calls are all methods that take a context.
 func (k *kit) calls() map[string]func(ctx context.Context) error {
 	m := k.message()
-	return map[string]func(ctx context.Context) error{
+	calls := map[string]func(ctx context.Context) error{
 		"Enqueue": func(ctx context.Context) error {
 			_, err := k.store.Enqueue(ctx, []*courier.Message{m})
 			return err
@@ -80,6 +81,35 @@ func (k *kit) calls() map[string]func(ctx context.Context) error {
 			return err
 		},
 		"Check": k.store.Check,
+	}
+	maps.Copy(calls, k.housekeeping())
+	return calls
+}
+
+// housekeeping are the methods that a node calls for itself and not for a message.
+func (k *kit) housekeeping() map[string]func(ctx context.Context) error {
+	return map[string]func(ctx context.Context) error{
+		"Scrub": func(ctx context.Context) error {
+			_, err := k.store.Scrub(ctx, k.sweep(k.now, 1))
+			return err
+		},
+		"Purge": func(ctx context.Context) error {
+			_, err := k.store.Purge(ctx, k.sweep(k.now, 1))
+			return err
+		},
+		"Beat": func(ctx context.Context) error {
+			_, err := k.store.Beat(ctx, k.beat(nodeA))
+			return err
+		},
+		"Leave": func(ctx context.Context) error { return k.store.Leave(ctx, nodeA) },
+		"Nodes": func(ctx context.Context) error {
+			_, err := k.store.Nodes(ctx)
+			return err
+		},
+		"Reserve": func(ctx context.Context) error {
+			_, err := k.store.Reserve(ctx, store.Reservation{Gateway: gatewayA, Now: k.now, Rate: 1, Want: 1})
+			return err
+		},
 	}
 }
 

@@ -17,10 +17,19 @@ type model struct {
 	rows     []*courier.Message
 	attempts map[courier.ID][]courier.Attempt
 	keys     map[string]*courier.Message
+	// shared is true when several nodes share the database.
+	shared bool
+	// alive are the nodes whose beat holds, with their gateways, and keeper the
+	// one that does the housekeeping.
+	alive  map[string][]string
+	keeper string
 }
 
-func newModel() *model {
-	return &model{attempts: map[courier.ID][]courier.Attempt{}, keys: map[string]*courier.Message{}}
+func newModel(shared bool) *model {
+	return &model{
+		shared: shared, attempts: map[courier.ID][]courier.Attempt{}, keys: map[string]*courier.Message{},
+		alive: map[string][]string{},
+	}
 }
 
 func (m *model) find(id courier.ID) *courier.Message {
@@ -89,12 +98,21 @@ func (m *model) settle(s store.Settlement) bool {
 	return true
 }
 
-// reclaim takes back the leases of all other nodes. The text for the operator
-// is the store's own.
+// isLost reports whether a reclaim takes the lease of a message.
+func (m *model) isLost(row *courier.Message, r store.Reclaim) bool {
+	if row.Status != courier.StatusProcessing {
+		return false
+	}
+	_, alive := m.alive[row.Lease.Node]
+	kept := row.Lease.Node == r.Node || m.shared && alive
+	return !kept || r.Lapsed && !row.Lease.Until.After(floor(r.Now))
+}
+
+// reclaim takes back leases. The text for the operator is the store's own.
 func (m *model) reclaim(r store.Reclaim, text string) int {
 	count := 0
 	for _, row := range m.rows {
-		if row.Status != courier.StatusProcessing || row.Lease.Node == r.Node {
+		if !m.isLost(row, r) {
 			continue
 		}
 		count++
@@ -134,25 +152,27 @@ func (m *model) reroute(known []string, to string, now time.Time) int {
 	return count
 }
 
-// cancel reports whether the message may be canceled.
-func (m *model) cancel(row *courier.Message, now time.Time) bool {
+// cancel returns the error of a message that may not be canceled.
+func (m *model) cancel(row *courier.Message, now time.Time) error {
 	switch row.Status {
 	case courier.StatusCanceled:
-		return true
+		return nil
 	case courier.StatusQueued, courier.StatusUnknown:
 		row.Status, row.NextAttemptAt, row.UpdatedAt = courier.StatusCanceled, time.Time{}, floor(now)
-		return true
+		return nil
 	case courier.StatusProcessing, courier.StatusSent, courier.StatusDelivered, courier.StatusUndelivered,
 		courier.StatusRejected, courier.StatusExpired, courier.StatusAbandoned:
-		return false
 	}
-	return false
+	return &store.TransitionError{ID: row.ID, From: row.Status, To: courier.StatusCanceled}
 }
 
-// requeue reports whether the message may be queued by hand.
-func (m *model) requeue(row *courier.Message, r store.Requeue) bool {
+// requeue returns the error of a message that may not be queued by hand.
+func (m *model) requeue(row *courier.Message, r store.Requeue) error {
 	if !slices.Contains(requeueable(), row.Status) {
-		return false
+		return &store.TransitionError{ID: row.ID, From: row.Status, To: courier.StatusQueued}
+	}
+	if !row.ScrubbedAt.IsZero() {
+		return store.ErrScrubbed
 	}
 	row.Status, row.NextAttemptAt, row.UpdatedAt = courier.StatusQueued, floor(r.Now), floor(r.Now)
 	row.RetryCount, row.SentAt, row.GatewayMessageID = 0, time.Time{}, ""
@@ -163,7 +183,56 @@ func (m *model) requeue(row *courier.Message, r store.Requeue) bool {
 	case row.Expired(floor(r.Now)):
 		row.ExpiresAt = time.Time{}
 	}
-	return true
+	return nil
+}
+
+// scrub takes the content out of all that it finds.
+func (m *model) scrub(s store.Sweep) int {
+	count := 0
+	for _, row := range m.rows {
+		if ended(row.Status) && row.ScrubbedAt.IsZero() && row.UpdatedAt.Before(floor(s.Before)) {
+			*row = *scrubbed(row, s.Now)
+			count++
+		}
+	}
+	return count
+}
+
+// purge deletes all that it finds.
+func (m *model) purge(s store.Sweep) int {
+	before := len(m.rows)
+	m.rows = slices.DeleteFunc(m.rows, func(row *courier.Message) bool {
+		changed := row.UpdatedAt
+		if !row.ScrubbedAt.IsZero() {
+			changed = row.ScrubbedAt
+		}
+		gone := ended(row.Status) && changed.Before(floor(s.Before))
+		if gone {
+			delete(m.attempts, row.ID)
+			delete(m.keys, row.IdempotencyKey)
+		}
+		return gone
+	})
+	return before - len(m.rows)
+}
+
+// beat returns the standing of a node. Where nodes share a database it cannot
+// say which of them keeps, only that the one which did goes on while it lives.
+func (m *model) beat(beat store.Beat, keeps bool) store.Standing {
+	if !m.shared {
+		m.alive, m.keeper = map[string][]string{}, beat.Node
+	}
+	m.alive[beat.Node] = beat.Gateways
+	if _, alive := m.alive[m.keeper]; keeps && !alive {
+		m.keeper = beat.Node
+	}
+	standing := store.Standing{Keeper: m.keeper == beat.Node, Nodes: len(m.alive)}
+	for _, gateways := range m.alive {
+		standing.Gateways = append(standing.Gateways, gateways...)
+	}
+	slices.Sort(standing.Gateways)
+	standing.Gateways = slices.Compact(standing.Gateways)
+	return standing
 }
 
 func (m *model) stats(now time.Time) store.Stats {

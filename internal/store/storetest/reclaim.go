@@ -15,6 +15,8 @@ func reclaimTests() map[string]func(t *testing.T, k *kit) {
 		"KeepsItsOwn":       testReclaimKeepsOwn,
 		"FindsNothing":      testReclaimNothing,
 		"CountsTheAttempts": testReclaimCounts,
+		"TakesTheLapsed":    func(t *testing.T, k *kit) { t.Helper(); testReclaimLapsed(t, k, false) },
+		"HoldsTheLapsed":    func(t *testing.T, k *kit) { t.Helper(); testReclaimLapsed(t, k, true) },
 	}
 }
 
@@ -113,4 +115,42 @@ func testReclaimCounts(t *testing.T, k *kit) {
 	if _, attempts := k.read(t, m.ID); len(attempts) != 4 {
 		t.Errorf("%d attempts are recorded, want 4", len(attempts))
 	}
+}
+
+// testReclaimLapsed takes back leases of a node that is there, one of a claim and
+// one of an enqueue, only when they have lapsed and only when that is asked for.
+func testReclaimLapsed(t *testing.T, k *kit, hold bool) {
+	t.Helper()
+	k.enqueue(t, k.message())
+	lost := []*courier.Message{k.claim(t, 1)[0], k.processing(t)}
+	until := k.now.Add(leaseTime)
+	k.now = k.now.Add(time.Second)
+	fresh := k.processing(t)
+	checks := []func(){k.unchanged(t, lost[0].ID), k.unchanged(t, lost[1].ID)}
+	checkFresh := k.unchanged(t, fresh.ID)
+	for _, step := range []struct {
+		now    time.Time
+		lapsed bool
+		want   int
+	}{{until.Add(-time.Microsecond), true, 0}, {until, false, 0}, {until, true, 2}, {until, true, 0}} {
+		k.now = step.now
+		n, err := k.store.Reclaim(t.Context(), store.Reclaim{Node: nodeA, Now: k.now, Lapsed: step.lapsed, Hold: hold})
+		if err != nil || n != step.want {
+			t.Errorf("Reclaim at %v with lapsed %v: %d, %v, want %d", step.now, step.lapsed, n, err, step.want)
+		}
+		if step.want == 0 && len(checks) > 0 {
+			checks[0]()
+			checks[1]()
+			continue
+		}
+		checks = nil
+	}
+	for _, m := range lost {
+		k.isReclaimed(t, m, hold)
+		if applied := k.settle(t, k.settlement(m, courier.StatusSent)); applied[0] {
+			t.Error("a settlement of a lease that was taken back applied")
+		}
+	}
+	checkFresh()
+	k.settleOne(t, fresh, courier.StatusSent)
 }

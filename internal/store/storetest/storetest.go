@@ -27,8 +27,22 @@ type Placer interface {
 // is a Placer too.
 type OpenFunc func(t *testing.T) store.Store
 
-// Run runs the suite, one new store a test.
+// Run runs the suite on an engine whose database one process holds, one new
+// store a test.
 func Run(t *testing.T, open OpenFunc) {
+	t.Helper()
+	runGroups(t, open)
+	t.Run("History", func(t *testing.T) {
+		t.Parallel()
+		testHistory(t, false, func(t *testing.T) []store.Store {
+			t.Helper()
+			return []store.Store{open(t)}
+		})
+	})
+}
+
+// runGroups runs the rules for every engine.
+func runGroups(t *testing.T, open OpenFunc) {
 	t.Helper()
 	groups := []struct {
 		name  string
@@ -40,9 +54,12 @@ func Run(t *testing.T, open OpenFunc) {
 		{"Settle", settleTests()},
 		{"Reclaim", reclaimTests()},
 		{"Sweep", sweepTests()},
+		{"Retention", retentionTests()},
 		{"Decide", decideTests()},
 		{"List", listTests()},
 		{"Stats", statsTests()},
+		{"Node", nodeTests()},
+		{"Rate", rateTests()},
 		{"Concurrency", concurrencyTests()},
 		{"Lifecycle", lifecycleTests()},
 		{"Transition", transitionTests()},
@@ -58,10 +75,6 @@ func Run(t *testing.T, open OpenFunc) {
 			}
 		})
 	}
-	t.Run("History", func(t *testing.T) {
-		t.Parallel()
-		testHistory(t, open)
-	})
 }
 
 const (
@@ -305,6 +318,13 @@ func (k *kit) stats(t *testing.T) store.Stats {
 type reporter interface {
 	Helper()
 	Errorf(format string, arguments ...any)
+}
+
+// caller is a reporter that calls a store.
+type caller interface {
+	reporter
+	Fatalf(format string, arguments ...any)
+	Context() context.Context
 }
 
 // same fails the test with what differs. An empty document and none are the same.

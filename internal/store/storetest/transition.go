@@ -84,8 +84,11 @@ func deeds() []deed {
 				return err
 			},
 		},
-		reclaiming("reclaim", courier.StatusQueued, false),
-		reclaiming("reclaim and hold", courier.StatusUnknown, true),
+		scrubbing(),
+		reclaiming("reclaim", courier.StatusQueued, store.Reclaim{Node: nodeB}),
+		reclaiming("reclaim and hold", courier.StatusUnknown, store.Reclaim{Node: nodeB, Hold: true}),
+		reclaiming("reclaim what lapsed", courier.StatusQueued, store.Reclaim{Node: nodeA, Lapsed: true}),
+		reclaiming("reclaim what lapsed and hold", courier.StatusUnknown, store.Reclaim{Node: nodeA, Lapsed: true, Hold: true}),
 	}
 	for _, status := range settleable() {
 		all = append(all, settling(status))
@@ -93,12 +96,29 @@ func deeds() []deed {
 	return all
 }
 
-func reclaiming(name string, to courier.Status, hold bool) deed {
+func scrubbing() deed {
+	return deed{
+		name: "scrub", to: func(from courier.Status) courier.Status {
+			if ended(from) {
+				return from
+			}
+			return ""
+		},
+		do: func(t *testing.T, k *kit, _ *courier.Message) error {
+			t.Helper()
+			_, err := k.store.Scrub(t.Context(), k.sweep(k.now.Add(time.Hour), 1000))
+			return err
+		},
+	}
+}
+
+func reclaiming(name string, to courier.Status, reclaim store.Reclaim) deed {
 	return deed{
 		name: name, to: fromAny(to, courier.StatusProcessing),
 		do: func(t *testing.T, k *kit, _ *courier.Message) error {
 			t.Helper()
-			_, err := k.store.Reclaim(t.Context(), store.Reclaim{Node: nodeB, Now: k.now.Add(time.Hour), Hold: hold})
+			reclaim.Now = k.now.Add(time.Hour)
+			_, err := k.store.Reclaim(t.Context(), reclaim)
 			return err
 		},
 	}

@@ -1,0 +1,34 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+func TestAPI_Nodes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	wantJSON(t, f.call(t, "GET", "/v1/nodes", "").Body.String(), `{"nodes":[]}`)
+	f.memory.nodes = []store.Node{
+		{
+			Name: "a", Host: "host-a", Version: "v1", StartedAt: now().Add(-time.Hour), SeenAt: now(),
+			Alive: true, Keeper: true, InFlight: 3, Gateways: []string{"main", "other"},
+		},
+		{Name: "b", StartedAt: now(), SeenAt: now()},
+	}
+	w := f.call(t, "GET", "/v1/nodes", "")
+	if w.Code != http.StatusOK {
+		t.Errorf("got %d", w.Code)
+	}
+	wantJSON(t, w.Body.String(), `{"nodes":[
+		{"name":"a","host":"host-a","version":"v1","started_at":"2026-01-02T02:04:05.000006Z","seen_at":"2026-01-02T03:04:05.000006Z",
+			"alive":true,"keeper":true,"in_flight":3,"gateways":["main","other"]},
+		{"name":"b","host":"","version":"","started_at":"2026-01-02T03:04:05.000006Z","seen_at":"2026-01-02T03:04:05.000006Z",
+			"alive":false,"keeper":false,"in_flight":0,"gateways":[]}]}`)
+	f.memory.err = store.ErrUnavailable
+	wantProblem(t, f.call(t, "GET", "/v1/nodes", ""), courier.CodeStoreUnavailable, "", "")
+}

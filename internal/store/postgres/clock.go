@@ -1,0 +1,71 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// clockSamples is how many measurements the clock remembers. The best of them
+// counts, and none for long, as the two clocks drift apart.
+const clockSamples = 8
+
+// clock is the database's clock as this process knows it: by how much it is ahead
+// of a clock here that nobody sets.
+type clock struct {
+	// steady is a clock that only goes on. It may be wrong.
+	steady  func() time.Time
+	mutex   sync.Mutex
+	samples [clockSamples]clockSample
+	count   int
+}
+
+// clockSample is one measurement. The database read its clock some time during
+// the round trip, so the offset is wrong by half of it at most.
+type clockSample struct{ offset, trip time.Duration }
+
+// newClock returns a clock on top of the monotonic one of the machine.
+func newClock() *clock {
+	start := time.Now()
+	return &clock{steady: func() time.Time { return start.Add(time.Since(start)) }}
+}
+
+// now returns what the database's clock shows.
+func (c *clock) now() time.Time { return c.steady().Add(c.offset()) }
+
+// offset returns the one of the shortest round trip.
+func (c *clock) offset() time.Duration {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	best := c.samples[0]
+	for _, sample := range c.samples[:min(c.count, clockSamples)] {
+		if sample.trip < best.trip {
+			best = sample
+		}
+	}
+	return best.offset
+}
+
+// add takes a measurement: what the database's clock showed between two times of
+// the steady one.
+func (c *clock) add(before, shown, after time.Time) {
+	trip := after.Sub(before)
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.samples[c.count%clockSamples] = clockSample{offset: shown.Sub(before.Add(trip / 2)), trip: trip}
+	c.count++
+}
+
+// measure takes a measurement on a connection.
+func (c *clock) measure(ctx context.Context, on *session) error {
+	var shown time.Time
+	before := c.steady()
+	err := on.read(ctx, queryClock, func(rows pgx.Rows) error { return rows.Scan(&shown) })
+	after := c.steady()
+	if err == nil {
+		c.add(before, shown, after)
+	}
+	return err
+}

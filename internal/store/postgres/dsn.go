@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// ErrInvalidDSN reports an address that is no postgres:// address of a database.
+var ErrInvalidDSN = errors.New("store address must be postgres://user:password@host:5432/database, with several hosts separated by commas")
+
+// The connections of a store unless its address says pool_max_conns: those that
+// write, and some that read.
+const (
+	defaultConns   = 9
+	connectTimeout = 5 * time.Second
+	// Names of parameters of an address that the store looks for.
+	parameterConns, parameterMode = "pool_max_conns", "default_query_exec_mode"
+)
+
+// ParseDSN reports whether an address names a database: postgres:// or
+// postgresql://, with what libpq and pgx take after it. Errors are ErrInvalidDSN
+// and never show the password.
+func ParseDSN(dsn string) error {
+	_, err := parse(dsn)
+	return err
+}
+
+// target is a database as its address names it.
+type target struct {
+	config *pgxpool.Config
+	// fixedMode is true when the address says how statements are sent.
+	fixedMode bool
+	// name tells an operator which database it is.
+	name string
+}
+
+func parse(dsn string) (target, error) {
+	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		return target{}, ErrInvalidDSN
+	}
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		// The error may quote the address, and so the password.
+		return target{}, fmt.Errorf("%w: check its ports and parameters, and write %%40 for @, %%2F for / and %%3A for : in the password", ErrInvalidDSN)
+	}
+	if config.ConnConfig.Database == "" {
+		return target{}, fmt.Errorf("%w: it names no database", ErrInvalidDSN)
+	}
+	if !hasParameter(dsn, parameterConns) {
+		config.MaxConns = defaultConns
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "courier"
+	}
+	first := config.ConnConfig
+	return target{
+		config: config, fixedMode: hasParameter(dsn, parameterMode),
+		name: fmt.Sprintf("%s:%d/%s", first.Host, first.Port, first.Database),
+	}, nil
+}
+
+func hasParameter(dsn, name string) bool {
+	_, query, _ := strings.Cut(dsn, "?")
+	values, err := url.ParseQuery(query)
+	return err == nil && values.Has(name)
+}

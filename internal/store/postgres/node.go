@@ -1,0 +1,125 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"courier/internal/store"
+)
+
+// Now implements store.Store: the clock of the database.
+func (s *Store) Now() time.Time {
+	if s.nowFunc != nil {
+		return s.nowFunc()
+	}
+	return s.clock.now().UTC()
+}
+
+// Beat implements store.Store.
+func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
+	var standing store.Standing
+	err := s.queue.submit(ctx, &job{name: "beat", run: func(ctx context.Context, on *session, _ bool) (err error) {
+		standing, err = s.beat(ctx, on, beat)
+		return err
+	}})
+	if err != nil {
+		return store.Standing{}, s.fault("beat", err)
+	}
+	return standing, nil
+}
+
+func (s *Store) beat(ctx context.Context, on *session, beat store.Beat) (store.Standing, error) {
+	var standing store.Standing
+	gateways := slices.Clone(beat.Gateways)
+	if gateways == nil {
+		gateways = []string{}
+	}
+	var seen []string
+	err := on.read(ctx, queryBeat, func(rows pgx.Rows) error {
+		var name string
+		var keeper bool
+		var theirs []string
+		if err := rows.Scan(&name, &keeper, &theirs); err != nil {
+			return err
+		}
+		standing.Nodes++
+		standing.Keeper = standing.Keeper || keeper
+		seen = append(seen, theirs...)
+		return nil
+	}, beat.Node, beat.Host, beat.Version, floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways) //nolint:gosec // bounded by the limits of the lanes
+	if err != nil {
+		return store.Standing{}, err
+	}
+	slices.Sort(seen)
+	standing.Gateways = slices.Compact(seen)
+	if standing.Keeper {
+		if err := tidy(ctx, on); err != nil {
+			return store.Standing{}, err
+		}
+	}
+	return standing, s.clock.measure(ctx, on)
+}
+
+// tidy keeps the tables small that each node and each transaction adds to.
+func tidy(ctx context.Context, on *session) error {
+	if err := on.exec(ctx, queryForgetNodes); err != nil {
+		return err
+	}
+	return on.exec(ctx, queryFoldTally, on.store, false)
+}
+
+// Leave implements store.Store.
+func (s *Store) Leave(ctx context.Context, node string) error {
+	err := s.queue.submit(ctx, &job{name: "leave", run: func(ctx context.Context, on *session, _ bool) error {
+		return on.exec(ctx, queryLeave, node)
+	}})
+	return s.fault("leave", err)
+}
+
+// Nodes implements store.Store.
+func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
+	var nodes []store.Node
+	err := s.reading(ctx, func(ctx context.Context, on *session) error {
+		nodes = nil
+		return on.read(ctx, queryNodes, func(rows pgx.Rows) error {
+			var n store.Node
+			err := rows.Scan(&n.Name, &n.Host, &n.Version, &n.StartedAt, &n.SeenAt, &n.Alive, &n.Keeper, &n.InFlight, &n.Gateways)
+			n.StartedAt, n.SeenAt = n.StartedAt.UTC(), n.SeenAt.UTC()
+			nodes = append(nodes, n)
+			return err
+		})
+	})
+	return nodes, s.fault("list nodes", err)
+}
+
+// Reserve implements store.Store. What a lost answer granted is not used.
+func (s *Store) Reserve(ctx context.Context, reservation store.Reservation) (store.Grant, error) {
+	const operationName = "reserve attempts"
+	if reservation.Rate <= 0 {
+		return store.Grant{}, s.fault(operationName, fmt.Errorf("%w: a rate of %v", store.ErrInvalid, reservation.Rate))
+	}
+	first, paidUntil := reservation.Take(time.Time{})
+	cell := time.Duration(math.Ceil(float64(time.Second) / reservation.Rate))
+	burst := max(store.RateBurst, cell)
+	var grant store.Grant
+	err := s.queue.submit(ctx, &job{name: "reserve", run: func(ctx context.Context, on *session, _ bool) error {
+		var granted, until int64
+		err := on.read(ctx, queryReserve, func(rows pgx.Rows) error { return rows.Scan(&granted, &until) },
+			reservation.Gateway, reservation.Now.UnixNano(), cell.Nanoseconds(), burst.Nanoseconds(), int64(reservation.Want),
+			int64(first.Count), paidUntil.UnixNano())
+		grant = store.Grant{Count: int(granted)}
+		if granted < 1 && reservation.Want > 0 {
+			grant.Wait = cell - reservation.Now.Add(burst).Sub(time.Unix(0, until))
+		}
+		return err
+	}})
+	if err != nil {
+		return store.Grant{}, s.fault(operationName, err)
+	}
+	return grant, nil
+}

@@ -1,0 +1,498 @@
+-- Every statement of the engine, prepared when the store opens. A block begins
+-- with "-- name:"; {message}, {last} and the like stand for the text of the blocks
+-- of those names under "-- columns:". Every name is written with its schema, so
+-- that no statement depends on the state of a connection.
+
+-- columns: message
+m.id, m.status, m.gateway, m.next_attempt_at, m.lease_node, m.lease_token, m.lease_until,
+m.send_count, m.retry_count, m.last_error, m.updated_at, m.sent_at, m.expires_at, m.gateway_message_id,
+m.accepted_http_status, m.accepted_started_at, m.accepted_duration, m.created_at, m.channel,
+m.recipient, m.sender, m.body, m.subject, m.template_type, m.template_data, m.request_headers, m.metadata,
+m.encoding, m.segments, m.idempotency_key, m.fingerprint, m.trace_parent, m.scrubbed_at, m.exact
+
+-- columns: attempt
+number, gateway, outcome, class, code, message, http_status, excerpt,
+gateway_message_id, retry_after, started_at, duration
+
+-- columns: last
+a.number, a.gateway, a.outcome, a.class, a.code, a.message, a.http_status, a.excerpt,
+a.gateway_message_id, a.retry_after, a.started_at, a.duration
+
+-- columns: joined
+LEFT JOIN courier.attempt AS a ON a.message_id = m.id AND a.number = m.last_error
+
+-- columns: tally
+INSERT INTO courier.tally AS t (store, writer, queued, processing, unknown)
+
+-- columns: added
+ON CONFLICT (store, writer) DO UPDATE SET changed_at = now(), queued = t.queued + excluded.queued,
+    processing = t.processing + excluded.processing, unknown = t.unknown + excluded.unknown
+
+-- columns: ended
+'sent', 'delivered', 'undelivered', 'rejected', 'expired', 'abandoned', 'canceled'
+
+-- columns: rare
+'undelivered', 'rejected', 'expired', 'abandoned', 'canceled', 'unknown'
+
+-- columns: inserted
+INSERT INTO courier.message (
+    id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
+    updated_at, expires_at, created_at, channel,
+    recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
+    encoding, segments, idempotency_key, fingerprint, trace_parent, exact
+)
+SELECT g.id, g.status, g.gateway, g.next_attempt_at, nullif(g.lease_node, ''), nullif(g.lease_token, 0), g.lease_until,
+    g.updated_at, g.expires_at, g.created_at, g.channel,
+    g.recipient, g.sender, g.body, nullif(g.subject, ''), nullif(g.template_type, ''), nullif(g.template_data, ''),
+    nullif(g.request_headers, ''), nullif(g.metadata, ''),
+    nullif(g.encoding, ''), g.segments, nullif(g.idempotency_key, ''), g.fingerprint, nullif(g.trace_parent, ''), g.exact
+FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::bigint[], $9::timestamptz[],
+    $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[],
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[],
+    $22::text[], $23::integer[], $24::text[], $25::bytea[], $26::text[], $27::bytea[]) AS g (
+    id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
+    updated_at, expires_at, created_at, channel,
+    recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
+    encoding, segments, idempotency_key, fingerprint, trace_parent, exact)
+
+-- name: InsertMessage
+WITH stored AS (
+    {inserted}
+    RETURNING id, status
+), counted AS (
+    {tally}
+    SELECT $1::uuid, $2::integer, count(*) FILTER (WHERE status = 'queued'), count(*) FILTER (WHERE status = 'processing'), 0
+    FROM stored
+    {added}
+)
+SELECT id FROM stored
+
+-- The same where messages have keys: one whose key is known is passed over.
+-- name: InsertKeyed
+WITH stored AS (
+    {inserted}
+    ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING id, status
+), counted AS (
+    {tally}
+    SELECT $1::uuid, $2::integer, count(*) FILTER (WHERE status = 'queued'), count(*) FILTER (WHERE status = 'processing'), 0
+    FROM stored
+    HAVING count(*) > 0
+    {added}
+)
+SELECT id FROM stored
+
+-- name: StoredIDs
+SELECT id FROM courier.message WHERE id = ANY ($1::uuid[])
+
+-- The inner limit is a number, as a plan is made before the outer is known, and
+-- what is found is an array, of which a plan expects few: both keep plans on the
+-- indexes, whatever the statistics of the table say.
+-- name: ClaimMessages
+WITH due AS (
+    SELECT id FROM (
+        SELECT id FROM courier.message
+        WHERE status = 'queued' AND gateway = $3 AND next_attempt_at <= $4
+        ORDER BY next_attempt_at, id
+        LIMIT {most}
+        FOR UPDATE SKIP LOCKED
+    ) AS first
+    LIMIT $5
+), m AS (
+    UPDATE courier.message AS m
+    SET status = 'processing', lease_node = $6, lease_token = $7, lease_until = $8, updated_at = $4
+    WHERE m.id = ANY (ARRAY(SELECT id FROM due))
+    RETURNING {message}
+), counted AS (
+    {tally}
+    SELECT $1::uuid, $2::integer, -count(*), count(*), 0
+    FROM m
+    HAVING count(*) > 0
+    {added}
+)
+SELECT {message}, {last} FROM m {joined}
+
+-- Gives back the leases of a claim or an enqueue whose answer was lost.
+-- name: ReturnLeases
+WITH returned AS (
+    UPDATE courier.message
+    SET status = 'queued', lease_node = NULL, lease_token = NULL, lease_until = NULL, updated_at = $5
+    WHERE status = 'processing' AND lease_node = $3 AND lease_token = ANY ($4::bigint[])
+    RETURNING id
+), counted AS (
+    {tally}
+    SELECT $1::uuid, $2::integer, count(*), -count(*), 0
+    FROM returned
+    HAVING count(*) > 0
+    {added}
+)
+SELECT count(*) FROM returned
+
+-- The common end of a message: accepted, and nothing more to say about it. A
+-- token says that the message is processing.
+-- name: SettleSent
+WITH settled AS (
+    UPDATE courier.message AS m
+    SET status = 'sent', next_attempt_at = NULL, lease_node = NULL, lease_token = NULL, lease_until = NULL,
+        settled_token = g.token, retry_count = g.retry_count, updated_at = g.at, sent_at = g.at, last_error = NULL,
+        send_count = greatest(m.send_count + 1, g.number), gateway = g.gateway,
+        gateway_message_id = nullif(g.gateway_message_id, ''), accepted_http_status = g.http_status,
+        accepted_started_at = g.started_at, accepted_duration = g.duration
+    FROM unnest($3::uuid[], $4::bigint[], $5::integer[], $6::timestamptz[], $7::integer[], $8::text[], $9::text[],
+        $10::integer[], $11::timestamptz[], $12::bigint[]) WITH ORDINALITY AS g (
+        id, token, retry_count, at, number, gateway, gateway_message_id, http_status, started_at, duration, place)
+    WHERE m.id = g.id AND m.lease_token = g.token
+    RETURNING g.place
+), counted AS (
+    {tally}
+    SELECT $1::uuid, $2::integer, 0, -count(*), 0
+    FROM settled
+    HAVING count(*) > 0
+    {added}
+)
+SELECT place::integer FROM settled
+
+-- Every other settlement. The outcome is empty where no attempt was made.
+-- name: SettleMessage
+WITH given AS (
+    SELECT * FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[], $9::text[],
+        $10::timestamptz[], $11::integer[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
+        $17::integer[], $18::text[], $19::text[], $20::bigint[], $21::timestamptz[], $22::bigint[]) WITH ORDINALITY AS g (
+        id, token, status, retry_count, at, next_attempt_at, gateway, sent_at, number,
+        attempt_gateway, outcome, class, code, message, http_status, excerpt, gateway_message_id,
+        retry_after, started_at, duration, place)
+), settled AS (
+    UPDATE courier.message AS m
+    SET status = g.status, lease_node = NULL, lease_token = NULL, lease_until = NULL, settled_token = g.token,
+        retry_count = g.retry_count, updated_at = g.at, next_attempt_at = g.next_attempt_at,
+        gateway = CASE WHEN g.gateway = '' THEN m.gateway ELSE g.gateway END, sent_at = g.sent_at,
+        send_count = CASE WHEN g.outcome = '' THEN m.send_count ELSE greatest(m.send_count + 1, g.number) END,
+        last_error = CASE
+            WHEN g.outcome = '' THEN m.last_error
+            WHEN g.outcome <> 'accepted' THEN greatest(m.send_count + 1, g.number)
+        END,
+        gateway_message_id = CASE WHEN g.outcome = 'accepted' THEN nullif(g.gateway_message_id, '') END
+    FROM given AS g
+    WHERE m.id = g.id AND m.lease_token = g.token
+    RETURNING m.id, m.send_count, m.status, g.place
+), kept AS (
+    INSERT INTO courier.attempt (message_id, {attempt})
+    SELECT s.id, s.send_count, g.attempt_gateway, g.outcome, nullif(g.class, ''), nullif(g.code, ''), nullif(g.message, ''),
+        g.http_status, nullif(g.excerpt, ''), nullif(g.gateway_message_id, ''), g.retry_after, g.started_at, g.duration
+    FROM settled AS s JOIN given AS g ON g.place = s.place
+    WHERE g.outcome <> ''
+), counted AS (
+    {tally}
+    SELECT $1::uuid, $2::integer, count(*) FILTER (WHERE status = 'queued'), -count(*), count(*) FILTER (WHERE status = 'unknown')
+    FROM settled
+    HAVING count(*) > 0
+    {added}
+)
+SELECT place::integer FROM settled
+
+-- Which settlements were made already, by a try whose answer was lost.
+-- name: SettledBefore
+SELECT g.place::integer
+FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS g (id, token, place)
+JOIN courier.message AS m ON m.id = g.id AND m.settled_token = g.token
+
+-- The attempt began when the message was claimed. A node is dead when its last
+-- beat has lapsed, or it never beat, by the clock of the database.
+-- name: ReclaimMessages
+WITH lost AS (
+    SELECT m.id, m.send_count + 1 AS number, m.gateway, m.updated_at FROM courier.message AS m
+    WHERE m.status = 'processing' AND (m.lease_until <= $5 OR (m.lease_node <> $3 AND NOT EXISTS (
+        SELECT 1 FROM courier.node AS n WHERE n.name = m.lease_node AND n.lapses_at > clock_timestamp())))
+    LIMIT $8
+    FOR UPDATE OF m SKIP LOCKED
+), taken AS (
+    UPDATE courier.message AS m
+    SET status = $6, next_attempt_at = $7, lease_node = NULL, lease_token = NULL, lease_until = NULL,
+        send_count = lost.number, last_error = lost.number, updated_at = $4
+    FROM lost
+    WHERE m.id = lost.id
+    RETURNING m.id
+), kept AS (
+    INSERT INTO courier.attempt (message_id, {attempt})
+    SELECT id, number, gateway, 'unknown', 'outcome_unknown', NULL, $9, 0, NULL, NULL, 0, updated_at, 0
+    FROM lost
+), counted AS (
+    {tally}
+    SELECT $1::uuid, $2::integer, CASE WHEN $6 = 'queued' THEN count(*) ELSE 0 END, -count(*),
+        CASE WHEN $6 = 'queued' THEN 0 ELSE count(*) END
+    FROM taken
+    HAVING count(*) > 0
+    {added}
+)
+SELECT count(*) FROM taken
+
+-- name: ExpireMessages
+WITH due AS (
+    SELECT id FROM courier.message
+    WHERE status = 'queued' AND expires_at IS NOT NULL AND expires_at <= $3
+    ORDER BY expires_at
+    LIMIT $4
+    FOR UPDATE SKIP LOCKED
+), expired AS (
+    UPDATE courier.message AS m
+    SET status = 'expired', next_attempt_at = NULL, updated_at = $3
+    WHERE m.id = ANY (ARRAY(SELECT id FROM due))
+    RETURNING m.id
+), counted AS (
+    {tally}
+    SELECT $1::uuid, $2::integer, -count(*), 0, 0
+    FROM expired
+    HAVING count(*) > 0
+    {added}
+)
+SELECT count(*) FROM expired
+
+-- name: ScrubMessages
+WITH old AS (
+    SELECT id FROM courier.message
+    WHERE status IN ({ended}) AND scrubbed_at IS NULL AND updated_at < $2
+    ORDER BY updated_at
+    LIMIT $3
+    FOR UPDATE SKIP LOCKED
+), scrubbed AS (
+    UPDATE courier.message AS m
+    SET scrubbed_at = $1, body = '', subject = NULL, template_data = NULL, request_headers = NULL, exact = NULL
+    WHERE m.id = ANY (ARRAY(SELECT id FROM old))
+    RETURNING m.id
+)
+SELECT count(*) FROM scrubbed
+
+-- name: PurgeMessages
+WITH old AS (
+    SELECT id FROM courier.message
+    WHERE status IN ({ended}) AND scrubbed_at IS NULL AND updated_at < $1
+    ORDER BY updated_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM courier.message AS m WHERE m.id = ANY (ARRAY(SELECT id FROM old)) RETURNING m.id
+)
+SELECT count(*) FROM purged
+
+-- name: PurgeScrubbed
+WITH old AS (
+    SELECT id FROM courier.message
+    WHERE status IN ({ended}) AND scrubbed_at < $1
+    ORDER BY scrubbed_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), purged AS (
+    DELETE FROM courier.message AS m WHERE m.id = ANY (ARRAY(SELECT id FROM old)) RETURNING m.id
+)
+SELECT count(*) FROM purged
+
+-- name: RerouteMessages
+WITH stranded AS (
+    SELECT id FROM courier.message
+    WHERE status = 'queued' AND gateway = $1
+    ORDER BY next_attempt_at, id
+    LIMIT $4
+    FOR UPDATE SKIP LOCKED
+), moved AS (
+    UPDATE courier.message AS m
+    SET gateway = $2, updated_at = $3
+    WHERE m.id = ANY (ARRAY(SELECT id FROM stranded))
+    RETURNING m.id
+)
+SELECT count(*) FROM moved
+
+-- name: LockMessage
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.id = $1 FOR UPDATE OF m
+
+-- name: AddTally
+{tally} VALUES ($1, $2, $3, $4, $5) {added}
+
+-- name: CancelMessage
+UPDATE courier.message
+SET status = 'canceled', next_attempt_at = NULL, updated_at = $2
+WHERE id = $1 AND status IN ('queued', 'unknown')
+
+-- An accepted attempt becomes a row of its own before its message is queued again.
+-- name: KeepAccepted
+INSERT INTO courier.attempt (message_id, {attempt})
+SELECT id, send_count, gateway, 'accepted', NULL, NULL, NULL, accepted_http_status, NULL,
+    gateway_message_id, 0, accepted_started_at, accepted_duration
+FROM courier.message
+WHERE id = $1 AND accepted_http_status IS NOT NULL
+
+-- name: RequeueMessage
+UPDATE courier.message
+SET status = 'queued', next_attempt_at = $2, updated_at = $2, retry_count = 0,
+    gateway = CASE WHEN $3 = '' THEN gateway ELSE $3 END, expires_at = CASE
+        WHEN $4::timestamptz IS NOT NULL THEN $4
+        WHEN expires_at > $2 THEN expires_at
+    END,
+    sent_at = NULL, gateway_message_id = NULL,
+    accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
+WHERE id = $1 AND scrubbed_at IS NULL AND status IN ('unknown', 'undelivered', 'rejected', 'expired', 'abandoned')
+
+-- name: WriteProbe
+INSERT INTO courier.probe (id, checked_at) VALUES (1, $1)
+ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at
+
+-- A message comes once for each of its attempts, in their order, and once when it has none.
+-- name: Message
+SELECT {message}, {last} FROM courier.message AS m
+LEFT JOIN courier.attempt AS a ON a.message_id = m.id
+WHERE m.id = $1
+ORDER BY a.number
+
+-- name: MessageByKey
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.idempotency_key = ANY ($1::text[])
+
+-- name: NextDue
+SELECT next_attempt_at FROM courier.message
+WHERE status = 'queued' AND gateway = $1
+ORDER BY next_attempt_at, id
+LIMIT 1
+
+-- The gateways that messages wait for, each with the time of its first: one step
+-- of the index a gateway, however many messages wait.
+-- name: WaitingGateways
+WITH RECURSIVE waiting (gateway) AS (
+    SELECT * FROM (
+        SELECT gateway FROM courier.message WHERE status = 'queued' ORDER BY gateway, next_attempt_at, id LIMIT 1
+    ) AS first
+    UNION ALL
+    SELECT (
+        SELECT m.gateway FROM courier.message AS m
+        WHERE m.status = 'queued' AND m.gateway > waiting.gateway
+        ORDER BY m.gateway, m.next_attempt_at, m.id
+        LIMIT 1
+    )
+    FROM waiting
+    WHERE waiting.gateway IS NOT NULL
+)
+SELECT gateway, (
+    SELECT m.next_attempt_at FROM courier.message AS m
+    WHERE m.status = 'queued' AND m.gateway = waiting.gateway
+    ORDER BY m.next_attempt_at, m.id
+    LIMIT 1
+)
+FROM waiting
+WHERE gateway IS NOT NULL
+
+-- name: ReadTally
+SELECT coalesce(sum(queued), 0)::bigint, coalesce(sum(processing), 0)::bigint, coalesce(sum(unknown), 0)::bigint
+FROM courier.tally
+
+-- Adds the rows of those that are gone to the row 0, with $2 those of the store $1
+-- too. One that is used after all is made anew.
+-- name: FoldTally
+WITH gone AS (
+    DELETE FROM courier.tally
+    WHERE writer < 0 OR (store = $1 AND $2) OR (
+        changed_at < now() - interval '10 minutes' AND store <> '00000000-0000-0000-0000-000000000000')
+    RETURNING queued, processing, unknown
+)
+{tally}
+SELECT '00000000-0000-0000-0000-000000000000', 0, sum(queued), sum(processing), sum(unknown) FROM gone HAVING count(*) > 0
+{added}
+
+-- The pages of a listing: below $1, not below $2, at most $3. A statement named
+-- Floor… finds the $2 that leaves a bounded number of rows to examine.
+-- name: ListAll
+SELECT {message}, {last} FROM courier.message AS m {joined}
+WHERE m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5)
+ORDER BY m.id DESC
+LIMIT $3
+
+-- name: FloorAll
+SELECT id FROM courier.message WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2
+
+-- name: ListByRecipient
+SELECT {message}, {last} FROM courier.message AS m {joined}
+WHERE m.recipient = $6 AND m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5)
+ORDER BY m.id DESC
+LIMIT $3
+
+-- name: FloorByRecipient
+SELECT id FROM courier.message WHERE recipient = $3 AND id < $1 ORDER BY recipient, id DESC LIMIT 1 OFFSET $2
+
+-- name: ListRare
+SELECT {message}, {last} FROM courier.message AS m {joined}
+WHERE m.status = $4 AND m.status IN ({rare})
+    AND m.id < $1 AND m.id >= $2 AND ($5 = '' OR m.gateway = $5)
+ORDER BY m.id DESC
+LIMIT $3
+
+-- name: FloorRare
+SELECT id FROM courier.message
+WHERE status = $3 AND status IN ({rare}) AND id < $1
+ORDER BY id DESC
+LIMIT 1 OFFSET $2
+
+-- These two sort all that they find, so they serve only while that is little.
+-- name: ListQueued
+SELECT {message}, {last} FROM courier.message AS m {joined}
+WHERE m.status = 'queued' AND m.id < $1 AND ($3 = '' OR m.gateway = $3)
+ORDER BY m.id DESC
+LIMIT $2
+
+-- name: ListProcessing
+SELECT {message}, {last} FROM courier.message AS m {joined}
+WHERE m.status = 'processing' AND m.id < $1 AND ($3 = '' OR m.gateway = $3)
+ORDER BY m.id DESC
+LIMIT $2
+
+-- name: Clock
+SELECT clock_timestamp()
+
+-- Tells all that listen of gateways, each followed by a line with the store that tells.
+-- name: Notify
+SELECT pg_notify('courier_wake', gateway || $2) FROM unnest($1::text[]) AS g (gateway)
+
+-- A node's sign of life, and who does the housekeeping: the node that did, or the
+-- first to beat after its time ran out. The rows of others that are alive follow.
+-- name: Beat
+WITH clock AS (
+    SELECT clock_timestamp() AS now
+), beat AS (
+    INSERT INTO courier.node AS n (name, host, version, started_at, seen_at, lapses_at, in_flight, gateways)
+    SELECT $1, $2, $3, $4, now, now + $5 * interval '1 microsecond', $6, $7 FROM clock
+    ON CONFLICT (name) DO UPDATE SET host = excluded.host, version = excluded.version, started_at = excluded.started_at,
+        seen_at = excluded.seen_at, lapses_at = excluded.lapses_at, in_flight = excluded.in_flight, gateways = excluded.gateways
+), kept AS (
+    INSERT INTO courier.duty AS d (name, holder, until)
+    SELECT 'housekeeping', $1, now + $5 * interval '1 microsecond' FROM clock
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+    WHERE d.holder = excluded.holder OR d.until <= clock_timestamp()
+    RETURNING holder
+)
+SELECT $1::text AS name, EXISTS (SELECT 1 FROM kept) AS keeper, $7::text[] AS gateways
+UNION ALL
+SELECT n.name, false, n.gateways FROM courier.node AS n, clock WHERE n.lapses_at > clock.now AND n.name <> $1
+
+-- name: Leave
+WITH gone AS (
+    DELETE FROM courier.node WHERE name = $1
+)
+DELETE FROM courier.duty WHERE holder = $1
+
+-- name: Nodes
+SELECT n.name, n.host, n.version, n.started_at, n.seen_at, n.lapses_at > clock_timestamp(),
+    coalesce(d.until > clock_timestamp(), false), n.in_flight, n.gateways
+FROM courier.node AS n
+LEFT JOIN courier.duty AS d ON d.name = 'housekeeping' AND d.holder = n.name
+WHERE n.lapses_at > clock_timestamp() - interval '1 day'
+ORDER BY n.name
+
+-- name: ForgetNodes
+DELETE FROM courier.node WHERE lapses_at <= clock_timestamp() - interval '1 day'
+
+-- Reservation.Take as one statement: $2 is now, $3 the time of one attempt and $4
+-- for how much time attempts can be made up for, all in nanoseconds; $5 is how many
+-- are wanted, $6 and $7 are what an unused rate grants.
+-- name: Reserve
+INSERT INTO courier.rate AS r (gateway, granted, paid_until) VALUES ($1, $6, $7)
+ON CONFLICT (gateway) DO UPDATE SET
+    granted = greatest(least(
+        ($2::bigint + $4::bigint - greatest(r.paid_until, $2::bigint)) / $3::bigint, $5::bigint), 0),
+    paid_until = greatest(r.paid_until, $2::bigint) + $3::bigint * greatest(least(
+        ($2::bigint + $4::bigint - greatest(r.paid_until, $2::bigint)) / $3::bigint, $5::bigint), 0)
+RETURNING granted, paid_until

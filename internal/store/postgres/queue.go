@@ -1,0 +1,198 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// Bounds of what waits to be written, and of what shares a statement.
+const (
+	queueLength       = 256
+	maxGroupCalls     = 256
+	maxGroupMessages  = 1000
+	enqueueWriters    = 2
+	operationWriters  = 3
+	firstOperationRow = enqueueWriters // the number in tally of the first of operationWriters
+)
+
+// job is one change that a caller asked for. Insert is set for one that stores
+// messages, run for any other.
+type job struct {
+	name   string
+	insert *enqueueing
+	run    try
+	// abandon is told when nobody waits for an answer that came, or the answer is
+	// that the operation may have been done.
+	abandon func()
+	// ended tells why nobody waits for the answer any more, nil while somebody does.
+	ended func() error
+	done  chan error
+}
+
+// queue hands jobs to the goroutines that write.
+type queue struct {
+	inserts, others chan *job
+	mutex           sync.RWMutex
+	closed          bool
+}
+
+func newQueue() *queue {
+	return &queue{inserts: make(chan *job, queueLength), others: make(chan *job, queueLength)}
+}
+
+// submit hands a job over and waits until it is done. When the context ends
+// first its error is returned; the job may still happen.
+func (q *queue) submit(ctx context.Context, j *job) error {
+	j.done, j.ended = make(chan error, 1), ctx.Err
+	if err := q.enter(ctx, j); err != nil {
+		return err
+	}
+	select {
+	case err := <-j.done:
+		return err
+	case <-ctx.Done():
+		if j.abandon != nil {
+			go j.settleAbandoned()
+		}
+		return ctx.Err()
+	}
+}
+
+// settleAbandoned waits for a job that nobody waits for.
+func (j *job) settleAbandoned() {
+	if err := <-j.done; err == nil {
+		j.abandon()
+	}
+}
+
+// enter puts a job in the queue. The lock keeps close from closing it meanwhile.
+func (q *queue) enter(ctx context.Context, j *job) error {
+	q.mutex.RLock()
+	defer q.mutex.RUnlock()
+	if q.closed {
+		return store.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	jobs := q.others
+	if j.insert != nil {
+		jobs = q.inserts
+	}
+	select {
+	case jobs <- j:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (q *queue) isClosed() bool {
+	q.mutex.RLock()
+	defer q.mutex.RUnlock()
+	return q.closed
+}
+
+// close refuses new jobs and reports whether this call was the first.
+func (q *queue) close() bool {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	if q.closed {
+		return false
+	}
+	q.closed = true
+	close(q.inserts)
+	close(q.others)
+	return true
+}
+
+// gather takes what else waits to be stored, up to the bounds, and drops what
+// nobody waits for. A key that is in the group already ends it: the answer for its
+// second use has to see the first.
+func (q *queue) gather(first *job) (group []*job) {
+	messages := 0
+	for j, ok := first, true; ok; {
+		if err := j.ended(); err != nil {
+			j.done <- err
+		} else {
+			group = append(group, j)
+			messages += len(j.insert.messages)
+		}
+		if len(group) >= maxGroupCalls || messages >= maxGroupMessages {
+			return group
+		}
+		select {
+		case j, ok = <-q.inserts:
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// operate serves the jobs that store no messages until the queue is closed and empty.
+func (s *Store) operate(ctx context.Context, writer int32) {
+	for j := range s.queue.others {
+		if err := j.ended(); err != nil {
+			j.done <- err
+			continue
+		}
+		start := time.Now()
+		doubtful, err := s.attempt(ctx, writer, j.run)
+		if doubtful && j.abandon != nil {
+			j.abandon()
+		}
+		s.metrics.count(j.name, err)
+		if err == nil {
+			s.metrics.committed(time.Since(start), 1)
+		}
+		j.done <- err
+	}
+}
+
+// store serves the jobs that store messages, in groups.
+func (s *Store) storeGroups(ctx context.Context, writer int32) {
+	for first := range s.queue.inserts {
+		if group := s.queue.gather(first); len(group) > 0 {
+			s.storeGroup(ctx, writer, group)
+		}
+	}
+}
+
+// storeGroup stores a group in one transaction. When the fault is one of its
+// calls, each gets a transaction of its own, so that it fails for its own fault only.
+func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job) {
+	start := time.Now()
+	inserting := newInserting(group)
+	doubtful, err := s.attempt(ctx, writer, inserting.try)
+	if err != nil && !doubtful && len(group) > 1 && !passing(err) {
+		for i := range group {
+			s.storeGroup(ctx, writer, group[i:i+1])
+		}
+		return
+	}
+	if err == nil {
+		s.metrics.committed(time.Since(start), len(group))
+		s.notify(inserting)
+	} else if doubtful {
+		s.doubtLeases(inserting)
+	}
+	for _, j := range group {
+		s.metrics.count(j.name, err)
+		j.done <- err
+	}
+}
+
+// notify tells other nodes of messages that are due.
+func (s *Store) notify(inserted *inserting) {
+	now := s.Now()
+	for _, p := range inserted.fresh() {
+		if p.message.Status == courier.StatusQueued && !p.message.NextAttemptAt.After(now) {
+			s.notifier.add(p.message.Gateway)
+		}
+	}
+}

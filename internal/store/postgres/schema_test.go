@@ -1,0 +1,288 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"courier"
+	"courier/internal/store/postgres/pgtest"
+)
+
+// openInside opens a store on a new database and returns a connection to it too.
+func openInside(t *testing.T) (*Store, *pgx.Conn) {
+	t.Helper()
+	dsn := pgtest.Shared(t).NewDatabase(t)
+	s, err := Open(context.Background(), Options{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, connect(t, dsn)
+}
+
+func connect(t *testing.T, dsn string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+func run(t *testing.T, conn *pgx.Conn, text string) {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), text, pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+}
+
+// lines returns the first column of what a statement answers.
+func lines(t *testing.T, conn *pgx.Conn, text string) []string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), text, pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return found
+}
+
+// TestQueries_AreAllUsed checks that each statement of the file is named in the program.
+func TestQueries_AreAllUsed(t *testing.T) {
+	t.Parallel()
+	texts, used := parseQueries(queriesFile), queries()
+	slices.Sort(used)
+	if file := slices.Sorted(maps.Keys(texts)); !slices.Equal(file, used) {
+		t.Errorf("the file has %v, the program %v", file, used)
+	}
+	for name, text := range statementTexts() {
+		if text == "" || strings.ContainsAny(text, "{;") {
+			t.Errorf("statement %s is %q", name, text)
+		}
+	}
+}
+
+// TestQueries_AreNamedAsThoseOfTheOtherEngine lists what only one engine has.
+func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile("../sqlite/queries.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, own := parseQueries(string(file)), []query{
+		// a claim in one statement instead of two
+		"ClaimMessages",
+		// many nodes
+		"Beat", "Clock", "ForgetNodes", "Leave", "Nodes", "Notify", "Reserve",
+		// lost answers
+		"ReturnLeases", "SettledBefore", "StoredIDs",
+		// counts in tables, decisions in transactions, several keys at once
+		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed",
+	}
+	for name := range parseQueries(queriesFile) {
+		if _, shared := theirs[name]; shared == slices.Contains(own, name) {
+			t.Errorf("statement %s: the other engine has it: %v", name, shared)
+		}
+	}
+}
+
+func TestMigrations_AreThoseOfTheOtherEngine(t *testing.T) {
+	t.Parallel()
+	own, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := fs.Glob(os.DirFS("../sqlite"), "migrations/*.sql")
+	if err != nil || !slices.Equal(own, theirs) || len(own) == 0 {
+		t.Errorf("migrations are %v, %v, those of the other engine %v", own, err, theirs)
+	}
+}
+
+// TestQueries_UseIndexes reads the plans that are made without knowing the
+// arguments, on a table with messages: none of them goes through all messages.
+func TestQueries_UseIndexes(t *testing.T) {
+	t.Parallel()
+	s, conn := openInside(t)
+	fillByHand(t, conn, 20_000)
+	run(t, conn, "SET plan_cache_mode = force_generic_plan")
+	for name, text := range s.texts {
+		for _, step := range generic(t, conn, string(name), text) {
+			if strings.Contains(step, "Seq Scan on message") || strings.Contains(step, "Seq Scan on attempt") {
+				t.Errorf("%s: %s", name, strings.TrimSpace(step))
+			}
+		}
+	}
+}
+
+// TestClaim_TakesTheFirstOfTheIndex wants the plan that costs the same however
+// many messages wait: no sort, and no scan of a table but by an index.
+func TestClaim_TakesTheFirstOfTheIndex(t *testing.T) {
+	t.Parallel()
+	s, conn := openInside(t)
+	fillByHand(t, conn, 20_000)
+	run(t, conn, "SET plan_cache_mode = force_generic_plan")
+	for _, size := range []int{1, 100, 1000} {
+		plan := strings.Join(generic(t, conn, fmt.Sprint("claim", size), s.texts[claimQuery(size)]), "\n")
+		if !strings.Contains(plan, "Index Scan using message_due") && !strings.Contains(plan, "Index Only Scan using message_due") ||
+			strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") {
+			t.Errorf("claim of %d: %s", size, plan)
+		}
+	}
+	if plan := strings.Join(generic(t, conn, "sent", s.texts[querySettleSent]), "\n"); strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "message_pkey") {
+		t.Errorf("settle: %s", plan)
+	}
+}
+
+// fillByHand stores messages that are queued, and as many that were sent.
+func fillByHand(t *testing.T, conn *pgx.Conn, count int) {
+	t.Helper()
+	run(t, conn, fmt.Sprintf(`INSERT INTO courier.message (id, recipient, body, gateway)
+		SELECT gen_random_uuid(), '+1206' || g, 'text', 'sms' FROM generate_series(1, %d) AS g;
+		INSERT INTO courier.message (id, recipient, body, gateway, status, next_attempt_at, sent_at)
+		SELECT gen_random_uuid(), '+1207' || g, 'text', 'sms', 'sent', NULL, now() FROM generate_series(1, %d) AS g`, count, count))
+	run(t, conn, `INSERT INTO courier.attempt SELECT id, 1, 'sms', 'retry', NULL, NULL, NULL, 503, NULL, NULL, 0, now(), 1
+		FROM courier.message WHERE status = 'sent';
+		ANALYZE courier.message; ANALYZE courier.attempt`)
+}
+
+// generic returns the steps of the plan of a statement that any arguments share.
+func generic(t *testing.T, conn *pgx.Conn, name, text string) []string {
+	t.Helper()
+	name = "plan_" + strings.ToLower(name)
+	described, err := conn.Prepare(t.Context(), name, text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	arguments := ""
+	if count := len(described.ParamOIDs); count > 0 {
+		arguments = "(" + strings.TrimSuffix(strings.Repeat("NULL, ", count), ", ") + ")"
+	}
+	return lines(t, conn, "EXPLAIN EXECUTE "+name+arguments)
+}
+
+// TestSchema_RefusesNonsense breaks each invariant that the schema guards.
+func TestSchema_RefusesNonsense(t *testing.T) {
+	t.Parallel()
+	_, conn := openInside(t)
+	run(t, conn, "INSERT INTO courier.message (id, recipient, body) VALUES (gen_random_uuid(), '+12065550199', 'text')")
+	for _, statement := range []string{
+		"UPDATE courier.message SET status = 'lost'",
+		"UPDATE courier.message SET status = 'processing'",
+		"UPDATE courier.message SET lease_token = 1, lease_node = 'a', lease_until = now()",
+		"UPDATE courier.message SET next_attempt_at = NULL",
+		"UPDATE courier.message SET status = 'sent'",
+		"UPDATE courier.message SET last_error = 1",
+		"UPDATE courier.message SET send_count = -1",
+		"UPDATE courier.message SET retry_count = -1",
+		"UPDATE courier.message SET segments = -1",
+		"UPDATE courier.message SET accepted_http_status = 200",
+		"UPDATE courier.message SET accepted_http_status = 200, accepted_duration = 1",
+		"UPDATE courier.message SET fingerprint = '\\x01'",
+		"UPDATE courier.message SET status = 'processing', lease_token = 1",
+		"UPDATE courier.message SET gateway = NULL",
+		"INSERT INTO courier.message SELECT (m).* FROM courier.message AS m",
+		"INSERT INTO courier.attempt VALUES (gen_random_uuid(), 1, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0)",
+		"INSERT INTO courier.attempt SELECT id, 0, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0 FROM courier.message",
+		"INSERT INTO courier.attempt SELECT id, 1, 'sms', 'lost', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0 FROM courier.message",
+	} {
+		if _, err := conn.Exec(t.Context(), statement); err == nil || !strings.HasPrefix(code(err), "23") {
+			t.Errorf("%s: %v, want a constraint that forbids it", statement, err)
+		}
+	}
+}
+
+// TestSchema_KnowsTheDomain checks that the closed sets of the schema are those of the domain.
+func TestSchema_KnowsTheDomain(t *testing.T) {
+	t.Parallel()
+	_, conn := openInside(t)
+	set := func(name string) []string {
+		definition := lines(t, conn, "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = '"+name+"'")
+		var words []string
+		for _, match := range regexp.MustCompile(`'(\w+)'`).FindAllStringSubmatch(strings.Join(definition, " "), -1) {
+			words = append(words, match[1])
+		}
+		return words
+	}
+	var statuses, outcomes []string
+	for _, status := range courier.Statuses() {
+		statuses = append(statuses, string(status))
+	}
+	for _, outcome := range courier.Outcomes() {
+		outcomes = append(outcomes, string(outcome))
+	}
+	if got := set("message_status_check"); !slices.Equal(got, statuses) {
+		t.Errorf("message knows %v, want %v", got, statuses)
+	}
+	if got := set("attempt_outcome_check"); !slices.Equal(got, outcomes) {
+		t.Errorf("attempt knows %v, want %v", got, outcomes)
+	}
+}
+
+// TestMigrations_HaveAWayBack runs the schema down and up again.
+func TestMigrations_HaveAWayBack(t *testing.T) {
+	t.Parallel()
+	s, conn := openInside(t)
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var up, down string
+	for _, name := range names {
+		file, err := migrationFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there, back, found := strings.Cut(string(file), "-- +goose Down")
+		if !found {
+			t.Fatalf("there is no way back from %s", name)
+		}
+		up, down = up+there, back+down
+	}
+	shape := func() []string {
+		return lines(t, conn, "SELECT c.relname || ' ' || coalesce(pg_get_indexdef(i.indexrelid), '') FROM pg_class AS c "+
+			"JOIN pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'courier' "+
+			"LEFT JOIN pg_index AS i ON i.indexrelid = c.oid ORDER BY 1")
+	}
+	before := shape()
+	run(t, conn, down)
+	if got := shape(); slices.ContainsFunc(got, func(line string) bool { return strings.Contains(line, "message") }) {
+		t.Errorf("the way back leaves %v", got)
+	}
+	run(t, conn, up)
+	if got := shape(); !slices.Equal(got, before) {
+		t.Errorf("the way up makes %v, want %v", got, before)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStorage_IsSet checks that the tables keep room for new versions of rows.
+func TestStorage_IsSet(t *testing.T) {
+	t.Parallel()
+	_, conn := openInside(t)
+	for _, table := range []string{"message", "tally", "rate", "node", "duty", "probe"} {
+		options := strings.Join(lines(t, conn,
+			"SELECT unnest(reloptions) FROM pg_class WHERE oid = 'courier."+table+"'::regclass"), " ")
+		if !strings.Contains(options, "fillfactor") || !strings.Contains(options, "autovacuum_vacuum_threshold") {
+			t.Errorf("table %s has the options %q", table, options)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// querier is a connection or a transaction on it.
+type querier interface {
+	Query(ctx context.Context, text string, arguments ...any) (pgx.Rows, error)
+	Exec(ctx context.Context, text string, arguments ...any) (pgconn.CommandTag, error)
+	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+// session runs statements by name, on behalf of one row of tally.
+type session struct {
+	on     querier
+	texts  map[query]string
+	store  pgtype.UUID
+	writer int32
+}
+
+// tallied returns arguments that begin with the row of tally.
+func (s *session) tallied(arguments ...any) []any {
+	return append([]any{s.store, s.writer}, arguments...)
+}
+
+// read runs a statement and calls read for each row.
+func (s *session) read(ctx context.Context, name query, read func(rows pgx.Rows) error, arguments ...any) error {
+	rows, err := s.on.Query(ctx, s.texts[name], arguments...)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", name, err)
+	}
+	return readAll(rows, name, read)
+}
+
+func readAll(rows pgx.Rows, name query, read func(rows pgx.Rows) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := read(rows); err != nil {
+			return fmt.Errorf("read row of %s: %w: %w", name, errRow, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("run %s: %w", name, err)
+	}
+	return nil
+}
+
+// exec runs a statement that answers nothing.
+func (s *session) exec(ctx context.Context, name query, arguments ...any) error {
+	if _, err := s.on.Exec(ctx, s.texts[name], arguments...); err != nil {
+		return fmt.Errorf("run %s: %w", name, err)
+	}
+	return nil
+}
+
+// count runs a statement that answers one number.
+func (s *session) count(ctx context.Context, name query, arguments ...any) (int, error) {
+	var count int64
+	err := s.read(ctx, name, func(rows pgx.Rows) error { return rows.Scan(&count) }, arguments...)
+	return int(count), err
+}
+
+// inTx runs statements in a transaction, all or none.
+func (s *session) inTx(ctx context.Context, run func(in *session) error) error {
+	tx, err := s.on.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	within := *s
+	within.on = tx
+	if err := run(&within); err != nil {
+		// A connection on which this fails is not used again.
+		_ = tx.Rollback(ctx)
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// errNoConnection reports that nothing was sent, as there is no connection.
+var errNoConnection = errors.New("no connection to the server")
+
+// acquire takes a connection out of the pool.
+func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoConnection, err)
+	}
+	return conn, nil
+}
