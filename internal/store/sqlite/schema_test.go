@@ -26,7 +26,7 @@ func TestStore_Pragmas(t *testing.T) {
 	}
 	hasPragmas(t, s.writer.session.conn, both)
 	hasPragmas(t, s.writer.session.conn, map[string]string{
-		"synchronous": "1", "query_only": "0", "wal_autocheckpoint": "2000", "cache_size": "-16384", "secure_delete": "2",
+		"synchronous": "1", "query_only": "0", "wal_autocheckpoint": "2000", "cache_size": "-16384", "secure_delete": "1",
 	})
 	for range readerCount { // all at once, so that they are different ones
 		conn, err := s.readDB.Conn(t.Context())
