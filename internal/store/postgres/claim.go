@@ -125,11 +125,12 @@ func (s *Store) returnDoubtful(ctx context.Context, on *session) error {
 	return nil
 }
 
-// doubtLeases notes the leases of messages that may be stored though the answer is an error.
-func (s *Store) doubtLeases(inserted *inserting) {
-	for _, p := range inserted.places {
-		if p.message.Status == courier.StatusProcessing {
-			s.doubts.add(p.message.Lease)
+// doubtLeases notes the leases of messages that may be stored though nobody was
+// told so.
+func (s *Store) doubtLeases(messages []*courier.Message) {
+	for _, m := range messages {
+		if m.Status == courier.StatusProcessing {
+			s.doubts.add(m.Lease)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 		}
 		e.messages[i] = stored
 	}
-	if err := s.queue.submit(ctx, &job{name: "enqueue", insert: e}); err != nil {
+	if err := s.queue.submit(ctx, &job{name: "enqueue", insert: e, abandon: func() { s.doubtLeases(e.messages) }}); err != nil {
 		return nil, s.fault(operationName, err)
 	}
 	return e.answers, nil

@@ -13,7 +13,7 @@ import (
 
 // The conditions of PostgreSQL that the store tells apart (its manual, appendix A).
 const (
-	codeNoActiveTransaction  = "25006" // read_only_sql_transaction
+	codeReadOnly             = "25006" // read_only_sql_transaction
 	codeSerialization        = "40001"
 	codeCompletionUnknown    = "40003"
 	codeDeadlock             = "40P01"
@@ -72,7 +72,7 @@ func passing(err error) bool {
 	switch sqlstate := code(err); sqlstate {
 	case "":
 		return isConnection(err)
-	case codeSerialization, codeDeadlock, codeCompletionUnknown, codeNoActiveTransaction, codeLockNotAvailable,
+	case codeSerialization, codeDeadlock, codeCompletionUnknown, codeReadOnly, codeLockNotAvailable,
 		codeNoStatement, codeStatementExists:
 		return true
 	case codeDiskFull:
@@ -125,7 +125,7 @@ func classify(err error) (step string, word error) {
 	switch sqlstate := code(err); {
 	case sqlstate == codeDiskFull:
 		return "free space on the disk of the database", store.ErrFull
-	case sqlstate == codeNoActiveTransaction:
+	case sqlstate == codeReadOnly:
 		return "the server takes no writes: name all servers in store.dsn with target_session_attrs=read-write", store.ErrReadOnly
 	case sqlstate == codePrivilege:
 		return "grant the user of store.dsn what it lacks", store.ErrUnavailable

@@ -279,3 +279,34 @@ func TestStore_ReadOnly(t *testing.T) {
 		t.Errorf("Enqueue: %v, want store.ErrReadOnly", err)
 	}
 }
+
+// TestEnqueue_AbandonedLeaseIsGivenBack ends the context of an enqueue of a leased
+// message: nobody would send it.
+func TestEnqueue_AbandonedLeaseIsGivenBack(t *testing.T) {
+	t.Parallel()
+	w := openWire(t, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	returned := make(chan struct{})
+	w.proxy.Watch(func(_ int, sent []byte) pgtest.Verdict {
+		if bytes.Contains(sent, []byte(textInsert)) {
+			cancel()
+			<-returned
+		}
+		return pgtest.Pass
+	})
+	leased := newMessage(func(m *courier.Message) {
+		m.Status, m.Lease = courier.StatusProcessing, courier.Lease{Node: "node-a", Until: time.Now().Add(time.Minute)}
+	})
+	if _, err := w.Enqueue(ctx, []*courier.Message{leased}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Enqueue: %v, want context.Canceled", err)
+	}
+	close(returned)
+	claimed := claimAll(t, w, 1)
+	for len(claimed) == 0 { // until the answer is there, and tells that nobody waits for it
+		claimed = claimAll(t, w, 1)
+	}
+	if claimed[0].ID != leased.ID {
+		t.Errorf("message %s was claimed, want %s", claimed[0].ID, leased.ID)
+	}
+	w.hasCounts(t, 0, 1)
+}

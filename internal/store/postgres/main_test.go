@@ -13,7 +13,7 @@ import (
 
 // historyChecks is how many random histories the conformance suite runs, unless
 // -rapid.checks says otherwise: each step is a round trip to a server.
-const historyChecks = "40"
+const historyChecks = "25"
 
 func TestMain(m *testing.M) {
 	if err := flag.Set("rapid.checks", historyChecks); err != nil {

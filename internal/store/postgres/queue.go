@@ -169,7 +169,7 @@ func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job) {
 	start := time.Now()
 	inserting := newInserting(group)
 	doubtful, err := s.attempt(ctx, writer, inserting.try)
-	if err != nil && !doubtful && len(group) > 1 && !passing(err) {
+	if err != nil && len(group) > 1 && (known(err) || !doubtful && !passing(err)) {
 		for i := range group {
 			s.storeGroup(ctx, writer, group[i:i+1])
 		}
@@ -179,7 +179,9 @@ func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job) {
 		s.metrics.committed(time.Since(start), len(group))
 		s.notify(inserting)
 	} else if doubtful {
-		s.doubtLeases(inserting)
+		for _, j := range group {
+			s.doubtLeases(j.insert.messages)
+		}
 	}
 	for _, j := range group {
 		s.metrics.count(j.name, err)

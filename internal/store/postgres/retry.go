@@ -82,7 +82,7 @@ func noAnswer(err error) error {
 // heal does what lets the next try succeed.
 func (s *Store) heal(ctx context.Context, err error) {
 	switch code(err) {
-	case codeNoActiveTransaction:
+	case codeReadOnly:
 		// Another server is the one that is written now: find it.
 		s.pool.Reset()
 	case codeNoStatement, codeStatementExists:

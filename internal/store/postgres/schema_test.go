@@ -120,7 +120,7 @@ func TestMigrations_AreThoseOfTheOtherEngine(t *testing.T) {
 func TestQueries_UseIndexes(t *testing.T) {
 	t.Parallel()
 	s, conn := openInside(t)
-	fillByHand(t, conn, 20_000)
+	fillByHand(t, conn, 8_000)
 	run(t, conn, "SET plan_cache_mode = force_generic_plan")
 	for name, text := range s.texts {
 		for _, step := range generic(t, conn, string(name), text) {
@@ -136,7 +136,7 @@ func TestQueries_UseIndexes(t *testing.T) {
 func TestClaim_TakesTheFirstOfTheIndex(t *testing.T) {
 	t.Parallel()
 	s, conn := openInside(t)
-	fillByHand(t, conn, 20_000)
+	fillByHand(t, conn, 8_000)
 	run(t, conn, "SET plan_cache_mode = force_generic_plan")
 	for _, size := range []int{1, 100, 1000} {
 		plan := strings.Join(generic(t, conn, fmt.Sprint("claim", size), s.texts[claimQuery(size)]), "\n")
