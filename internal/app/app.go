@@ -44,6 +44,7 @@ type Options struct {
 // App is a courier: store, engine, gateways and listeners.
 type App struct {
 	options  Options
+	log      *logWriter
 	logger   *slog.Logger
 	registry *prometheus.Registry
 	cleanups cleanups
@@ -71,9 +72,11 @@ func New(options Options) (*App, error) {
 	if options.LogOutput == nil {
 		options.LogOutput = os.Stderr
 	}
+	log := newLogWriter(options.LogOutput)
 	a := &App{
 		options:  options,
-		logger:   NewLogger(options.LogOutput, options.Config.Log.Level, options.Config.Log.Format),
+		log:      log,
+		logger:   NewLogger(log, options.Config.Log.Level, options.Config.Log.Format),
 		registry: prometheus.NewRegistry(),
 		failed:   make(chan error, 1),
 	}
@@ -86,6 +89,8 @@ func New(options Options) (*App, error) {
 // those before it are stopped and the error says what to do. Once Start
 // returns, messages are taken and dispatched.
 func (a *App) Start(ctx context.Context) error {
+	a.log.start()
+	a.cleanups.add("log", a.log.stop)
 	a.logConfig(ctx)
 	for _, start := range []func(context.Context) error{
 		a.startTracing, a.startTemplates, a.startStore, a.startEngine, a.startListeners, a.startReload,

@@ -219,6 +219,7 @@ func (l *lane) giveBack(epoch uint64) {
 // dispatch hands a job to a worker that waits, or to a new one. Their number is
 // bounded by the slots.
 func (l *lane) dispatch(j job) {
+	l.engine.settler.out.Add(1)
 	select {
 	case l.jobs <- j:
 	default:

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"courier"
@@ -18,6 +19,10 @@ const (
 	settleBatchMax     = 500
 	settlePauseInitial = 100 * time.Millisecond
 	settlePauseMax     = 5 * time.Second
+	// settleShare and settleLinger: outcomes that are fewer than one in
+	// settleShare of the attempts under way wait for more, at most settleLinger.
+	settleShare  = 8
+	settleLinger = time.Millisecond
 	// isolateTries settlements that fail one after the other are taken for a
 	// fault of the store.
 	isolateTries = 3
@@ -31,14 +36,18 @@ type finished struct {
 }
 
 // settler writes what attempts came to. It takes all that is there, writes it
-// in one transaction and looks again, so that batches grow with the load and
-// nothing waits for company. What cannot be written is kept: its slots stay
-// taken, so that its lane stops claiming when all are, which bounds the memory.
+// in one transaction and looks again, so that batches grow with the load; while
+// many attempts are under way the first outcomes wait a moment for more. What
+// cannot be written is kept: its slots stay taken, so that its lane stops
+// claiming when all are, which bounds the memory.
 type settler struct {
 	store   queueStore
 	faults  *faults
 	metrics *metrics
 	logger  *slog.Logger
+
+	// out counts the attempts that were begun and are not added yet.
+	out atomic.Int64
 
 	mu      sync.Mutex
 	pending []finished
@@ -70,10 +79,50 @@ func newSettler(e *Engine) *settler {
 func (s *settler) add(f finished) {
 	s.mu.Lock()
 	s.pending = append(s.pending, f)
-	first := len(s.pending) == 1
+	first, enough := len(s.pending) == 1, !s.isFew()
 	s.mu.Unlock()
-	if first {
+	if first || enough {
 		s.poke()
+	}
+}
+
+// end hands over the outcome of an attempt.
+func (s *settler) end(f finished) {
+	s.out.Add(-1)
+	s.add(f)
+}
+
+// isFew reports whether what is pending is little beside what is under way. The
+// lock is held.
+func (s *settler) isFew() bool {
+	return int64(len(s.pending))*settleShare < s.out.Load()
+}
+
+// lingers reports whether something is pending that may wait for more.
+func (s *settler) lingers() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) > 0 && s.isFew()
+}
+
+// linger waits for more, so that a busy engine does not spend a transaction on
+// every few messages, nor claims as few. A message that is alone never waits.
+func (s *settler) linger(ctx context.Context) {
+	if !s.lingers() {
+		return
+	}
+	timer := time.NewTimer(settleLinger)
+	defer timer.Stop()
+	for s.lingers() {
+		select {
+		case <-s.signal:
+		case <-timer.C:
+			return
+		case <-s.closing:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -92,6 +141,7 @@ func (s *settler) run(ctx context.Context) {
 	defer close(s.done)
 	for ctx.Err() == nil {
 		s.retryStuck(ctx)
+		s.linger(ctx)
 		s.gather()
 		switch {
 		case len(s.unwritten) > 0:

@@ -22,13 +22,13 @@ func (l *lane) handle(j job) {
 	e := l.engine
 	switch m := j.message; {
 	case e.lifetime.closing() || !l.slots.mayAttempt(j.epoch) || !l.mayBegin(j):
-		e.settler.add(l.unattempted(j, courier.StatusQueued))
+		e.settler.end(l.unattempted(j, courier.StatusQueued))
 	case m.Expired(e.now()):
 		l.logExpired(m)
 		e.metrics.expired.Inc()
-		e.settler.add(l.unattempted(j, courier.StatusExpired))
+		e.settler.end(l.unattempted(j, courier.StatusExpired))
 	default:
-		e.settler.add(l.attempt(j))
+		e.settler.end(l.attempt(j))
 	}
 }
 

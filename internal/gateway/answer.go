@@ -156,7 +156,12 @@ func findScalar(value any, names, holders []string, depth int, fits func(string)
 }
 
 func plainName(name string) string {
-	return lowerASCII(strings.NewReplacer("-", "", "_", "").Replace(name))
+	return lowerASCII(strings.Map(func(char rune) rune {
+		if char == '-' || char == '_' {
+			return -1
+		}
+		return char
+	}, name))
 }
 
 func scalarText(value any) string {

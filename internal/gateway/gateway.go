@@ -23,9 +23,11 @@ type Gateway struct {
 	params    []byte
 	timeout   time.Duration
 	transport *http.Transport
-	excepted  func(*url.URL) bool
-	masked    *secretSet
-	nowFunc   func() time.Time
+	// direct is set where it does what transport would.
+	direct   *direct
+	excepted func(*url.URL) bool
+	masked   *secretSet
+	nowFunc  func() time.Time
 }
 
 // New checks the options and returns the gateway. Nothing is dialed. The error
@@ -52,6 +54,7 @@ func New(options Options) (*Gateway, error) {
 		masked:    newSecretSet(&options, target),
 		nowFunc:   options.NowFunc,
 	}
+	g.direct = newDirect(&options, g.target, g.header, policy.guards(target))
 	g.excepted = func(hop *url.URL) bool { return policy.guards(hop) == policy.guards(target) }
 	g.kind = kindOf(g.header.Get("Content-Type"))
 	return g, nil
@@ -61,7 +64,12 @@ func New(options Options) (*Gateway, error) {
 func (g *Gateway) Name() string { return g.name }
 
 // Close ends the idle connections. Attempts under way go on.
-func (g *Gateway) Close() { g.transport.CloseIdleConnections() }
+func (g *Gateway) Close() {
+	g.transport.CloseIdleConnections()
+	if g.direct != nil {
+		g.direct.close()
+	}
+}
 
 func checkOptions(options *Options) (*url.URL, []byte, error) {
 	var errs []error

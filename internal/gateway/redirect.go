@@ -14,18 +14,21 @@ const maxRedirects = 5
 // port with method, body and credentials. Any other redirect is the answer, and
 // so is one that leads back or too far.
 func (g *Gateway) follow(ctx context.Context, request *http.Request, built *rendered) (*http.Response, fault) {
-	seen := []string{request.URL.String()}
+	var seen []string
 	for {
 		response, failed := g.roundTrip(ctx, request)
 		if response == nil {
 			return nil, failed
 		}
 		next := g.nextHop(response, request.URL)
-		if next == nil || len(seen) > maxRedirects || slices.Contains(seen, next.String()) {
+		if next == nil {
+			return response, fault{}
+		}
+		seen = append(seen, request.URL.String())
+		if len(seen) > maxRedirects || slices.Contains(seen, next.String()) {
 			return response, fault{}
 		}
 		readAnswer(response)
-		seen = append(seen, next.String())
 		request = passOn(request, next, built.body)
 	}
 }

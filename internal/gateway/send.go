@@ -7,6 +7,7 @@ import (
 	"net/http/httptrace"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"courier"
 )
@@ -15,7 +16,7 @@ import (
 // bounds it beside the gateway's own time-out. The attempt's Number is left to the caller.
 func (g *Gateway) Send(request *http.Request) courier.Attempt {
 	started := g.nowFunc()
-	ctx, cancel := context.WithTimeout(request.Context(), g.timeout)
+	ctx, cancel := g.bounded(request.Context(), started)
 	defer cancel()
 	built := renderedFrom(request.Context())
 	attempt := courier.Attempt{Gateway: g.name, StartedAt: started}
@@ -28,6 +29,14 @@ func (g *Gateway) Send(request *http.Request) courier.Attempt {
 	}
 	attempt.Duration = g.nowFunc().Sub(started)
 	return attempt
+}
+
+// bounded gives a context the gateway's own time-out, unless its own is earlier.
+func (g *Gateway) bounded(ctx context.Context, started time.Time) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(started) <= g.timeout {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, g.timeout)
 }
 
 // settle writes a judgement and its sentence into the attempt.
@@ -79,6 +88,10 @@ type hop struct {
 // roundTrip sends one request. Without a response the fault says whether the
 // whole request may have reached the gateway.
 func (g *Gateway) roundTrip(ctx context.Context, request *http.Request) (*http.Response, fault) {
+	if g.direct != nil {
+		response, written, err := g.direct.roundTrip(ctx, request)
+		return response, fault{err: err, written: written}
+	}
 	h := &hop{}
 	trace := &httptrace.ClientTrace{GotConn: h.gotConn, WroteRequest: h.wroteRequest}
 	response, err := g.transport.RoundTrip(request.WithContext(httptrace.WithClientTrace(ctx, trace)))

@@ -23,6 +23,10 @@ type plan struct {
 	Names []string `json:"names,omitempty"`
 	// Parts are the values of an object or array, or the operands of a concatenation.
 	Parts []*plan `json:"parts,omitempty"`
+
+	// fields are the fields of ctx that the plan needs, unless it needs it whole.
+	fields []string
+	whole  bool
 }
 
 // planKind is the form of a plan.

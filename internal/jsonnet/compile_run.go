@@ -1,6 +1,9 @@
 package jsonnet
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // runner executes a plan on one document. Its methods return false as soon as
 // the interpreter might do anything else than write a value; what was written
@@ -15,7 +18,7 @@ type runner struct {
 // run returns the result of the plan for a document, or false when a worker has
 // to evaluate the template. What it returns is at most limit bytes long.
 func (p *plan) run(document []byte, limit int) ([]byte, bool) {
-	value, err := decodeDocument(document)
+	value, err := p.decode(document)
 	if err != nil {
 		return nil, false
 	}
@@ -25,6 +28,34 @@ func (p *plan) run(document []byte, limit int) ([]byte, bool) {
 	}
 	r.out = append(r.out, '\n')
 	return r.out, len(r.out) <= limit
+}
+
+// decode decodes as much of a document as the plan needs.
+func (p *plan) decode(document []byte) (any, error) {
+	if p.whole {
+		return decodeDocument(document)
+	}
+	return decodeFields(document, p.fields)
+}
+
+// prepare notes which fields of the document the plan needs.
+func (p *plan) prepare() {
+	p.fields, p.whole = p.needs(nil)
+}
+
+// needs adds the fields of the document that the plan places. The answer is
+// true when it places the document itself.
+func (p *plan) needs(fields []string) ([]string, bool) {
+	whole := p.Kind == planPath && len(p.Names) == 0
+	if p.Kind == planPath && !whole && !slices.Contains(fields, p.Names[0]) {
+		fields = append(fields, p.Names[0])
+	}
+	for _, part := range p.Parts {
+		var all bool
+		fields, all = part.needs(fields)
+		whole = whole || all
+	}
+	return fields, whole
 }
 
 // indentStep is what go-jsonnet indents by.

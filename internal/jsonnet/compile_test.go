@@ -80,6 +80,7 @@ func runPlan(tb testing.TB, source, document string) (string, bool) {
 	if err := json.Unmarshal(compiledReply(compiled{Plan: made}).payload, &c); err != nil || !c.Plan.sound() {
 		tb.Fatalf("plan of %q does not survive the wire: %v", source, err)
 	}
+	c.Plan.prepare()
 	output, ok := c.Plan.run([]byte(document), defaultMaxOutput)
 	return string(output), ok
 }
@@ -149,6 +150,7 @@ func checkPlan(t *rapid.T) {
 	if made == nil {
 		return
 	}
+	made.prepare()
 	output, ok := made.run(document, defaultMaxOutput)
 	if !ok {
 		return

@@ -52,6 +52,7 @@ func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Templa
 	}
 	if c.Plan.sound() {
 		t.plan = c.Plan
+		t.plan.prepare()
 	}
 	return t, nil
 }

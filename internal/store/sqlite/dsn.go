@@ -42,12 +42,15 @@ const (
 	journalSizeHint = "journal_size_limit(33554432)"
 )
 
-// writerPragmas make a commit reach the disk before it returns. They stand in
-// the address, so that each connection of a pool has them.
+// writerPragmas are those of the connection that writes: the syncer forces its
+// commits to the disk, checkpoints and the beginning of a log are forced by SQLite
+// (synchronous=NORMAL). They stand in the address, so that each connection of a
+// pool has them.
 func writerPragmas() []string {
 	return []string{
-		busyTimeout, "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)", "temp_store(memory)",
-		writerCache, autoCheckpoint, journalSizeHint, "mmap_size(0)", "trusted_schema(0)", // What is deleted or overwritten is not to be found in the file.
+		busyTimeout, "journal_mode(wal)", "synchronous(normal)", "foreign_keys(1)", "temp_store(memory)",
+		writerCache, autoCheckpoint, journalSizeHint, "mmap_size(0)", "trusted_schema(0)",
+		// What is deleted or overwritten is not to be found in the file.
 		"secure_delete(fast)",
 	}
 }

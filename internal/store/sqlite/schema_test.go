@@ -15,18 +15,18 @@ import (
 	"courier"
 )
 
-// TestStore_Pragmas checks every connection of the pools: a commit is durable
-// only if synchronous is FULL (2) on the one that writes.
+// TestStore_Pragmas checks every connection of the pools. The one that writes
+// leaves the durability of its commits to the syncer: synchronous is NORMAL (1).
 func TestStore_Pragmas(t *testing.T) {
 	t.Parallel()
 	s := openInside(t)
 	both := map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000",
+		"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000",
 		"temp_store": "2", "mmap_size": "0", "trusted_schema": "0",
 	}
 	hasPragmas(t, s.writer.session.conn, both)
 	hasPragmas(t, s.writer.session.conn, map[string]string{
-		"query_only": "0", "wal_autocheckpoint": "2000", "cache_size": "-16384", "secure_delete": "2",
+		"synchronous": "1", "query_only": "0", "wal_autocheckpoint": "2000", "cache_size": "-16384", "secure_delete": "2",
 	})
 	for range readerCount { // all at once, so that they are different ones
 		conn, err := s.readDB.Conn(t.Context())
@@ -35,7 +35,7 @@ func TestStore_Pragmas(t *testing.T) {
 		}
 		defer func() { _ = conn.Close() }()
 		hasPragmas(t, conn, both)
-		hasPragmas(t, conn, map[string]string{"query_only": "1", "cache_size": "-2048"})
+		hasPragmas(t, conn, map[string]string{"synchronous": "2", "query_only": "1", "cache_size": "-2048"})
 	}
 	if open := s.readDB.Stats().OpenConnections; open != readerCount {
 		t.Errorf("%d readers are open, want %d", open, readerCount)
@@ -68,7 +68,7 @@ func TestStore_ReconnectHasPragmas(t *testing.T) {
 	if s.writer.session == old {
 		t.Fatal("the connection was not replaced")
 	}
-	hasPragmas(t, s.writer.session.conn, map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"})
+	hasPragmas(t, s.writer.session.conn, map[string]string{"journal_mode": "wal", "synchronous": "1", "foreign_keys": "1"})
 }
 
 // TestQueries_AreAllUsed checks that each statement of the file is prepared at open.

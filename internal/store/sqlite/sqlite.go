@@ -126,8 +126,9 @@ func (s *Store) open(ctx context.Context, counters *metrics) error {
 		first.discard()
 		return inspectFault(s.path, err)
 	}
-	keeper := &walKeeper{path: s.path + "-wal", limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
-	s.writer = newWriter(s.writeDB, first, s.census, counters, keeper)
+	log := s.path + "-wal"
+	keeper := &walKeeper{path: log, limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
+	s.writer = newWriter(s.writeDB, first, s.census, keeper, newSyncer(log, counters))
 	go s.writer.loop(context.WithoutCancel(ctx))
 	return nil
 }

@@ -49,6 +49,7 @@ type writer struct {
 	census  *census
 	metrics *metrics
 	wal     *walKeeper
+	syncer  *syncer
 
 	queue    chan *operation
 	finished chan struct{}
@@ -56,9 +57,9 @@ type writer struct {
 	closed   bool
 }
 
-func newWriter(db *sql.DB, s *session, counts *census, m *metrics, wal *walKeeper) *writer {
+func newWriter(db *sql.DB, first *session, counts *census, wal *walKeeper, disk *syncer) *writer {
 	return &writer{
-		db: db, session: s, census: counts, metrics: m, wal: wal,
+		db: db, session: first, census: counts, metrics: disk.metrics, wal: wal, syncer: disk,
 		queue: make(chan *operation, queueLength), finished: make(chan struct{}),
 	}
 }
@@ -119,6 +120,11 @@ func (w *writer) close() bool {
 // loop serves the queue until it is closed and empty.
 func (w *writer) loop(ctx context.Context) {
 	defer close(w.finished)
+	go w.syncer.loop()
+	defer func() {
+		close(w.syncer.committed)
+		<-w.syncer.finished
+	}()
 	for op := range w.queue {
 		if batch := w.gather(op); len(batch) > 0 {
 			w.commit(ctx, batch)
@@ -157,17 +163,23 @@ func (w *writer) gather(first *operation) []*operation {
 	return batch
 }
 
-// commit runs a batch in one transaction and answers it. When that fails, each
-// operation gets a transaction of its own, so that it fails for its own fault only.
+// commit runs a batch in one transaction; the syncer answers it. When that fails,
+// each operation gets a transaction of its own, so that it fails for its own
+// fault only.
 func (w *writer) commit(ctx context.Context, batch []*operation) {
 	err := w.transact(ctx, batch)
-	if err == nil || len(batch) == 1 || waited(err) {
-		w.answer(batch, err)
+	if err == nil {
+		return
+	}
+	if len(batch) == 1 || waited(err) {
+		answer(w.metrics, batch, err)
 		return
 	}
 	for i := range batch {
 		alone := batch[i : i+1]
-		w.answer(alone, w.transact(ctx, alone))
+		if err := w.transact(ctx, alone); err != nil {
+			answer(w.metrics, alone, err)
+		}
 	}
 }
 
@@ -178,20 +190,24 @@ func waited(err error) bool {
 }
 
 // answer tells the callers of operations what their transaction came to.
-func (w *writer) answer(batch []*operation, err error) {
+func answer(m *metrics, batch []*operation, err error) {
 	for _, op := range batch {
 		answer := err
 		if answer == nil {
 			answer = op.refused
 		}
-		w.metrics.count(op.name, err)
+		m.count(op.name, err)
 		op.done <- answer
 	}
 }
 
-// transact runs operations in one transaction: all of them or none.
+// transact runs operations in one transaction, all of them or none, and hands
+// it to the syncer.
 func (w *writer) transact(ctx context.Context, batch []*operation) error {
-	start := time.Now()
+	began := time.Now()
+	if err := w.syncer.broken(); err != nil {
+		return err
+	}
 	if err := w.begin(ctx); err != nil {
 		return err
 	}
@@ -206,7 +222,7 @@ func (w *writer) transact(ctx context.Context, batch []*operation) error {
 		return err
 	}
 	w.census.apply(change)
-	w.metrics.committed(time.Since(start), len(batch))
+	w.syncer.committed <- commit{batch: batch, began: began}
 	return nil
 }
 
@@ -243,6 +259,7 @@ func (w *writer) begin(ctx context.Context) error {
 		return err
 	}
 	w.session = fresh
+	w.syncer.forget()
 	_, err = w.session.exec(ctx, queryBegin)
 	return err
 }

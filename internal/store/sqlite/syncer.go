@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// syncer makes what was committed durable: it forces the write-ahead log to the
+// disk and then answers the operations. SQLite does the same inside COMMIT with
+// synchronous=FULL (https://www.sqlite.org/pragma.html#pragma_synchronous), but
+// there the writer stands still meanwhile. Here it makes the next transaction, and
+// hands it over when the disk is free again.
+type syncer struct {
+	path    string
+	metrics *metrics
+	// syncFunc forces a file to the disk.
+	syncFunc func(file *os.File) error
+
+	// committed hands transactions over. It has no room, so that the operations
+	// which come while the disk is busy share a transaction.
+	committed chan commit
+	finished  chan struct{}
+
+	// failure is why the log could not be forced. What the system does with its
+	// pages then is not known, so nothing is promised any more.
+	failure atomic.Pointer[error]
+
+	// mutex is held while the log is forced.
+	mutex sync.Mutex
+	// file is the write-ahead log, opened when it is first needed.
+	file *os.File
+}
+
+// commit is a transaction that is not on the disk yet.
+type commit struct {
+	batch []*operation
+	began time.Time
+}
+
+func newSyncer(path string, m *metrics) *syncer {
+	return &syncer{
+		path: path, metrics: m, syncFunc: syncFile,
+		committed: make(chan commit), finished: make(chan struct{}),
+	}
+}
+
+// loop serves until committed is closed.
+func (s *syncer) loop() {
+	defer close(s.finished)
+	for c := range s.committed {
+		err := s.sync()
+		s.metrics.committed(time.Since(c.began), len(c.batch))
+		answer(s.metrics, c.batch, err)
+	}
+	s.forget()
+}
+
+// sync forces the log to the disk.
+func (s *syncer) sync() error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if err := s.broken(); err != nil {
+		return err
+	}
+	if s.file == nil {
+		file, err := os.OpenFile(s.path, os.O_RDWR, 0)
+		if err != nil {
+			return s.fail(err)
+		}
+		s.file = file
+	}
+	if err := s.syncFunc(s.file); err != nil {
+		return s.fail(err)
+	}
+	return nil
+}
+
+// errNotDurable reports that the log could not be forced to the disk.
+var errNotDurable = errors.New("the write-ahead log did not reach the disk: check the disk and restart")
+
+func (s *syncer) fail(err error) error {
+	failure := fmt.Errorf("%w: %w", errNotDurable, err)
+	s.failure.Store(&failure)
+	return failure
+}
+
+// broken returns why nothing can be made durable any more, or nil.
+func (s *syncer) broken() error {
+	if failure := s.failure.Load(); failure != nil {
+		return *failure
+	}
+	return nil
+}
+
+// forget closes the log, as the next connection may begin another.
+func (s *syncer) forget() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.file != nil {
+		_ = s.file.Close()
+		s.file = nil
+	}
+}
