@@ -17,12 +17,10 @@ gateway_message_id, retry_after, started_at, duration
 -- conditions have them: SQLite uses a partial index only for the same expression.
 
 -- columns: ended
-status = 'sent' OR status = 'delivered' OR status = 'undelivered' OR status = 'rejected'
-    OR status = 'expired' OR status = 'abandoned' OR status = 'canceled'
+next_attempt_at IS NULL AND status <> 'unknown'
 
 -- columns: rare
-status = 'undelivered' OR status = 'rejected' OR status = 'expired'
-    OR status = 'abandoned' OR status = 'canceled' OR status = 'unknown'
+next_attempt_at IS NULL AND status <> 'sent' AND status <> 'delivered'
 
 -- name: Begin
 BEGIN IMMEDIATE
@@ -112,7 +110,7 @@ UPDATE message
 SET scrubbed_at = ?1, body = '', subject = NULL, template_data = NULL, request_headers = NULL
 WHERE seq IN (
     SELECT seq FROM message INDEXED BY message_ended
-    WHERE ({ended})
+    WHERE {ended}
         AND scrubbed_at IS NULL AND updated_at < ?2
     ORDER BY updated_at
     LIMIT ?3
@@ -122,7 +120,7 @@ WHERE seq IN (
 DELETE FROM message
 WHERE seq IN (
     SELECT seq FROM message INDEXED BY message_ended
-    WHERE ({ended})
+    WHERE {ended}
         AND scrubbed_at IS NULL AND updated_at < ?1
     ORDER BY updated_at
     LIMIT ?2
@@ -132,7 +130,7 @@ WHERE seq IN (
 DELETE FROM message
 WHERE seq IN (
     SELECT seq FROM message INDEXED BY message_ended
-    WHERE ({ended})
+    WHERE {ended}
         AND scrubbed_at < ?1
     ORDER BY scrubbed_at
     LIMIT ?2
@@ -226,7 +224,7 @@ SELECT count(*), coalesce(max(lease_token), 0) FROM message INDEXED BY message_p
 
 -- name: CountUnknown
 SELECT count(*) FROM message INDEXED BY message_rare
-WHERE status = 'unknown' AND ({rare})
+WHERE status = 'unknown' AND {rare}
 
 -- The pages of a listing: below ?1, not below ?2, at most ?3. A statement named
 -- Floor… finds the ?2 that leaves a bounded number of rows to examine.
@@ -250,14 +248,14 @@ SELECT id FROM message WHERE recipient = ?3 AND id < ?1 ORDER BY id DESC LIMIT 1
 
 -- name: ListRare
 SELECT {message} FROM message INDEXED BY message_rare
-WHERE status = ?4 AND ({rare})
+WHERE status = ?4 AND {rare}
     AND id < ?1 AND id >= ?2 AND (?5 IS NULL OR gateway = ?5)
 ORDER BY id DESC
 LIMIT ?3
 
 -- name: FloorRare
 SELECT id FROM message INDEXED BY message_rare
-WHERE status = ?3 AND ({rare}) AND id < ?1
+WHERE status = ?3 AND {rare} AND id < ?1
 ORDER BY id DESC
 LIMIT 1 OFFSET ?2
 

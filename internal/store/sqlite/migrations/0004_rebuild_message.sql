@@ -3,7 +3,9 @@
 
 -- SQLite builds a table in memory for each IN list of a CHECK or of a partial
 -- index, at each change of a row: most of what a change cost. Comparisons joined
--- by OR mean the same and cost next to nothing. The table is made anew as
+-- by OR mean the same and cost next to nothing. A message has a time of its next
+-- attempt while it is queued or processing, and only then (waiting_is_due), so
+-- one look tells the indexes that most changes do not concern them. The table is made anew as
 -- https://www.sqlite.org/lang_altertable.html (7) says; without foreign keys, so
 -- that dropping the old one deletes no attempt. A crash on the way leaves the old
 -- table whole, and doing it twice changes nothing.
@@ -54,8 +56,8 @@ CREATE TABLE message_rebuilt (
         CHECK ((status = 'processing') = (lease_token IS NOT NULL)),
     CONSTRAINT lease_is_whole
         CHECK ((lease_token IS NULL) = (lease_node IS NULL) AND (lease_token IS NULL) = (lease_until IS NULL)),
-    CONSTRAINT queued_is_due
-        CHECK (status <> 'queued' OR next_attempt_at IS NOT NULL),
+    CONSTRAINT waiting_is_due
+        CHECK ((next_attempt_at IS NOT NULL) = (status = 'queued' OR status = 'processing')),
     CONSTRAINT sent_has_time
         CHECK (status <> 'sent' OR sent_at IS NOT NULL),
     CONSTRAINT last_error_was_made
@@ -74,7 +76,9 @@ INSERT INTO message_rebuilt (
     segments, idempotency_key, fingerprint, trace_parent, scrubbed_at
 )
 SELECT
-    seq, id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until, send_count,
+    seq, id, status, gateway,
+    CASE WHEN status = 'queued' OR status = 'processing' THEN coalesce(next_attempt_at, created_at) END,
+    lease_node, lease_token, lease_until, send_count,
     retry_count, last_error, updated_at, sent_at, expires_at, gateway_message_id,
     accepted_http_status, accepted_started_at, accepted_duration, created_at, channel, recipient,
     sender, body, subject, template_type, template_data, request_headers, metadata, encoding,
@@ -92,12 +96,10 @@ CREATE INDEX message_due ON message (gateway, next_attempt_at) WHERE status = 'q
 CREATE INDEX message_expiring ON message (expires_at) WHERE status = 'queued' AND expires_at IS NOT NULL;
 CREATE INDEX message_processing ON message (lease_token) WHERE status = 'processing';
 CREATE INDEX message_rare ON message (status, id)
-    WHERE status = 'undelivered' OR status = 'rejected' OR status = 'expired'
-    OR status = 'abandoned' OR status = 'canceled' OR status = 'unknown';
+    WHERE next_attempt_at IS NULL AND status <> 'sent' AND status <> 'delivered';
 
 CREATE INDEX message_ended ON message (scrubbed_at, updated_at)
-    WHERE status = 'sent' OR status = 'delivered' OR status = 'undelivered' OR status = 'rejected'
-    OR status = 'expired' OR status = 'abandoned' OR status = 'canceled';
+    WHERE next_attempt_at IS NULL AND status <> 'unknown';
 
 COMMIT;
 
