@@ -48,13 +48,28 @@ func (c *clock) offset() time.Duration {
 	return best.offset
 }
 
+// clockDrift is by how much two clocks may run apart while measurements are remembered.
+const clockDrift = 10 * time.Millisecond
+
+// agrees reports whether two measurements can be of clocks that only went on.
+func (a clockSample) agrees(b clockSample) bool {
+	return (a.offset - b.offset).Abs() <= (a.trip+b.trip)/2+clockDrift
+}
+
 // add takes a measurement: what the database's clock showed between two times of
-// the steady one.
+// the steady one. One that none before it allows says that a clock was set, that
+// this machine slept, or that another server serves now: it counts alone.
 func (c *clock) add(before, shown, after time.Time) {
 	trip := after.Sub(before)
+	sample := clockSample{offset: shown.Sub(before.Add(trip / 2)), trip: trip}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.samples[c.count%clockSamples] = clockSample{offset: shown.Sub(before.Add(trip / 2)), trip: trip}
+	for _, earlier := range c.samples[:min(c.count, clockSamples)] {
+		if !sample.agrees(earlier) {
+			c.count = 0
+		}
+	}
+	c.samples[c.count%clockSamples] = sample
 	c.count++
 }
 

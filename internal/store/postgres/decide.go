@@ -79,6 +79,7 @@ func (s *Store) decide(
 				}
 				changed, err := change(ctx, in, before, again)
 				if err == nil {
+					// Also when there is no difference, see confirm.
 					err = in.add(ctx, changed)
 				}
 				if err == nil {
@@ -131,8 +132,5 @@ func (t *tally) move(from, to courier.Status) {
 
 // add writes a difference to the row of the session.
 func (s *session) add(ctx context.Context, change tally) error {
-	if change == (tally{}) {
-		return nil
-	}
 	return s.exec(ctx, queryAddTally, s.tallied(change.queued, change.processing, change.unknown)...)
 }

@@ -24,6 +24,8 @@ type place struct {
 type inserting struct {
 	places []place
 	keyed  bool
+	// again is true when an earlier try may have stored them.
+	again bool
 }
 
 func newInserting(group []*job) *inserting {
@@ -50,6 +52,7 @@ func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 	for _, p := range n.places {
 		*p.answer = store.Enqueued{}
 	}
+	n.again = again
 	if again {
 		// Ids are unique, and the messages were stored all or none: one that is
 		// there tells that the try whose answer was lost was done.
@@ -58,20 +61,32 @@ func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 			return err
 		}
 		if len(stored) > 0 {
-			return n.answer(ctx, on, stored)
+			return n.answerRead(ctx, on, stored)
 		}
 	}
 	stored, err := n.insert(ctx, on)
 	if err != nil && again && constraint(err) == constraintPrimary {
 		// The lost try was still under way.
-		if stored, err = n.stored(ctx, on); err == nil && len(stored) == 0 {
-			err = errVanished
+		if stored, err = n.stored(ctx, on); err == nil && len(stored) > 0 {
+			return n.answerRead(ctx, on, stored)
 		}
+		err = cmp.Or(err, errVanished)
 	}
 	if err != nil {
 		return n.insertFault(err)
 	}
+	if n.keyed && len(stored) == 0 {
+		return n.answerRead(ctx, on, stored)
+	}
 	return n.answer(ctx, on, stored)
+}
+
+// answerRead answers by what others wrote, or an earlier try.
+func (n *inserting) answerRead(ctx context.Context, on *session, stored map[courier.ID]bool) error {
+	if err := n.answer(ctx, on, stored); err != nil {
+		return err
+	}
+	return on.confirm(ctx)
 }
 
 // insert stores the first message of each key, and all that have none.
@@ -146,10 +161,15 @@ func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.
 			continue
 		}
 		first := firsts[p.message.IdempotencyKey]
-		if first == nil {
+		switch {
+		case first == nil:
 			return errVanished
+		case n.again && first.ID == p.message.ID:
+			// The key was that of the lost try, which ended only now.
+			*p.answer = store.Enqueued{Message: p.message}
+		default:
+			*p.answer = repeated(p.message, first)
 		}
-		*p.answer = repeated(p.message, first)
 	}
 	return nil
 }

@@ -247,11 +247,13 @@ WITH due AS (
 )
 SELECT count(*) FROM expired
 
+-- The order names the column that is NULL too, lest a plan sorts all that is old
+-- for each batch.
 -- name: ScrubMessages
 WITH old AS (
     SELECT id FROM courier.message
     WHERE status IN ({ended}) AND scrubbed_at IS NULL AND updated_at < $2
-    ORDER BY updated_at
+    ORDER BY scrubbed_at, updated_at
     LIMIT $3
     FOR UPDATE SKIP LOCKED
 ), scrubbed AS (
@@ -266,7 +268,7 @@ SELECT count(*) FROM scrubbed
 WITH old AS (
     SELECT id FROM courier.message
     WHERE status IN ({ended}) AND scrubbed_at IS NULL AND updated_at < $1
-    ORDER BY updated_at
+    ORDER BY scrubbed_at, updated_at
     LIMIT $2
     FOR UPDATE SKIP LOCKED
 ), purged AS (

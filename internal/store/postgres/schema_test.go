@@ -150,6 +150,21 @@ func TestClaim_TakesTheFirstOfTheIndex(t *testing.T) {
 	}
 }
 
+// TestSweeps_TakeTheFirstOfTheIndex wants plans that cost the same however many
+// messages are old: a batch reads its own rows and sorts none.
+func TestSweeps_TakeTheFirstOfTheIndex(t *testing.T) {
+	t.Parallel()
+	s, conn := openInside(t)
+	fillByHand(t, conn, 20_000)
+	run(t, conn, "SET plan_cache_mode = force_generic_plan")
+	for _, name := range []query{queryScrubMessages, queryPurgeMessages, queryPurgeScrubbed, queryExpireMessages, queryRerouteMessages} {
+		plan := strings.Join(generic(t, conn, string(name), s.texts[name]), "\n")
+		if strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan on message") {
+			t.Errorf("%s: %s", name, plan)
+		}
+	}
+}
+
 // fillByHand stores messages that are queued, and as many that were sent.
 func fillByHand(t *testing.T, conn *pgx.Conn, count int) {
 	t.Helper()

@@ -62,6 +62,12 @@ func (s *session) exec(ctx context.Context, name query, arguments ...any) error 
 	return nil
 }
 
+// confirm makes sure that what was read is kept as safely as what is written. A
+// commit that waits for standbys may have become visible when its wait was broken
+// off, and would be lost with its server; a commit that comes after it waits for
+// both. So nobody is told of what was only read until this is done.
+func (s *session) confirm(ctx context.Context) error { return s.add(ctx, tally{}) }
+
 // count runs a statement that answers one number.
 func (s *session) count(ctx context.Context, name query, arguments ...any) (int, error) {
 	var count int64

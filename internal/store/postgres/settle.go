@@ -102,7 +102,7 @@ func (n *settling) try(ctx context.Context, on *session, again bool) error {
 			return err
 		}
 	}
-	return nil
+	return on.confirm(ctx)
 }
 
 // write sends the statements together: what is sent in one go without a word
