@@ -30,6 +30,28 @@ func TestClock_TakesTheBestSample(t *testing.T) {
 	}
 }
 
+// TestClock_HeedsAClockThatWasSet lets this machine sleep, during which its steady
+// clock stands still, and the other clock be set back: what was measured before
+// counts no more, however good it was.
+func TestClock_HeedsAClockThatWasSet(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	c := &clock{steady: func() time.Time { return start }}
+	for _, ahead := range []time.Duration{time.Minute, time.Hour, time.Hour - time.Second} {
+		for _, trip := range []time.Duration{2 * time.Millisecond, time.Millisecond, 5 * time.Millisecond} {
+			c.add(start, start.Add(ahead+trip/2), start.Add(trip))
+			if got := c.offset(); got != ahead {
+				t.Errorf("offset is %v after a sample of %v, want %v", got, trip, ahead)
+			}
+		}
+	}
+	// A slow answer tells little: it says nothing against the better ones.
+	c.add(start, start.Add(time.Hour+3*time.Second), start.Add(9*time.Second))
+	if got := c.offset(); got != time.Hour-time.Second {
+		t.Errorf("offset is %v after a slow sample", got)
+	}
+}
+
 // TestStore_NowIsTheDatabasesClock sets the machine's clock wrong by an hour.
 func TestStore_NowIsTheDatabasesClock(t *testing.T) {
 	t.Parallel()
