@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,14 +28,21 @@ type wire struct {
 // proxy knows them.
 func openWire(t *testing.T, retryFor time.Duration) wire {
 	t.Helper()
-	proxy := pgtest.Shared(t).NewProxy(t)
-	direct := proxy.NewDatabase(t)
-	s, err := postgres.Open(t.Context(), postgres.Options{DSN: direct + "&default_query_exec_mode=exec", RetryFor: retryFor})
+	shared := pgtest.Shared(t)
+	proxy, direct := shared.NewProxy(t), shared.NewDatabase(t)
+	s, err := postgres.Open(t.Context(), postgres.Options{
+		DSN: through(proxy, shared, direct) + "&default_query_exec_mode=exec", RetryFor: retryFor,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closeStore(t, s) })
 	return wire{Store: s, proxy: proxy, direct: direct}
+}
+
+// through returns the address of a database of a server by way of a proxy.
+func through(proxy *pgtest.Proxy, server *pgtest.Databases, direct string) string {
+	return strings.Replace(direct, server.Addr(), proxy.Addr(), 1)
 }
 
 // spoil gives the next statement with a text a verdict, and returns how many got it.

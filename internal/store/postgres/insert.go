@@ -70,7 +70,9 @@ func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 		if stored, err = n.stored(ctx, on); err == nil && len(stored) > 0 {
 			return n.answerRead(ctx, on, stored)
 		}
-		err = cmp.Or(err, errVanished)
+		if err == nil {
+			err = errVanished
+		}
 	}
 	if err != nil {
 		return n.insertFault(err)
