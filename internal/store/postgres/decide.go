@@ -70,7 +70,7 @@ func (s *Store) decide(
 ) (*courier.Message, error) {
 	var after *courier.Message
 	err := s.queue.submit(ctx, &job{
-		name: name,
+		name: name, decides: true,
 		run: func(ctx context.Context, on *session, again bool) error {
 			return on.inTx(ctx, func(in *session) error {
 				before, err := in.lock(ctx, id)

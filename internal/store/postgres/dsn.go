@@ -16,7 +16,7 @@ var ErrInvalidDSN = errors.New("store address must be postgres://user:password@h
 // The connections of a store unless its address says pool_max_conns: those that
 // write, and some that read.
 const (
-	defaultConns   = 9
+	defaultConns   = 10
 	connectTimeout = 5 * time.Second
 	// Names of parameters of an address that the store looks for.
 	parameterConns, parameterMode = "pool_max_conns", "default_query_exec_mode"

@@ -20,13 +20,27 @@ func (s *Store) Now() time.Time {
 	return s.clock.now().UTC()
 }
 
+// beside runs an operation of the node itself, which waits for none of those in
+// the queue: a node that is busy is not dead.
+func (s *Store) beside(ctx context.Context, name string, run try) error {
+	if s.queue.isClosed() {
+		return store.ErrClosed
+	}
+	_, err := s.attempt(ctx, readWriter, run)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	s.metrics.count(name, err)
+	return err
+}
+
 // Beat implements store.Store.
 func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
 	var standing store.Standing
-	err := s.queue.submit(ctx, &job{name: "beat", run: func(ctx context.Context, on *session, _ bool) (err error) {
+	err := s.beside(ctx, "beat", func(ctx context.Context, on *session, _ bool) (err error) {
 		standing, err = s.beat(ctx, on, beat)
 		return err
-	}})
+	})
 	if err != nil {
 		return store.Standing{}, s.fault("beat", err)
 	}
@@ -75,9 +89,9 @@ func tidy(ctx context.Context, on *session) error {
 
 // Leave implements store.Store.
 func (s *Store) Leave(ctx context.Context, node string) error {
-	err := s.queue.submit(ctx, &job{name: "leave", run: func(ctx context.Context, on *session, _ bool) error {
+	err := s.beside(ctx, "leave", func(ctx context.Context, on *session, _ bool) error {
 		return on.exec(ctx, queryLeave, node)
-	}})
+	})
 	return s.fault("leave", err)
 }
 

@@ -171,8 +171,9 @@ func (s *Store) start(ctx context.Context) {
 		s.writing.Go(func() { s.storeGroups(ctx, writer) })
 	}
 	for writer := range int32(operationWriters) {
-		s.writing.Go(func() { s.operate(ctx, firstOperationRow+writer) })
+		s.writing.Go(func() { s.operate(ctx, firstOperationRow+writer, s.queue.others) })
 	}
+	s.writing.Go(func() { s.operate(ctx, decisionRow, s.queue.decisions) })
 	beside, stop := context.WithCancel(ctx)
 	s.stop = stop
 	s.running.Go(func() { s.tellOthers(beside) })

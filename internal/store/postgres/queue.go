@@ -17,6 +17,7 @@ const (
 	enqueueWriters    = 2
 	operationWriters  = 3
 	firstOperationRow = enqueueWriters // the number in tally of the first of operationWriters
+	decisionRow       = firstOperationRow + operationWriters
 )
 
 // job is one change that a caller asked for. Insert is set for one that stores
@@ -25,6 +26,9 @@ type job struct {
 	name   string
 	insert *enqueueing
 	run    try
+	// decides is true for one that waits for a message which somebody else holds.
+	// It holds up its like and not the queue.
+	decides bool
 	// abandon is told when nobody waits for an answer that came, or the answer is
 	// that the operation may have been done.
 	abandon func()
@@ -35,13 +39,15 @@ type job struct {
 
 // queue hands jobs to the goroutines that write.
 type queue struct {
-	inserts, others chan *job
-	mutex           sync.RWMutex
-	closed          bool
+	inserts, others, decisions chan *job
+	mutex                      sync.RWMutex
+	closed                     bool
 }
 
 func newQueue() *queue {
-	return &queue{inserts: make(chan *job, queueLength), others: make(chan *job, queueLength)}
+	return &queue{
+		inserts: make(chan *job, queueLength), others: make(chan *job, queueLength), decisions: make(chan *job, queueLength),
+	}
 }
 
 // submit hands a job over and waits until it is done. When the context ends
@@ -80,8 +86,11 @@ func (q *queue) enter(ctx context.Context, j *job) error {
 		return err
 	}
 	jobs := q.others
-	if j.insert != nil {
+	switch {
+	case j.insert != nil:
 		jobs = q.inserts
+	case j.decides:
+		jobs = q.decisions
 	}
 	select {
 	case jobs <- j:
@@ -107,6 +116,7 @@ func (q *queue) close() bool {
 	q.closed = true
 	close(q.inserts)
 	close(q.others)
+	close(q.decisions)
 	return true
 }
 
@@ -134,9 +144,9 @@ func (q *queue) gather(first *job) (group []*job) {
 	return group
 }
 
-// operate serves the jobs that store no messages until the queue is closed and empty.
-func (s *Store) operate(ctx context.Context, writer int32) {
-	for j := range s.queue.others {
+// operate serves jobs that store no messages until the queue is closed and empty.
+func (s *Store) operate(ctx context.Context, writer int32, jobs <-chan *job) {
+	for j := range jobs {
 		if err := j.ended(); err != nil {
 			j.done <- err
 			continue

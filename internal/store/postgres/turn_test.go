@@ -1,0 +1,61 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// TestStore_OneLockedMessageHoldsUpNobody locks a message that many want to
+// cancel: others are claimed meanwhile, and the node says that it is alive.
+func TestStore_OneLockedMessageHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	w := openWire(t, 0)
+	m := newMessage(nil)
+	enqueue(t, w, m)
+	conn := onlooker(t, w.direct)
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "SELECT 1 FROM courier.message FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	calls, giveUp := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if _, err := w.Cancel(calls, m.ID, time.Now()); !errors.Is(err, context.Canceled) {
+				t.Errorf("Cancel: %v, want context.Canceled", err)
+			}
+		})
+	}
+	awaitWaiting(t, onlooker(t, w.direct), "transactionid", 1)
+	soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	other, now := newMessage(nil), time.Now().Add(time.Second)
+	enqueue(t, w, other)
+	claimed, err := w.Claim(soon, store.Claim{Gateway: "alpha", Node: "node-a", Now: now, LeaseUntil: now.Add(time.Minute), Limit: 2})
+	if err != nil || len(claimed) != 1 || claimed[0].ID != other.ID {
+		t.Errorf("Claim: %d messages, %v, want the one that is not locked", len(claimed), err)
+	}
+	if _, err := w.Beat(soon, store.Beat{Node: "node-a", Lapse: time.Minute, Gateways: []string{"alpha"}}); err != nil {
+		t.Errorf("Beat: %v", err)
+	}
+	if err := w.Leave(soon, "node-a"); err != nil {
+		t.Errorf("Leave: %v", err)
+	}
+	giveUp()
+	group.Wait()
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.Cancel(t.Context(), m.ID, time.Now()); err != nil || got.Status != courier.StatusCanceled {
+		t.Errorf("Cancel: %+v, %v", got, err)
+	}
+}
