@@ -54,24 +54,15 @@ func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 	}
 	n.again = again
 	if again {
-		// Ids are unique, and the messages were stored all or none: one that is
-		// there tells that the try whose answer was lost was done.
-		stored, err := n.stored(ctx, on)
-		if err != nil {
+		if done, err := n.answerDone(ctx, on); done || err != nil {
 			return err
-		}
-		if len(stored) > 0 {
-			return n.answerRead(ctx, on, stored)
 		}
 	}
 	stored, err := n.insert(ctx, on)
 	if err != nil && again && constraint(err) == constraintPrimary {
-		// The lost try was still under way.
-		if stored, err = n.stored(ctx, on); err == nil && len(stored) > 0 {
-			return n.answerRead(ctx, on, stored)
-		}
-		if err == nil {
-			err = errVanished
+		// The lost try may have been under way still.
+		if done, fault := n.answerDone(ctx, on); done || fault != nil {
+			return fault
 		}
 	}
 	if err != nil {
@@ -81,6 +72,29 @@ func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 		return n.answerRead(ctx, on, stored)
 	}
 	return n.answer(ctx, on, stored)
+}
+
+// answerDone answers when the try whose answer was lost was done. The messages
+// were stored all or none, but for those whose key was known, so that those
+// without a key tell. Of keys alone the next try tells: they are known then.
+func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
+	stored, err := n.stored(ctx, on)
+	if err != nil {
+		return false, err
+	}
+	keyless := 0
+	for _, p := range n.places {
+		if p.message.IdempotencyKey != "" {
+			continue
+		}
+		if keyless++; !stored[p.message.ID] {
+			return false, nil
+		}
+	}
+	if keyless == 0 {
+		return false, nil
+	}
+	return true, n.answerRead(ctx, on, stored)
 }
 
 // answerRead answers by what others wrote, or an earlier try.
@@ -122,11 +136,11 @@ func (n *inserting) firsts() []*courier.Message {
 
 // stored returns which of the messages are in the database.
 func (n *inserting) stored(ctx context.Context, on *session) (map[courier.ID]bool, error) {
-	all := make([]courier.ID, len(n.places))
+	all, times := make([]courier.ID, len(n.places)), make([]pgtype.Timestamptz, len(n.places))
 	for i, p := range n.places {
-		all[i] = p.message.ID
+		all[i], times[i] = p.message.ID, stamp(p.message.CreatedAt)
 	}
-	return ids(ctx, on, queryStoredIDs, uuids(all))
+	return ids(ctx, on, queryStoredIDs, uuids(all), times)
 }
 
 // ids returns the identifiers that a statement answers with.

@@ -82,8 +82,10 @@ WITH stored AS (
 )
 SELECT id FROM stored
 
+-- Another message that has the id was made at another time.
 -- name: StoredIDs
-SELECT id FROM courier.message WHERE id = ANY ($1::uuid[])
+SELECT m.id FROM unnest($1::uuid[], $2::timestamptz[]) AS g (id, created_at)
+JOIN courier.message AS m ON m.id = g.id AND m.created_at = g.created_at
 
 -- The inner limit is a number, as a plan is made before the outer is known, and
 -- what is found is an array, of which a plan expects few: both keep plans on the

@@ -168,20 +168,21 @@ func (s *Store) operate(ctx context.Context, writer int32, jobs <-chan *job) {
 func (s *Store) storeGroups(ctx context.Context, writer int32) {
 	for first := range s.queue.inserts {
 		if group := s.queue.gather(first); len(group) > 0 {
-			s.storeGroup(ctx, writer, group)
+			s.storeGroup(ctx, writer, group, false)
 		}
 	}
 }
 
 // storeGroup stores a group in one transaction. When the fault is one of its
-// calls, each gets a transaction of its own, so that it fails for its own fault only.
-func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job) {
+// calls, each gets a transaction of its own, so that it fails for its own fault
+// only. Again is true when that may have been done already.
+func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, again bool) {
 	start := time.Now()
 	inserting := newInserting(group)
-	doubtful, err := s.attempt(ctx, writer, inserting.try)
-	if err != nil && len(group) > 1 && (known(err) || !doubtful && !passing(err)) {
+	doubtful, err := s.attemptAgain(ctx, writer, inserting.try, again)
+	if err != nil && len(group) > 1 && !passing(err) {
 		for i := range group {
-			s.storeGroup(ctx, writer, group[i:i+1])
+			s.storeGroup(ctx, writer, group[i:i+1], doubtful)
 		}
 		return
 	}

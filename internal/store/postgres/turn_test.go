@@ -11,6 +11,59 @@ import (
 	"courier/internal/store"
 )
 
+// TestEnqueue_FailsForItsOwnFaultOnly loses the statement of a group of calls, one
+// of which is at fault: the repeat fails that one and no other.
+func TestEnqueue_FailsForItsOwnFaultOnly(t *testing.T) {
+	t.Parallel()
+	for name, verdict := range verdicts() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := openWire(t, 0)
+			known := newMessage(nil)
+			enqueue(t, w, known)
+			// Two calls keep the goroutines that store busy, so that the rest are a group.
+			conn := onlooker(t, w.direct)
+			tx, err := conn.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec(t.Context(), "LOCK TABLE courier.message IN SHARE MODE"); err != nil {
+				t.Fatal(err)
+			}
+			var group sync.WaitGroup
+			fails := func(m *courier.Message, want error) {
+				group.Go(func() {
+					if _, err := w.Enqueue(t.Context(), []*courier.Message{m}); !errors.Is(err, want) {
+						t.Errorf("Enqueue: %v, want %v", err, want)
+					}
+				})
+			}
+			watcher := onlooker(t, w.direct)
+			fails(newMessage(nil), nil)
+			awaitWaiting(t, watcher, "relation", 1)
+			fails(newMessage(nil), nil)
+			awaitWaiting(t, watcher, "relation", 2)
+			again := newMessage(nil)
+			again.ID = known.ID
+			for i := range 10 {
+				if i == 5 {
+					fails(again, store.ErrDuplicateID)
+				}
+				fails(newMessage(nil), nil)
+			}
+			spoiled := w.spoil(textInsert, verdict)
+			if err := tx.Rollback(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			group.Wait()
+			if spoiled.Load() != 1 {
+				t.Errorf("%d statements were spoiled", spoiled.Load())
+			}
+			w.hasCounts(t, 13, 0)
+		})
+	}
+}
+
 // TestStore_OneLockedMessageHoldsUpNobody locks a message that many want to
 // cancel: others are claimed meanwhile, and the node says that it is alive.
 func TestStore_OneLockedMessageHoldsUpNobody(t *testing.T) {
