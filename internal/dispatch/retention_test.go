@@ -274,3 +274,19 @@ func TestNew_RefusesNegativeRetention(t *testing.T) {
 		}
 	}
 }
+
+// TestNodes_RetentionIsOneNodes lets two nodes share a store: one of them forgets.
+func TestNodes_RetentionIsOneNodes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newShared()
+		rules := func(o *dispatch.Options) { o.Retention = dispatch.Retention{ScrubAfter: time.Hour} }
+		for _, name := range []string{"a", "b"} {
+			startPeer(t, memory, name, newGateway("sms", answer(accepted())), rules)
+		}
+		pass(time.Minute)
+		if scrubs := memory.count("scrub"); scrubs < 5 || scrubs > 8 {
+			t.Errorf("both together looked %d times in a minute, want about every 10 s", scrubs)
+		}
+	})
+}

@@ -50,7 +50,7 @@ func writerPragmas() []string {
 	return []string{
 		busyTimeout, "journal_mode(wal)", "synchronous(normal)", "foreign_keys(1)", "temp_store(memory)",
 		writerCache, autoCheckpoint, journalSizeHint, "mmap_size(0)", "trusted_schema(0)",
-		// What is deleted or overwritten is not to be found in the file.
+		// What is deleted is overwritten.
 		"secure_delete(1)",
 	}
 }
