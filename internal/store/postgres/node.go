@@ -79,12 +79,15 @@ func (s *Store) beat(ctx context.Context, on *session, beat store.Beat) (store.S
 	return standing, s.clock.measure(ctx, on)
 }
 
+// maxFold bounds the rows of tally that one beat adds up, which must not make it late.
+const maxFold = 20_000
+
 // tidy keeps the tables small that each node and each transaction adds to.
 func tidy(ctx context.Context, on *session) error {
 	if err := on.exec(ctx, queryForgetNodes); err != nil {
 		return err
 	}
-	return on.exec(ctx, queryFoldTally, on.store, false)
+	return on.exec(ctx, queryFoldTally, int64(maxFold))
 }
 
 // Leave implements store.Store.

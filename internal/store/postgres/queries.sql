@@ -385,14 +385,19 @@ WHERE gateway IS NOT NULL
 SELECT coalesce(sum(queued), 0)::bigint, coalesce(sum(processing), 0)::bigint, coalesce(sum(unknown), 0)::bigint
 FROM courier.tally
 
--- Adds the rows of those that are gone to the row 0, with $2 those of the store $1
--- too. One that is used after all is made anew.
+-- Adds rows of those that are gone to the row 0, $1 at most, as SQL may have stored
+-- millions of messages while no courier ran. One that is used after all is made anew.
 -- name: FoldTally
-WITH gone AS (
-    DELETE FROM courier.tally
-    WHERE writer < 0 OR (store = $1 AND $2) OR (
+WITH idle AS (
+    SELECT store, writer FROM courier.tally
+    WHERE writer < 0 OR (
         changed_at < now() - interval '10 minutes' AND store <> '00000000-0000-0000-0000-000000000000')
-    RETURNING queued, processing, unknown
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM courier.tally AS t USING idle
+    WHERE t.store = idle.store AND t.writer = idle.writer
+    RETURNING t.queued, t.processing, t.unknown
 )
 {tally}
 SELECT '00000000-0000-0000-0000-000000000000', 0, sum(queued), sum(processing), sum(unknown) FROM gone HAVING count(*) > 0

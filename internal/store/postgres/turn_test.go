@@ -64,6 +64,29 @@ func TestEnqueue_FailsForItsOwnFaultOnly(t *testing.T) {
 	}
 }
 
+// TestBeat_AddsUpInParts lets SQL store more messages than one beat adds up, while
+// no courier runs: the beats are not late, and what is counted is right at all times.
+func TestBeat_AddsUpInParts(t *testing.T) {
+	t.Parallel()
+	w := openWire(t, 0)
+	const stored = 45_000
+	execute(t, w.direct, "INSERT INTO courier.tally (store, writer, queued, processing, unknown) "+
+		"SELECT gen_random_uuid(), -1, 1, 0, 0 FROM generate_series(1, 45000)")
+	conn := onlooker(t, w.direct)
+	for beat, want := range []int{stored, 25_000, 5_000, 0} {
+		var left int
+		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM courier.tally WHERE writer < 0").Scan(&left); err != nil || left != want {
+			t.Errorf("after %d beats %d rows are left, %v, want %d", beat, left, err, want)
+		}
+		if stats, err := w.Stats(t.Context(), time.Now()); err != nil || stats.Queued != stored {
+			t.Errorf("after %d beats %d messages are counted, %v", beat, stats.Queued, err)
+		}
+		if _, err := w.Beat(t.Context(), store.Beat{Node: "node-a", Lapse: time.Minute}); err != nil {
+			t.Fatalf("Beat: %v", err)
+		}
+	}
+}
+
 // TestStore_OneLockedMessageHoldsUpNobody locks a message that many want to
 // cancel: others are claimed meanwhile, and the node says that it is alive.
 func TestStore_OneLockedMessageHoldsUpNobody(t *testing.T) {
