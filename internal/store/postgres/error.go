@@ -101,7 +101,7 @@ func (s *Store) fault(operation string, err error) error {
 		return nil
 	case known(err), code(err) == "" && isContext(err):
 		return fmt.Errorf("%s: %w", operation, err)
-	case code(err) == "" && s.queue.isClosed():
+	case code(err) == "" && definite(err) && s.queue.isClosed():
 		return fmt.Errorf("%s: %w", operation, store.ErrClosed)
 	}
 	step, word := classify(err)

@@ -60,7 +60,8 @@ type Store struct {
 	// goroutines that serve the queue.
 	stop             context.CancelFunc
 	running, writing sync.WaitGroup
-	closed           chan struct{}
+	// closing is closed when Close begins, which ends the repeats, and closed at its end.
+	closing, closed chan struct{}
 }
 
 var _ store.Store = (*Store)(nil)
@@ -106,7 +107,7 @@ func newStore(options Options) (*Store, error) {
 	s := &Store{
 		target: at, texts: statementTexts(), queue: newQueue(), clock: newClock(), notifier: newNotifier(),
 		wakes: make(chan string, wakeLength), logger: options.Logger, nowFunc: options.NowFunc,
-		retryFor: options.RetryFor, closed: make(chan struct{}),
+		retryFor: options.RetryFor, closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -191,12 +192,14 @@ func (s *Store) Check(ctx context.Context) error {
 	return s.fault("check database", err)
 }
 
-// Close implements store.Store: what was asked for before is done first.
+// Close implements store.Store: what was asked for before is done first, as long
+// as the server does it at once.
 func (s *Store) Close() error {
 	if !s.queue.close() {
 		<-s.closed
 		return nil
 	}
+	close(s.closing)
 	s.writing.Wait()
 	s.stop()
 	s.running.Wait()

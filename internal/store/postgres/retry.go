@@ -55,8 +55,11 @@ func (s *Store) attemptAgain(ctx context.Context, writer int32, run try, doubtfu
 			return doubtful, err
 		case <-ctx.Done():
 			return doubtful, err
-		case <-s.closed:
-			return doubtful, store.ErrClosed
+		case <-s.closing:
+			if doubtful {
+				return true, err
+			}
+			return false, store.ErrClosed
 		case <-time.After(pause/2 + rand.N(pause)):
 		}
 	}
