@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"courier/internal/jsonnet"
+	"courier/internal/store/postgres/pgtest"
 )
 
 // TestMain runs the courier instead of the tests in the processes that
@@ -19,7 +21,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	m.Run()
+	os.Exit(pgtest.WithShared(context.Background(), m, pgtest.Options{NoSync: true}).Run())
 }
 
 // processingRows counts, in the file of a stopped courier, the messages that are leased.

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -220,13 +219,6 @@ func call(ctx context.Context, by *http.Client, method, url string, body []byte)
 	return response.StatusCode, text
 }
 
-// ledger is a gateway that counts how often it was handed each text.
-type ledger struct {
-	mu     sync.Mutex
-	counts map[string]int
-	url    string
-}
-
 // listen listens on an address of this machine.
 func listen(t *testing.T, address string) net.Listener {
 	t.Helper()
@@ -237,86 +229,29 @@ func listen(t *testing.T, address string) net.Listener {
 	return listener
 }
 
-// newLedger serves a gateway whose answers take the given time.
-func newLedger(t *testing.T, latency time.Duration) *ledger {
-	t.Helper()
-	l := &ledger{counts: map[string]int{}}
-	listener := listen(t, "127.0.0.1:0")
-	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: l.handler(latency)}
-	var served sync.WaitGroup
-	served.Go(func() { _ = server.Serve(listener) })
-	t.Cleanup(func() {
-		_ = server.Close()
-		served.Wait()
-	})
-	l.url = "http://" + listener.Addr().String() + "/send"
-	return l
-}
-
-func (l *ledger) handler(latency time.Duration) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		var sent struct{ Body string }
-		if json.NewDecoder(r.Body).Decode(&sent) == nil {
-			l.mu.Lock()
-			l.counts[sent.Body]++
-			l.mu.Unlock()
-		}
-		if latency > 0 {
-			timer := time.NewTimer(latency)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-r.Context().Done():
-			}
-		}
-		w.WriteHeader(http.StatusCreated)
-	}
-}
-
-// repeats returns how many requests were more than the first of their text,
-// but for texts that were meant to be sent more than once.
-func (l *ledger) repeats(meant ...string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	repeats := 0
-	for text, count := range l.counts {
-		if !slices.Contains(meant, text) {
-			repeats += count - 1
-		}
-	}
-	return repeats
-}
-
-// missing returns the texts of the list that the gateway never saw.
-func (l *ledger) missing(texts []string) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var missing []string
-	for _, text := range texts {
-		if l.counts[text] == 0 {
-			missing = append(missing, text)
-		}
-	}
-	return missing
-}
-
-func (l *ledger) seen() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.counts)
-}
-
-// writeConfig writes a configuration with the gateway; extra is appended to it,
-// the keys of courier to its courier section.
+// writeConfig writes a configuration with the gateway and a database of its own;
+// extra is appended to it, the keys of courier to its courier section.
 func writeConfig(t *testing.T, gatewayURL, extra string, courier ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	path := filepath.Join(dir, "courier.yml")
 	section := ""
 	for _, key := range courier {
 		section += "  " + key + "\n"
 	}
-	text := fmt.Sprintf(`courier:
+	return writeConfigFile(t, dir, configText("sqlite://"+filepath.Join(dir, "courier.db"), gatewayURL, extra, section))
+}
+
+func writeConfigFile(t *testing.T, dir, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, "courier.yml")
+	if err := os.WriteFile(path, []byte(strings.TrimSpace(text)+"\n"), 0o600); err != nil {
+		t.Fatalf("write configuration: %v", err)
+	}
+	return path
+}
+
+func configText(dsn, gatewayURL, extra, section string) string {
+	return fmt.Sprintf(`courier:
 %s  channels:
     - id: sms
       type: http
@@ -325,13 +260,9 @@ func writeConfig(t *testing.T, gatewayURL, extra string, courier ...string) stri
         method: POST
         body: base64://ZnVuY3Rpb24oY3R4KSB7IHRvOiBjdHgudG8sIGJvZHk6IGN0eC5ib2R5IH0=
 store:
-  dsn: sqlite://%s
+  dsn: %s
 api: { port: 0 }
 public: { port: 0 }
 log: { level: info, format: json }
-%s`, section, gatewayURL, filepath.Join(dir, "courier.db"), extra)
-	if err := os.WriteFile(path, []byte(strings.TrimSpace(text)+"\n"), 0o600); err != nil {
-		t.Fatalf("write configuration: %v", err)
-	}
-	return path
+%s`, section, gatewayURL, dsn, extra)
 }
