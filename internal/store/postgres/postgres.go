@@ -105,7 +105,7 @@ func newStore(options Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		target: at, texts: statementTexts(), queue: newQueue(), clock: newClock(), notifier: newNotifier(),
+		target: at, texts: statementTexts(), queue: newQueue(at.config.MaxConns), clock: newClock(), notifier: newNotifier(),
 		wakes: make(chan string, wakeLength), logger: options.Logger, nowFunc: options.NowFunc,
 		retryFor: options.RetryFor, closing: make(chan struct{}), closed: make(chan struct{}),
 	}

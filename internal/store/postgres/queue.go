@@ -18,6 +18,8 @@ const (
 	operationWriters  = 3
 	firstOperationRow = enqueueWriters // the number in tally of the first of operationWriters
 	decisionRow       = firstOperationRow + operationWriters
+	// The connections that those who write use at most, and those of a node's own.
+	writerConns, nodeConns = decisionRow + 1, 1
 )
 
 // job is one change that a caller asked for. Insert is set for one that stores
@@ -37,15 +39,20 @@ type job struct {
 	done  chan error
 }
 
-// queue hands jobs to the goroutines that write.
+// queue hands jobs to the goroutines that write, and bounds those that read.
 type queue struct {
 	inserts, others, decisions chan *job
-	mutex                      sync.RWMutex
-	closed                     bool
+	// reads has room for the calls that read at a time: they leave a connection to
+	// the beats of the node, however many they are.
+	reads  chan struct{}
+	mutex  sync.RWMutex
+	closed bool
 }
 
-func newQueue() *queue {
+// newQueue returns a queue for a number of connections.
+func newQueue(connections int32) *queue {
 	return &queue{
+		reads:   make(chan struct{}, max(connections-writerConns-nodeConns, 1)),
 		inserts: make(chan *job, queueLength), others: make(chan *job, queueLength), decisions: make(chan *job, queueLength),
 	}
 }

@@ -20,6 +20,14 @@ func (s *Store) reading(ctx context.Context, read func(ctx context.Context, on *
 	if s.queue.isClosed() {
 		return store.ErrClosed
 	}
+	select {
+	case s.queue.reads <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return store.ErrClosed
+	}
+	defer func() { <-s.queue.reads }()
 	_, err := s.attempt(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error { return read(ctx, on) })
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()

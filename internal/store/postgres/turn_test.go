@@ -64,6 +64,41 @@ func TestEnqueue_FailsForItsOwnFaultOnly(t *testing.T) {
 	}
 }
 
+// TestBeat_HasAConnection lets more calls read than there are connections, and
+// none of them end: a node can say nevertheless that it is alive.
+func TestBeat_HasAConnection(t *testing.T) {
+	t.Parallel()
+	w := openWire(t, 0)
+	conn := onlooker(t, w.direct)
+	tx, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE courier.message IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	calls, giveUp := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			if _, err := w.Messages(calls, store.Query{Limit: 1}); !errors.Is(err, context.Canceled) {
+				t.Errorf("Messages: %v, want context.Canceled", err)
+			}
+		})
+	}
+	awaitWaiting(t, onlooker(t, w.direct), "relation", 3)
+	soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := w.Beat(soon, store.Beat{Node: "node-a", Lapse: time.Minute}); err != nil {
+		t.Errorf("Beat: %v", err)
+	}
+	giveUp()
+	group.Wait()
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestBeat_AddsUpInParts lets SQL store more messages than one beat adds up, while
 // no courier runs: the beats are not late, and what is counted is right at all times.
 func TestBeat_AddsUpInParts(t *testing.T) {
