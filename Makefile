@@ -54,7 +54,7 @@ fuzz: ## Run every fuzz target for FUZZTIME each
 		done; \
 	done
 
-bench: build ## Measure throughput, latency and memory against the built-in inbox
+bench: build ## Measure throughput, latency and memory, and write docs/benchmarks.md
 	$(GO) run ./cmd/bench
 
 docs: ## Write the generated documents

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
 	"time"
 )
@@ -12,73 +10,79 @@ import (
 // idlePause lets the courier fall idle between two messages.
 const idlePause = 20 * time.Millisecond
 
-// measureIdle times single messages on an idle courier: from the 202, as its
-// caller reads it, to the arrival at the gateway, and from the caller's request.
-func measureIdle(ctx context.Context, s settings, out *table) error {
-	arrivals := make(chan time.Time, 1)
-	gateway, stop, err := stampGateway(ctx, arrivals)
-	if err != nil {
-		return err
+// idle times single messages on an idle courier: from the 202, as its caller
+// reads it, to the arrival at the gateway, and from the caller's request; and
+// watches what a courier with nothing to do costs.
+func idle(k kind) measurement {
+	return measurement{
+		goals: []goal{
+			{k.row("idle, from the 202 to the gateway"), "p50 ≤ 2 ms, p99 ≤ 10 ms"},
+			{k.row("idle, from the request to the gateway"), ""},
+			{k.row("idle, CPU of courier and database"), "< 1 % of a core"},
+		},
+		run: func(ctx context.Context, b *bench) ([]row, error) {
+			spec := courierSpec{template: placingTemplate, inFlight: b.size.inFlight}
+			return b.with(ctx, b.engine(k), spec, func(r *rig) ([]row, error) { return r.idle(ctx) })
+		},
 	}
-	defer stop()
-	courier, err := startCourier(ctx, s, "idle", gateway)
-	if err != nil {
-		return err
-	}
-	client := newClient(1)
+}
+
+func (r *rig) idle(ctx context.Context) ([]row, error) {
 	var fromAnswer, fromRequest []time.Duration
 	pause := time.NewTicker(idlePause)
 	defer pause.Stop()
-	for at := range s.idle {
+	for range r.bench.size.idle {
 		<-pause.C
-		asked := time.Now()
-		if err := post(ctx, client, "http://"+courier.address+"/v1/messages", encode(newMessage(at, nil))); err != nil {
-			return fmt.Errorf("idle message: %w", err)
+		answered, asked, arrived, err := r.single(ctx)
+		if err != nil {
+			return nil, err
 		}
-		answered := time.Now()
-		select {
-		case arrived := <-arrivals:
-			fromAnswer = append(fromAnswer, max(0, arrived.Sub(answered)))
-			fromRequest = append(fromRequest, arrived.Sub(asked))
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(requestTimeout):
-			return fmt.Errorf("idle message %d never reached the gateway", at)
-		}
+		fromAnswer = append(fromAnswer, max(0, arrived.Sub(answered)))
+		fromRequest = append(fromRequest, arrived.Sub(asked))
 	}
-	out.add("idle: from the 202 to the gateway", "p50 %v, p99 %v", quantile(fromAnswer, 0.50), quantile(fromAnswer, 0.99))
-	out.add("idle: from the request to the gateway", "p50 %v, p99 %v", quantile(fromRequest, 0.50), quantile(fromRequest, 0.99))
-	return courier.stop()
+	rss := r.peakRSS()
+	cpu, err := r.idleCPU(ctx, time.Duration(r.bench.size.idleSeconds)*time.Second)
+	return []row{
+		{result: quantiles(fromAnswer), rss: rss},
+		{result: quantiles(fromRequest)},
+		{result: fmt.Sprintf("%.2f %% over %d s", cpu*100, r.bench.size.idleSeconds)},
+	}, err
 }
 
-// stampGateway serves a gateway that tells when each request arrived.
-func stampGateway(ctx context.Context, arrivals chan<- time.Time) (string, func(), error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", nil, fmt.Errorf("listen: %w", err)
+// single sends one message and returns when it was asked for, answered and at the gateway.
+func (r *rig) single(ctx context.Context) (answered, asked, arrived time.Time, err error) {
+	if err = r.bench.gateway.open(ctx, 1, 0); err != nil {
+		return answered, asked, arrived, err
 	}
-	server := &http.Server{
-		ReadHeaderTimeout: requestTimeout,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			arrivals <- time.Now()
-			w.WriteHeader(http.StatusCreated)
-		}),
+	one := r.singles(1, 1)
+	one.client = r.bench.gateway.control
+	asked = time.Now()
+	if _, err = one.run(ctx); err != nil {
+		return answered, asked, arrived, err
 	}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = server.Serve(listener)
-	}()
-	stop := func() {
-		_ = server.Close()
-		<-served
-	}
-	return listener.Addr().String(), stop, nil
+	answered = time.Now()
+	told, err := r.bench.gateway.tally(ctx)
+	return answered, asked, told.at(), err
 }
 
-// quantile returns the q-quantile of the durations, rounded to 10 µs.
-func quantile(durations []time.Duration, q float64) time.Duration {
+// idleCPU returns the part of a core that courier and database use.
+func (r *rig) idleCPU(ctx context.Context, span time.Duration) (float64, error) {
+	before := r.sample()
+	timer := time.NewTimer(span)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	used := r.since(before, 1)
+	return (used.courier + used.database).Seconds() / span.Seconds(), nil
+}
+
+func quantiles(durations []time.Duration) string {
 	slices.Sort(durations)
-	return durations[int(q*float64(len(durations)-1))].Round(10 * time.Microsecond)
+	quantile := func(q float64) float64 {
+		return float64(durations[int(q*float64(len(durations)-1))].Microseconds()) / 1000
+	}
+	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms", quantile(0.50), quantile(0.99))
 }

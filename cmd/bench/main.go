@@ -1,6 +1,6 @@
-// Command bench measures the courier beside a bare HTTP client in one run and
-// prints one table. It runs real processes of the courier and of its inbox on
-// loopback addresses.
+// Command bench measures the courier beside a bare HTTP client. It runs the
+// gateway, the bare client and the couriers as processes of their own on
+// loopback addresses, prints one table and writes it to docs/benchmarks.md.
 //
 //	go run ./cmd/bench -courier bin/courier
 package main
@@ -11,58 +11,115 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"time"
+	"regexp"
+	"syscall"
 )
+
+// document is where the table of a whole run goes.
+const document = "docs/benchmarks.md"
 
 // settings are the flags of the command.
 type settings struct {
-	courier  string
-	messages int
-	callers  int
-	idle     int
-	dir      string
+	// courier is the binary that is measured.
+	courier string
+	// dir holds the databases and logs.
+	dir string
+	// profiles is the folder for CPU profiles of the couriers, if any.
+	profiles string
+	// out is the document to write, if any.
+	out  string
+	only *regexp.Regexp
+	size size
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, parseFlags())
+	if done, err := serveIfHelper(); done {
+		finish(err)
+	}
+	ctx, stop := notify(context.Background())
+	s, err := parseFlags(os.Args[1:])
+	if err == nil {
+		err = run(ctx, s, os.Stdout)
+	}
 	stop()
+	finish(err)
+}
+
+// notify ends the context when the process is told to end.
+func notify(ctx context.Context) (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+}
+
+func finish(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
-func parseFlags() settings {
-	var s settings
-	flag.StringVar(&s.courier, "courier", "bin/courier", "the courier's binary")
-	flag.IntVar(&s.messages, "messages", 20_000, "messages for the bare client and for the drained queue")
-	flag.IntVar(&s.callers, "callers", 64, "concurrent callers, and the courier's attempts in flight")
-	flag.IntVar(&s.idle, "idle", 200, "messages of the idle latency measurement")
-	flag.StringVar(&s.dir, "dir", "", "folder for the database (default: a temporary one)")
-	flag.Parse()
-	return s
-}
-
-// run takes the measurements in turn and prints them.
-func run(ctx context.Context, s settings) error {
-	if s.dir == "" {
-		dir, err := os.MkdirTemp("", "courier-bench-")
-		if err != nil {
-			return fmt.Errorf("make a folder for the database: %w", err)
-		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		s.dir = dir
+// parseFlags reads the arguments. Only a whole run writes the document unasked.
+func parseFlags(args []string) (settings, error) {
+	s := settings{size: fullSize()}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	only := flags.String("only", "", "take only the measurements with a row that matches this `REGEXP`")
+	quick := flags.Bool("quick", false, "take every measurement in a small size, to see that it works")
+	messages := flags.Int("messages", s.size.messages, "messages of a measurement of throughput")
+	flags.StringVar(&s.courier, "courier", "bin/courier", "the `BINARY` that is measured")
+	flags.StringVar(&s.dir, "dir", "", "`FOLDER` for databases and logs (default a temporary one)")
+	flags.StringVar(&s.profiles, "cpuprofile", "", "`FOLDER` for a CPU profile of each courier")
+	flags.StringVar(&s.out, "out", "", "the `FILE` to write (default "+document+" after a whole run)")
+	if err := flags.Parse(args); err != nil {
+		return s, fmt.Errorf("read flags: %w", err)
 	}
-	var out table
-	for _, measure := range []func(context.Context, settings, *table) error{measureThroughput, measureIdle} {
-		if err := measure(ctx, s, &out); err != nil {
-			return err
-		}
+	partly := *quick || *only != "" || *messages != s.size.messages
+	if s.out == "" && !partly {
+		s.out = document
 	}
-	out.print(os.Stdout)
-	return nil
+	if *quick {
+		s.size = quickSize()
+	} else {
+		s.size.messages = *messages
+	}
+	var err error
+	if s.only, err = regexp.Compile(*only); err != nil {
+		return s, fmt.Errorf("read -only: %w", err)
+	}
+	return s, nil
 }
 
-// rate returns events per second.
-func rate(count int, took time.Duration) float64 { return float64(count) / took.Seconds() }
+// size says how much each measurement does.
+type size struct {
+	// messages are those of a measurement of throughput.
+	messages int
+	// bare are the requests of one run of the bare client.
+	bare int
+	// inFlight are the attempts in flight, the callers of the bare client and
+	// those of single requests.
+	inFlight int
+	// waves is how often a slow gateway answers all that is in flight.
+	waves int
+	// idle are the messages of the latency at idle.
+	idle int
+	// idleSeconds is for how long the CPU of an idle courier is watched.
+	idleSeconds int
+	// depths are the numbers of waiting messages, of which head are timed.
+	depths []int
+	head   int
+	// steady are the messages of the long load on PostgreSQL.
+	steady int
+}
+
+func fullSize() size {
+	return size{
+		messages: 60_000, bare: 100_000, inFlight: 64, waves: 50, idle: 500, idleSeconds: 10,
+		depths: []int{10_000, 100_000, 1_000_000}, head: 40_000, steady: 1_000_000,
+	}
+}
+
+func quickSize() size {
+	return size{
+		messages: 400, bare: 400, inFlight: 16, waves: 2, idle: 5, idleSeconds: 1,
+		depths: []int{100, 200, 400}, head: 100, steady: 1_000,
+	}
+}

@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,105 +14,124 @@ import (
 	"time"
 )
 
-// startTimeout bounds the wait for a process to name its address.
-const startTimeout = 30 * time.Second
+// stopTimeout bounds how long a process may take to end after it was told to.
+const stopTimeout = time.Minute
 
-// process is a running courier or inbox.
-type process struct {
-	cmd     *exec.Cmd
-	address string
-}
-
-// start runs the binary and waits until its log names the listener's address.
-func start(ctx context.Context, binary, listener string, args ...string) (*process, error) {
-	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the binary that is measured
+// command makes a command that ends with ctx, as an operator would end it.
+func command(ctx context.Context, binary string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the binary that is measured, or this program
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = startTimeout
-	stderr, err := cmd.StderrPipe()
+	cmd.WaitDelay = stopTimeout
+	return cmd
+}
+
+// helper makes a command that runs this program in a role.
+func helper(ctx context.Context, role string, args ...string) (*exec.Cmd, error) {
+	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("pipe the log of %s: %w", args[0], err)
+		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w; build it with: make build", binary, err)
-	}
-	found := make(chan string, 1)
-	go followLog(stderr, listener, found)
-	select {
-	case address, ok := <-found:
-		if !ok {
-			return nil, fmt.Errorf("start %s: it ended before it named its %s address: %w", args[0], listener, cmd.Wait())
-		}
-		return &process{cmd: cmd, address: address}, nil
-	case <-time.After(startTimeout):
-		_ = cmd.Process.Kill()
-		return nil, fmt.Errorf("start %s: no %s address after %v", args[0], listener, startTimeout)
-	}
+	cmd := command(ctx, self, args...)
+	cmd.Env = append(os.Environ(), roleVariable+"="+role)
+	cmd.Stderr = os.Stderr
+	return cmd, nil
 }
 
-// followLog sends the address that the log names and reads the rest away,
-// passing on what is not information.
-func followLog(log io.Reader, listener string, found chan<- string) {
-	defer close(found)
-	sent := false
-	lines := bufio.NewScanner(log)
-	for lines.Scan() {
-		// The lines of attempts are many; those are not worth a decoder.
-		if sent && strings.Contains(lines.Text(), `"level":"INFO"`) {
-			continue
-		}
-		level, address := readLine(lines.Text(), listener)
-		if level != "INFO" {
-			fmt.Fprintln(os.Stderr, lines.Text())
-		}
-		if !sent && address != "" {
-			sent = true
-			found <- address
-		}
-	}
-}
-
-// readLine returns the level of a line of a log and the address that it names
-// for the listener. The inbox tells its own to people, as information.
-func readLine(line, listener string) (level, address string) {
-	if rest, ok := strings.CutPrefix(line, listener+" listens on http://"); ok {
-		address, _, _ = strings.Cut(rest, ",")
-		return "INFO", address
-	}
-	var entry struct{ Level, Listener, Address string }
-	if json.Unmarshal([]byte(line), &entry) != nil || entry.Listener != listener {
-		return entry.Level, ""
-	}
-	return entry.Level, entry.Address
-}
-
-// stop ends the process as an operator would.
-func (p *process) stop() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+// terminate ends a process in order.
+func terminate(cmd *exec.Cmd) error {
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop process: %w", err)
 	}
-	if err := p.cmd.Wait(); err != nil {
+	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("wait for process: %w", err)
 	}
 	return nil
 }
 
-// peakRSS returns the high-water marks of the process and of its children in
-// MiB, or 0 where the system does not tell.
-func (p *process) peakRSS() float64 {
-	kib := highWater(p.cmd.Process.Pid)
-	pattern := fmt.Sprintf("/proc/%d/task/*/children", p.cmd.Process.Pid)
-	lists, _ := filepath.Glob(pattern)
+// tick is the unit of the times in /proc/PID/stat: USER_HZ is 100 on every Linux.
+const tick = 10 * time.Millisecond
+
+// treeCPU returns the processor time of a process, of what it started and of
+// those of them that have ended. It is 0 where the system does not tell.
+func treeCPU(pid int) time.Duration {
+	total := sum(statTimes(pid))
+	for _, child := range children(pid) {
+		total += treeCPU(child)
+	}
+	return total
+}
+
+// ownCPU returns the processor time of this process alone.
+func ownCPU() time.Duration { return sum(statTimes(os.Getpid())[:2]) }
+
+func sum(times []time.Duration) time.Duration {
+	var total time.Duration
+	for _, part := range times {
+		total += part
+	}
+	return total
+}
+
+// statTimes returns utime, stime, cutime and cstime of a process (proc(5)).
+func statTimes(pid int) []time.Duration {
+	times := make([]time.Duration, 4)
+	// The name of the program is in brackets and may hold anything.
+	const firstTime = 11
+	fields := statFields(pid)
+	if len(fields) < firstTime+len(times) {
+		return times
+	}
+	for at := range times {
+		ticks, _ := strconv.ParseInt(fields[firstTime+at], 10, 64)
+		times[at] = time.Duration(ticks) * tick
+	}
+	return times
+}
+
+// statFields returns the fields of /proc/PID/stat from the state on.
+func statFields(pid int) []string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+}
+
+func children(pid int) []int {
+	var pids []int
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, list := range lists {
 		text, _ := os.ReadFile(filepath.Clean(list))
 		for field := range strings.FieldsSeq(string(text)) {
-			if pid, err := strconv.Atoi(field); err == nil {
-				kib += highWater(pid)
+			if child, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, child)
 			}
 		}
 	}
-	return float64(kib) / 1024
+	return pids
 }
 
+// treeWrites returns the bytes that a process and what it started wrote to
+// files, 0 where the system does not tell.
+func treeWrites(pid int) int64 {
+	total, _ := strconv.ParseInt(colonValue(fmt.Sprintf("/proc/%d/io", pid), "write_bytes"), 10, 64)
+	for _, child := range children(pid) {
+		total += treeWrites(child)
+	}
+	return total
+}
+
+// peakRSS returns the largest memory of a process and of its children so far,
+// in MiB, or 0 where the system does not tell.
+func peakRSS(pid int) float64 {
+	total := highWater(pid)
+	for _, child := range children(pid) {
+		total += highWater(child)
+	}
+	return float64(total) / 1024
+}
+
+// highWater returns VmHWM in KiB.
 func highWater(pid int) int {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -127,27 +144,4 @@ func highWater(pid int) int {
 		}
 	}
 	return 0
-}
-
-// startCourier runs `courier serve` on a new database with the gateway.
-func startCourier(ctx context.Context, s settings, name, gateway string) (*process, error) {
-	config := filepath.Join(s.dir, name+".yml")
-	text := fmt.Sprintf(`courier:
-  channels:
-    - id: sms
-      type: http
-      request_config:
-        url: http://%s/send
-        method: POST
-        body: base64://ZnVuY3Rpb24oY3R4KSB7IHRvOiBjdHgudG8sIGJvZHk6IGN0eC5ib2R5IH0=
-store: { dsn: "sqlite://%s" }
-dispatch: { max_in_flight: %d }
-api: { port: 0 }
-public: { port: 0 }
-log: { level: info, format: json }
-`, gateway, filepath.Join(s.dir, name+".db"), s.callers)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		return nil, fmt.Errorf("write configuration: %w", err)
-	}
-	return start(ctx, s.courier, "admin", "serve", "-c", config)
 }

@@ -25,6 +25,9 @@ COURIER_SMS_FROM for courier.sms.from. A file of Ory Kratos can be given as it i
   STORE_DSN=sqlite:///var/lib/courier/courier.db courier serve -c courier.yaml`,
 		Args: cobra.NoArgs,
 	}
+	profile := cmd.Flags().String("cpuprofile", "", "`FILE` for a CPU profile, written at the end")
+	// For measurements, not for operators.
+	_ = cmd.Flags().MarkHidden("cpuprofile")
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		options := shared.configOptions()
 		cfg, err := config.Load(options)
@@ -35,7 +38,9 @@ COURIER_SMS_FROM for courier.sms.from. A file of Ory Kratos can be given as it i
 			tell(cmd.ErrOrStderr(), "hint: no configuration file was given, only the environment and the defaults count; "+
 				"write one with courier config init and give it with -c, or try courier dev\n")
 		}
-		return serve(ctx, app.Options{Config: cfg, Watch: options, LogOutput: cmd.ErrOrStderr(), Version: shared.Version})
+		return profiled(*profile, func() error {
+			return serve(ctx, app.Options{Config: cfg, Watch: options, LogOutput: cmd.ErrOrStderr(), Version: shared.Version})
+		})
 	})
 	return cmd
 }

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"courier/internal/cli"
+	"courier/internal/jsonnet"
+)
+
+// TestMain runs a helper or the courier instead of the tests in the processes
+// that the program makes of this binary.
+func TestMain(m *testing.M) {
+	jsonnet.ServeIfChild()
+	if done, err := serveIfHelper(); done {
+		finish(err)
+	}
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		os.Exit(serveCourier())
+	}
+	m.Run()
+}
+
+func serveCourier() int {
+	ctx, stop := notify(context.Background())
+	defer stop()
+	return cli.Run(ctx, cli.Process{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()})
+}
+
+// TestRun takes every measurement in a small size, so that none can rot unseen.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatalf("find the test binary: %v", err)
+	}
+	written := filepath.Join(dir, "benchmarks.md")
+	s, err := parseFlags([]string{"-quick", "-courier", self, "-dir", dir, "-cpuprofile", dir, "-out", written})
+	if err != nil {
+		t.Fatalf("parseFlags: %v", err)
+	}
+	var out bytes.Buffer
+	if err := run(t.Context(), s, &out); err != nil {
+		t.Fatalf("run: %v", err)
+	}
+	text, err := os.ReadFile(written)
+	if err != nil {
+		t.Fatalf("read what was written: %v", err)
+	}
+	for _, name := range rowNames(s.size) {
+		if !strings.Contains(out.String(), name) {
+			t.Errorf("the table has no row %q", name)
+		}
+		if result := documentResult(string(text), name); result == "" {
+			t.Errorf("the document has no row %q", name)
+		}
+	}
+	profiles, err := filepath.Glob(filepath.Join(dir, "*.pprof"))
+	if err != nil || len(profiles) == 0 {
+		t.Errorf("found the profiles %v, %v", profiles, err)
+	}
+}
+
+// TestDocument wants that the committed document has a result in each row that
+// a whole run takes.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", document))
+	if err != nil {
+		t.Fatalf("read document: %v", err)
+	}
+	names := rowNames(fullSize())
+	for _, name := range names {
+		if documentResult(string(text), name) == "" {
+			t.Errorf("%s has no row %q; write it with: make bench", document, name)
+		}
+	}
+	if got := strings.Count(string(text), "\n| "+"SQLite: "); got < 10 {
+		t.Errorf("%s has %d rows of SQLite", document, got)
+	}
+}
+
+// TestReadme wants that each line of the README with a figure of speed names the
+// command that measures it, and that the document is linked.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatalf("read README: %v", err)
+	}
+	figure, found := regexp.MustCompile(`[0-9] (messages/s|ms)\b`), 0
+	for line := range strings.Lines(string(text)) {
+		if !figure.MatchString(line) {
+			continue
+		}
+		found++
+		if !strings.Contains(line, "`make bench`") {
+			t.Errorf("this line of the README does not say how it was measured: %s", line)
+		}
+	}
+	if found == 0 || !strings.Contains(string(text), "("+document+")") {
+		t.Errorf("the README has %d figures, or does not link %s", found, document)
+	}
+}
+
+// rowNames are the names of all rows of a run.
+func rowNames(s size) []string {
+	names := []string{bareName}
+	for _, m := range measurements(s) {
+		for _, goal := range m.goals {
+			names = append(names, goal.name)
+		}
+	}
+	return names
+}
+
+// documentResult returns the result of a row of the document.
+func documentResult(text, name string) string {
+	for line := range strings.Lines(text) {
+		cells := strings.Split(line, "|")
+		if len(cells) > 3 && strings.TrimSpace(cells[1]) == name {
+			return strings.TrimSpace(cells[2])
+		}
+	}
+	return ""
+}
+
+// TestRun_SameRequest wants that the bare client sends what the courier sends,
+// or else the comparison would say nothing.
+func TestRun_SameRequest(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatalf("find the test binary: %v", err)
+	}
+	b := newBench(settings{courier: self, dir: t.TempDir(), size: quickSize()})
+	if b.gateway, err = startProvider(t.Context()); err != nil {
+		t.Fatalf("start gateway: %v", err)
+	}
+	defer func() {
+		if err := b.gateway.stop(); err != nil {
+			t.Errorf("stop gateway: %v", err)
+		}
+	}()
+	if err := b.measureBare(t.Context()); err != nil {
+		t.Fatalf("measureBare: %v", err)
+	}
+	all := measurements(b.size)
+	rows, err := all[0].run(t.Context(), b)
+	if err != nil {
+		t.Fatalf("drain: %v", err)
+	}
+	bare, sent := masked(b.bare[0].first), masked(rows[0].first)
+	if bare != sent {
+		t.Errorf("the bare client sends\n%s\nand the courier\n%s", bare, sent)
+	}
+}
+
+// masked replaces digits, which differ from message to message.
+func masked(request string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return '0'
+		}
+		return r
+	}, request)
+}
+
+func TestMeasure_Only(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		only string
+		want int
+	}{{"", len(measurements(fullSize()))}, {"SQLite: API", 2}, {"^none$", 0}}
+	for _, test := range cases {
+		s, err := parseFlags([]string{"-only", test.only})
+		if err != nil {
+			t.Fatalf("parseFlags: %v", err)
+		}
+		got := 0
+		for _, m := range measurements(s.size) {
+			if m.asked(s.only) {
+				got++
+			}
+		}
+		if got != test.want {
+			t.Errorf("-only %q takes %d measurements, want %d", test.only, got, test.want)
+		}
+	}
+}
+
+func TestParseFlags_Document(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"-quick"}, {"-only", "x"}, {"-messages", "5"}} {
+		if s, err := parseFlags(args); err != nil || s.out != "" {
+			t.Errorf("parseFlags(%q) writes %q (%v), want nothing", args, s.out, err)
+		}
+	}
+	if s, err := parseFlags([]string{"-courier", "x"}); err != nil || s.out != document {
+		t.Errorf("a whole run writes %q (%v), want %q", s.out, err, document)
+	}
+}
+
+// TestLedger_Repeat wants that a message counts once, however often it comes.
+func TestLedger_Repeat(t *testing.T) {
+	t.Parallel()
+	var seen ledger
+	body := gatewayBody(1234)
+	if got := messageNumber(body); got != 1234 {
+		t.Fatalf("messageNumber(%s) = %d, want 1234", body, got)
+	}
+	for at, want := range []bool{true, false, false} {
+		if got := seen.mark(messageNumber(body)); got != want {
+			t.Errorf("mark %d = %v, want %v", at, got, want)
+		}
+	}
+	if distinct, repeated := seen.count(); distinct != 1 || repeated != 2 {
+		t.Errorf("counts = %d, %d, want 1, 2", distinct, repeated)
+	}
+	if seen.mark(messageNumber([]byte(`{"body":"no number"}`))) {
+		t.Error("a request without a number counts as a message")
+	}
+}

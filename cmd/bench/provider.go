@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// provider is the gateway's process, as bench sees it.
+type provider struct {
+	cmd     *exec.Cmd
+	input   io.Closer
+	address string
+	control *http.Client
+}
+
+func startProvider(ctx context.Context) (*provider, error) {
+	cmd, err := helper(ctx, roleGateway)
+	if err != nil {
+		return nil, err
+	}
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("pipe to the gateway: %w", err)
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("pipe from the gateway: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start gateway: %w", err)
+	}
+	line, err := bufio.NewReader(output).ReadString('\n')
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read the address of the gateway: %w", err), input.Close(), cmd.Wait())
+	}
+	return &provider{cmd: cmd, input: input, address: strings.TrimSpace(line), control: newClient(1)}, nil
+}
+
+func (p *provider) stop() error {
+	err := p.input.Close()
+	if waited := p.cmd.Wait(); waited != nil {
+		return fmt.Errorf("wait for the gateway: %w", waited)
+	}
+	return err
+}
+
+func (p *provider) url() string { return "http://" + p.address + "/send" }
+
+// hold makes all requests wait from now on. The tally comes when count do.
+func (p *provider) hold(ctx context.Context, count int) error {
+	return p.begin(ctx, "/hold", count, 0)
+}
+
+// open answers all requests after the latency. The tally comes when count new
+// messages have arrived.
+func (p *provider) open(ctx context.Context, count int, latency time.Duration) error {
+	return p.begin(ctx, "/open", count, latency)
+}
+
+func (p *provider) begin(ctx context.Context, path string, count int, latency time.Duration) error {
+	query := url.Values{"count": {strconv.Itoa(count)}, "latency": {latency.String()}}
+	return post(ctx, p.control, "http://"+p.address+path+"?"+query.Encode(), nil)
+}
+
+// tally waits until the wanted number has arrived.
+func (p *provider) tally(ctx context.Context) (tally, error) {
+	var told tally
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/tally", http.NoBody)
+	if err != nil {
+		return told, fmt.Errorf("make request: %w", err)
+	}
+	response, err := p.control.Do(request)
+	if err != nil {
+		return told, fmt.Errorf("wait for the messages at the gateway: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := json.NewDecoder(response.Body).Decode(&told); err != nil {
+		return told, fmt.Errorf("read the tally of the gateway: %w", err)
+	}
+	return told, nil
+}
+
+// at is when the wanted number was reached.
+func (t tally) at() time.Time { return time.Unix(0, t.At) }

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// slowLatency is how long the slow gateway takes to answer.
+const slowLatency = 100 * time.Millisecond
+
+// slowGateway measures how much of the limit in flight is used when the gateway
+// takes its time: the rate as a part of limit / latency.
+func slowGateway(k kind) []measurement {
+	var all []measurement
+	for _, inFlight := range slowLimits() {
+		name := goal{k.row("gateway that takes %v, %s in flight", slowLatency, grouped(float64(inFlight))), "≥ 0.95"}
+		all = append(all, measurement{goals: []goal{name}, run: func(ctx context.Context, b *bench) ([]row, error) {
+			spec := courierSpec{template: placingTemplate, inFlight: inFlight}
+			return b.with(ctx, b.engine(k), spec, func(r *rig) ([]row, error) {
+				count := inFlight * b.size.waves
+				if err := r.fill(ctx, count); err != nil {
+					return nil, err
+				}
+				taken, told, err := r.drained(ctx, count, slowLatency)
+				taken.share = taken.rate / rate(inFlight, slowLatency)
+				taken.note = fmt.Sprintf("of limit / latency; at most %d at once", told.Most)
+				return []row{taken}, err
+			})
+		}})
+	}
+	return all
+}
+
+func slowLimits() []int { return []int{64, 256, 1000} }
