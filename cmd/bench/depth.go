@@ -20,7 +20,8 @@ func depth(k kind, s size) measurement {
 	longest := grouped(float64(deepest))
 	goals = append(goals,
 		goal{k.row("start after kill -9 with %s waiting", longest), "< 2 s"},
-		goal{k.row("memory with %s waiting", longest), "< 150 MiB"})
+		goal{k.row("memory with %s waiting", longest), "< 150 MiB"},
+		goal{k.row("disk for a stored message"), ""})
 	return measurement{goals: goals, run: func(ctx context.Context, b *bench) ([]row, error) {
 		spec := courierSpec{template: placingTemplate, inFlight: b.size.inFlight}
 		return b.with(ctx, b.engine(k), spec, func(r *rig) ([]row, error) { return r.depths(ctx, b.size) })
@@ -32,16 +33,17 @@ func (r *rig) depths(ctx context.Context, s size) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, waiting := []row{shallow}, 0
-	peak := shallow.rss
-	var start row
+	rows, waiting, peak := []row{shallow}, 0, shallow.rss
+	var start, size row
 	for at, wanted := range s.depths[1:] {
 		if err := r.fill(ctx, wanted-waiting); err != nil {
 			return nil, err
 		}
-		waiting = wanted
 		if at == len(s.depths)-2 {
 			peak = max(peak, r.peakRSS())
+			if size, err = r.size(ctx); err != nil {
+				return nil, err
+			}
 			if start, err = r.restart(ctx); err != nil {
 				return nil, err
 			}
@@ -53,9 +55,16 @@ func (r *rig) depths(ctx context.Context, s size) ([]row, error) {
 		head.share = head.rate / shallow.rate
 		head.note = "of that with " + grouped(float64(s.depths[0]))
 		rows = append(rows, head)
-		peak, waiting = max(peak, head.rss), waiting-s.head
+		peak, waiting = max(peak, head.rss), wanted-s.head
 	}
-	return append(rows, start, row{result: fmt.Sprintf("%.0f MiB", peak), rss: peak}), nil
+	return append(rows, start, row{result: fmt.Sprintf("%.0f MiB", peak), rss: peak}, size), nil
+}
+
+// size is what the database takes, shared out among the messages that it holds.
+func (r *rig) size(ctx context.Context) (row, error) {
+	bytes, err := r.engine.size(ctx)
+	each := float64(bytes) / float64(r.queued)
+	return row{result: fmt.Sprintf("%.0f bytes (of %d MiB)", each, bytes>>20)}, err
 }
 
 // shallow times short queues that are drained whole, until as many messages as

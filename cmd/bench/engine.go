@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 )
 
@@ -10,6 +11,8 @@ import (
 type engine interface {
 	// create makes a new database and returns its DSN.
 	create(ctx context.Context) (string, error)
+	// size is how many bytes the last database takes on the disk.
+	size(ctx context.Context) (int64, error)
 	// pid is the first of its own processes, 0 when it has none.
 	pid() int
 }
@@ -20,9 +23,24 @@ type sqliteEngine struct {
 	count int
 }
 
+func (e *sqliteEngine) file() string { return filepath.Join(e.dir, fmt.Sprintf("bench-%d.db", e.count)) }
+
 func (e *sqliteEngine) create(context.Context) (string, error) {
 	e.count++
-	return "sqlite://" + filepath.Join(e.dir, fmt.Sprintf("bench-%d.db", e.count)), nil
+	return "sqlite://" + e.file(), nil
+}
+
+// size counts the database and its journal.
+func (e *sqliteEngine) size(context.Context) (int64, error) {
+	var total int64
+	for _, name := range []string{e.file(), e.file() + "-wal"} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return 0, fmt.Errorf("size of the database: %w", err)
+		}
+		total += info.Size()
+	}
+	return total, nil
 }
 
 func (e *sqliteEngine) pid() int { return 0 }

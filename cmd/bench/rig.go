@@ -11,6 +11,8 @@ type rig struct {
 	bench  *bench
 	engine engine
 	nodes  []*courier
+	// queued counts the messages that the database was given by fill.
+	queued int
 }
 
 // newRig starts the couriers on a new database.
@@ -64,24 +66,21 @@ func (r *rig) peakRSS() float64 {
 
 func (r *rig) inFlight() int { return len(r.nodes) * r.nodes[0].spec.inFlight }
 
+// fillBatch and fillCallers are how messages that are not timed get in.
+const fillBatch, fillCallers = 1000, 4
+
 // fill holds the gateway, queues the messages beside those that then wait in
 // flight, and returns when all that may be in flight is.
 func (r *rig) fill(ctx context.Context, count int) error {
 	if err := r.bench.gateway.hold(ctx, r.inFlight()); err != nil {
 		return err
 	}
-	if err := r.queue(ctx, count+r.inFlight()); err != nil {
+	count += r.inFlight()
+	if _, err := r.batches(count, fillBatch, fillCallers).run(ctx); err != nil {
 		return err
 	}
+	r.queued += count
 	_, err := r.bench.gateway.tally(ctx)
-	return err
-}
-
-// fillBatch and fillCallers are how messages that are not timed get in.
-const fillBatch, fillCallers = 1000, 4
-
-func (r *rig) queue(ctx context.Context, count int) error {
-	_, err := r.batches(count, fillBatch, fillCallers).run(ctx)
 	return err
 }
 
