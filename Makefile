@@ -54,7 +54,7 @@ fuzz: ## Run every fuzz target for FUZZTIME each
 		done; \
 	done
 
-bench: build ## Measure throughput, latency and memory, and write docs/benchmarks.md
+bench: build ## Measure throughput, latency and memory, write docs/benchmarks.md and docs/capacity.md
 	$(GO) run ./cmd/bench
 
 docs: ## Write the generated documents

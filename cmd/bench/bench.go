@@ -42,21 +42,30 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	if slices.ContainsFunc(asked, func(m measurement) bool { return m.engine == postgresName }) {
+		server, started := startPostgres(ctx)
+		if started != nil {
+			return started
+		}
+		defer func() { err = errors.Join(err, server.server.Stop()) }()
+		b.engines[postgresName] = server
+		machine.add("PostgreSQL", server.version)
+	}
 	if b.gateway, err = startProvider(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.gateway.stop()) }()
-	rows, err := b.measureAll(ctx, asked)
-	if err != nil {
-		return err
-	}
+	rows, failed := b.measureAll(ctx, asked)
 	if _, err := fmt.Fprint(out, machine.text()+"\n"+tableText(rows)); err != nil {
 		return fmt.Errorf("print the table: %w", err)
+	}
+	if failed != nil {
+		return failed
 	}
 	return s.write(documentText(machine, rows))
 }
 
-// write writes the document, if it is asked for.
+// write writes the document, if it is asked for, and what follows from it.
 func (s settings) write(text string) error {
 	if s.out == "" {
 		return nil
@@ -64,23 +73,33 @@ func (s settings) write(text string) error {
 	if err := os.WriteFile(s.out, []byte(text), 0o644); err != nil { //nolint:gosec // a document
 		return fmt.Errorf("write the table: %w", err)
 	}
-	return nil
+	if s.capacity == "" {
+		return nil
+	}
+	return writeCapacity(text, s.capacity)
 }
 
-// measureAll returns the rows of the measurements.
+// measureAll returns the rows of the measurements. One that fails leaves the
+// others standing, and is told of at the end.
 func (b *bench) measureAll(ctx context.Context, asked []measurement) ([]row, error) {
 	var rows []row
+	var errs []error
 	if err := b.measureBare(ctx); err != nil {
 		return nil, err
 	}
 	for _, m := range asked {
 		taken, err := b.take(ctx, m)
 		if err != nil {
-			return nil, fmt.Errorf("measure %s: %w", m.goals[0].name, err)
+			err = fmt.Errorf("measure %s: %w", m.goals[0].name, err)
+			b.progress("%v", err)
+			errs = append(errs, err)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 		rows = append(rows, taken...)
 	}
-	return append([]row{b.bareRow()}, rows...), nil
+	return append([]row{b.bareRow()}, rows...), errors.Join(errs...)
 }
 
 // take runs one measurement, and the bare client after it if it compares with it.

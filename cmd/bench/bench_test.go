@@ -45,6 +45,10 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatalf("parseFlags: %v", err)
 	}
+	s.capacity = filepath.Join(dir, "capacity.md")
+	if err := os.WriteFile(s.capacity, []byte("# Capacity\n"+capacityBegin+"old\n"+capacityEnd+"tail\n"), 0o600); err != nil {
+		t.Fatalf("write document: %v", err)
+	}
 	var out bytes.Buffer
 	if err := run(t.Context(), s, &out); err != nil {
 		t.Fatalf("run: %v", err)
@@ -60,6 +64,10 @@ func TestRun(t *testing.T) {
 		if result := documentResult(string(text), name); result == "" {
 			t.Errorf("the document has no row %q", name)
 		}
+	}
+	computed, err := os.ReadFile(s.capacity)
+	if want := readCapacity(t, string(text)); err != nil || !strings.Contains(string(computed), want) {
+		t.Errorf("the document of capacity is\n%s\n(%v) and not what follows from the table:\n%s", computed, err, want)
 	}
 	profiles, err := filepath.Glob(filepath.Join(dir, "*.pprof"))
 	if err != nil || len(profiles) == 0 {
@@ -83,6 +91,62 @@ func TestDocument(t *testing.T) {
 	}
 	if got := strings.Count(string(text), "\n| "+"SQLite: "); got < 10 {
 		t.Errorf("%s has %d rows of SQLite", document, got)
+	}
+}
+
+// TestDocument_Capacity wants that the two committed documents belong together.
+func TestDocument_Capacity(t *testing.T) {
+	t.Parallel()
+	benchmarks, err := os.ReadFile(filepath.Join("..", "..", document))
+	if err != nil {
+		t.Fatalf("read document: %v", err)
+	}
+	capacity, err := os.ReadFile(filepath.Join("..", "..", capacityDocument))
+	if err != nil {
+		t.Fatalf("read document: %v", err)
+	}
+	part := capacityBegin + readCapacity(t, string(benchmarks)) + capacityEnd
+	if !strings.Contains(string(capacity), part) {
+		t.Errorf("%s does not follow from %s; write both with: make bench. It should hold\n%s", capacityDocument, document, part)
+	}
+}
+
+func readCapacity(t *testing.T, benchmarks string) string {
+	t.Helper()
+	text, err := capacityText(benchmarks)
+	if err != nil {
+		t.Fatalf("capacityText: %v", err)
+	}
+	return text
+}
+
+// TestCapacityText works one line out by hand.
+func TestCapacityText(t *testing.T) {
+	t.Parallel()
+	const table = `| measurement | result |
+| PostgreSQL: API, single requests | 900/s | 0.1 |  | 300.0 | 240.0 | 1 | 1 | 80 |
+| PostgreSQL: long load through the API, batches of 100, retention at work | 900/s (x) |  |  | 150.0 | 60.0 |  |  | 80 |
+| PostgreSQL: work of the database in the long load | 1000 bytes of WAL |  |  |  |  |  |  |  |
+| PostgreSQL: disk for a stored message | 500 bytes (of 5 MiB) |  |  |  |  |  |  |  |
+`
+	text := readCapacity(t, table)
+	for _, want := range []string{
+		// 10,000 × 300 µs / 0.6 = 5 cores, / 4 = 2 nodes and one to spare; 10,000 × 240 µs / 0.6 = 4 cores; 10,000 × (1000 + 2 × 500) bytes = 20 MB.
+		"| 10,000 | single requests | 5.0 | 3 | 4.0 | 20 | 432 |",
+		// 16 cores × 0.6 / 240 µs, and / 60 µs.
+		"| 16 cores, 60 % busy | 40,000 | 160,000 |",
+		"| 200 MB/s written | 100,000 | 100,000 |",
+		// 2 TB / (500 bytes × 86,400 s) = 46,296/s, which is less than 160,000/s; 40,000/s is less still.
+		"100,000 messages/s take 3 PostgreSQL of that kind when each is sent alone, and\n3 when",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the computed part has no line %q:\n%s", want, text)
+		}
+	}
+	for _, bad := range []string{"", strings.ReplaceAll(table, "240.0", "")} {
+		if _, err := capacityText(bad); err == nil {
+			t.Errorf("capacityText finds figures in %q", bad)
+		}
 	}
 }
 

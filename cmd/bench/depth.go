@@ -21,12 +21,14 @@ func depth(k kind, s size) measurement {
 	goals = append(goals,
 		goal{k.row("start after kill -9 with %s waiting", longest), "< 2 s"},
 		goal{k.row("memory with %s waiting", longest), "< 150 MiB"},
-		goal{k.row("disk for a stored message"), ""})
+		goal{storedRow(k), ""})
 	return measurement{goals: goals, run: func(ctx context.Context, b *bench) ([]row, error) {
 		spec := courierSpec{template: placingTemplate, inFlight: b.size.inFlight}
 		return b.with(ctx, b.engine(k), spec, func(r *rig) ([]row, error) { return r.depths(ctx, b.size) })
 	}}
 }
+
+func storedRow(k kind) string { return k.row("disk for a stored message") }
 
 func (r *rig) depths(ctx context.Context, s size) ([]row, error) {
 	shallow, err := r.shallow(ctx, s.depths[0], s.head)

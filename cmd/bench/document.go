@@ -41,7 +41,8 @@ const documentTail = `
   flight, and keeps nothing. It runs before and after each measurement of
   throughput; *part* is the rate as a part of the mean of the two runs beside it.
 - **The courier** runs with its defaults, the log included, but for the limit of
-  attempts in flight.
+  attempts in flight and the time-out of an attempt. PostgreSQL is a server of its
+  own for the run, with the settings above and otherwise its defaults.
 - **Drain.** The messages are queued through the API while the gateway answers
   nothing, until all attempts that may be in flight are. Then it answers, and the
   clock runs from that moment until the last message, not counting those that were
@@ -56,10 +57,14 @@ const documentTail = `
   the shorter ones together. With the longest queue the courier is killed and
   started again; the start takes from the start of the process until
   /health/ready answers 200.
+- **Several couriers** share one database; each has the given limit in flight. All
+  are on the one machine, so more of them show what sharing costs, not what more
+  machines bring.
+- **Retention at work**: the content is taken out and the rows are deleted seconds
+  after the message was sent, while the load goes on. Rows and sizes are those of
+  the table of messages afterwards, as PostgreSQL's statistics tell them.
 - **µs** are processor time, user and system, for one message: of the courier with
   its template processes, of the database server, of the gateway, and of the load
   (in the row of the bare client, *courier* is the client itself).
-- **Disk** is the bytes that courier and database write to files for one message:
-  database, journal and log (write_bytes of /proc/PID/io).
 - **RSS** is the most memory of the courier with its template processes (VmHWM).
 `

@@ -185,17 +185,33 @@ func (g *gateway) control(w http.ResponseWriter, request *http.Request) {
 	g.begin(newRound(request.URL.Path == "/open", latency, want))
 }
 
-// tally answers once the wanted number of the round has arrived.
+// stallAfter is how long nothing may arrive before a wait is given up.
+const stallAfter = 30 * time.Second
+
+// tally answers once the wanted number of the round has arrived, or that it
+// will not.
 func (g *gateway) tally(w http.ResponseWriter, request *http.Request) {
 	r := g.current.Load()
-	select {
-	case at := <-r.reached:
-		told := tally{At: at.UnixNano(), Most: r.most.Load()}
-		told.Distinct, told.Repeated = g.seen.count()
-		if first := r.first.Load(); first != nil {
-			told.First = *first
+	stall := time.NewTicker(stallAfter)
+	defer stall.Stop()
+	for counted := r.counted.Load(); ; {
+		select {
+		case at := <-r.reached:
+			told := tally{At: at.UnixNano(), Most: r.most.Load()}
+			told.Distinct, told.Repeated = g.seen.count()
+			if first := r.first.Load(); first != nil {
+				told.First = *first
+			}
+			_ = json.NewEncoder(w).Encode(told)
+			return
+		case <-stall.C:
+			if r.counted.Load() == counted {
+				http.Error(w, fmt.Sprintf("nothing came for %v after %d of %d messages", stallAfter, counted, r.want), http.StatusGatewayTimeout)
+				return
+			}
+			counted = r.counted.Load()
+		case <-request.Context().Done():
+			return
 		}
-		_ = json.NewEncoder(w).Encode(told)
-	case <-request.Context().Done():
 	}
 }

@@ -26,8 +26,10 @@ type settings struct {
 	dir string
 	// profiles is the folder for CPU profiles of the couriers, if any.
 	profiles string
-	// out is the document to write, if any.
-	out  string
+	// out is the document to write, if any, and capacity the one whose computed
+	// part follows from it.
+	out, capacity string
+
 	only *regexp.Regexp
 	size size
 }
@@ -64,7 +66,7 @@ func parseFlags(args []string) (settings, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := flags.String("only", "", "take only the measurements with a row that matches this `REGEXP`")
 	quick := flags.Bool("quick", false, "take every measurement in a small size, to see that it works")
-	messages := flags.Int("messages", s.size.messages, "messages of a measurement of throughput")
+	messages := flags.Int("messages", s.size.messages, "messages of a measurement of throughput; the long load grows and shrinks with it")
 	flags.StringVar(&s.courier, "courier", "bin/courier", "the `BINARY` that is measured")
 	flags.StringVar(&s.dir, "dir", "", "`FOLDER` for databases and logs (default a temporary one)")
 	flags.StringVar(&s.profiles, "cpuprofile", "", "`FOLDER` for a CPU profile of each courier")
@@ -74,11 +76,12 @@ func parseFlags(args []string) (settings, error) {
 	}
 	partly := *quick || *only != "" || *messages != s.size.messages
 	if s.out == "" && !partly {
-		s.out = document
+		s.out, s.capacity = document, capacityDocument
 	}
 	if *quick {
 		s.size = quickSize()
 	} else {
+		s.size.steady = s.size.steady * *messages / s.size.messages
 		s.size.messages = *messages
 	}
 	var err error
@@ -97,8 +100,10 @@ type size struct {
 	// inFlight are the attempts in flight, the callers of the bare client and
 	// those of single requests.
 	inFlight int
-	// waves is how often a slow gateway answers all that is in flight.
-	waves int
+	// slowLimits are the limits in flight at a slow gateway, and waves is how often
+	// it answers all that is in flight.
+	slowLimits []int
+	waves      int
 	// idle are the messages of the latency at idle.
 	idle int
 	// idleSeconds is for how long the CPU of an idle courier is watched.
@@ -112,14 +117,14 @@ type size struct {
 
 func fullSize() size {
 	return size{
-		messages: 60_000, bare: 100_000, inFlight: 64, waves: 50, idle: 500, idleSeconds: 10,
+		messages: 60_000, bare: 100_000, inFlight: 64, slowLimits: []int{64, 256, 1000}, waves: 50, idle: 500, idleSeconds: 10,
 		depths: []int{10_000, 100_000, 1_000_000}, head: 40_000, steady: 1_000_000,
 	}
 }
 
 func quickSize() size {
 	return size{
-		messages: 400, bare: 400, inFlight: 16, waves: 2, idle: 5, idleSeconds: 1,
+		messages: 400, bare: 400, inFlight: 16, slowLimits: []int{4, 8, 16}, waves: 2, idle: 5, idleSeconds: 1,
 		depths: []int{100, 200, 400}, head: 100, steady: 1_000,
 	}
 }

@@ -50,15 +50,21 @@ func (m measurement) asked(only *regexp.Regexp) bool {
 	return false
 }
 
-// sqliteName is the engine by name.
-const sqliteName = "SQLite"
+// The engines by name.
+const (
+	sqliteName   = "SQLite"
+	postgresName = "PostgreSQL"
+)
 
 // measurements are all that a run takes, in order.
 func measurements(s size) []measurement {
 	var all []measurement
 	for _, k := range kinds() {
-		of := append(throughput(k), slowGateway(k)...)
+		of := append(throughput(k), slowGateway(k, s)...)
 		of = append(of, idle(k), depth(k, s))
+		if k.name == postgresName {
+			of = append(append(of, nodes(k)...), endurance(k))
+		}
 		for _, m := range of {
 			m.engine = k.name
 			all = append(all, m)
@@ -77,6 +83,7 @@ type kind struct {
 func kinds() []kind {
 	return []kind{
 		{name: sqliteName, place: "≥ 0.60", std: "≥ 0.30", batch: "≥ 0.40", single: "≥ 0.25"},
+		{name: postgresName, place: "≥ 0.35"},
 	}
 }
 

@@ -111,16 +111,6 @@ func children(pid int) []int {
 	return pids
 }
 
-// treeWrites returns the bytes that a process and what it started wrote to
-// files, 0 where the system does not tell.
-func treeWrites(pid int) int64 {
-	total, _ := strconv.ParseInt(colonValue(fmt.Sprintf("/proc/%d/io", pid), "write_bytes"), 10, 64)
-	for _, child := range children(pid) {
-		total += treeWrites(child)
-	}
-	return total
-}
-
 // peakRSS returns the largest memory of a process and of its children so far,
 // in MiB, or 0 where the system does not tell.
 func peakRSS(pid int) float64 {

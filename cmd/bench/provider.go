@@ -43,7 +43,9 @@ func startProvider(ctx context.Context) (*provider, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read the address of the gateway: %w", err), input.Close(), cmd.Wait())
 	}
-	return &provider{cmd: cmd, input: input, address: strings.TrimSpace(line), control: newClient(1)}, nil
+	control := newClient(1)
+	control.Timeout = 0
+	return &provider{cmd: cmd, input: input, address: strings.TrimSpace(line), control: control}, nil
 }
 
 func (p *provider) stop() error {
@@ -72,11 +74,10 @@ func (p *provider) begin(ctx context.Context, path string, count int, latency ti
 	return post(ctx, p.control, "http://"+p.address+path+"?"+query.Encode(), nil)
 }
 
-// tally waits until the wanted number has arrived.
+// tally waits until the wanted number has arrived, however long that takes: the
+// gateway says when nothing comes any more.
 func (p *provider) tally(ctx context.Context) (tally, error) {
 	var told tally
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/tally", http.NoBody)
 	if err != nil {
 		return told, fmt.Errorf("make request: %w", err)
@@ -86,6 +87,10 @@ func (p *provider) tally(ctx context.Context) (tally, error) {
 		return told, fmt.Errorf("wait for the messages at the gateway: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, 1<<10))
+		return told, fmt.Errorf("wait for the messages at the gateway: %s", strings.TrimSpace(string(text)))
+	}
 	if err := json.NewDecoder(response.Body).Decode(&told); err != nil {
 		return told, fmt.Errorf("read the tally of the gateway: %w", err)
 	}

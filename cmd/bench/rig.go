@@ -52,7 +52,7 @@ func (b *bench) withNodes(ctx context.Context, on engine, nodes int, spec courie
 		return nil, err
 	}
 	rows, err := measure(r)
-	return rows, errors.Join(err, r.stop())
+	return rows, errors.Join(err, r.stop(), on.remove(ctx))
 }
 
 // peakRSS returns the largest memory of all couriers so far, in MiB.

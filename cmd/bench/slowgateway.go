@@ -11,9 +11,9 @@ const slowLatency = 100 * time.Millisecond
 
 // slowGateway measures how much of the limit in flight is used when the gateway
 // takes its time: the rate as a part of limit / latency.
-func slowGateway(k kind) []measurement {
+func slowGateway(k kind, s size) []measurement {
 	var all []measurement
-	for _, inFlight := range slowLimits() {
+	for _, inFlight := range s.slowLimits {
 		name := goal{k.row("gateway that takes %v, %s in flight", slowLatency, grouped(float64(inFlight))), "≥ 0.95"}
 		all = append(all, measurement{goals: []goal{name}, run: func(ctx context.Context, b *bench) ([]row, error) {
 			spec := courierSpec{template: placingTemplate, inFlight: inFlight}
@@ -31,5 +31,3 @@ func slowGateway(k kind) []measurement {
 	}
 	return all
 }
-
-func slowLimits() []int { return []int{64, 256, 1000} }

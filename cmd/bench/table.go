@@ -10,7 +10,7 @@ import (
 // header names the columns of the table. The processor times are those of one
 // message, in microseconds.
 func header() []string {
-	return []string{"measurement", "result", "part", "target", "courier µs", "database µs", "gateway µs", "load µs", "disk B", "RSS MiB"}
+	return []string{"measurement", "result", "part", "target", "courier µs", "database µs", "gateway µs", "load µs", "RSS MiB"}
 }
 
 // cells are the texts of a row.
@@ -19,17 +19,13 @@ func (r row) cells() []string {
 	if r.share > 0 {
 		share = fmt.Sprintf("%.2f", r.share)
 	}
-	disk := ""
-	if r.cost.disk > 0 {
-		disk = grouped(float64(r.cost.disk))
-	}
 	rss := ""
 	if r.rss > 0 {
 		rss = fmt.Sprintf("%.0f", r.rss)
 	}
 	return []string{
 		r.goal.name, r.text(), share, r.goal.target,
-		micros(r.cost.courier), micros(r.cost.database), micros(r.cost.gateway), micros(r.cost.load), disk, rss,
+		micros(r.cost.courier), micros(r.cost.database), micros(r.cost.gateway), micros(r.cost.load), rss,
 	}
 }
 

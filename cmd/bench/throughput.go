@@ -20,11 +20,13 @@ func throughput(k kind) []measurement {
 		steady(k, goal{k.row("API, batches of %d", batchSize), k.batch}, func(r *rig, count int) *load {
 			return r.batches(count, batchSize, batchCallers)
 		}),
-		steady(k, goal{k.row("API, single requests"), k.single}, func(r *rig, count int) *load {
+		steady(k, goal{singleRow(k), k.single}, func(r *rig, count int) *load {
 			return r.singles(count, r.bench.size.inFlight)
 		}),
 	}
 }
+
+func singleRow(k kind) string { return k.row("API, single requests") }
 
 // drain times a queue that waits until the gateway answers, of the part'th part
 // of the messages.

@@ -2,12 +2,8 @@ package main
 
 import "time"
 
-// usage is processor time by who used it, and the bytes that courier and
-// database wrote to files. In a row it is that of one message.
-type usage struct {
-	courier, database, gateway, load time.Duration
-	disk                             int64
-}
+// usage is processor time by who used it. In a row it is that of one message.
+type usage struct{ courier, database, gateway, load time.Duration }
 
 // sample returns what has been used so far.
 func (r *rig) sample() usage {
@@ -16,11 +12,10 @@ func (r *rig) sample() usage {
 		load:    ownCPU(),
 	}
 	if server := r.engine.pid(); server != 0 {
-		used.database, used.disk = treeCPU(server), treeWrites(server)
+		used.database = treeCPU(server)
 	}
 	for _, node := range r.nodes {
 		used.courier += treeCPU(node.cmd.Process.Pid)
-		used.disk += treeWrites(node.cmd.Process.Pid)
 	}
 	return used
 }
@@ -41,5 +36,4 @@ func (u *usage) add(other usage, shares int) {
 	u.database += other.database / count
 	u.gateway += other.gateway / count
 	u.load += other.load / count
-	u.disk += other.disk / int64(shares)
 }
