@@ -18,20 +18,7 @@ var version string
 
 func main() {
 	jsonnet.ServeIfChild()
-	tuneMemory()
 	os.Exit(run())
-}
-
-// heapGrowth is how much the heap may grow between two collections, in percent.
-// What lives in it is small, the messages in flight, and at Go's default of 100 a
-// busy courier spends a tenth of its time on collecting.
-const heapGrowth = 400
-
-// tuneMemory leaves the choice to GOGC when that is set.
-func tuneMemory() {
-	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(heapGrowth)
-	}
 }
 
 func run() int {

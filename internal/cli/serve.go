@@ -38,6 +38,7 @@ COURIER_SMS_FROM for courier.sms.from. A file of Ory Kratos can be given as it i
 			tell(cmd.ErrOrStderr(), "hint: no configuration file was given, only the environment and the defaults count; "+
 				"write one with courier config init and give it with -c, or try courier dev\n")
 		}
+		tuneMemory(cfg)
 		return profiled(*profile, func() error {
 			return serve(ctx, app.Options{Config: cfg, Watch: options, LogOutput: cmd.ErrOrStderr(), Version: shared.Version})
 		})

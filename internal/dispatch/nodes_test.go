@@ -93,6 +93,28 @@ func TestNodes_LeasesOfADeadNodeComeBack(t *testing.T) {
 	}
 }
 
+// TestNodes_CutOffNodeBlamesNoGateway cuts a node off while many attempts are
+// under way: that it calls them off says nothing about the gateway.
+func TestNodes_CutOffNodeBlamesNoGateway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newShared()
+		a := startPeer(t, memory, "a", newGateway("sms", untilEnd), longTimeout)
+		startPeer(t, memory, "b", newGateway("sms", answer(accepted())))
+		pass(20 * time.Second)
+		for range 8 {
+			enqueue(t, a.Engine, newMessage())
+		}
+		a.link.fail(store.ErrUnavailable)
+		pass(dispatch.DefaultLapse + time.Second)
+		if lines := a.log.lines(t, "gateway does not take messages; they wait and no attempts are spent"); len(lines) != 0 {
+			t.Errorf("the gateway is blamed: %v", lines)
+		}
+		a.link.fail(nil)
+		pass(10 * time.Second)
+	})
+}
+
 // TestNodes_CutOffNodeStopsInTime cuts a node off while attempts are under way
 // and others are to begin: by the time another takes the messages over, nothing
 // of the first is left.

@@ -52,13 +52,18 @@ func (l *lane) unattempted(j job, status courier.Status) finished {
 // attempt makes one attempt and decides what becomes of the message.
 func (l *lane) attempt(j job) finished {
 	e, m, options := l.engine, j.message, l.settings.Load()
-	ctx, cancel := context.WithTimeout(e.member.attemptCtx(), options.Timeout)
+	term := e.member.attemptCtx()
+	ctx, cancel := context.WithTimeout(term, options.Timeout)
 	defer cancel()
 	ctx, span := e.tracer.start(ctx, m, l.name)
 	result, reached, err := l.try(ctx, options.Gateway, j)
 	if err != nil {
 		finishSpan(span, result, courier.StatusQueued)
 		return l.unattempted(j, courier.StatusQueued)
+	}
+	if term.Err() != nil && verdictOf(result, reached) == verdictFailing {
+		// It was called off by the engine, which says nothing about the gateway.
+		reached = false
 	}
 	settlement := l.conclude(j, result, reached)
 	finishSpan(span, result, settlement.Status)
