@@ -12,6 +12,9 @@ import (
 // counts, and none for long, as the two clocks drift apart.
 const clockSamples = 8
 
+// clockDrift is how far two clocks drift apart at most while a measurement is kept.
+const clockDrift = 20 * time.Millisecond
+
 // clock is the database's clock as this process knows it: by how much it is ahead
 // of a clock here that nobody sets.
 type clock struct {
@@ -39,23 +42,38 @@ func (c *clock) now() time.Time { return c.steady().Add(c.offset()) }
 func (c *clock) offset() time.Duration {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	return c.best().offset
+}
+
+// best returns the sample of the shortest round trip. The lock is held.
+func (c *clock) best() clockSample {
 	best := c.samples[0]
 	for _, sample := range c.samples[:min(c.count, clockSamples)] {
 		if sample.trip < best.trip {
 			best = sample
 		}
 	}
-	return best.offset
+	return best
 }
 
 // add takes a measurement: what the database's clock showed between two times of
 // the steady one.
 func (c *clock) add(before, shown, after time.Time) {
 	trip := after.Sub(before)
+	sample := clockSample{offset: shown.Sub(before.Add(trip / 2)), trip: trip}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.samples[c.count%clockSamples] = clockSample{offset: shown.Sub(before.Add(trip / 2)), trip: trip}
+	if c.count > 0 && !c.best().agrees(sample) {
+		c.count = 0
+	}
+	c.samples[c.count%clockSamples] = sample
 	c.count++
+}
+
+// agrees reports whether two measurements can both be right. When they cannot,
+// one of the clocks was set, the machine slept, or another server answers now.
+func (s clockSample) agrees(other clockSample) bool {
+	return (s.offset - other.offset).Abs() <= (s.trip+other.trip)/2+clockDrift
 }
 
 // measure takes a measurement on a connection.

@@ -30,6 +30,25 @@ func TestClock_TakesTheBestSample(t *testing.T) {
 	}
 }
 
+// TestClock_FollowsAJump lets the machine sleep for an hour, or another server
+// with another clock take over: the first measurement after it counts, though
+// those before it had shorter round trips.
+func TestClock_FollowsAJump(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
+	for _, jump := range []time.Duration{time.Hour, -time.Hour, 100 * time.Millisecond} {
+		c := &clock{steady: func() time.Time { return start }}
+		for range clockSamples / 2 {
+			c.add(start, start, start)
+		}
+		const trip = 10 * time.Millisecond
+		c.add(start, start.Add(jump+trip/2), start.Add(trip))
+		if got := c.offset(); got != jump {
+			t.Errorf("offset is %v after a jump of %v", got, jump)
+		}
+	}
+}
+
 // TestStore_NowIsTheDatabasesClock sets the machine's clock wrong by an hour.
 func TestStore_NowIsTheDatabasesClock(t *testing.T) {
 	t.Parallel()
