@@ -20,13 +20,15 @@ func (s *Store) Now() time.Time {
 	return s.clock.now().UTC()
 }
 
-// Beat implements store.Store.
+// Beat implements store.Store. It passes by the queue: what waits for the rows of
+// others there must not let the node be taken for dead. And it ends with its
+// context, so that none comes after Leave.
 func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
 	var standing store.Standing
-	err := s.queue.submit(ctx, &job{name: "beat", run: func(ctx context.Context, on *session, _ bool) (err error) {
+	err := s.reading(ctx, func(ctx context.Context, on *session) (err error) {
 		standing, err = s.beat(ctx, on, beat)
 		return err
-	}})
+	})
 	if err != nil {
 		return store.Standing{}, s.fault("beat", err)
 	}
