@@ -20,8 +20,9 @@ type logWriter struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	waiting []byte
-	running bool
-	done    chan struct{}
+	// running is true while the goroutine writes, stopping once it is to end.
+	running, stopping bool
+	done              chan struct{}
 }
 
 func newLogWriter(out io.Writer) *logWriter {
@@ -54,10 +55,12 @@ func (w *logWriter) start() {
 	go w.run()
 }
 
-// stop writes what waits, unless ctx ends first, and then goes on directly.
+// stop writes what waits, unless ctx ends first, and then goes on directly. Until
+// the goroutine has ended, lines go through it: the output is written by one at a
+// time, in order.
 func (w *logWriter) stop(ctx context.Context) error {
 	w.mu.Lock()
-	w.running = false
+	w.stopping = true
 	w.changed.Broadcast()
 	w.mu.Unlock()
 	select {
@@ -73,7 +76,7 @@ func (w *logWriter) run() {
 	var lines []byte
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.running || len(w.waiting) > 0 {
+	for !w.stopping || len(w.waiting) > 0 {
 		if len(w.waiting) == 0 {
 			w.changed.Wait()
 			continue
@@ -84,4 +87,6 @@ func (w *logWriter) run() {
 		_, _ = w.out.Write(lines)
 		w.mu.Lock()
 	}
+	w.running = false
+	w.changed.Broadcast()
 }

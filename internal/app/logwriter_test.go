@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -109,5 +110,50 @@ func TestLogWriter_SharesWrites(t *testing.T) {
 	}
 	if out.writes > 3 || len(out.String()) != logRoom+2*len(line) {
 		t.Errorf("%d bytes came in %d writes, want %d in at most 3", len(out.String()), out.writes, logRoom+2*len(line))
+	}
+}
+
+// TestLogWriter_StopKeepsTheOrder logs while a stop waits for a slow output: that
+// line comes after those before it, and the output is written by one at a time.
+func TestLogWriter_StopKeepsTheOrder(t *testing.T) {
+	t.Parallel()
+	out := &gate{writing: make(chan struct{}), goOn: make(chan struct{})}
+	w := newLogWriter(out)
+	w.start()
+	write := func(line string) {
+		if _, err := w.Write([]byte(line)); err != nil {
+			t.Error(err)
+		}
+	}
+	write("one\n")
+	<-out.writing
+	write("two\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.stop(ctx); err == nil {
+		t.Fatal("stop did not wait for the output")
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		write("three\n")
+	}()
+	select {
+	case <-out.writing:
+		t.Error("a line was written beside those that waited")
+		out.goOn <- struct{}{}
+	case <-written:
+	}
+	out.goOn <- struct{}{}
+	for ended := false; !ended; {
+		select {
+		case <-out.writing:
+			out.goOn <- struct{}{}
+		case <-w.done:
+			ended = true
+		}
+	}
+	if got, want := out.String(), "one\ntwo\nthree\n"; got != want {
+		t.Errorf("the log is %q, want %q", got, want)
 	}
 }

@@ -550,6 +550,34 @@ func TestNodes_LapsedLeasesComeBack(t *testing.T) {
 	})
 }
 
+// TestNodes_ClockJumpsOnASoleNode sets the clock forward by more than a lease while
+// a message is attempted: nobody else can have it, so it is not taken back.
+func TestNodes_ClockJumpsOnASoleNode(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory, clock, answered := newMemory(), &stoppable{}, make(chan struct{})
+		gateway := newGateway("sms", func(context.Context, *courier.Message) courier.Attempt {
+			<-answered
+			return accepted()
+		})
+		options := newOptions(memory, gateway)
+		options.NowFunc = clock.now
+		longTimeout(&options)
+		engine := start(t, options)
+		m := newMessage()
+		enqueue(t, engine, m)
+		synctest.Wait()
+		clock.skip(24 * time.Hour)
+		pass(5 * time.Second)
+		if got := len(gateway.sendsOf(m.ID)); got != 1 {
+			t.Errorf("the message was attempted %d times at once", got)
+		}
+		close(answered)
+		pass(time.Second)
+		wantStatus(t, memory, m, courier.StatusSent)
+	})
+}
+
 func TestNodes_TokensAreGiven(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

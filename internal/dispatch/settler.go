@@ -161,6 +161,14 @@ func (s *settler) gather() {
 	s.pending = s.pending[:0]
 }
 
+// isPending reports whether something is pending: of two channels that are ready,
+// closing may be seen first.
+func (s *settler) isPending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) > 0
+}
+
 // wait waits for something to do. It returns false when nothing is left.
 func (s *settler) wait(ctx context.Context) bool {
 	select {
@@ -178,7 +186,7 @@ func (s *settler) wait(ctx context.Context) bool {
 	case <-timer:
 		return true
 	case <-closing:
-		return len(s.stuck) > 0
+		return len(s.stuck) > 0 || s.isPending()
 	case <-ctx.Done():
 		return false
 	}

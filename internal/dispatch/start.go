@@ -62,11 +62,12 @@ func (e *Engine) recover(ctx context.Context) error {
 
 // reclaim takes back the leases of nodes that are no more. Those that lapsed are
 // taken back too unless what this node came to may be waiting to be written: that
-// would be overtaken.
+// would be overtaken. A sole node leaves them: it knows of each, and the clock of
+// its machine may be set while an attempt is under way.
 func (e *Engine) reclaim(ctx context.Context) error {
 	policy := e.route.Load().settings.OnUnknown
 	count, err := e.store.Reclaim(ctx, store.Reclaim{
-		Node: e.node, Now: e.now(), Hold: policy == HoldUnknown, Lapsed: !e.settler.behind(),
+		Node: e.node, Now: e.now(), Hold: policy == HoldUnknown, Lapsed: !e.member.alone && !e.settler.behind(),
 	})
 	if err != nil {
 		return fmt.Errorf("reclaim messages of a crashed process: %w", err)

@@ -29,6 +29,16 @@ type direct struct {
 	sweep  *time.Timer
 }
 
+// maxDirectBody is the largest body that a direct sends. A gateway may refuse a
+// larger one, and stop to read, while it is on its way: http.Transport hears that,
+// as it reads beside writing.
+const maxDirectBody = 64 << 10
+
+// takes reports whether a request is for a direct, which may be nil.
+func (d *direct) takes(request *http.Request) bool {
+	return d != nil && request.ContentLength <= maxDirectBody
+}
+
 // newDirect returns nil when the requests of a gateway are not for it.
 func newDirect(options *Options, target *url.URL, header http.Header, guarded bool) *direct {
 	if !canPeek || target.Scheme != "http" || options.Method == http.MethodConnect || !isASCII(target.Hostname()) {

@@ -37,9 +37,14 @@ type directConn struct {
 // answer before it has read everything and close: a failed write is no answer
 // only when there is none to read.
 func (c *directConn) exchange(request *http.Request) (*http.Response, bool, error) {
-	err := c.write(request)
+	if err := c.build(request); err != nil {
+		return nil, false, fmt.Errorf("build request: %w", err)
+	}
+	err := c.write()
 	response, readErr := c.readHead(request)
 	if readErr == nil {
+		// Another request would be taken for the rest of this one.
+		response.Close = response.Close || err != nil
 		return response, true, nil
 	}
 	if err != nil {
@@ -48,8 +53,8 @@ func (c *directConn) exchange(request *http.Request) (*http.Response, bool, erro
 	return nil, true, fmt.Errorf("read answer: %w", readErr)
 }
 
-// write writes a request in one piece, with the header that http.Transport adds.
-func (c *directConn) write(request *http.Request) error {
+// build makes what is written of a request, with the header that http.Transport adds.
+func (c *directConn) build(request *http.Request) error {
 	c.request.Reset()
 	if err := request.Write(&c.request); err != nil {
 		return err
@@ -57,6 +62,11 @@ func (c *directConn) write(request *http.Request) error {
 	if takesGzip(request) {
 		c.addToHead("Accept-Encoding: gzip\r\n")
 	}
+	return nil
+}
+
+// write writes what was built in one piece.
+func (c *directConn) write() error {
 	_, err := c.Write(c.request.Bytes())
 	if c.request.Cap() > maxRoom {
 		c.request = bytes.Buffer{}

@@ -176,6 +176,38 @@ func TestGateway_UnreadRequest(t *testing.T) {
 	}
 }
 
+// TestGateway_EarlyAnswer has a gateway that refuses a large request at its head
+// and reads no more: its answer counts.
+func TestGateway_EarlyAnswer(t *testing.T) {
+	t.Parallel()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, closed := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(closed)
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = conn.Read(make([]byte, 1))
+		_, _ = io.WriteString(conn, "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+		<-sent
+		_ = conn.Close()
+	}()
+	large := `"` + strings.Repeat("x", 32<<20) + `"`
+	g := newGateway(t, Options{URL: "http://" + listener.Addr().String() + "/", Template: constant(large), Timeout: 2 * time.Second})
+	if attempt := send(t, g, loginMessage()); attempt.HTTPStatus != http.StatusRequestEntityTooLarge {
+		t.Errorf("Send() = %+v", attempt)
+	}
+	close(sent)
+	<-closed
+	if err := listener.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestGateway_HugeAnswers checks that an answer of 1 GiB and one that unzips to
 // much cost neither memory nor time.
 //

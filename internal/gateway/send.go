@@ -88,7 +88,7 @@ type hop struct {
 // roundTrip sends one request. Without a response the fault says whether the
 // whole request may have reached the gateway.
 func (g *Gateway) roundTrip(ctx context.Context, request *http.Request) (*http.Response, fault) {
-	if g.direct != nil {
+	if g.direct.takes(request) {
 		response, written, err := g.direct.roundTrip(ctx, request)
 		return response, fault{err: err, written: written}
 	}

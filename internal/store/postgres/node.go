@@ -71,6 +71,10 @@ func (s *Store) beat(ctx context.Context, on *session, beat store.Beat) (store.S
 	}
 	slices.Sort(seen)
 	standing.Gateways = slices.Compact(seen)
+	// A node that claims nothing returns them too.
+	if err := s.returnDoubtful(ctx, on); err != nil {
+		return store.Standing{}, err
+	}
 	if standing.Keeper {
 		if err := tidy(ctx, on); err != nil {
 			return store.Standing{}, err

@@ -14,8 +14,8 @@ import (
 // readWriter is the number of sessions that write no tally.
 const readWriter = -1
 
-// reading runs a function that changes nothing on a connection, again when the
-// connection is lost.
+// reading runs a function on a connection, again when the connection is lost: one
+// that changes nothing, or that does no harm twice.
 func (s *Store) reading(ctx context.Context, read func(ctx context.Context, on *session) error) error {
 	if s.queue.isClosed() {
 		return store.ErrClosed

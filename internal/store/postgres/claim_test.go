@@ -1,0 +1,34 @@
+package postgres
+
+import (
+	"testing"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// TestStore_BeatReturnsDoubtfulLeases stores a leased message whose enqueue seemed
+// to fail. On a node with nothing to claim the next beat gives the lease back.
+func TestStore_BeatReturnsDoubtfulLeases(t *testing.T) {
+	t.Parallel()
+	s, _ := openInside(t)
+	now := s.Now()
+	m := &courier.Message{
+		ID: courier.ID{1}, Status: courier.StatusProcessing, Channel: "sms", Gateway: "alpha", To: "+12065550199", Body: "a",
+		Encoding: courier.EncodingGSM7, Segments: 1, CreatedAt: now,
+		Lease: courier.Lease{Node: "node-a", Token: 7, Until: now.Add(time.Hour)},
+	}
+	if _, err := s.Enqueue(t.Context(), []*courier.Message{m}); err != nil {
+		t.Fatal(err)
+	}
+	m.Lease.Until = floor(m.Lease.Until)
+	s.doubtLeases([]*courier.Message{m})
+	if _, err := s.Beat(t.Context(), store.Beat{Node: "node-a", StartedAt: now, Lapse: time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := s.Message(t.Context(), m.ID)
+	if err != nil || got.Status != courier.StatusQueued || got.SendCount != 0 {
+		t.Errorf("message is %+v, %v, want it queued and not attempted", got, err)
+	}
+}
