@@ -2,7 +2,9 @@ package jsonnet
 
 import (
 	"encoding/json"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -27,6 +29,8 @@ func (r *runner) eval(p *plan) (any, bool) {
 		return plainValue(value)
 	case planObject:
 		return r.evalObject(p)
+	case planFields:
+		return r.evalFields(p)
 	case planArray:
 		return r.evalAll(p.Parts)
 	case planConcat:
@@ -95,6 +99,26 @@ func (r *runner) evalObject(p *plan) (any, bool) {
 	return object, true
 }
 
+// evalFields is an object with computed names: null leaves a field out, a name
+// twice is an error.
+func (r *runner) evalFields(p *plan) (any, bool) {
+	object := make(map[string]any, len(p.Parts)/2)
+	for i := 0; i < len(p.Parts); i += 2 {
+		name, ok := r.eval(p.Parts[i])
+		if ok && name == nil {
+			continue
+		}
+		text, isText := name.(string)
+		if _, twice := object[text]; !ok || !isText || twice {
+			return nil, false
+		}
+		if object[text], ok = r.eval(p.Parts[i+1]); !ok {
+			return nil, false
+		}
+	}
+	return object, true
+}
+
 func (r *runner) evalAll(parts []*plan) ([]any, bool) {
 	values := make([]any, len(parts))
 	for i, part := range parts {
@@ -115,6 +139,8 @@ func (r *runner) spend(value any) bool {
 		size += len(value)
 	case []any:
 		size += header * len(value)
+	case map[string]any:
+		size += 2 * header * len(value)
 	}
 	r.budget -= size
 	return r.budget > 0
@@ -192,6 +218,9 @@ func (r *runner) evalOperator(operator string, parts []*plan) (any, bool) {
 		if sum, ok := joined(left, right); ok {
 			return sum, r.spend(sum)
 		}
+		if sum, ok := merged(left, right); ok {
+			return sum, r.spend(sum)
+		}
 	}
 	return calculated(operator, left, right)
 }
@@ -227,6 +256,22 @@ func joined(left, right any) (any, bool) {
 	before, okLeft := textOf(left)
 	after, okRight := textOf(right)
 	return before + after, okLeft && okRight
+}
+
+// merged is left + right of two arrays or two objects.
+func merged(left, right any) (any, bool) {
+	switch left := left.(type) {
+	case []any:
+		right, ok := right.([]any)
+		return slices.Concat(left, right), ok
+	case map[string]any:
+		right, ok := right.(map[string]any)
+		sum := make(map[string]any, len(left)+len(right))
+		maps.Copy(sum, left)
+		maps.Copy(sum, right)
+		return sum, ok
+	}
+	return nil, false
 }
 
 // textOf is std.toString of anything but objects and arrays.

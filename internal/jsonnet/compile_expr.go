@@ -98,19 +98,23 @@ func isOperator(spelling string, operands int) bool {
 	return false
 }
 
-// concat plans a + b. Operands are anything but objects and arrays; whether one
-// of them is a string shows only with ctx. What is only placed is written
-// without putting the string together first.
+// concat plans a + b; whether one of them is a string shows only with ctx. What
+// is only placed is written without putting the string together first.
 func concat(p *plan) *plan {
-	placed := true
+	placed, isText, isNested := true, false, false
 	for _, operand := range p.Parts {
 		switch operand.Kind {
-		case planObject, planArray:
-			return nil
-		case planText, planScalar, planPath, planConcat:
+		case planText:
+			isText = true
+		case planScalar, planPath, planConcat:
+		case planObject, planArray, planFields:
+			placed, isNested = false, true
 		case planCall, planOperator, planIndex, planIf, planError:
 			placed = false
 		}
+	}
+	if isText && isNested { // the text of an object or array is left to a worker
+		return nil
 	}
 	if placed {
 		return &plan{Kind: planConcat, Parts: p.Parts}

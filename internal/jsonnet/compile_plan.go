@@ -53,6 +53,8 @@ const (
 	// planIndex is an element of an array, a field of an object, or a character.
 	planIndex planKind = "index"
 	planIf    planKind = "if"
+	// planFields is an object with computed names: names and values by turns.
+	planFields planKind = "fields"
 	// planError is an error expression: when it is reached, a worker says so.
 	planError planKind = "error"
 )
@@ -78,12 +80,14 @@ func (p *plan) sound() bool {
 
 // hasItsParts says whether a plan has as many parts as its kind asks for.
 func (p *plan) hasItsParts() bool {
-	const branches, pair = 3, 2
+	const branches, pair = 3, 2 // a field is a pair, too
 	switch p.Kind {
 	case planObject:
 		return len(p.Names) == len(p.Parts)
 	case planConcat, planIndex:
 		return len(p.Parts) == pair
+	case planFields:
+		return len(p.Parts)%pair == 0
 	case planIf:
 		return len(p.Parts) == branches
 	case planCall:
@@ -165,9 +169,12 @@ func (b *planner) object(n *ast.DesugaredObject, s *scope, depth int) *plan {
 	}
 	fields := make([]field, 0, len(n.Fields))
 	for _, f := range n.Fields {
-		name, ok := f.Name.(*ast.LiteralString)
-		if !ok || f.PlusSuper || f.Hide == ast.ObjectFieldHidden {
+		if f.PlusSuper || f.Hide == ast.ObjectFieldHidden {
 			return nil
+		}
+		name, ok := f.Name.(*ast.LiteralString)
+		if !ok {
+			return b.computedFields(n, s, depth)
 		}
 		value := b.plan(f.Body, s, depth+1)
 		if value == nil {
@@ -176,6 +183,18 @@ func (b *planner) object(n *ast.DesugaredObject, s *scope, depth int) *plan {
 		fields = append(fields, field{validText(name.Value), value})
 	}
 	return objectPlan(fields)
+}
+
+// computedFields plans an object of which a name shows only with ctx.
+func (b *planner) computedFields(n *ast.DesugaredObject, s *scope, depth int) *plan {
+	nodes := make([]ast.Node, 0, len(n.Fields))
+	for _, f := range n.Fields {
+		if f.PlusSuper || f.Hide == ast.ObjectFieldHidden {
+			return nil
+		}
+		nodes = append(nodes, f.Name, f.Body)
+	}
+	return b.group(planFields, "", s, depth+1, nodes...)
 }
 
 // isNamed says whether a local is one of the template's own.

@@ -98,7 +98,7 @@ func (r *runner) write(p *plan, indent string) bool {
 	case planIf:
 		branch := r.branch(p)
 		return branch != nil && r.write(branch, indent)
-	case planCall, planOperator, planIndex, planError:
+	case planCall, planOperator, planIndex, planFields, planError:
 		return r.writeComputed(p, indent)
 	}
 	return false
@@ -169,7 +169,7 @@ func (r *runner) isString(p *plan) bool {
 			}
 			text = true
 		case planScalar:
-		case planObject, planArray, planCall, planOperator, planIndex, planIf, planError:
+		case planObject, planArray, planFields, planCall, planOperator, planIndex, planIf, planError:
 			return false
 		}
 	}
@@ -193,7 +193,7 @@ func (r *runner) writeText(p *plan) bool {
 		return ok && r.writeTextValue(value)
 	case planConcat:
 		return r.writeText(p.Parts[0]) && r.writeText(p.Parts[1])
-	case planObject, planArray, planCall, planOperator, planIndex, planIf, planError:
+	case planObject, planArray, planFields, planCall, planOperator, planIndex, planIf, planError:
 		return false
 	}
 	return false

@@ -33,6 +33,8 @@ func TestPlan_computed(t *testing.T) {
 		`local a = ctx.s, b = a + "!"; {a: a, b: b}`, `local up(s, by="x") = std.asciiUpper(s) + by; [up(ctx.t), up(by="y", s=ctx.s)]`,
 		`local up = std.asciiUpper; up(ctx.s)`, `local d = ctx.o; d.k`, `assert ctx.n == 7; "fine"`, `local std = {length: 1}; 1`,
 		`"a" + std.length(ctx.s) + ctx.f`, `local unused = error "x"; 1`, `local f(a, b) = a; f(1, error "x")`, `(if ctx.b then ctx.o else {}).k`,
+		`{[ctx.s]: 1, b: 2}`, `{[if ctx.b then "c"]: ctx.s, [if !ctx.b then "d"]: error "x"}`, `ctx.o {k: "w", m: 1}`, `[ctx.o] + []`, `ctx.l + ctx.m`,
+		`{z: {[ctx.s]: [1]}} + (if ctx.b then {b: 2} else {})`, `({} + {a: {}}) + {a: []}`,
 	}
 	for _, source := range computed {
 		t.Run(source, func(t *testing.T) {
@@ -71,7 +73,8 @@ func TestPlan_left(t *testing.T) {
 		`ctx.l == ctx.l`, `ctx.s - 1`, `ctx.n | 1`, `if ctx.n then 1`, `error "x"`, `assert false; 1`, `ctx.big + 1`, `ctx.q`, `ctx.o.q`,
 		`local f(x) = f(x); f(1)`, `local f(x) = x; f()`, `local f(x) = x; f(1, 2)`, `local f(x) = x; f(1, x=2)`, `local f(x) = x; f(y=1)`, `local a = a; a`,
 		`local f(x) = 1; f(error "x") tailstrict`, `local std = {length(s): 1}; std.length(ctx.s)`, `std.length(x=ctx.s)`, `std.length()`, `std.md5(ctx.s)`,
-		`local ctx = {}; ctx.s`, `function(x) x`, `std`, `{a: 1, b: $.a}`, `[x for x in ctx.l]`, `[ctx.o] + []`, `ctx.l + ctx.l`,
+		`local ctx = {}; ctx.s`, `function(x) x`, `std`, `{a: 1, b: $.a}`, `[x for x in ctx.l]`, `[ctx.o] + {}`, `ctx.l + 1`, `{[ctx.n]: 1}`, `{[ctx.s]: 1, [ctx.s]: 2}`,
+		`{a: 1, [ctx.s]+: 1}`, `{[ctx.s]:: 1}`, `{a: 1} + {b: self.a}`, `{a: 1} {a+: 1}`, `"x" + {}`, `[] + "x"`, `{[ctx.s]: self}`, `ctx.s + ctx.o`,
 		`local a = std.strReplace(ctx.s, "l", "llllllllllllllll"), b = std.strReplace(a, "l", a), c = std.strReplace(b, "l", b), d = std.strReplace(c, "l", c); std.length(d)`,
 		`local a = ctx.s + ctx.s, b = a + a + a + a, c = b + b + b + b, d = c + c + c + c, e = d + d + d + d, f = e + e + e + e; std.length([f + f, f + f, f + f, f + f, f + f])`,
 		strings.Repeat("std.trim(", 9) + "ctx.s" + strings.Repeat(")", 9),
@@ -94,6 +97,7 @@ func TestPlan_nested(t *testing.T) {
 		`std.asciiUpper(%s)`, `std.strReplace(%s, "a", "b")`, `std.substr(%s, 0, 9)`, `std.trim(%s)`, `std.join("", std.split(%s, "a"))`,
 		`("%%s" %% %s)`, `("%%(template_type_of_it)s" %% {template_type_of_it: %s})`, `%s[0:99]`, `std.toString(%s)`, `std.lstripChars(%s, "a")`,
 		`(if std.endsWith(%s, "x") then "x" else "y")`, `(local a = %s; a + "z")`, `(local f(x, y="d") = x + y; f(%s))`, `std.get({a: %s}, "a", "d")`,
+		`({a: %s} {b: 1}).a`, `{[ctx.s]: %s}`, `([%s] + [])[0]`,
 	} {
 		t.Run(form, func(t *testing.T) {
 			t.Parallel()
@@ -200,5 +204,6 @@ func computedForms(kind string) []string {
 	return []string{
 		`<text>`, `<number>`, `<truth>`, `[<any>, <any>]`, `{a: <any>, "b c": <any>}`, `if <truth> then <any> else <any>`, `std.get(ctx.o, <text>)`,
 		`local x = <any>; [x, x]`, `assert <truth>; <any>`, `if <truth> then <any> else error "cancel"`, `[<any>, <any>][<number>]`, `{a: <any>}.a`, `std.split(<text>, <text>)`,
+		`{a: 1, [<text>]: <any>, [if <truth> then "b"]: <any>}`, `{a: <any>} + {[<text>]: <any>}`, `ctx.o {k: <any>}`, `[<any>] + std.split(<text>, "a")`,
 	}
 }
