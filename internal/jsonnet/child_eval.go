@@ -18,11 +18,11 @@ import (
 type evaluator struct {
 	vm        *jsonnet.VM
 	maxOutput int
-	// combineBelow is the cost above which sharing an interpreter saves nothing
-	// worth having, and would make a batch run into the time-out.
-	combineBelow time.Duration
-	templates    map[uint64]*loaded
-	out          *bufio.Writer
+	// within is how long documents that share an interpreter may take together:
+	// the parent waits for them as for one.
+	within    time.Duration
+	templates map[uint64]*loaded
+	out       *bufio.Writer
 }
 
 // loaded is a template that a worker has parsed.
@@ -35,16 +35,21 @@ type loaded struct {
 	// combined evaluation failed.
 	apart int
 	// cost is how long one evaluation took lately; 0 before the first.
-	cost  time.Duration
-	words wordSet
-	calls callSites
+	cost time.Duration
+	// fields are the fields of ctx that the template reads, unless it reads ctx
+	// as a whole.
+	fields []string
+	whole  bool
+	words  wordSet
+	calls  callSites
 }
 
 // apartBatches is how many batches follow a failed combined evaluation before
 // the next one is combined.
 const apartBatches = 8
 
-// combineMargin is how many times over a combined batch fits into the time-out.
+// combineMargin is how many times over documents that share an interpreter fit
+// into the time-out.
 const combineMargin = 8
 
 // costWeight is the share of the latest evaluation in the cost of a template.
@@ -57,7 +62,7 @@ func newEvaluator(config workerConfig, out *bufio.Writer) *evaluator {
 	vm.SetTraceOut(io.Discard)
 	return &evaluator{
 		vm: vm, maxOutput: config.MaxOutput, templates: map[uint64]*loaded{}, out: out,
-		combineBelow: time.Duration(config.TimeoutNanos) / (maxBatch * combineMargin),
+		within: time.Duration(config.TimeoutNanos) / combineMargin,
 	}
 }
 
@@ -127,27 +132,44 @@ func (e *evaluator) evaluate(req *request) error {
 	if t == nil {
 		return errMalformed
 	}
-	if len(req.documents) > 1 && t.mayCombine(e.combineBelow) {
-		if results, ok := e.combined(t, req.documents); ok {
-			return e.sendAll(results)
-		}
-		t.apart = apartBatches
-	}
-	for _, document := range req.documents {
-		if err := e.send(e.single(t, document)); err != nil {
+	share := t.share(e.within)
+	for rest := req.documents; len(rest) > 0; {
+		done, err := e.evaluateSome(t, rest[:min(share, len(rest))])
+		if err != nil {
 			return err
 		}
+		if t.apart > 0 {
+			share = 1
+		}
+		rest = rest[done:]
 	}
 	return nil
 }
 
-// mayCombine says whether the next batch may share an interpreter.
-func (t *loaded) mayCombine(below time.Duration) bool {
+// evaluateSome evaluates some documents together, or the first alone, and says
+// how many it answered.
+func (e *evaluator) evaluateSome(t *loaded, documents [][]byte) (int, error) {
+	if len(documents) > 1 {
+		if results, ok := e.combined(t, documents); ok {
+			return len(documents), e.sendAll(results)
+		}
+		t.apart = apartBatches
+	}
+	return 1, e.send(e.single(t, documents[0]))
+}
+
+// share says how many documents of the next batch may share an interpreter, by
+// what one costs: a dear template gains little, and must not run into the
+// time-out.
+func (t *loaded) share(within time.Duration) int {
 	if t.apart > 0 {
 		t.apart--
-		return false
+		return 1
 	}
-	return t.combinable && t.cost > 0 && t.cost < below
+	if !t.combinable || t.cost == 0 {
+		return 1
+	}
+	return int(max(1, min(within/t.cost, maxBatch)))
 }
 
 // learn keeps a moving average of what an evaluation costs.
@@ -160,7 +182,7 @@ func (t *loaded) learn(took time.Duration) {
 
 // single evaluates one document by itself.
 func (e *evaluator) single(t *loaded, document []byte) reply {
-	node, err := documentNode(document)
+	node, err := t.documentNode(document)
 	if err != nil {
 		return faultReply(fault{Message: err.Error()})
 	}
@@ -181,16 +203,18 @@ func (e *evaluator) combined(t *loaded, documents [][]byte) (results []reply, ok
 	program := &ast.DesugaredObject{}
 	program.SetFreeVariables(t.node.FreeVariables())
 	for i, document := range documents {
-		node, err := documentNode(document)
+		node, err := t.documentNode(document)
 		if err != nil {
 			return nil, false
 		}
 		program.Fields = append(program.Fields, callField(i, t.node, node))
 	}
+	started := time.Now()
 	outputs, err := e.vm.EvaluateMulti(program)
 	if err != nil || len(outputs) != len(documents) {
 		return nil, false
 	}
+	t.learn(time.Since(started) / time.Duration(len(documents)))
 	for i := range documents {
 		results = append(results, e.result(outputs[strconv.Itoa(i)]))
 	}

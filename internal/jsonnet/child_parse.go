@@ -25,7 +25,30 @@ func parse(source string) (*loaded, error) {
 	if err := t.inspect(node); err != nil {
 		return nil, err
 	}
+	t.fields, t.whole = fieldsRead(node, nil)
 	return t, nil
+}
+
+// fieldsRead adds the fields of ctx that an expression reads. The answer is true
+// when it does anything with ctx but read a field that it names: then any field
+// may matter. Another variable that is called ctx does no harm.
+func fieldsRead(node ast.Node, fields []string) (read []string, whole bool) {
+	if variable, ok := node.(*ast.Var); ok {
+		return fields, variable.Id == contextName
+	}
+	if index, ok := node.(*ast.Index); ok {
+		variable, ofVariable := index.Target.(*ast.Var)
+		name, named := index.Index.(*ast.LiteralString)
+		if ofVariable && named && variable.Id == contextName {
+			return append(fields, validText(name.Value)), false
+		}
+	}
+	for _, child := range children(node) {
+		var all bool
+		fields, all = fieldsRead(child, fields)
+		whole = whole || all
+	}
+	return fields, whole
 }
 
 // parseTree contains a panic of the parser.

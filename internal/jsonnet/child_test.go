@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 	"time"
 )
@@ -36,30 +37,79 @@ func TestEvaluator_combined(t *testing.T) {
 	}
 }
 
-// TestLoaded_mayCombine fixes when documents share an interpreter: when the
-// template is a known cheap function that did not fail lately.
-func TestLoaded_mayCombine(t *testing.T) {
+// TestLoaded_share fixes how many documents share an interpreter: as many as fit
+// into the time, when the template is a known function that did not fail lately.
+func TestLoaded_share(t *testing.T) {
 	t.Parallel()
-	const below = time.Millisecond
+	const within = 100 * time.Millisecond
 	function := &loaded{combinable: true}
-	if function.mayCombine(below) {
+	if function.share(within) != 1 {
 		t.Error("a template of unknown cost is combined")
 	}
-	function.learn(below / 10)
-	if !function.mayCombine(below) {
+	function.learn(within / 1000)
+	if function.share(within) != maxBatch {
 		t.Error("a cheap template is not combined")
 	}
 	function.apart = 1
-	if function.mayCombine(below) || !function.mayCombine(below) {
+	if function.share(within) != 1 || function.share(within) != maxBatch {
 		t.Error("a failed batch sets exactly one batch apart")
 	}
-	for range 20 {
-		function.learn(10 * below)
+	for range 100 {
+		function.learn(within / 5)
 	}
-	if function.mayCombine(below) {
+	if share := function.share(within); share < 4 || share > 5 {
+		t.Errorf("share() = %d, want what fits into the time", share)
+	}
+	for range 20 {
+		function.learn(10 * within)
+	}
+	if function.share(within) != 1 {
 		t.Error("a dear template is combined")
 	}
-	if (&loaded{cost: 1}).mayCombine(below) {
+	if (&loaded{cost: 1}).share(within) != 1 {
 		t.Error("a template that is no function is combined")
+	}
+}
+
+// TestFieldsRead fixes which fields of ctx a worker decodes for a template.
+func TestFieldsRead(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		fields []string
+		whole  bool
+	}{
+		`function(ctx) {a: ctx.a, b: std.length(ctx["b"].c)}`:               {fields: []string{"a", "b"}},
+		`function(ctx) [x + ctx.a for x in ctx.b if x != ctx.c]`:            {fields: []string{"b", "c", "a"}},
+		`function(ctx) {assert ctx.a, local l = ctx.b, [ctx.c]: ctx.d[1:]}`: {fields: []string{"a", "b", "c", "d"}},
+		`function(ctx, x=ctx.a) x`:                                          {fields: []string{"a"}},
+		`local f(x) = x.a; function(ctx) f(ctx)`:                            {whole: true},
+		`function(ctx) std.objectHas(ctx, "a")`:                             {whole: true},
+		`function(ctx) ctx[ctx.a]`:                                          {whole: true},
+		`function(ctx) "a" in ctx`:                                          {whole: true},
+		`function(ctx) ctx {b: 1}`:                                          {whole: true},
+		`function(ctx) local c = ctx; c.a`:                                  {whole: true},
+		`function(ctx) {a: self.b, b:: ctx}`:                                {whole: true},
+		`function(ctx) {local c = ctx, a: c}`:                               {whole: true},
+		`function(ctx) {assert ctx != {}, a: 1}`:                            {whole: true},
+		`{a: 1}`:                                                            {},
+		`function(message) message`:                                         {},
+		`local ctx = {a: 1}; function(x) [ctx.a]`:                           {fields: []string{"a"}},
+	}
+	for source, test := range tests {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			parsed, err := parse(source)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if parsed.whole != test.whole {
+				t.Fatalf("whole = %t, want %t", parsed.whole, test.whole)
+			}
+			slices.Sort(parsed.fields)
+			slices.Sort(test.fields)
+			if !test.whole && !slices.Equal(slices.Compact(parsed.fields), test.fields) {
+				t.Errorf("fields = %q, want %q", parsed.fields, test.fields)
+			}
+		})
 	}
 }

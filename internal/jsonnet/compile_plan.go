@@ -8,20 +8,24 @@ import (
 	"github.com/google/go-jsonnet/ast"
 )
 
-// plan is a template that only places values: objects and arrays with constant
-// keys, literals, paths into ctx, and strings put together with +. Such a
-// template needs no interpreter: Go writes its result in a microsecond, with
+// plan is a template that places values and computes with them in simple ways:
+// objects and arrays with constant keys, literals, paths into ctx, operators,
+// conditions, and the functions that planFunction knows. Locals and calls of the
+// template's own functions are written out where they are used. Such a
+// template needs no interpreter: Go writes its result in microseconds, with
 // the bytes that go-jsonnet would write. Everything that could fail or differ,
 // a missing field for one, is left to a worker, which then says what is wrong.
 //
 // The worker makes the plan, since only it has the syntax tree.
 type plan struct {
 	Kind planKind `json:"kind"`
-	// Text is the value of a text, and the JSON spelling of a scalar.
+	// Text is the value of a text, the JSON spelling of a scalar, the name of a
+	// function, and the spelling of an operator.
 	Text string `json:"text,omitempty"`
 	// Names are the sorted keys of an object, or the steps of a path.
 	Names []string `json:"names,omitempty"`
-	// Parts are the values of an object or array, or the operands of a concatenation.
+	// Parts are the values of an object or array, the operands of an operator, the
+	// arguments of a function, or a condition with its two branches.
 	Parts []*plan `json:"parts,omitempty"`
 
 	// fields are the fields of ctx that the plan needs, unless it needs it whole.
@@ -42,6 +46,17 @@ const (
 	planPath   planKind = "path"
 	// planConcat is the + of two parts, one of which must turn out to be a string.
 	planConcat planKind = "concat"
+	// planCall is the call of a function of the standard library.
+	planCall planKind = "call"
+	// planOperator is an operator with one or two operands.
+	planOperator planKind = "operator"
+	// planIndex is an element of an array, a field of an object, or a character.
+	planIndex planKind = "index"
+	planIf    planKind = "if"
+	// planFields is an object with computed names: names and values by turns.
+	planFields planKind = "fields"
+	// planError is an error expression: when it is reached, a worker says so.
+	planError planKind = "error"
 )
 
 const (
@@ -52,19 +67,38 @@ const (
 	maxPlanDepth = 32
 	// planStack is the limit on the stack below which nothing is planned.
 	planStack = 8 * maxPlanDepth
+	// callDepth is the nesting that the call of a function counts for, since it
+	// takes several frames of the interpreter's stack.
+	callDepth = 4
 )
 
 // sound says whether a plan that came over the wire is complete.
 func (p *plan) sound() bool {
-	if p == nil || p.Kind == planObject && len(p.Names) != len(p.Parts) || p.Kind == planConcat && len(p.Parts) != 2 {
-		return false
+	return p != nil && p.hasItsParts() &&
+		!slices.ContainsFunc(p.Parts, func(part *plan) bool { return !part.sound() })
+}
+
+// hasItsParts says whether a plan has as many parts as its kind asks for.
+func (p *plan) hasItsParts() bool {
+	const branches, pair = 3, 2 // a field is a pair, too
+	switch p.Kind {
+	case planObject:
+		return len(p.Names) == len(p.Parts)
+	case planConcat, planIndex:
+		return len(p.Parts) == pair
+	case planFields:
+		return len(p.Parts)%pair == 0
+	case planIf:
+		return len(p.Parts) == branches
+	case planCall:
+		f := planFunction(p.Text)
+		return f.call != nil && len(p.Parts) >= f.least && len(p.Parts) <= f.most
+	case planOperator:
+		return isOperator(p.Text, len(p.Parts))
+	case planArray, planText, planScalar, planPath, planError:
+		return true
 	}
-	for _, part := range p.Parts {
-		if !part.sound() {
-			return false
-		}
-	}
-	return true
+	return false
 }
 
 // planner builds plans; nodes counts what it built.
@@ -72,6 +106,14 @@ type planner struct{ nodes int }
 
 // planOf returns the plan of a template, nil when there is none.
 func planOf(template ast.Node) *plan {
+	var outer *scope
+	for {
+		local, ok := template.(*ast.Local)
+		if !ok {
+			break
+		}
+		outer, template = outer.with(local.Binds), local.Body
+	}
 	function, ok := template.(*ast.Function)
 	if !ok || len(function.Parameters) != 1 {
 		return nil
@@ -79,19 +121,20 @@ func planOf(template ast.Node) *plan {
 	if p := function.Parameters[0]; p.Name != contextName || p.DefaultArg != nil {
 		return nil
 	}
-	return new(planner).plan(function.Body, 0)
+	inner := &scope{outer: outer, names: map[ast.Identifier]binding{contextName: {}}}
+	return new(planner).plan(function.Body, inner, 0)
 }
 
-func (b *planner) plan(node ast.Node, depth int) *plan {
+func (b *planner) plan(node ast.Node, s *scope, depth int) *plan {
 	b.nodes++
 	if depth > maxPlanDepth || b.nodes > maxPlanNodes {
 		return nil
 	}
 	switch n := node.(type) {
 	case *ast.DesugaredObject:
-		return b.object(n, depth)
+		return b.object(n, s, depth)
 	case *ast.Array:
-		return b.array(n, depth)
+		return b.array(n, s, depth)
 	case *ast.LiteralString:
 		return &plan{Kind: planText, Text: validText(n.Value)}
 	case *ast.LiteralNumber:
@@ -100,12 +143,10 @@ func (b *planner) plan(node ast.Node, depth int) *plan {
 		return &plan{Kind: planScalar, Text: strconv.FormatBool(n.Value)}
 	case *ast.LiteralNull:
 		return &plan{Kind: planScalar, Text: "null"}
-	case *ast.Index, *ast.Var:
-		return b.path(n)
-	case *ast.Binary:
-		return b.concat(n, depth)
+	case *ast.Error:
+		return &plan{Kind: planError}
 	default:
-		return nil
+		return b.expression(n, s, depth)
 	}
 }
 
@@ -122,23 +163,38 @@ func numberPlan(spelling string) *plan {
 
 // object plans an object of plain fields. The only local it may have is the $
 // that every outermost object has; no plan refers to it.
-func (b *planner) object(n *ast.DesugaredObject, depth int) *plan {
+func (b *planner) object(n *ast.DesugaredObject, s *scope, depth int) *plan {
 	if len(n.Asserts) > 0 || slices.ContainsFunc(n.Locals, isNamed) {
 		return nil
 	}
 	fields := make([]field, 0, len(n.Fields))
 	for _, f := range n.Fields {
-		name, ok := f.Name.(*ast.LiteralString)
-		if !ok || f.PlusSuper || f.Hide == ast.ObjectFieldHidden {
+		if f.PlusSuper || f.Hide == ast.ObjectFieldHidden {
 			return nil
 		}
-		value := b.plan(f.Body, depth+1)
+		name, ok := f.Name.(*ast.LiteralString)
+		if !ok {
+			return b.computedFields(n, s, depth)
+		}
+		value := b.plan(f.Body, s, depth+1)
 		if value == nil {
 			return nil
 		}
 		fields = append(fields, field{validText(name.Value), value})
 	}
 	return objectPlan(fields)
+}
+
+// computedFields plans an object of which a name shows only with ctx.
+func (b *planner) computedFields(n *ast.DesugaredObject, s *scope, depth int) *plan {
+	nodes := make([]ast.Node, 0, len(n.Fields))
+	for _, f := range n.Fields {
+		if f.PlusSuper || f.Hide == ast.ObjectFieldHidden {
+			return nil
+		}
+		nodes = append(nodes, f.Name, f.Body)
+	}
+	return b.group(planFields, "", s, depth+1, nodes...)
 }
 
 // isNamed says whether a local is one of the template's own.
@@ -165,56 +221,14 @@ func objectPlan(fields []field) *plan {
 	return p
 }
 
-func (b *planner) array(n *ast.Array, depth int) *plan {
+func (b *planner) array(n *ast.Array, s *scope, depth int) *plan {
 	p := &plan{Kind: planArray}
 	for _, element := range n.Elements {
-		value := b.plan(element.Expr, depth+1)
+		value := b.plan(element.Expr, s, depth+1)
 		if value == nil {
 			return nil
 		}
 		p.Parts = append(p.Parts, value)
 	}
 	return p
-}
-
-// path plans ctx, ctx.a, ctx["a"].b and so on.
-func (b *planner) path(node ast.Node) *plan {
-	p := &plan{Kind: planPath}
-	for {
-		switch n := node.(type) {
-		case *ast.Var:
-			if n.Id != contextName {
-				return nil
-			}
-			slices.Reverse(p.Names)
-			return p
-		case *ast.Index:
-			name, ok := n.Index.(*ast.LiteralString)
-			if !ok || len(p.Names) == maxPlanDepth {
-				return nil
-			}
-			p.Names = append(p.Names, validText(name.Value))
-			node = n.Target
-		default:
-			return nil
-		}
-	}
-}
-
-// concat plans a + b. Operands are anything but objects and arrays; whether one
-// of them is a string shows only with ctx.
-func (b *planner) concat(n *ast.Binary, depth int) *plan {
-	if n.Op != ast.BopPlus {
-		return nil
-	}
-	left, right := b.plan(n.Left, depth), b.plan(n.Right, depth)
-	if left == nil || right == nil {
-		return nil
-	}
-	for _, operand := range []*plan{left, right} {
-		if operand.Kind == planObject || operand.Kind == planArray {
-			return nil
-		}
-	}
-	return &plan{Kind: planConcat, Parts: []*plan{left, right}}
 }

@@ -13,7 +13,13 @@ type runner struct {
 	out      []byte
 	// limit bounds out in bytes.
 	limit int
+	// budget is how many bytes the functions and operators may still go through,
+	// so that no template occupies this process.
+	budget int
 }
+
+// budgetFactor is the budget of a run in terms of its limit.
+const budgetFactor = 4
 
 // run returns the result of the plan for a document, or false when a worker has
 // to evaluate the template. What it returns is at most limit bytes long.
@@ -22,7 +28,7 @@ func (p *plan) run(document []byte, limit int) ([]byte, bool) {
 	if err != nil {
 		return nil, false
 	}
-	r := &runner{document: value, limit: limit, out: make([]byte, 0, len(document))}
+	r := &runner{document: value, limit: limit, budget: budgetFactor * limit, out: make([]byte, 0, len(document))}
 	if !r.write(p, "\n") {
 		return nil, false
 	}
@@ -83,14 +89,25 @@ func (r *runner) write(p *plan, indent string) bool {
 		return ok && r.writeValue(value, indent, 0)
 	case planConcat:
 		if !r.isString(p) {
-			return false
+			return r.writeComputed(p, indent)
 		}
 		r.out = append(r.out, '"')
 		ok := r.writeText(p)
 		r.out = append(r.out, '"')
 		return ok
+	case planIf:
+		branch := r.branch(p)
+		return branch != nil && r.write(branch, indent)
+	case planCall, planOperator, planIndex, planFields, planError:
+		return r.writeComputed(p, indent)
 	}
 	return false
+}
+
+// writeComputed appends a value that has to be computed first.
+func (r *runner) writeComputed(p *plan, indent string) bool {
+	value, ok := r.eval(p)
+	return ok && r.writeValue(value, indent, 0)
 }
 
 func (r *runner) writeObject(p *plan, indent string) bool {
@@ -152,7 +169,7 @@ func (r *runner) isString(p *plan) bool {
 			}
 			text = true
 		case planScalar:
-		case planObject, planArray:
+		case planObject, planArray, planFields, planCall, planOperator, planIndex, planIf, planError:
 			return false
 		}
 	}
@@ -176,7 +193,7 @@ func (r *runner) writeText(p *plan) bool {
 		return ok && r.writeTextValue(value)
 	case planConcat:
 		return r.writeText(p.Parts[0]) && r.writeText(p.Parts[1])
-	case planObject, planArray:
+	case planObject, planArray, planFields, planCall, planOperator, planIndex, planIf, planError:
 		return false
 	}
 	return false
@@ -216,6 +233,8 @@ func (r *runner) writeScalar(value any) bool {
 		r.out = append(r.out, "null"...)
 	case bool:
 		r.out = appendBool(r.out, value)
+	case float64:
+		r.out = appendNumber(r.out, value)
 	case json.Number:
 		number, err := value.Float64()
 		if err != nil {

@@ -30,15 +30,15 @@ func TestPlanOf(t *testing.T) {
 		"TextBlock":     {"function(ctx) |||\n  Hi\n    there\n|||", true},
 		"Verbatim":      {`function(ctx) @"a\b" + @'c''d'`, true},
 		"Parens":        {`function(ctx) ({a: (ctx.to)})`, true},
-		"Computed":      {`function(ctx) {[ctx.to]: 1}`, false},
-		"Std":           {`function(ctx) std.length(ctx)`, false},
-		"Local":         {`function(ctx) local a = ctx.to; a`, false},
-		"Condition":     {`function(ctx) if true then 1 else 2`, false},
-		"Negative":      {`function(ctx) -1`, false},
-		"Index":         {`function(ctx) ctx.params.list[0]`, false},
+		"Computed":      {`function(ctx) {[ctx.to]: 1}`, true},
+		"Std":           {`function(ctx) std.length(ctx)`, true},
+		"Local":         {`function(ctx) local a = ctx.to; a`, true},
+		"Condition":     {`function(ctx) if true then 1 else 2`, true},
+		"Negative":      {`function(ctx) -1`, true},
+		"Index":         {`function(ctx) ctx.params.list[0]`, true},
 		"Default":       {`function(ctx={}) ctx`, false},
 		"OtherName":     {`function(message) message`, false},
-		"Extend":        {`function(ctx) ctx {a: 1}`, false},
+		"Extend":        {`function(ctx) ctx {a: 1}`, true},
 		"ObjectText":    {`function(ctx) "a" + {}`, false},
 		"Self":          {`function(ctx) {a: 1, b: self.a}`, false},
 		"Dollar":        {`function(ctx) {a: 1, b: $.a}`, false},
@@ -66,7 +66,7 @@ func TestPlanOf(t *testing.T) {
 }
 
 // runPlan parses, plans, sends the plan over the wire and runs it.
-func runPlan(tb testing.TB, source, document string) (string, bool) {
+func runPlan(tb rapid.TB, source, document string) (string, bool) {
 	tb.Helper()
 	parsed, err := parse(source)
 	if err != nil {
@@ -99,8 +99,8 @@ func TestPlan_run(t *testing.T) {
 		"OfString":        {`function(ctx) ctx.a.b`, `{"a":"x"}`, false},
 		"Overflow":        {`function(ctx) ctx.a`, `{"a":1e999}`, false},
 		"UnusedOverflow":  {`function(ctx) ctx.b`, `{"a":1e999,"b":1}`, true},
-		"SumOfNumbers":    {`function(ctx) ctx.a + ctx.a`, `{"a":1}`, false},
-		"SumThenText":     {`function(ctx) ctx.a + ctx.a + "x"`, `{"a":1}`, false},
+		"SumOfNumbers":    {`function(ctx) ctx.a + ctx.a`, `{"a":1}`, true},
+		"SumThenText":     {`function(ctx) ctx.a + ctx.a + "x"`, `{"a":1}`, true},
 		"TextThenNumbers": {`function(ctx) "x" + ctx.a + ctx.a`, `{"a":1}`, true},
 		"TextAndObject":   {`function(ctx) "x" + ctx.a`, `{"a":{}}`, false},
 		"NotJSON":         {`function(ctx) ctx`, `{`, false},
@@ -155,10 +155,17 @@ func checkPlan(t *rapid.T) {
 	if !ok {
 		return
 	}
-	config := workerConfig{MaxStack: defaultMaxStack, MaxOutput: defaultMaxOutput}
+	checkPlanned(t, parsed, document, string(output))
+}
+
+// checkPlanned compares the result of a plan with that of a worker whose stack
+// is as small as one may be that still makes plans.
+func checkPlanned(tb rapid.TB, parsed *loaded, document []byte, output string) {
+	tb.Helper()
+	config := workerConfig{MaxStack: planStack, MaxOutput: defaultMaxOutput}
 	want := newEvaluator(config, bufio.NewWriter(io.Discard)).single(parsed, document)
-	if want.outcome != outcomeOK || string(want.payload) != string(output) {
-		t.Fatalf("%s of %s = %q, want %q", source, document, output, want.payload)
+	if want.outcome != outcomeOK || string(want.payload) != output {
+		tb.Fatalf("%s = %q, want %q", document, output, want.payload)
 	}
 }
 

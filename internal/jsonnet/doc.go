@@ -10,6 +10,7 @@
 // ServeIfChild first.
 //
 // Evaluations of one template that wait for a free child travel together and
-// share one set-up of the standard library. A template that only places values
-// is compiled to Go and reaches a child only when it fails: see plan.
+// share one set-up of the standard library. A template that places values, or
+// computes with them in common ways, is compiled to Go and reaches a child only
+// when it fails: see plan.
 package jsonnet

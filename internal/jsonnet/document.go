@@ -16,10 +16,15 @@ const contextName = "ctx"
 var errDocument = errors.New("ctx is not a JSON document")
 
 // documentNode turns a JSON document into the syntax tree that Jsonnet would
-// build from it. It reads JSON alone: Ory Kratos passes the document as Jsonnet
-// code (TLACode), where what is not JSON would be executed.
-func documentNode(document []byte) (ast.Node, error) {
-	value, err := decodeDocument(document)
+// build from it, without the fields that the template does not read. It reads
+// JSON alone: Ory Kratos passes the document as Jsonnet code (TLACode), where
+// what is not JSON would be executed.
+func (t *loaded) documentNode(document []byte) (ast.Node, error) {
+	decode := decodeDocument
+	if !t.whole {
+		decode = func(document []byte) (any, error) { return decodeFields(document, t.fields) }
+	}
+	value, err := decode(document)
 	if err != nil {
 		return nil, err
 	}

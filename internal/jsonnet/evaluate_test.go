@@ -63,9 +63,13 @@ func TestTemplate_Evaluate(t *testing.T) {
 			if err != nil {
 				t.Fatalf("reference = %v", err)
 			}
-			got, err := compileTest(t, p, source).Evaluate(t.Context(), []byte(exampleContext))
-			if err != nil || string(got) != want {
-				t.Fatalf("Evaluate() = %q, %v, want %q", got, err, want)
+			template := compileTest(t, p, source)
+			for range 2 {
+				got, err := template.Evaluate(t.Context(), []byte(exampleContext))
+				if err != nil || string(got) != want {
+					t.Fatalf("Evaluate() = %q, %v, want %q; plan: %t", got, err, want, template.plan != nil)
+				}
+				template.plan = nil // once more, in a worker
 			}
 		})
 	}
@@ -76,7 +80,7 @@ func TestTemplate_Evaluate(t *testing.T) {
 func TestTemplate_Evaluate_noState(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Workers: 1})
-	template := compileTest(t, p, `local o = {n: 0}; function(ctx) if std.objectHas(ctx, "b") then ctx.b else [o, std.objectFields(ctx)]`)
+	template := compileTest(t, p, `local o = {n: 0}; `+sandboxed(`if std.objectHas(ctx, "b") then ctx.b else [o, std.objectFields(ctx)]`))
 	for _, step := range []struct{ document, want string }{
 		{`{"a":1}`, `[{"n":0},["a"]]`}, {`{"b":"x"}`, `"x"`}, {`{"c":1}`, `[{"n":0},["c"]]`}, {`{}`, `[{"n":0},[]]`},
 	} {
@@ -103,7 +107,7 @@ func compact(t *testing.T, document []byte) string {
 func TestTemplate_Evaluate_input(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Workers: 1, MaxInput: 1 << 20})
-	echo := compileTest(t, p, `function(ctx) if std.isObject(ctx) then ctx.body else ctx`)
+	echo := compileTest(t, p, sandboxed(`if std.isObject(ctx) then ctx.body else ctx`))
 	tests := map[string]struct{ document, want, message string }{
 		"InvalidUTF8":      {document: "{\"body\":\"a\xff\xfeb\"}", want: "\"a\uFFFD\uFFFDb\"\n"},
 		"LoneSurrogate":    {document: `{"body":"\ud800"}`, want: "\"\uFFFD\"\n"},

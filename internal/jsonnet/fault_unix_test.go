@@ -190,7 +190,7 @@ func TestPool_Close(t *testing.T) {
 	t.Run("Idle", func(t *testing.T) {
 		t.Parallel()
 		p := newTestPool(t, Options{Workers: 2})
-		template := compileTest(t, p, `function(ctx) std.length(ctx)`)
+		template := compileTest(t, p, sandboxed(`std.length(ctx)`))
 		for range 2 {
 			if err := p.Close(t.Context()); err != nil {
 				t.Fatalf("Close() = %v", err)
@@ -226,7 +226,7 @@ func TestPool_Close(t *testing.T) {
 func TestPool_concurrent(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Workers: 3})
-	echo := compileTest(t, p, `function(ctx) [std.asciiUpper(ctx.a)]`)
+	echo := compileTest(t, p, sandboxed(`[std.asciiUpper(ctx.a)]`))
 	fails := compileTest(t, p, `function(ctx) if std.parseInt(ctx.a) % 5 == 0 then error "cancel" else ctx.b`)
 	var wait sync.WaitGroup
 	for i := range 300 {
@@ -255,7 +255,7 @@ func TestPool_manyTemplates(t *testing.T) {
 	p := newTestPool(t, Options{Workers: 1})
 	var templates []*Template
 	for i := range 2*maxLoaded + 3 {
-		templates = append(templates, compileTest(t, p, fmt.Sprintf(`function(ctx) %d + std.length(ctx)`, i)))
+		templates = append(templates, compileTest(t, p, sandboxed(fmt.Sprintf(`%d + std.length(ctx)`, i))))
 	}
 	for range 2 {
 		for i, template := range templates {

@@ -2,6 +2,7 @@ package jsonnet
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"unicode/utf8"
 )
@@ -29,8 +30,17 @@ func decodeFields(document []byte, names []string) (any, error) {
 
 // decodeValue decodes one value that was checked.
 func decodeValue(value []byte) (any, error) {
-	if value[0] == '"' && bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value) {
+	switch char := value[0]; {
+	case char == '"' && bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value):
 		return string(value[1 : len(value)-1]), nil
+	case char == '"':
+		var text string
+		if err := json.Unmarshal(value, &text); err != nil {
+			return nil, errDocument
+		}
+		return text, nil
+	case char == '-' || isDigit(char):
+		return json.Number(value), nil
 	}
 	return decodeDocument(value)
 }

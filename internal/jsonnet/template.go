@@ -17,7 +17,7 @@ type Template struct {
 	id     uint64
 	name   string
 	source []byte
-	// plan is set when the template only places values.
+	// plan is set when the template can be run without the interpreter.
 	plan *plan
 }
 
@@ -64,8 +64,8 @@ func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Templa
 // Errors: ErrCanceled; *EvaluationError for a fault of the template, for ctx
 // that is not JSON, and for more than Options.MaxInput or Options.MaxOutput
 // bytes; ErrTimeout, ErrCrashed, ErrUnavailable, ErrClosed, or the error of ctx.
-// No error holds a value of the document. A template that only places values is
-// evaluated in this process and also after Close.
+// No error holds a value of the document. A template that has a plan is evaluated
+// in this process and also after Close.
 func (t *Template) Evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error) {
 	started := time.Now()
 	output, err := t.evaluate(ctx, ctxJSON)

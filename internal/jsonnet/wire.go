@@ -113,7 +113,7 @@ type fault struct {
 
 // compiled is what a worker tells about a template that it accepts.
 type compiled struct {
-	// Plan is set when the template only places values.
+	// Plan is set when the template can be run without the interpreter.
 	Plan *plan `json:"plan,omitempty"`
 }
 
