@@ -117,7 +117,7 @@ type size struct {
 
 func fullSize() size {
 	return size{
-		messages: 60_000, bare: 100_000, inFlight: 64, slowLimits: []int{64, 256, 1000}, waves: 50, idle: 500, idleSeconds: 10,
+		messages: 60_000, bare: 100_000, inFlight: 512, slowLimits: []int{64, 256, 1000}, waves: 50, idle: 500, idleSeconds: 10,
 		depths: []int{10_000, 100_000, 1_000_000}, head: 40_000, steady: 1_000_000,
 	}
 }

@@ -79,8 +79,9 @@ func (a *App) startServer(ctx context.Context, server *httpapi.Server) error {
 func (a *App) checks() []httpapi.Check {
 	shared := &sharedCheck{checkFunc: a.store.Check, nowFunc: time.Now}
 	return []httpapi.Check{
-		{Name: "store", CheckFunc: shared.check},
+		// The engine knows at once when its node is cut off from the database.
 		{Name: "engine", CheckFunc: func(context.Context) error { return a.engine.Ready() }},
+		{Name: "store", CheckFunc: shared.check},
 	}
 }
 

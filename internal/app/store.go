@@ -79,8 +79,9 @@ func closeStore(ctx context.Context, opened store.Store) error {
 // writes, and anybody who reaches the public listener can ask for one.
 const checkMaxAge = time.Second
 
-// checkTimeout bounds a check that several probes share.
-const checkTimeout = 10 * time.Second
+// checkTimeout bounds a check that several probes share, so that they hear of a
+// store that does not answer before they give up themselves.
+const checkTimeout = 2 * time.Second
 
 // sharedCheck makes one check for all probes that come within checkMaxAge.
 type sharedCheck struct {

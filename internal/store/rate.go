@@ -28,16 +28,25 @@ type Grant struct {
 // RateBurst is for how much time attempts that were not made can be made up for.
 const RateBurst = 100 * time.Millisecond
 
+// rateSlack is by how much a bucket may be paid for beyond what its rate allows,
+// as clocks differ a little. What is more was paid at another rate, or by a clock
+// that was set back, and would hold up the gateway for as long.
+const rateSlack = time.Second
+
 // Take grants attempts out of a bucket that is paid for until a time, and
 // returns until when it is paid for after that: the generic cell rate algorithm
 // (ITU-T I.371), with one cell an attempt.
 func (r Reservation) Take(paidUntil time.Time) (Grant, time.Time) {
 	// Rounded up, so that the rate is never exceeded.
 	cell := time.Duration(math.Ceil(float64(time.Second) / r.Rate))
+	burst := max(RateBurst, cell)
 	if paidUntil.Before(r.Now) {
 		paidUntil = r.Now
 	}
-	room := r.Now.Add(max(RateBurst, cell)).Sub(paidUntil)
+	if most := r.Now.Add(burst); paidUntil.After(most.Add(rateSlack)) {
+		paidUntil = most
+	}
+	room := r.Now.Add(burst).Sub(paidUntil)
 	count := min(int(room/cell), r.Want)
 	switch {
 	case r.Want < 1:

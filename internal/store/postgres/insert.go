@@ -160,12 +160,13 @@ func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.
 	firsts, unknown := map[string]*courier.Message{}, []string{}
 	for _, p := range n.places {
 		key := p.message.IdempotencyKey
-		if _, taken := firsts[key]; key == "" || !taken && (stored == nil || stored[p.message.ID]) {
+		there := stored == nil || stored[p.message.ID]
+		if _, taken := firsts[key]; there && !taken {
 			*p.answer = store.Enqueued{Message: p.message}
 			if key != "" {
 				firsts[key] = p.message
 			}
-		} else if !taken {
+		} else if key != "" && !taken {
 			unknown = append(unknown, key)
 		}
 	}

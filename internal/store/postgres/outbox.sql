@@ -21,7 +21,7 @@ AS $function$
 #variable_conflict use_column
 DECLARE
     present timestamptz := clock_timestamp();
-    due     timestamptz := coalesce(enqueue.send_at, present);
+    due     timestamptz := greatest(coalesce(enqueue.send_at, present), present);
     new_id  uuid;
     waits   text := enqueue.gateway;
     digest  bytea;
@@ -39,6 +39,10 @@ BEGIN
         RAISE EXCEPTION 'expires_at is not after the time to send' USING ERRCODE = 'invalid_parameter_value',
             HINT = 'Give a later expires_at, or NULL for a message that does not expire.';
     END IF;
+    IF greatest(due, coalesce(enqueue.expires_at, due)) > present + interval '366 days' THEN
+        RAISE EXCEPTION 'send_at or expires_at is more than a year ahead' USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Give a nearer time, or NULL for now and for a message that does not expire.';
+    END IF;
     IF jsonb_typeof(enqueue.template_data) <> 'object' OR jsonb_typeof(enqueue.metadata) <> 'object' THEN
         RAISE EXCEPTION 'template_data or metadata is not a JSON object' USING ERRCODE = 'invalid_parameter_value',
             HINT = 'Use jsonb_build_object(''name'', value).';
@@ -52,8 +56,9 @@ BEGIN
         WHERE n.lapses_at > present ORDER BY n.seen_at DESC LIMIT 1;
     END IF;
     IF enqueue.idempotency_key <> '' THEN
+        -- Without the times: a transaction that is repeated computes them anew.
         digest := sha256(convert_to(jsonb_build_array(enqueue.recipient, enqueue.body, enqueue.sender, enqueue.channel, enqueue.gateway,
-            enqueue.send_at, enqueue.expires_at, enqueue.template_type, enqueue.template_data, enqueue.metadata)::text, 'UTF8'));
+            enqueue.template_type, enqueue.template_data, enqueue.metadata)::text, 'UTF8'));
     END IF;
 
     INSERT INTO courier.message (id, created_at, updated_at, next_attempt_at, expires_at, gateway, channel, recipient, sender,

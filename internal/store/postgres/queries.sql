@@ -501,7 +501,10 @@ DELETE FROM courier.node WHERE lapses_at <= clock_timestamp() - interval '1 day'
 INSERT INTO courier.rate AS r (gateway, granted, paid_until) VALUES ($1, $6, $7)
 ON CONFLICT (gateway) DO UPDATE SET
     granted = greatest(least(
-        ($2::bigint + $4::bigint - greatest(r.paid_until, $2::bigint)) / $3::bigint, $5::bigint), 0),
-    paid_until = greatest(r.paid_until, $2::bigint) + $3::bigint * greatest(least(
-        ($2::bigint + $4::bigint - greatest(r.paid_until, $2::bigint)) / $3::bigint, $5::bigint), 0)
+        ($2::bigint + $4::bigint - (CASE WHEN r.paid_until > $2::bigint + $4::bigint + 1000000000
+            THEN $2::bigint + $4::bigint ELSE greatest(r.paid_until, $2::bigint) END)) / $3::bigint, $5::bigint), 0),
+    paid_until = (CASE WHEN r.paid_until > $2::bigint + $4::bigint + 1000000000
+            THEN $2::bigint + $4::bigint ELSE greatest(r.paid_until, $2::bigint) END) + $3::bigint * greatest(least(
+        ($2::bigint + $4::bigint - (CASE WHEN r.paid_until > $2::bigint + $4::bigint + 1000000000
+            THEN $2::bigint + $4::bigint ELSE greatest(r.paid_until, $2::bigint) END)) / $3::bigint, $5::bigint), 0)
 RETURNING granted, paid_until

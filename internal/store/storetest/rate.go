@@ -17,7 +17,31 @@ func rateTests() map[string]func(t *testing.T, k *kit) {
 		"FirstIsGranted":            testFirstIsGranted,
 		"GatewaysHaveTheirOwnRates": testRatesAreApart,
 		"RateCanChange":             testRateChanges,
+		"RateCanBeRaised":           testRateRaised,
+		"ClockCanBeSetBack":         testRateClockSetBack,
 		"NothingWantedTakesNothing": testNothingWanted,
+	}
+}
+
+// testRateRaised raises a rate at which the next attempt is far away: what was
+// paid at the old one does not hold up the new one.
+func testRateRaised(t *testing.T, k *kit) {
+	k.reserve(t, gatewayA, 0.001, 1)
+	if grant := k.reserve(t, gatewayA, 0.001, 1); grant.Count != 0 {
+		t.Fatalf("%d more attempts were granted at once", grant.Count)
+	}
+	k.now = k.now.Add(store.RateBurst)
+	if grant := k.reserve(t, gatewayA, 100, 1); grant.Count == 0 && grant.Wait > store.RateBurst {
+		t.Errorf("the raised rate waits %v", grant.Wait)
+	}
+}
+
+// testRateClockSetBack sets the clock back by ten minutes.
+func testRateClockSetBack(t *testing.T, k *kit) {
+	k.reserve(t, gatewayA, 10, 1)
+	k.now = k.now.Add(-10 * time.Minute)
+	if grant := k.reserve(t, gatewayA, 10, 1); grant.Count == 0 && grant.Wait > store.RateBurst {
+		t.Errorf("a gateway waits %v after the clock was set back", grant.Wait)
 	}
 }
 
