@@ -128,8 +128,7 @@ func (q *queue) close() bool {
 }
 
 // gather takes what else waits to be stored, up to the bounds, and drops what
-// nobody waits for. A key that is in the group already ends it: the answer for its
-// second use has to see the first.
+// nobody waits for.
 func (q *queue) gather(first *job) (group []*job) {
 	messages := 0
 	for j, ok := first, true; ok; {
@@ -171,7 +170,7 @@ func (s *Store) operate(ctx context.Context, writer int32, jobs <-chan *job) {
 	}
 }
 
-// store serves the jobs that store messages, in groups.
+// storeGroups serves the jobs that store messages, in groups.
 func (s *Store) storeGroups(ctx context.Context, writer int32) {
 	for first := range s.queue.inserts {
 		if group := s.queue.gather(first); len(group) > 0 {
