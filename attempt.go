@@ -89,6 +89,11 @@ type Attempt struct {
 	Outcome Outcome
 	// Class is empty for an accepted attempt.
 	Class Class
+	// Scope, Known and Unsent are those of the Verdict. They serve the decision what
+	// becomes of the message, and are not stored.
+	Scope  Scope
+	Known  bool
+	Unsent bool
 	// Code is the gateway's own error code, empty when it gave none.
 	Code string
 	// Message tells an operator what happened and what to do next. It holds no

@@ -20,6 +20,8 @@ type Draft struct {
 	Metadata       json.RawMessage
 	Lifetime
 
+	// Caller is the name of the API key that brought the draft, empty for none.
+	Caller         string
 	IdempotencyKey string
 	// TraceParent is the W3C trace context of the request.
 	TraceParent string

@@ -55,6 +55,9 @@ type Message struct {
 	// LastError is the last attempt that failed, nil when none did.
 	LastError *Attempt
 
+	// Caller is the name of the API key that brought the message, empty where none
+	// is asked for. Each caller has idempotency keys of its own.
+	Caller string
 	// IdempotencyKey is the caller's, or empty. Fingerprint is a digest of what
 	// the caller asked for, so that a key used for something else is noticed.
 	IdempotencyKey string
