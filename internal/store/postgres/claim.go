@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"courier"
 	"courier/internal/store"
 )
@@ -20,6 +22,10 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 	var claimed []*courier.Message
 	lease := courier.Lease{Node: claim.Node, Until: floor(claim.LeaseUntil)}
 	now := floor(claim.Now)
+	dueFrom := pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+	if !claim.DueFrom.IsZero() {
+		dueFrom = stamp(claim.DueFrom)
+	}
 	err := s.queue.submit(ctx, &job{
 		name: "claim", abandon: func() { s.doubts.add(lease) },
 		run: func(ctx context.Context, on *session, again bool) (err error) {
@@ -32,7 +38,7 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 			}
 			lease.Token = newToken()
 			claimed, err = readMessages(ctx, on, claimQuery(claim.Limit), on.tallied(
-				claim.Gateway, now, int64(claim.Limit), claim.Node, lease.Token, lease.Until)...)
+				claim.Gateway, now, int64(claim.Limit), claim.Node, lease.Token, lease.Until, dueFrom)...)
 			return err
 		},
 	})

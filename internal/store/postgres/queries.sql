@@ -94,7 +94,7 @@ JOIN courier.message AS m ON m.id = g.id AND m.created_at = g.created_at
 WITH due AS (
     SELECT id FROM (
         SELECT id FROM courier.message
-        WHERE status = 'queued' AND gateway = $3 AND next_attempt_at <= $4
+        WHERE status = 'queued' AND gateway = $3 AND next_attempt_at BETWEEN $9 AND $4
         ORDER BY next_attempt_at, id
         LIMIT {most}
         FOR UPDATE SKIP LOCKED

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"courier"
@@ -36,7 +37,11 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 // claim leases what is due and returns it in the order of the queue.
 func (s *session) claim(ctx context.Context, claim store.Claim, lease courier.Lease) ([]*courier.Message, error) {
 	now := floor(claim.Now)
-	due, err := readMessages(ctx, s.statements, queryDueMessages, claim.Gateway, now.UnixMicro(), int64(claim.Limit))
+	from := int64(math.MinInt64)
+	if !claim.DueFrom.IsZero() {
+		from = floor(claim.DueFrom).UnixMicro()
+	}
+	due, err := readMessages(ctx, s.statements, queryDueMessages, claim.Gateway, from, now.UnixMicro(), int64(claim.Limit))
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ INSERT INTO message (
 -- other: RETURNING would copy each row once more, and an IN list sort them.
 -- name: DueMessages
 SELECT {message} FROM message
-WHERE status = 'queued' AND gateway = ? AND next_attempt_at <= ?
+WHERE status = 'queued' AND gateway = ? AND next_attempt_at BETWEEN ? AND ?
 ORDER BY next_attempt_at, seq
 LIMIT ?
 
