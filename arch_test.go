@@ -51,7 +51,7 @@ func owners() map[string][]string {
 		"github.com/jackc/pgx":               {"internal/store/postgres"},
 		"github.com/nyaruka/phonenumbers":    {"internal/intake"},
 		"github.com/pelletier/go-toml":       {"internal/config"},
-		"github.com/pressly/goose":           {"internal/store/postgres", "internal/store/sqlite"},
+		"github.com/pressly/goose":           {"internal/store", "internal/store/postgres", "internal/store/sqlite"},
 		"github.com/spf13/cobra":             {"internal/cli"},
 		"go.opentelemetry.io/contrib":        {"internal/app"},
 		"go.opentelemetry.io/otel/exporters": {"internal/app"},

@@ -30,7 +30,7 @@ func (s *Store) beside(ctx context.Context, name string, run try) error {
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	s.metrics.count(name, err)
+	s.metrics.Count(name, err)
 	return err
 }
 
@@ -54,7 +54,7 @@ func (s *Store) beat(ctx context.Context, on *session, beat store.Beat) (store.S
 		gateways = []string{}
 	}
 	var seen []string
-	err := on.read(ctx, queryBeat, func(rows pgx.Rows) error {
+	err := on.read(ctx, "Beat", func(rows pgx.Rows) error {
 		var name string
 		var keeper bool
 		var theirs []string
@@ -65,14 +65,14 @@ func (s *Store) beat(ctx context.Context, on *session, beat store.Beat) (store.S
 		standing.Keeper = standing.Keeper || keeper
 		seen = append(seen, theirs...)
 		return nil
-	}, beat.Node, beat.Host, beat.Version, floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways) //nolint:gosec // bounded by the limits of the lanes
+	}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways) //nolint:gosec // bounded by the limits of the lanes
 	if err != nil {
 		return store.Standing{}, err
 	}
 	slices.Sort(seen)
 	standing.Gateways = slices.Compact(seen)
 	// A node that claims nothing returns them too.
-	if err := s.returnDoubtful(ctx, on); err != nil {
+	if err := s.returnLostLeases(ctx, on); err != nil {
 		return store.Standing{}, err
 	}
 	if standing.Keeper {
@@ -88,16 +88,16 @@ const maxFold = 20_000
 
 // tidy keeps the tables small that each node and each transaction adds to.
 func tidy(ctx context.Context, on *session) error {
-	if err := on.exec(ctx, queryForgetNodes); err != nil {
+	if err := on.exec(ctx, "ForgetNodes"); err != nil {
 		return err
 	}
-	return on.exec(ctx, queryFoldTally, int64(maxFold))
+	return on.exec(ctx, "FoldTally", int64(maxFold))
 }
 
 // Leave implements store.Store.
 func (s *Store) Leave(ctx context.Context, node string) error {
 	err := s.beside(ctx, "leave", func(ctx context.Context, on *session, _ bool) error {
-		return on.exec(ctx, queryLeave, node)
+		return on.exec(ctx, "Leave", node)
 	})
 	return s.fault("leave", err)
 }
@@ -107,7 +107,7 @@ func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
 	var nodes []store.Node
 	err := s.reading(ctx, func(ctx context.Context, on *session) error {
 		nodes = nil
-		return on.read(ctx, queryNodes, func(rows pgx.Rows) error {
+		return on.read(ctx, "Nodes", func(rows pgx.Rows) error {
 			var n store.Node
 			err := rows.Scan(&n.Name, &n.Host, &n.Version, &n.StartedAt, &n.SeenAt, &n.Alive, &n.Keeper, &n.InFlight, &n.Gateways)
 			n.StartedAt, n.SeenAt = n.StartedAt.UTC(), n.SeenAt.UTC()
@@ -130,7 +130,7 @@ func (s *Store) Reserve(ctx context.Context, reservation store.Reservation) (sto
 	var grant store.Grant
 	err := s.queue.submit(ctx, &job{name: "reserve", run: func(ctx context.Context, on *session, _ bool) error {
 		var granted, until int64
-		err := on.read(ctx, queryReserve, func(rows pgx.Rows) error { return rows.Scan(&granted, &until) },
+		err := on.read(ctx, "Reserve", func(rows pgx.Rows) error { return rows.Scan(&granted, &until) },
 			reservation.Gateway, reservation.Now.UnixNano(), cell.Nanoseconds(), burst.Nanoseconds(), int64(reservation.Want),
 			int64(first.Count), paidUntil.UnixNano())
 		grant = store.Grant{Count: int(granted)}

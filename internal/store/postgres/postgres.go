@@ -44,15 +44,15 @@ type Options struct {
 type Store struct {
 	target   target
 	pool     *pgxpool.Pool
-	texts    map[query]string
+	texts    map[string]string
 	mode     atomic.Int32
 	id       pgtype.UUID
 	queue    *queue
-	doubts   *doubts
+	lost     *lostLeases
 	clock    *clock
 	notifier *notifier
 	wakes    chan string
-	metrics  *metrics
+	metrics  *store.Metrics
 	logger   *slog.Logger
 	nowFunc  func() time.Time
 	retryFor time.Duration
@@ -81,7 +81,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.metrics, err = newMetrics(options.Registerer); err != nil {
+	if s.metrics, err = store.NewMetrics(options.Registerer); err != nil {
 		return nil, err
 	}
 	bounded, cancel := context.WithTimeoutCause(ctx, openFor, errNoAnswer)
@@ -117,7 +117,7 @@ func newStore(options Options) (*Store, error) {
 	}
 	_, _ = rand.Read(s.id.Bytes[:])
 	s.id.Valid = true
-	s.doubts = newDoubts(s.clock.steady)
+	s.lost = newLostLeases(s.clock.steady)
 	s.mode.Store(int32(at.config.ConnConfig.DefaultQueryExecMode))
 	at.config.BeforeConnect = func(_ context.Context, config *pgx.ConnConfig) error {
 		config.DefaultQueryExecMode = pgx.QueryExecMode(s.mode.Load())
@@ -184,7 +184,7 @@ func (s *Store) start(ctx context.Context) {
 // Check implements store.Store: it writes one row and reads the state of the queue.
 func (s *Store) Check(ctx context.Context) error {
 	err := s.queue.submit(ctx, &job{name: "check", run: func(ctx context.Context, on *session, _ bool) error {
-		return on.exec(ctx, queryWriteProbe, floor(s.Now()))
+		return on.exec(ctx, "WriteProbe", store.Floor(s.Now()))
 	}})
 	if err == nil {
 		_, err = s.waiting(ctx)
