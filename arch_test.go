@@ -24,6 +24,7 @@ func layout() map[string][]string {
 		"cmd/courier":                    {"courier/internal/cli", jsonnet},
 		"internal/app":                   {"*"},
 		"internal/cli":                   {root, "courier/client", "courier/internal/app", "courier/internal/config", "courier/internal/inbox"},
+		"internal/cluster":               {store},
 		"internal/config":                {root},
 		"internal/dispatch":              {root, store},
 		"internal/gateway":               {root, jsonnet},

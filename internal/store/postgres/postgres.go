@@ -52,6 +52,11 @@ type Store struct {
 	clock    *clock
 	notifier *notifier
 	wakes    chan string
+	// beaten asks for the upkeep after a beat: true where the node does the housekeeping.
+	beaten chan bool
+	// shared has room for the tries of all but the node itself, so that one connection
+	// is left to say that it is alive.
+	shared   chan struct{}
 	metrics  *store.Metrics
 	logger   *slog.Logger
 	nowFunc  func() time.Time
@@ -106,7 +111,8 @@ func newStore(options Options) (*Store, error) {
 	}
 	s := &Store{
 		target: at, texts: statementTexts(), queue: newQueue(at.config.MaxConns), clock: newClock(), notifier: newNotifier(),
-		wakes: make(chan string, wakeLength), logger: options.Logger, nowFunc: options.NowFunc,
+		wakes: make(chan string, wakeLength), beaten: make(chan bool, 1),
+		shared: make(chan struct{}, max(at.config.MaxConns-nodeConns, 1)), logger: options.Logger, nowFunc: options.NowFunc,
 		retryFor: options.RetryFor, closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if s.logger == nil {
@@ -179,6 +185,7 @@ func (s *Store) start(ctx context.Context) {
 	s.stop = stop
 	s.running.Go(func() { s.tellOthers(beside) })
 	s.running.Go(func() { s.listen(beside) })
+	s.running.Go(func() { s.upkeep(beside) })
 }
 
 // Check implements store.Store: it writes one row and reads the state of the queue.
