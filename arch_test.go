@@ -53,7 +53,6 @@ func owners() map[string][]string {
 		"github.com/pelletier/go-toml":       {"internal/config"},
 		"github.com/pressly/goose":           {"internal/store/postgres", "internal/store/sqlite"},
 		"github.com/spf13/cobra":             {"internal/cli"},
-		"go.opentelemetry.io/contrib":        {"internal/app"},
 		"go.opentelemetry.io/otel/exporters": {"internal/app"},
 		"go.opentelemetry.io/otel/sdk":       {"internal/app"},
 		"golang.org/x/term":                  {"internal/cli"},

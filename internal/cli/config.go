@@ -17,8 +17,8 @@ import (
 
 func newConfig(shared *shared) *cobra.Command {
 	return newGroup("config", "Check a configuration, begin one, or print its schema",
-		`  courier config init --output courier.yaml
-  courier config check -c courier.yaml`,
+		`  courier config init --output courier.yml
+  courier config check -c courier.yml`,
 		newConfigCheck(shared), newConfigSchema(shared), newConfigInit(shared))
 }
 
@@ -29,8 +29,8 @@ func newConfigCheck(shared *shared) *cobra.Command {
 		Long: `Print everything that is wrong with a configuration, each with its place, the key,
 what was expected and the nearest right key. Templates are compiled too. Nothing
 is sent and no database is opened. The exit code is 2 when something is wrong.`,
-		Example: `  courier config check -c courier.yaml
-  courier config check -c kratos.yml -c local.yaml --format json`,
+		Example: `  courier config check -c courier.yml
+  courier config check -c kratos.yml -c local.yml --format json`,
 		Args: cobra.NoArgs,
 	}
 	format := addFormat(cmd)
@@ -139,8 +139,8 @@ func newConfigInit(shared *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented configuration to begin with",
-		Example: `  courier config init --output courier.yaml
-  courier config init > courier.yaml`,
+		Example: `  courier config init --output courier.yml
+  courier config init > courier.yml`,
 		Args: cobra.NoArgs,
 	}
 	output := "-"

@@ -103,7 +103,7 @@ func TestRenderText_BodyAndHeaders(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
 	t.Cleanup(server.Close)
-	path := t.TempDir() + "/courier.yaml"
+	path := t.TempDir() + "/courier.yml"
 	writeFile(t, path, strings.ReplaceAll(`
 courier:
   channels:

@@ -21,8 +21,8 @@ func newRender(shared *shared) *cobra.Command {
 		Long: `Print the exact request that a message would make to its gateway, as a curl
 command, without sending anything. Neither a running courier nor its database is
 needed. Secrets are printed as *** unless --show-secrets is given.`,
-		Example: `  courier render -c courier.yaml --to +12065550199 --body "Your code is 123456"
-  courier render -c courier.yaml --to +12065550199 --body Hi --show-secrets | sh`,
+		Example: `  courier render -c courier.yml --to +12065550199 --body "Your code is 123456"
+  courier render -c courier.yml --to +12065550199 --body Hi --show-secrets | sh`,
 		Args: cobra.NoArgs,
 	}
 	format := addFormat(cmd)
