@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"strings"
 
@@ -73,12 +72,7 @@ func summary(cfg *config.Config, files []string) string {
 	if !cfg.SMSEnabled() {
 		return "ok: " + name + " is valid, and sends nothing: sending text messages is not enabled"
 	}
-	gateway := cfg.Gateways[0]
-	host := ""
-	if target, err := url.Parse(gateway.URL.Reveal()); err == nil {
-		host = target.Host
-	}
-	return fmt.Sprintf("ok: %s is valid; gateway %s sends %s to %s", name, gateway.Name, gateway.Method, host)
+	return "ok: " + name + " is valid; gateway " + app.GatewaySummary(&cfg.Gateways[0])
 }
 
 // checkResult is the answer of config check to machines.

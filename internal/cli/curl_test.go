@@ -87,7 +87,7 @@ func TestMasker_HidesSecrets(t *testing.T) {
 	})
 	want := wireText{
 		Method: "POST",
-		URL:    "https://me@h/***?api_key=***&page=2&flag&q=***",
+		URL:    "https://***@h/***?api_key=***&page=2&flag&q=***",
 		Header: http.Header{
 			"Authorization": {"Basic ***", "***"}, "Cookie": {"sid=***; lang=***"},
 			"X-Mine": {"***"}, "X-Api-Key": {"***"}, "X-Shop": {"shop ***"},
