@@ -61,8 +61,12 @@ type Store struct {
 	logger   *slog.Logger
 	nowFunc  func() time.Time
 	retryFor time.Duration
-	// stop ends what runs beside the calls; running waits for it, writing for the
-	// goroutines that serve the queue.
+	background
+}
+
+// background is what runs next to the calls of a store, until Close.
+type background struct {
+	// stop ends it; running waits for it, writing for the goroutines that serve the queue.
 	stop             context.CancelFunc
 	running, writing sync.WaitGroup
 	// closing is closed when Close begins, which ends the repeats, and closed at its end.
@@ -113,7 +117,7 @@ func newStore(options Options) (*Store, error) {
 		target: at, texts: statementTexts(), queue: newQueue(at.config.MaxConns), clock: newClock(), notifier: newNotifier(),
 		wakes: make(chan string, wakeLength), beaten: make(chan bool, 1),
 		shared: make(chan struct{}, max(at.config.MaxConns-nodeConns, 1)), logger: options.Logger, nowFunc: options.NowFunc,
-		retryFor: options.RetryFor, closing: make(chan struct{}), closed: make(chan struct{}),
+		retryFor: options.RetryFor, background: background{closing: make(chan struct{}), closed: make(chan struct{})},
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
