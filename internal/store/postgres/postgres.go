@@ -42,16 +42,18 @@ type Options struct {
 
 // Store is a message store. It implements store.Store.
 type Store struct {
-	target   target
-	pool     *pgxpool.Pool
-	texts    map[query]string
-	mode     atomic.Int32
-	id       pgtype.UUID
-	queue    *queue
-	doubts   *doubts
-	clock    *clock
-	notifier *notifier
-	wakes    chan string
+	target target
+	pool   *pgxpool.Pool
+	texts  map[query]string
+	mode   atomic.Int32
+	id     pgtype.UUID
+	// away says that the database cannot be reached, readOnly that it takes no writes.
+	away, readOnly *outage
+	queue          *queue
+	doubts         *doubts
+	clock          *clock
+	notifier       *notifier
+	wakes          chan string
 	// beaten asks for the upkeep after a beat: true where the node does the housekeeping.
 	beaten chan bool
 	// shared has room for the tries of all but the node itself, so that one connection
@@ -82,7 +84,7 @@ const openFor = 15 * time.Second
 // Errors are ErrInvalidDSN, or wrap store.ErrUnavailable, store.ErrReadOnly or
 // store.ErrFull and name the server and the next step. None shows the password.
 func Open(ctx context.Context, options Options) (*Store, error) {
-	s, err := newStore(options)
+	s, err := newStore(context.WithoutCancel(ctx), options)
 	if err != nil {
 		return nil, err
 	}
@@ -104,13 +106,14 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	return s, nil
 }
 
-func newStore(options Options) (*Store, error) {
+func newStore(ctx context.Context, options Options) (*Store, error) {
 	at, err := parse(options.DSN)
 	if err != nil {
 		return nil, err
 	}
+	away, readOnly := newOutage(ctx), newOutage(ctx)
 	s := &Store{
-		target: at, texts: statementTexts(), queue: newQueue(at.config.MaxConns), clock: newClock(), notifier: newNotifier(),
+		target: at, texts: statementTexts(), away: away, readOnly: readOnly, queue: newQueue(at.config.MaxConns, away, readOnly), clock: newClock(), notifier: newNotifier(),
 		wakes: make(chan string, wakeLength), beaten: make(chan bool, 1),
 		shared: make(chan struct{}, max(at.config.MaxConns-nodeConns, 1)), logger: options.Logger, nowFunc: options.NowFunc,
 		retryFor: options.RetryFor, closing: make(chan struct{}), closed: make(chan struct{}),
@@ -186,6 +189,7 @@ func (s *Store) start(ctx context.Context) {
 	s.running.Go(func() { s.tellOthers(beside) })
 	s.running.Go(func() { s.listen(beside) })
 	s.running.Go(func() { s.upkeep(beside) })
+	s.running.Go(func() { s.probe(beside) })
 }
 
 // Check implements store.Store: it writes one row and reads the state of the queue.
