@@ -37,8 +37,8 @@ func TestStore_BeatReturnsDoubtfulLeases(t *testing.T) {
 	if _, err := s.Enqueue(t.Context(), []*courier.Message{m}); err != nil {
 		t.Fatal(err)
 	}
-	m.Lease.Until = floor(m.Lease.Until)
-	s.doubtLeases([]*courier.Message{m})
+	m.Lease.Until = store.Floor(m.Lease.Until)
+	s.lost.addAll([]*courier.Message{m})
 	if _, err := s.Beat(t.Context(), store.Beat{Node: "node-a", StartedAt: now, Lapse: time.Minute}); err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func (s *Store) beside(ctx context.Context, name string, run try) error {
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	s.metrics.count(name, err)
+	s.metrics.Count(name, err)
 	return err
 }
 
@@ -60,7 +60,7 @@ func readBeat(ctx context.Context, on *session, beat store.Beat) (store.Standing
 		gateways = []string{}
 	}
 	var seen []string
-	err := on.read(ctx, queryBeat, func(rows pgx.Rows) error {
+	err := on.read(ctx, "Beat", func(rows pgx.Rows) error {
 		var name string
 		var keeper bool
 		var theirs []string
@@ -71,7 +71,7 @@ func readBeat(ctx context.Context, on *session, beat store.Beat) (store.Standing
 		standing.Keeper = standing.Keeper || keeper
 		seen = append(seen, theirs...)
 		return nil
-	}, beat.Node, beat.Host, beat.Version, floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways, beat.Unable) //nolint:gosec // bounded by the limits of the lanes
+	}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways, beat.Unable) //nolint:gosec // bounded by the limits of the lanes
 	if err != nil {
 		return store.Standing{}, err
 	}
@@ -93,7 +93,7 @@ func (s *Store) upkeep(ctx context.Context) {
 			return
 		case keeper := <-s.beaten:
 			err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error { return s.maintain(ctx, on, keeper) }, false)
-			s.metrics.count("upkeep", err)
+			s.metrics.Count("upkeep", err)
 			if err != nil && !failing && !passing(err) && ctx.Err() == nil {
 				s.logger.WarnContext(ctx, "upkeep of the database fails: the tables of nodes and counts grow until it works again",
 					slog.String("database", s.target.name), slog.Any("error", s.fault("upkeep", err)))
@@ -107,9 +107,9 @@ func (s *Store) upkeep(ctx context.Context) {
 // nothing, measures the clock, and on the node that does the housekeeping keeps the
 // tables small that each node and each transaction adds to.
 func (s *Store) maintain(ctx context.Context, on *session, keeper bool) error {
-	err := errors.Join(s.clock.measure(ctx, on), s.returnDoubtful(ctx, on))
+	err := errors.Join(s.clock.measure(ctx, on), s.returnLostLeases(ctx, on))
 	if keeper {
-		err = errors.Join(err, on.exec(ctx, queryForgetNodes), on.exec(ctx, queryFoldTally, int64(maxFold)))
+		err = errors.Join(err, on.exec(ctx, "ForgetNodes"), on.exec(ctx, "FoldTally", int64(maxFold)))
 	}
 	return err
 }
@@ -117,7 +117,7 @@ func (s *Store) maintain(ctx context.Context, on *session, keeper bool) error {
 // Leave implements store.Store.
 func (s *Store) Leave(ctx context.Context, node string) error {
 	err := s.beside(ctx, "leave", func(ctx context.Context, on *session, _ bool) error {
-		return on.exec(ctx, queryLeave, node)
+		return on.exec(ctx, "Leave", node)
 	})
 	return s.fault("leave", err)
 }
@@ -127,7 +127,7 @@ func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
 	var nodes []store.Node
 	err := s.reading(ctx, func(ctx context.Context, on *session) error {
 		nodes = nil
-		return on.read(ctx, queryNodes, func(rows pgx.Rows) error {
+		return on.read(ctx, "Nodes", func(rows pgx.Rows) error {
 			var n store.Node
 			err := rows.Scan(&n.Name, &n.Host, &n.Version, &n.StartedAt, &n.SeenAt, &n.Alive, &n.Keeper, &n.InFlight, &n.Gateways)
 			n.StartedAt, n.SeenAt = n.StartedAt.UTC(), n.SeenAt.UTC()
@@ -150,7 +150,7 @@ func (s *Store) Reserve(ctx context.Context, reservation store.Reservation) (sto
 	var grant store.Grant
 	err := s.queue.submit(ctx, &job{name: "reserve", run: func(ctx context.Context, on *session, _ bool) error {
 		var granted, until int64
-		err := on.read(ctx, queryReserve, func(rows pgx.Rows) error { return rows.Scan(&granted, &until) },
+		err := on.read(ctx, "Reserve", func(rows pgx.Rows) error { return rows.Scan(&granted, &until) },
 			reservation.Gateway, reservation.Now.UnixNano(), cell.Nanoseconds(), burst.Nanoseconds(), int64(reservation.Want),
 			int64(first.Count), paidUntil.UnixNano())
 		grant = store.Grant{Count: int(granted)}

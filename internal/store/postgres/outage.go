@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"courier/internal/store"
 )
 
 const (
@@ -103,6 +105,18 @@ func (o *outage) err() error {
 	return fmt.Errorf("%w since %s: %w", errNoConnection, o.since.UTC().Format(time.RFC3339), o.cause)
 }
 
+// outages are those that keep calls from being served: away the ones of all calls,
+// readOnly the ones of calls that write.
+type outages struct{ away, readOnly *outage }
+
+// err returns why nothing is written once that is known, or nil.
+func (o outages) err() error {
+	if err := o.away.err(); err != nil {
+		return err
+	}
+	return o.readOnly.err()
+}
+
 // isAway reports whether an error says that the database does not serve at all.
 func isAway(err error) bool {
 	switch sqlstate := code(err); sqlstate {
@@ -125,16 +139,16 @@ func (s *Store) learn(ctx context.Context, writer int32, began time.Time, err er
 	case ended != nil && (writer != nodeWriter || !errors.Is(ended, context.DeadlineExceeded)):
 		return
 	case ended != nil || isAway(err):
-		s.away.failed(began, err)
+		s.outages.away.failed(began, err)
 		return
 	case code(err) == codeReadOnly:
-		s.away.answered()
-		s.readOnly.failed(began, err)
+		s.outages.away.answered()
+		s.outages.readOnly.failed(began, err)
 		return
 	}
-	s.away.answered()
+	s.outages.away.answered()
 	if writer != readWriter {
-		s.readOnly.answered()
+		s.outages.readOnly.answered()
 	}
 }
 
@@ -145,9 +159,9 @@ func (s *Store) refusal(writer int32) error {
 	case nodeWriter:
 		return nil
 	case readWriter:
-		return s.away.err()
+		return s.outages.away.err()
 	}
-	return s.queue.refusal()
+	return s.outages.err()
 }
 
 // known returns a channel that is closed when it is known that what failed fails
@@ -157,9 +171,9 @@ func (s *Store) known(writer int32, err error) <-chan struct{} {
 	case writer == nodeWriter:
 		return nil
 	case code(err) == codeReadOnly:
-		return s.readOnly.now().Done()
+		return s.outages.readOnly.now().Done()
 	}
-	return s.away.now().Done()
+	return s.outages.away.now().Done()
 }
 
 // probe looks while an outage is known whether it is over, until the context ends.
@@ -168,15 +182,15 @@ func (s *Store) probe(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.away.now().Done():
-		case <-s.readOnly.now().Done():
+		case <-s.outages.away.now().Done():
+		case <-s.outages.readOnly.now().Done():
 		}
 		// What is idle may lead to a server that is gone, and never say so.
 		s.pool.Reset()
 		for s.refusal(0) != nil && ctx.Err() == nil {
 			bounded, cancel := context.WithTimeout(ctx, probeFor)
 			err := s.once(bounded, nodeWriter, func(ctx context.Context, on *session, _ bool) error {
-				return on.exec(ctx, queryWriteProbe, floor(s.Now()))
+				return on.exec(ctx, "WriteProbe", store.Floor(s.Now()))
 			}, false)
 			cancel()
 			if err == nil {

@@ -49,17 +49,17 @@ type queue struct {
 	// reads has room for the calls that read at a time: they leave a connection to
 	// the beats of the node, however many they are.
 	reads chan struct{}
-	// away and readOnly are what a job is not waited for.
-	away, readOnly *outage
+	// outages are during which no job is waited for.
+	outages outages
 
 	mutex  sync.RWMutex
 	closed bool
 }
 
 // newQueue returns a queue for a number of connections.
-func newQueue(connections int32, away, readOnly *outage) *queue {
+func newQueue(connections int32, known outages) *queue {
 	return &queue{
-		away: away, readOnly: readOnly,
+		outages: known,
 		reads:   make(chan struct{}, max(connections-writerConns-nodeConns, 1)),
 		inserts: make(chan *job, queueLength), others: make(chan *job, queueLength), decisions: make(chan *job, queueLength),
 	}
@@ -84,22 +84,14 @@ func (q *queue) submit(ctx context.Context, j *job) error {
 			return err
 		case <-ctx.Done():
 			return j.leave(ctx.Err())
-		case <-q.away.now().Done():
-		case <-q.readOnly.now().Done():
+		case <-q.outages.away.now().Done():
+		case <-q.outages.readOnly.now().Done():
 		}
-		if err := q.refusal(); err != nil {
+		if err := q.outages.err(); err != nil {
 			j.refused.Store(true)
 			return j.leave(err)
 		}
 	}
-}
-
-// refusal returns why no job is served, once that is known.
-func (q *queue) refusal() error {
-	if err := q.away.err(); err != nil {
-		return err
-	}
-	return q.readOnly.err()
 }
 
 // leave ends the wait for a job, which may still happen.
@@ -124,7 +116,7 @@ func (q *queue) enter(ctx context.Context, j *job) error {
 	if q.closed {
 		return store.ErrClosed
 	}
-	if err := cmp.Or(ctx.Err(), q.refusal()); err != nil {
+	if err := cmp.Or(ctx.Err(), q.outages.err()); err != nil {
 		return err
 	}
 	jobs := q.others
@@ -139,8 +131,8 @@ func (q *queue) enter(ctx context.Context, j *job) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-q.away.now().Done():
-		return cmp.Or(q.away.err(), errNoConnection)
+	case <-q.outages.away.now().Done():
+		return cmp.Or(q.outages.away.err(), errNoConnection)
 	}
 }
 
@@ -199,9 +191,9 @@ func (s *Store) operate(ctx context.Context, writer int32, jobs <-chan *job) {
 		if doubtful && j.abandon != nil {
 			j.abandon()
 		}
-		s.metrics.count(j.name, err)
+		s.metrics.Count(j.name, err)
 		if err == nil {
-			s.metrics.committed(time.Since(start), 1)
+			s.metrics.Committed(time.Since(start), 1)
 		}
 		j.done <- err
 	}
@@ -230,15 +222,15 @@ func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, agai
 		return
 	}
 	if err == nil {
-		s.metrics.committed(time.Since(start), len(group))
+		s.metrics.Committed(time.Since(start), len(group))
 		s.notify(inserting)
 	} else if doubtful {
 		for _, j := range group {
-			s.doubtLeases(j.insert.messages)
+			s.lost.addAll(j.insert.messages)
 		}
 	}
 	for _, j := range group {
-		s.metrics.count(j.name, err)
+		s.metrics.Count(j.name, err)
 		j.done <- err
 	}
 }
