@@ -52,9 +52,6 @@ type Options struct {
 	Store  Store
 	// Checks must all pass before the courier is ready.
 	Checks []Check
-	// StoreAwayFunc returns an error when it is known that the store does not
-	// answer, so that callers need not wait to learn it; nil for nobody who knows.
-	StoreAwayFunc func() error
 	// Keys are the API keys; without any, every caller may do everything.
 	Keys []Key
 	// AnyHost takes requests for any host name although there are no keys. By

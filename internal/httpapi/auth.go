@@ -72,9 +72,6 @@ func (a *API) admit(c *call, listener string, e *endpoint) error {
 	if !c.by.may(e.scope) {
 		return forbidden(e.scope)
 	}
-	if e.stored && a.options.StoreAwayFunc != nil {
-		return a.options.StoreAwayFunc()
-	}
 	return nil
 }
 

@@ -26,9 +26,7 @@ type endpoint struct {
 	// scope is what a key must have, empty for an open endpoint.
 	scope Scope
 	// form is how errors are written, nil for problem documents.
-	form *errorForm
-	// stored is true when nothing can be answered without the message store.
-	stored bool
+	form   *errorForm
 	handle handler
 
 	parameters []*huma.Param

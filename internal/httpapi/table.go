@@ -28,37 +28,37 @@ func (a *API) messageEndpoints() []endpoint {
 		{
 			method: http.MethodPost, path: pathMessages, id: "send-message", tag: tagMessages, summary: "Send a message",
 			description: "Takes a message durably: after the answer it survives a crash. A repeat with the same Idempotency-Key is answered with the first message, replayed and the header Idempotency-Replayed, also once the message has expired; a first request whose expires_at is past is taken with a key, and expires unsent. Each API key has idempotency keys of its own.",
-			scope:       ScopeSend, stored: true, handle: a.send, parameters: []*huma.Param{idempotencyParam()},
+			scope:       ScopeSend, handle: a.send, parameters: []*huma.Param{idempotencyParam()},
 			takes: MessageRequest{}, gives: accepted{}, status: http.StatusAccepted,
 			codes: slices.Concat(refused, judged, unserved, storeCodes(), repeated),
 		},
 		{
 			method: http.MethodPost, path: pathMessages + "/batch", id: "send-batch", tag: tagMessages, summary: "Send many messages",
 			description: "Takes up to 1,000 messages in one transaction. Each good one is taken even where others are refused. A batch takes no header Idempotency-Key: each message has its own idempotency_key.",
-			scope:       ScopeSend, stored: true, handle: a.sendBatch,
+			scope:       ScopeSend, handle: a.sendBatch,
 			takes: batchRequest{}, gives: batchResponse{}, status: http.StatusAccepted, codes: slices.Concat(refused, storeCodes()),
 		},
 		{
 			method: http.MethodGet, path: pathMessages, id: "list-messages", tag: tagMessages, summary: "List messages",
 			description: "One page of messages, the newest first, without their attempts.",
-			scope:       ScopeRead, stored: true, handle: a.listMessages, parameters: listParams(),
+			scope:       ScopeRead, handle: a.listMessages, parameters: listParams(),
 			gives: messagePage{}, codes: []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeStoreUnavailable},
 		},
 		{
 			method: http.MethodGet, path: pathMessage, id: "get-message", tag: tagMessages, summary: "Show a message",
 			description: "A message with its attempts.",
-			scope:       ScopeRead, stored: true, handle: a.getMessage, parameters: id,
+			scope:       ScopeRead, handle: a.getMessage, parameters: id,
 			gives: messageWithAttempts{}, codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable},
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/cancel", id: "cancel-message", tag: tagMessages, summary: "Cancel a message",
 			description: "Withdraws a queued or unknown message. Canceling a canceled one again is no error.",
-			scope:       ScopeSend, stored: true, handle: a.cancelMessage, parameters: id, gives: Message{}, codes: changed,
+			scope:       ScopeSend, handle: a.cancelMessage, parameters: id, gives: Message{}, codes: changed,
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/retry", id: "retry-message", tag: tagMessages, summary: "Retry a message",
 			description: "Queues a message again that is undelivered, rejected, expired, abandoned or unknown, due now and with a new count of retries. An expired one needs a new lifetime, or none.",
-			scope:       ScopeSend, stored: true, handle: a.retryMessage, parameters: id,
+			scope:       ScopeSend, handle: a.retryMessage, parameters: id,
 			takes: RetryRequest{}, bodyOptional: true, gives: Message{},
 			codes: slices.Concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
 		},
@@ -71,7 +71,7 @@ func (a *API) operatorEndpoints() []endpoint {
 		endpoint{
 			method: http.MethodGet, path: "/v1/nodes", id: "list-nodes", tag: tagOperator, summary: "List the nodes",
 			description: "The couriers that share the database: those that are alive, and those that ended without signing off less than a day ago.",
-			scope:       ScopeRead, stored: true, handle: a.listNodes, gives: nodeList{}, codes: []courier.ErrorCode{courier.CodeStoreUnavailable},
+			scope:       ScopeRead, handle: a.listNodes, gives: nodeList{}, codes: []courier.ErrorCode{courier.CodeStoreUnavailable},
 		},
 		endpoint{
 			method: http.MethodGet, path: "/metrics", id: "metrics", tag: tagOperator, summary: "Prometheus metrics",

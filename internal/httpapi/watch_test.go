@@ -320,33 +320,6 @@ func TestAPI_LogsWhoDidWhat(t *testing.T) {
 	}
 }
 
-// What is known to be away is not asked, by readers neither.
-func TestAPI_StoreKnownToBeAway(t *testing.T) {
-	t.Parallel()
-	var away error
-	f := newFixture(t, func(o *httpapi.Options) { o.StoreAwayFunc = func() error { return away } })
-	f.putAttempted()
-	away = fmt.Errorf("beat: %w", store.ErrUnavailable)
-	f.memory.hook = func(context.Context) { t.Error("the store was asked") }
-	for _, target := range []string{
-		"POST /v1/messages", "POST /v1/messages/batch", "GET /v1/messages", "GET /v1/messages/" + idText, "GET /v1/nodes",
-		"POST /v1/messages/" + idText + "/cancel", "POST /v1/messages/" + idText + "/retry",
-	} {
-		w := f.callFor(t, target)
-		wantProblem(t, w, courier.CodeStoreUnavailable, "", "")
-		if w.Header().Get("Retry-After") != "1" {
-			t.Errorf("%s: Retry-After %q", target, w.Header().Get("Retry-After"))
-		}
-	}
-	for _, target := range []string{"GET /health/alive", "GET /metrics", "GET /version"} {
-		if w := f.callFor(t, target); w.Code != http.StatusOK {
-			t.Errorf("%s: got %d", target, w.Code)
-		}
-	}
-	away, f.memory.hook = nil, nil
-	f.send(t)
-}
-
 func TestAPI_Panic(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
