@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel/trace"
 
+	"courier/internal/cluster"
 	"courier/internal/config"
 	"courier/internal/dispatch"
 	"courier/internal/httpapi"
@@ -244,12 +245,17 @@ func (a *App) startEngine(ctx context.Context) error {
 	set.follow(ctx)
 	a.reload = newReloader(a, cfg, set)
 	a.cleanups.add("gateways", gatewaysShare, a.reload.closeGateways)
+	node := nodeName()
 	a.engine, err = dispatch.New(dispatch.Options{
-		Settings:       engineSettings(cfg, set),
-		Store:          a.store,
-		Node:           nodeName(),
-		Host:           hostName(),
-		Version:        a.options.Version,
+		Settings: engineSettings(cfg, set),
+		Store:    a.store,
+		Node:     node,
+		ClusterFunc: func(e *dispatch.Engine) (dispatch.Cluster, error) {
+			return cluster.New(cluster.Options{
+				Store: a.store, Engine: e, Health: e.Health(), Node: node, Host: hostName(), Version: a.options.Version,
+				NowFunc: a.store.Now, Logger: a.logger, Registerer: a.registry,
+			})
+		},
 		GracePeriod:    cmp.Or(cfg.Dispatch.GracePeriod, -1), // none is negative there
 		PollInterval:   cfg.Dispatch.PollInterval,
 		NowFunc:        a.store.Now,
