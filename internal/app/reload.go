@@ -29,7 +29,7 @@ func (a *App) startReload(ctx context.Context) error {
 		return nil
 	}
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	watcher, err := config.Watch(watchCtx, a.options.Watch, func(cfg *config.Config, err error) {
+	watcher, err := config.Watch(watchCtx, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
 		a.reload.apply(watchCtx, cfg, err)
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -21,8 +22,18 @@ type checker struct {
 	positions map[string]Position
 	problems  []Problem
 	warnings  []Problem
-	// files are the templates and secrets that the configuration names.
-	files []string
+	// files are those of the configuration, and the templates, secrets and
+	// certificates that it names, with what they held.
+	files map[string]digest
+
+	placeholders, inAddress *regexp.Regexp
+}
+
+// read reads a file that the configuration depends on.
+func (c *checker) read(path string, limit int64) ([]byte, error) {
+	data, err := readBounded(path, limit)
+	c.files[path] = digestOf(data, err)
+	return data, err
 }
 
 func (c *checker) problem(at Position, path, format string, args ...any) {
@@ -55,9 +66,7 @@ func (c *checker) check(s *spec, n *node, path string) {
 		c.list(s, n, path)
 	case headerSpec:
 		c.headerTypes(s, n, path)
-	case secretSpec:
-		c.secretScalar(s, n, path)
-	case textSpec, intSpec, floatSpec, boolSpec, switchSpec, durationSpec, sizeSpec:
+	case textSpec, secretSpec, intSpec, floatSpec, boolSpec, switchSpec, durationSpec, sizeSpec:
 		c.scalar(s, n, path)
 	}
 }
@@ -213,26 +222,25 @@ func (c *checker) assignTexts(s *spec, n *node) {
 
 func (c *checker) scalar(s *spec, n *node, path string) {
 	value, err := readScalar(s, n)
-	if err != nil {
+	name, found := c.placeholder(n.text)
+	switch {
+	case err != nil && (found || isBraced(s, n)):
+		c.problem(n.at, path, "%v; nothing is expanded in values: %s", err, instead(s, path, name))
+		return
+	case err != nil:
 		c.problem(n.at, path, "%v", err)
 		return
+	case found:
+		c.warn(n.at, path, "the value holds a placeholder, and nothing is expanded in values, so it is used as it is written; %s", instead(s, path, name))
+	}
+	if s.kind == secretSpec && s.bind != nil {
+		revealed, ok := c.resolve(n, path)
+		if !ok {
+			return
+		}
+		value.text = revealed.Reveal()
 	}
 	assign(s, c.config, value)
-}
-
-func (c *checker) secretScalar(s *spec, n *node, path string) {
-	value, err := readScalar(s, n)
-	if err != nil {
-		c.problem(n.at, path, "%v", err)
-		return
-	}
-	if s.bind == nil {
-		return
-	}
-	if revealed, ok := c.resolve(n, path); ok {
-		value.text = revealed.Reveal()
-		assign(s, c.config, value)
-	}
 }
 
 func (c *checker) headerTypes(s *spec, n *node, path string) {

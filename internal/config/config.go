@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Config is a valid configuration: the defaults, overlaid by the files in
-// their order, the environment, and the flags.
+// Config is a configuration: the defaults, overlaid by the files in their order
+// and the environment.
 type Config struct {
 	Courier    Courier
 	Clients    Clients
@@ -15,6 +15,7 @@ type Config struct {
 	Store      Store
 	API        API
 	Public     Listener
+	TLS        TLS
 	Dispatch   Dispatch
 	Recipients Recipients
 	Messages   Messages
@@ -28,10 +29,9 @@ type Config struct {
 	// IgnoredSections are the top-level keys that belong to other parts of
 	// Kratos, in the order in which they were met.
 	IgnoredSections []string
-	// Files are the files that the configuration was read from: those of the
-	// options, then the templates and secrets they name.
-	Files []string
 
+	// files are those that the configuration was read from, with what they held.
+	files     map[string]digest
 	positions map[string]Position
 }
 
@@ -118,6 +118,15 @@ type Store struct {
 type Listener struct {
 	Host string
 	Port int
+	// MaxConnections is the most connections at one time.
+	MaxConnections int
+}
+
+// TLS names the PEM files for both listeners, ready to be opened; without them
+// the listeners speak plain HTTP.
+type TLS struct {
+	Cert string
+	Key  string
 }
 
 // API is the admin listener.
@@ -158,7 +167,9 @@ type Dispatch struct {
 	// OnUnknown says what becomes of a message whose request was written and
 	// whose answer was not read: OnUnknownResend or OnUnknownHold.
 	OnUnknown string
-	Retry     Retry
+	// KeepWarm keeps one connection to each gateway open.
+	KeepWarm bool
+	Retry    Retry
 }
 
 // The values of Dispatch.OnUnknown.

@@ -9,7 +9,7 @@ import (
 // rootSpec is the table of every key that is read.
 func rootSpec() *spec {
 	return object("", "The configuration of the SMS courier.",
-		courierSpec(), storeSpec(), apiSpec(), publicSpec(), dispatchSpec(),
+		courierSpec(), storeSpec(), apiSpec(), publicSpec(), tlsSpec(), dispatchSpec(),
 		recipientsSpec(), messagesSpec(), retentionSpec(), clientsSpec(), logSpec(), tracingSpec(),
 	)
 }
@@ -55,7 +55,7 @@ func courierSpec() *spec {
 
 func channelsSpec() *spec {
 	item := object("", "A channel.",
-		text("id", "", "The kind of message. Only sms is delivered; a channel with another id is ignored with a warning.", nil).starting("sms").mandatory(),
+		text("id", "", "The kind of message. Only sms is delivered; a channel with another id is ignored with a warning.", nil).with("sms").mandatory(),
 		choice("type", "http", "How the gateway is spoken to.", []string{"http"}, nil),
 		requestSpec().mandatory(),
 	)
@@ -75,27 +75,23 @@ func smsSpec() *spec {
 	)
 }
 
-// starterTemplate is function(ctx) { to: ctx.recipient, from: ctx.from, body: ctx.body }.
-const starterTemplate = "base64://ZnVuY3Rpb24oY3R4KSB7IHRvOiBjdHgucmVjaXBpZW50LCBmcm9tOiBjdHguZnJvbSwgYm9keTogY3R4LmJvZHkgfQo="
-
 // requestSpec is the request of a gateway. Code reads its values, because a
 // request may stand in several places.
 func requestSpec() *spec {
 	address := secret("url", "The absolute http or https address, with a path. A user and password in it become basic authentication.", nil).
-		starting("https://gateway.example/v1/messages").mandatory()
+		with("https://gateway.example/v1/messages").mandatory()
 	address.pattern = "^([Hh][Tt][Tt][Pp][Ss]?|env|file)://."
 	request := object("request_config", "The request that is sent to the gateway for each message.",
 		address,
-		text("method", "", "The method, sent as written. With TRACE there is no body.", nil).starting("POST").mandatory(),
+		text("method", "", "The method, sent as written. With TRACE there is no body.", nil).with("POST").mandatory(),
 		&spec{
-			name: "body", kind: textSpec, hidden: true, example: "file://./sms.jsonnet", starter: starterTemplate,
+			name: "body", kind: textSpec, hidden: true, example: "file://./sms.jsonnet",
 			pattern: "^(file|base64|https?)://.",
 			doc:     "The Jsonnet template of the body: file:// (relative to the working directory), base64://, http:// or https://. Without it there is no body.",
 		},
 		&spec{
 			name: "headers", kind: headerSpec, example: "{ Content-Type: application/x-www-form-urlencoded }",
-			starter: "{ Content-Type: application/json }",
-			doc:     "The headers of the request. The content type says how the body is encoded; without it, JSON.",
+			doc: "The headers of the request. The content type says how the body is encoded; without it, JSON.",
 		},
 		(&spec{name: "header", kind: headerSpec, doc: "The name of headers in Kratos before v0.11. Not both."}).old(),
 		authSpec(),

@@ -10,7 +10,7 @@ import (
 
 // Position is where a value was set.
 type Position struct {
-	// Source is a file, "environment variable NAME" or "command line".
+	// Source is a file or "environment variable NAME".
 	Source string
 	// Line and Column count from 1; they are 0 where a source has none.
 	Line   int

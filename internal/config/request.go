@@ -233,13 +233,9 @@ func bodyKind(scheme string) BodyKind {
 
 func (r *requestReader) bodyFile(n *node, path, name string) string {
 	file := r.file(name)
-	r.files = append(r.files, file)
-	opened, err := openRegular(file)
-	if err != nil {
+	if _, err := r.read(file, maxFileSize); err != nil {
 		r.problem(n.at, path, "read template file %s: %s", clip(name), explainFile(err))
-		return file
 	}
-	_ = opened.Close() // nothing was written
 	return file
 }
 

@@ -15,6 +15,7 @@ func (c *checker) relations() {
 	c.gateways()
 	c.apiKeys()
 	c.listeners()
+	c.tls()
 	c.apiAccess()
 	c.dispatch()
 	c.retention()
@@ -108,8 +109,31 @@ func isLoopback(host string) bool {
 func (c *checker) listeners() {
 	c.host("api.host", &c.config.API.Host)
 	c.host("public.host", &c.config.Public.Host)
-	if c.config.API.Port != 0 && c.config.API.Listener == c.config.Public {
+	if c.config.API.Port != 0 && c.config.API.Port == c.config.Public.Port && c.config.API.Host == c.config.Public.Host {
 		c.problem(c.place("public.port"), "public.port", "the port is that of the admin listener; give each its own")
+	}
+}
+
+// tls finds the files of the listeners, so that a change of one is noticed. The
+// listeners say what is wrong with what they hold.
+func (c *checker) tls() {
+	n := c.at("tls")
+	if n.isNothing() || len(n.entries) == 0 {
+		return
+	}
+	c.requireKeys(tlsSpec(), n, "tls")
+	for path, name := range map[string]*string{"tls.cert": &c.config.TLS.Cert, "tls.key": &c.config.TLS.Key} {
+		given := *name
+		if given == "" {
+			if c.at("tls", strings.TrimPrefix(path, "tls.")) != nil {
+				c.problem(c.place(path), path, "the value is empty; give the path of a PEM file")
+			}
+			continue
+		}
+		*name = c.file(given)
+		if _, err := c.read(*name, maxFileSize); err != nil {
+			c.problem(c.place(path), path, "read file %s: %s", clip(given), explainFile(err))
+		}
 	}
 }
 
