@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -60,19 +59,6 @@ func openPostgres(ctx context.Context, options storeOptions) (store.Store, error
 		return nil, err
 	}
 	return opened, nil
-}
-
-// closeStore closes a store within the time that a stop has. One that hangs is
-// left to the end of the process, which is what a crash would do to it.
-func closeStore(ctx context.Context, opened store.Store) error {
-	closed := make(chan error, 1)
-	go func() { closed <- opened.Close() }()
-	select {
-	case err := <-closed:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("close store: it did not close in time: %w", ctx.Err())
-	}
 }
 
 // checkMaxAge is for how long the answer to a probe holds. A check of the store

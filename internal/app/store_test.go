@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"courier/internal/store"
 )
 
 func TestOpenStore_RefusesUnknownSchemes(t *testing.T) {
@@ -25,34 +23,6 @@ func TestOpenStore_RefusesUnknownSchemes(t *testing.T) {
 			t.Errorf("error %q does not say what to give, or quotes the DSN", err)
 		}
 	}
-}
-
-// hangingStore closes when it is told to.
-type hangingStore struct {
-	store.Store
-	goOn chan struct{}
-}
-
-func (s *hangingStore) Close() error {
-	<-s.goOn
-	return errors.New("closed late")
-}
-
-func TestCloseStore_IsBounded(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		hanging := &hangingStore{goOn: make(chan struct{})}
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		defer cancel()
-		began := time.Now()
-		if err := closeStore(ctx, hanging); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 3*time.Second {
-			t.Errorf("after %s: %v, want the end of the context", time.Since(began), err)
-		}
-		close(hanging.goOn)
-		if err := closeStore(t.Context(), hanging); err == nil || err.Error() != "closed late" {
-			t.Errorf("got %v, want the error of the store", err)
-		}
-	})
 }
 
 func TestSharedCheck(t *testing.T) {

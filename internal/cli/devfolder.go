@@ -33,7 +33,7 @@ func devFolder(dir string) (devPlace, func() error, error) {
 
 func (p devPlace) file(name string) string { return filepath.Join(string(p), name) }
 
-func (p devPlace) configFile() string { return p.file("courier-dev.yaml") }
+func (p devPlace) configFile() string { return p.file("courier-dev.yml") }
 
 // devTemplate is the form of Twilio's Messages resource.
 // Source: https://www.twilio.com/docs/messaging/api/message-resource

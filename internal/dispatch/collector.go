@@ -23,7 +23,7 @@ const (
 type collector struct {
 	engine *Engine
 
-	inFlight, limit, breaker, depth, age, nodes, keeper *prometheus.Desc
+	inFlight, limit, breaker, depth, age *prometheus.Desc
 
 	mu      sync.Mutex
 	stats   store.Stats
@@ -45,16 +45,12 @@ func newCollector(e *Engine) *collector {
 			"Messages in a status that is not final.", []string{"status"}, nil),
 		age: prometheus.NewDesc("courier_oldest_due_age_seconds",
 			"How long the message that waits longest has been due; 0 when none is.", nil, nil),
-		nodes: prometheus.NewDesc("courier_nodes",
-			"Nodes that are alive, as this one was told with its last beat; left out while it cannot beat.", nil, nil),
-		keeper: prometheus.NewDesc("courier_keeper",
-			"1 on the one node that does the housekeeping.", nil, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.inFlight, c.limit, c.breaker, c.depth, c.age, c.nodes, c.keeper} {
+	for _, desc := range []*prometheus.Desc{c.inFlight, c.limit, c.breaker, c.depth, c.age} {
 		descs <- desc
 	}
 }
@@ -72,7 +68,6 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 		gauge(c.limit, float64(state.limit), name)
 		gauge(c.breaker, float64(state.breaker), name)
 	}
-	c.collectNodes(gauge)
 	stats, ok := c.queue(now)
 	if !ok {
 		return
@@ -81,17 +76,6 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge(c.depth, float64(stats.Processing), string(courier.StatusProcessing))
 	gauge(c.depth, float64(stats.Unknown), string(courier.StatusUnknown))
 	gauge(c.age, age(stats.OldestDueAt, now))
-}
-
-func (c *collector) collectNodes(gauge func(*prometheus.Desc, float64, ...string)) {
-	member, duty := c.engine.member, 0.0
-	if member.err() == nil {
-		gauge(c.nodes, float64(member.presence.Load().standing.Nodes))
-	}
-	if member.onDuty() {
-		duty = 1
-	}
-	gauge(c.keeper, duty)
 }
 
 func age(at, now time.Time) float64 {

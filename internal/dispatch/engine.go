@@ -34,10 +34,9 @@ type Engine struct {
 	logger   *slog.Logger
 	tracer   *tracer
 	metrics  *metrics
-	faults   *faults
+	health   *store.Health
 	settler  *settler
-	keeper   *keeper
-	member   *member
+	cluster  Cluster
 	token    func() int64
 	route    atomic.Pointer[route]
 	lifetime lifetime
@@ -65,16 +64,6 @@ func (r *route) lane(gateway string) *lane {
 // names returns the gateways in order.
 func (r *route) names() []string { return slices.Sorted(maps.Keys(r.lanes)) }
 
-// announced returns the gateways as the other nodes learn of them: the one that
-// takes the messages of unknown gateways first.
-func (r *route) announced() []string {
-	if r.fallback == nil {
-		return nil
-	}
-	others := slices.DeleteFunc(r.names(), func(name string) bool { return name == r.fallback.name })
-	return append([]string{r.fallback.name}, others...)
-}
-
 // New returns an engine that is not started. Errors tell what is wrong with the
 // options, or that the registerer already has the metrics.
 func New(options Options) (*Engine, error) {
@@ -93,16 +82,17 @@ func New(options Options) (*Engine, error) {
 		logger:        options.Logger,
 		tracer:        newTracer(options.TracerProvider),
 		metrics:       newMetrics(),
-		faults:        newFaults(options.Logger),
+		health:        store.NewHealth(options.Logger),
 	}
 	e.settler = newSettler(e)
-	e.keeper = newKeeper(e)
-	e.member = newMember(e, &options)
 	e.lifetime.stopped = make(chan struct{})
 	e.lifetime.grace = max(options.GracePeriod, 0)
 	e.route.Store(e.newRoute(&route{}, options.Settings))
 	if err := e.metrics.register(options.Registerer, newCollector(e)); err != nil {
 		return nil, fmt.Errorf("register metrics of the engine: %w", err)
+	}
+	if e.cluster, err = options.ClusterFunc(e); err != nil {
+		return nil, err
 	}
 	return e, nil
 }
@@ -145,12 +135,15 @@ func (e *Engine) Wake() {
 	}
 }
 
+// Health is what the engine knows of the store.
+func (e *Engine) Health() *store.Health { return e.health }
+
 // Ready reports why messages are not dispatched now, or nil.
 func (e *Engine) Ready() error {
 	if err := e.lifetime.running(); err != nil {
 		return err
 	}
-	return errors.Join(e.member.err(), e.faults.err())
+	return errors.Join(e.cluster.Ready(), e.health.Err())
 }
 
 // Enqueue stores messages and answers for each in order, as store.Store does.

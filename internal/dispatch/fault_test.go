@@ -216,7 +216,7 @@ func TestEngine_StartFault(t *testing.T) {
 			t.Parallel()
 			memory := newMemory()
 			memory.fail(failOp(op, store.ErrReadOnly))
-			engine, err := dispatch.New(newOptions(memory, newGateway("sms", answer(accepted()))))
+			engine, err := newEngine(newOptions(memory, newGateway("sms", answer(accepted()))))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -267,7 +267,7 @@ func TestEngine_StopWithAStoreThatFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
-		engine, err := dispatch.New(newOptions(memory, newGateway("sms", answer(accepted()))))
+		engine, err := newEngine(newOptions(memory, newGateway("sms", answer(accepted()))))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -265,7 +265,7 @@ func BenchmarkIntegration_Drain(b *testing.B) {
 		watch := newSettledWatch(size)
 		options := integrationOptions(s, realGateway(b, url, 10*time.Second), rand.Text())
 		options.Logger = slog.New(watch)
-		engine, err := dispatch.New(options)
+		engine, err := newEngine(options)
 		if err != nil {
 			b.Fatal(err)
 		}

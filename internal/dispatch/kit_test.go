@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"courier"
+	"courier/internal/cluster"
 	"courier/internal/dispatch"
 )
 
@@ -158,10 +159,33 @@ func newOptions(s dispatch.Store, g dispatch.Gateway) dispatch.Options {
 	}
 }
 
+// newEngine returns an engine whose node has the options of the engine.
+func newEngine(options dispatch.Options) (*dispatch.Engine, error) {
+	if options.ClusterFunc == nil {
+		options.ClusterFunc = joining(options)
+	}
+	return dispatch.New(options)
+}
+
+// joining makes the node of an engine.
+func joining(options dispatch.Options, edits ...func(*cluster.Options)) func(*dispatch.Engine) (dispatch.Cluster, error) {
+	return func(e *dispatch.Engine) (dispatch.Cluster, error) {
+		shared, _ := options.Store.(cluster.Store)
+		o := cluster.Options{
+			Store: shared, Engine: e, Health: e.Health(), Node: options.Node,
+			NowFunc: options.NowFunc, Logger: options.Logger, Registerer: options.Registerer,
+		}
+		for _, edit := range edits {
+			edit(&o)
+		}
+		return cluster.New(o)
+	}
+}
+
 // start returns a running engine that is stopped at the end of the test.
 func start(t *testing.T, options dispatch.Options) *dispatch.Engine {
 	t.Helper()
-	engine, err := dispatch.New(options)
+	engine, err := newEngine(options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func (l *lane) poke() {
 // note tells the lane of a message that is due at a time.
 func (l *lane) note(at time.Time, waits bool) {
 	if !l.slots.note(at, waits) {
-		l.engine.keeper.requestReroute()
+		l.engine.cluster.Changed()
 	}
 	l.poke()
 }
@@ -122,9 +122,9 @@ func (l *lane) step(ctx context.Context) time.Duration {
 	if wait := l.pauseUntil.Sub(now); wait > 0 {
 		return wait
 	}
-	term, held := l.engine.member.term()
+	term, held := l.engine.cluster.Term()
 	if !held {
-		return l.engine.member.interval // the beat that gets through wakes the lane
+		return l.engine.pollInterval // the beat that gets through wakes the lane
 	}
 	if !now.Before(l.pollAt) {
 		l.look(ctx, now, now)
@@ -156,7 +156,7 @@ func (l *lane) claim(ctx context.Context, p plan, now time.Time) {
 		LeaseUntil: now.Add(l.leaseDuration()),
 		Limit:      p.count,
 	})
-	l.engine.faults.set(ctx, opClaim, err)
+	l.engine.health.Set(ctx, opClaim, err)
 	if err != nil {
 		l.slots.claimFailed(p, now)
 		l.pauseAfterFault(now)
@@ -186,7 +186,7 @@ func (l *lane) look(ctx context.Context, now, notBefore time.Time) {
 	if ctx.Err() != nil {
 		return
 	}
-	l.engine.faults.set(ctx, opNextDue, err)
+	l.engine.health.Set(ctx, opNextDue, err)
 	switch {
 	case err != nil:
 		l.slots.note(now, false)

@@ -124,11 +124,11 @@ func TestNew_RegistersAllMetricsOrNone(t *testing.T) {
 		Name: "courier_enqueue_seconds", Help: "Time to store the messages of one call durably.",
 	})
 	registry.MustRegister(taken)
-	if _, err := dispatch.New(options); err == nil {
+	if _, err := newEngine(options); err == nil {
 		t.Fatal("the name was taken and nothing said")
 	}
 	registry.Unregister(taken)
-	if _, err := dispatch.New(options); err != nil {
+	if _, err := newEngine(options); err != nil {
 		t.Errorf("after the failure: %v", err)
 	}
 }

@@ -32,42 +32,39 @@ type Gateway interface {
 
 // Store is the part of store.Store that the engine needs.
 type Store interface {
-	queueStore
-	keeperStore
-	retentionStore
-	memberStore
-}
-
-// queueStore moves messages through the queue.
-type queueStore interface {
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error)
 	Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error)
 	Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error)
 	NextDue(ctx context.Context, gateway string) (time.Time, error)
-}
-
-// keeperStore keeps the queue in order.
-type keeperStore interface {
-	Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
-	Expire(ctx context.Context, now time.Time, limit int) (int, error)
-	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
 	Stats(ctx context.Context, now time.Time) (store.Stats, error)
-}
-
-// retentionStore forgets what is old.
-type retentionStore interface {
-	Scrub(ctx context.Context, sweep store.Sweep) (int, error)
-	Purge(ctx context.Context, sweep store.Sweep) (int, error)
-}
-
-// memberStore lets the nodes that share the store know of each other, and share
-// the rates of the gateways.
-type memberStore interface {
-	Beat(ctx context.Context, beat store.Beat) (store.Standing, error)
-	Leave(ctx context.Context, node string) error
 	Reserve(ctx context.Context, reservation store.Reservation) (store.Grant, error)
-	// Wakes is nil when no other node can use the store.
-	Wakes() <-chan string
+}
+
+// Cluster is this node among those that share the store.
+type Cluster interface {
+	// Join makes the node known before it leases anything. The context of every
+	// attempt is attempts or derived from it.
+	Join(ctx, attempts context.Context) error
+	// Run tells the others that the node is alive, and does what is to be done for
+	// all, until ctx ends.
+	Run(ctx context.Context)
+	// Leave signs off: nothing is leased any more.
+	Leave(ctx context.Context)
+	// Changed says that the gateways of the engine or its settings are others now, or
+	// that it left messages to nobody.
+	Changed()
+	// Ready returns why the node may begin nothing, or nil.
+	Ready() error
+	// Term is the time for which leases hold, and false when the node may begin
+	// nothing. What was leased in an earlier one may be another node's by now.
+	Term() (term uint64, ok bool)
+	// Holds reports whether what was leased in a term is this node's for sure.
+	Holds(term uint64) bool
+	// Attempts is the context of attempts that begin now. It ends when another node
+	// may take their messages over.
+	Attempts() context.Context
+	// Nodes counts the nodes that are alive, this one included.
+	Nodes() int
 }
 
 // UnknownPolicy says what becomes of a message whose request was written and
@@ -89,11 +86,18 @@ const (
 	DefaultLeaseDuration = 2 * time.Minute
 	DefaultGracePeriod   = 20 * time.Second
 	DefaultPollInterval  = time.Second
-	DefaultBeatInterval  = time.Second
-	DefaultLapse         = 6 * time.Second
 	DefaultRetryInitial  = 500 * time.Millisecond
 	DefaultRetryMax      = 30 * time.Second
 )
+
+// Retention says how long messages are kept after their last change, once they
+// are sent or final. 0 keeps them for ever.
+type Retention struct {
+	// ScrubAfter is when the content is taken out.
+	ScrubAfter time.Duration
+	// DeleteAfter is when the message is deleted. A scrub counts as a change.
+	DeleteAfter time.Duration
+}
 
 // LaneOptions describe one gateway and how hard it may be driven.
 type LaneOptions struct {
@@ -121,7 +125,7 @@ type Settings struct {
 	Retention Retention
 }
 
-// Options are what New needs. Store and Node are mandatory.
+// Options are what New needs. Store, Node and ClusterFunc are mandatory.
 type Options struct {
 	Settings
 
@@ -138,19 +142,11 @@ type Options struct {
 	// of. 0 is DefaultPollInterval.
 	PollInterval time.Duration
 
-	// Host and Version tell an operator which machine and program the node is.
-	Host, Version string
-	// BeatInterval is how often the node tells the others that it is alive. 0 is
-	// DefaultBeatInterval.
-	BeatInterval time.Duration
-	// Lapse is how long after a beat the others take it for dead. It is a few times
-	// BeatInterval. 0 is DefaultLapse.
-	Lapse time.Duration
+	// ClusterFunc returns this process among those that share the store. Mandatory.
+	ClusterFunc func(e *Engine) (Cluster, error)
 
 	// NowFunc is the clock of the store, which all nodes share; time.Now when nil.
 	NowFunc func() time.Time
-	// TickFunc is the clock of this machine, with a monotonic reading; time.Now when nil.
-	TickFunc func() time.Time
 	// TokenFunc returns the token of a lease, from any goroutine: above 0 and such
 	// that no two of any nodes are the same. Random when nil.
 	TokenFunc func() int64
@@ -173,18 +169,16 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Node == "" {
 		return o, errors.New("dispatch options: Node is mandatory; name this process")
 	}
+	if o.ClusterFunc == nil {
+		return o, errors.New("dispatch options: ClusterFunc is mandatory")
+	}
 	settings, err := o.Settings.withDefaults()
 	o.Settings = settings
 	setDefault(&o.LeaseDuration, DefaultLeaseDuration)
 	setDefault(&o.GracePeriod, DefaultGracePeriod)
 	setDefault(&o.PollInterval, DefaultPollInterval)
-	setDefault(&o.BeatInterval, DefaultBeatInterval)
-	setDefault(&o.Lapse, DefaultLapse)
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
-	}
-	if o.TickFunc == nil {
-		o.TickFunc = time.Now
 	}
 	if o.TokenFunc == nil {
 		o.TokenFunc = randomToken
@@ -194,9 +188,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if err == nil && o.Lapse < 3*o.BeatInterval {
-		err = fmt.Errorf("dispatch options: lapse %s is below three times the beat interval %s; raise it", o.Lapse, o.BeatInterval)
 	}
 	return o, err
 }

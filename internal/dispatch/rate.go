@@ -72,7 +72,7 @@ func (a *allowance) put(count int, at time.Time) {
 // takeForNew takes what a new message needs to be stored already leased: the
 // right to lease, an attempt of the rate, and a slot.
 func (l *lane) takeForNew(now time.Time) (seat, bool) {
-	term, held := l.engine.member.term()
+	term, held := l.engine.cluster.Term()
 	if !held {
 		return seat{lane: l}, false
 	}
@@ -129,7 +129,7 @@ func (l *lane) reserve(ctx context.Context, reservation store.Reservation) (stor
 	defer cancel()
 	grant, err := l.engine.store.Reserve(callCtx, reservation)
 	if ctx.Err() == nil {
-		l.engine.faults.set(ctx, opReserve, err)
+		l.engine.health.Set(ctx, opReserve, err)
 	}
 	return grant, err
 }
@@ -143,7 +143,7 @@ func (l *lane) anyDue(ctx context.Context, now time.Time) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	l.engine.faults.set(ctx, opNextDue, err)
+	l.engine.health.Set(ctx, opNextDue, err)
 	switch {
 	case err != nil:
 		l.slots.note(now, false)

@@ -25,8 +25,7 @@ func (e *Engine) Reconfigure(settings Settings) error {
 	if t.phase == phaseRunning {
 		e.startNew(before, after)
 	}
-	e.keeper.requestReroute()
-	e.member.poke()
+	e.cluster.Changed()
 	return nil
 }
 

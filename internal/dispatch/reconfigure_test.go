@@ -154,7 +154,7 @@ func TestNew_RefusesWrongOptions(t *testing.T) {
 			t.Parallel()
 			options := newOptions(newMemory(), gateway)
 			edit(&options)
-			if _, err := dispatch.New(options); err == nil {
+			if _, err := newEngine(options); err == nil {
 				t.Error("the options were taken")
 			}
 		})

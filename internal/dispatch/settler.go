@@ -41,8 +41,8 @@ type finished struct {
 // cannot be written is kept: its slots stay taken, so that its lane stops
 // claiming when all are, which bounds the memory.
 type settler struct {
-	store   queueStore
-	faults  *faults
+	store   Store
+	health  *store.Health
 	metrics *metrics
 	logger  *slog.Logger
 
@@ -70,7 +70,7 @@ type settler struct {
 
 func newSettler(e *Engine) *settler {
 	return &settler{
-		store: e.store, faults: e.faults, metrics: e.metrics, logger: e.logger,
+		store: e.store, health: e.health, metrics: e.metrics, logger: e.logger,
 		signal: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 }
@@ -208,7 +208,7 @@ func (s *settler) writeSome(ctx context.Context) {
 	part := s.unwritten[:min(len(s.unwritten), settleBatchMax)]
 	s.lag.begin()
 	err := s.write(ctx, part)
-	s.faults.set(ctx, opSettle, err)
+	s.health.Set(ctx, opSettle, err)
 	s.failures++
 	if err == nil || s.failures > 1 && mayBeOne(err) && s.isolate(ctx, part) {
 		s.failures, s.pause = 0, 0
@@ -242,7 +242,7 @@ func (s *settler) isolate(ctx context.Context, part []finished) bool {
 		s.logger.ErrorContext(ctx, "outcome of a message cannot be recorded; it is tried again, please report this",
 			slog.String("message_id", failed[i].settlement.ID.String()), slog.String("gateway", failed[i].lane.name))
 	}
-	s.faults.set(ctx, opSettle, nil)
+	s.health.Set(ctx, opSettle, nil)
 	s.stuckAt = time.Now().Add(settlePauseMax)
 	s.stuck = append(s.stuck, failed...)
 	return true

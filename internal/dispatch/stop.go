@@ -60,7 +60,7 @@ func (e *Engine) signOff(ctx context.Context, offDuty <-chan struct{}) error {
 	}
 	select {
 	case <-offDuty:
-		e.member.leave(ctx)
+		e.cluster.Leave(ctx)
 	default: // a beat may still be under way, which would undo it
 	}
 	return nil
@@ -76,10 +76,7 @@ func await(ctx context.Context, done <-chan struct{}) {
 
 // reportLeft returns an error when messages are still leased.
 func (e *Engine) reportLeft(ctx context.Context) error {
-	left := 0
-	for _, l := range e.lanes() {
-		left += l.slots.snapshot(e.now()).inUse
-	}
+	left := e.InFlight()
 	if left == 0 {
 		return nil
 	}

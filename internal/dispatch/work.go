@@ -36,7 +36,7 @@ func (l *lane) handle(j job) {
 // lasts long enough to attempt it and write what came of it.
 func (l *lane) mayBegin(j job) bool {
 	end := l.engine.now().Add(l.settings.Load().Timeout + settleMargin/2)
-	return l.engine.member.holds(j.term) && !end.After(j.message.Lease.Until)
+	return l.engine.cluster.Holds(j.term) && !end.After(j.message.Lease.Until)
 }
 
 // unattempted ends a lease without an attempt. A message that is queued again
@@ -52,7 +52,7 @@ func (l *lane) unattempted(j job, status courier.Status) finished {
 // attempt makes one attempt and decides what becomes of the message.
 func (l *lane) attempt(j job) finished {
 	e, m, options := l.engine, j.message, l.settings.Load()
-	term := e.member.attemptCtx()
+	term := e.cluster.Attempts()
 	ctx, cancel := context.WithTimeout(term, options.Timeout)
 	defer cancel()
 	ctx, span := e.tracer.start(ctx, m, l.name)

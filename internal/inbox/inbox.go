@@ -84,11 +84,17 @@ func behavior(options Options) gatewaytest.Behavior {
 
 // ServeHTTP implements http.Handler.
 func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/_inbox/") {
+	own := strings.HasPrefix(r.URL.Path, "/_inbox/")
+	switch {
+	case !own && !isPage(r):
+		i.gateway.ServeHTTP(w, r)
+	case !isOwnHost(r.Host):
+		problem(w, http.StatusForbidden, "name the inbox by its IP address, as localhost or by a name without dots")
+	case own:
 		i.serveOwn(w, r)
-		return
+	default:
+		i.servePage(w)
 	}
-	i.gateway.ServeHTTP(w, r)
 }
 
 // Messages returns what is kept, the oldest first.

@@ -173,6 +173,8 @@ type Claim struct {
 	Gateway string
 	Node    string
 	Now     time.Time
+	// DueFrom leaves out what was due before it; the zero time leaves out nothing.
+	DueFrom time.Time
 	// LeaseUntil is when the leases lapse.
 	LeaseUntil time.Time
 	Limit      int

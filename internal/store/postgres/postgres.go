@@ -44,15 +44,20 @@ type Options struct {
 type Store struct {
 	target   target
 	pool     *pgxpool.Pool
-	texts    map[query]string
+	texts    map[string]string
 	mode     atomic.Int32
 	id       pgtype.UUID
 	queue    *queue
-	doubts   *doubts
+	lost     *lostLeases
 	clock    *clock
 	notifier *notifier
 	wakes    chan string
-	metrics  *metrics
+	// beaten asks for the upkeep after a beat: true where the node does the housekeeping.
+	beaten chan bool
+	// shared has room for the tries of all but the node itself, so that one connection
+	// is left to say that it is alive.
+	shared   chan struct{}
+	metrics  *store.Metrics
 	logger   *slog.Logger
 	nowFunc  func() time.Time
 	retryFor time.Duration
@@ -81,7 +86,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.metrics, err = newMetrics(options.Registerer); err != nil {
+	if s.metrics, err = store.NewMetrics(options.Registerer); err != nil {
 		return nil, err
 	}
 	bounded, cancel := context.WithTimeoutCause(ctx, openFor, errNoAnswer)
@@ -106,7 +111,8 @@ func newStore(options Options) (*Store, error) {
 	}
 	s := &Store{
 		target: at, texts: statementTexts(), queue: newQueue(at.config.MaxConns), clock: newClock(), notifier: newNotifier(),
-		wakes: make(chan string, wakeLength), logger: options.Logger, nowFunc: options.NowFunc,
+		wakes: make(chan string, wakeLength), beaten: make(chan bool, 1),
+		shared: make(chan struct{}, max(at.config.MaxConns-nodeConns, 1)), logger: options.Logger, nowFunc: options.NowFunc,
 		retryFor: options.RetryFor, closing: make(chan struct{}), closed: make(chan struct{}),
 	}
 	if s.logger == nil {
@@ -117,7 +123,7 @@ func newStore(options Options) (*Store, error) {
 	}
 	_, _ = rand.Read(s.id.Bytes[:])
 	s.id.Valid = true
-	s.doubts = newDoubts(s.clock.steady)
+	s.lost = newLostLeases(s.clock.steady)
 	s.mode.Store(int32(at.config.ConnConfig.DefaultQueryExecMode))
 	at.config.BeforeConnect = func(_ context.Context, config *pgx.ConnConfig) error {
 		config.DefaultQueryExecMode = pgx.QueryExecMode(s.mode.Load())
@@ -179,12 +185,13 @@ func (s *Store) start(ctx context.Context) {
 	s.stop = stop
 	s.running.Go(func() { s.tellOthers(beside) })
 	s.running.Go(func() { s.listen(beside) })
+	s.running.Go(func() { s.upkeep(beside) })
 }
 
 // Check implements store.Store: it writes one row and reads the state of the queue.
 func (s *Store) Check(ctx context.Context) error {
 	err := s.queue.submit(ctx, &job{name: "check", run: func(ctx context.Context, on *session, _ bool) error {
-		return on.exec(ctx, queryWriteProbe, floor(s.Now()))
+		return on.exec(ctx, "WriteProbe", store.Floor(s.Now()))
 	}})
 	if err == nil {
 		_, err = s.waiting(ctx)

@@ -94,7 +94,7 @@ JOIN courier.message AS m ON m.id = g.id AND m.created_at = g.created_at
 WITH due AS (
     SELECT id FROM (
         SELECT id FROM courier.message
-        WHERE status = 'queued' AND gateway = $3 AND next_attempt_at <= $4
+        WHERE status = 'queued' AND gateway = $3 AND next_attempt_at BETWEEN $9 AND $4
         ORDER BY next_attempt_at, id
         LIMIT {most}
         FOR UPDATE SKIP LOCKED
@@ -311,11 +311,6 @@ SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.id = $1 FOR 
 -- name: AddTally
 {tally} VALUES ($1, $2, $3, $4, $5) {added}
 
--- name: CancelMessage
-UPDATE courier.message
-SET status = 'canceled', next_attempt_at = NULL, updated_at = $2
-WHERE id = $1 AND status IN ('queued', 'unknown')
-
 -- An accepted attempt becomes a row of its own before its message is queued again.
 -- name: KeepAccepted
 INSERT INTO courier.attempt (message_id, {attempt})
@@ -324,16 +319,13 @@ SELECT id, send_count, gateway, 'accepted', NULL, NULL, NULL, accepted_http_stat
 FROM courier.message
 WHERE id = $1 AND accepted_http_status IS NOT NULL
 
--- name: RequeueMessage
+-- What was decided about one message, by hand.
+-- name: DecideMessage
 UPDATE courier.message
-SET status = 'queued', next_attempt_at = $2, updated_at = $2, retry_count = 0,
-    gateway = CASE WHEN $3 = '' THEN gateway ELSE $3 END, expires_at = CASE
-        WHEN $4::timestamptz IS NOT NULL THEN $4
-        WHEN expires_at > $2 THEN expires_at
-    END,
-    sent_at = NULL, gateway_message_id = NULL,
+SET status = $3, gateway = $4, next_attempt_at = $5, updated_at = $6, retry_count = $7, expires_at = $8,
+    sent_at = $9, gateway_message_id = nullif($10, ''),
     accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
-WHERE id = $1 AND scrubbed_at IS NULL AND status IN ('unknown', 'undelivered', 'rejected', 'expired', 'abandoned')
+WHERE id = $1 AND status = $2
 
 -- name: WriteProbe
 INSERT INTO courier.probe (id, checked_at) VALUES (1, $1)
@@ -405,30 +397,26 @@ SELECT '00000000-0000-0000-0000-000000000000', 0, sum(queued), sum(processing), 
 
 -- The pages of a listing: below $1, not below $2, at most $3. A statement named
 -- Floor… finds the $2 that leaves a bounded number of rows to examine.
--- name: ListAll
-SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5)
+
+-- columns: listed
+m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5) AND ($6 = '' OR m.recipient = $6)
 ORDER BY m.id DESC
 LIMIT $3
+
+-- name: ListAll
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE {listed}
 
 -- name: FloorAll
-SELECT id FROM courier.message WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2
+SELECT id FROM courier.message WHERE id < $1 AND $3 = '' ORDER BY id DESC LIMIT 1 OFFSET $2
 
 -- name: ListByRecipient
-SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.recipient = $6 AND m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5)
-ORDER BY m.id DESC
-LIMIT $3
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.recipient = $6 AND {listed}
 
 -- name: FloorByRecipient
 SELECT id FROM courier.message WHERE recipient = $3 AND id < $1 ORDER BY recipient, id DESC LIMIT 1 OFFSET $2
 
 -- name: ListRare
-SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = $4 AND m.status IN ({rare})
-    AND m.id < $1 AND m.id >= $2 AND ($5 = '' OR m.gateway = $5)
-ORDER BY m.id DESC
-LIMIT $3
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.status = $4 AND m.status IN ({rare}) AND {listed}
 
 -- name: FloorRare
 SELECT id FROM courier.message
@@ -438,16 +426,10 @@ LIMIT 1 OFFSET $2
 
 -- These two sort all that they find, so they serve only while that is little.
 -- name: ListQueued
-SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = 'queued' AND m.id < $1 AND ($3 = '' OR m.gateway = $3)
-ORDER BY m.id DESC
-LIMIT $2
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.status = 'queued' AND {listed}
 
 -- name: ListProcessing
-SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = 'processing' AND m.id < $1 AND ($3 = '' OR m.gateway = $3)
-ORDER BY m.id DESC
-LIMIT $2
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.status = 'processing' AND {listed}
 
 -- name: Clock
 SELECT clock_timestamp()
@@ -457,7 +439,8 @@ SELECT clock_timestamp()
 SELECT pg_notify('courier_wake', gateway || $2) FROM unnest($1::text[]) AS g (gateway)
 
 -- A node's sign of life, and who does the housekeeping: the node that did, or the
--- first to beat after its time ran out. The rows of others that are alive follow.
+-- first to beat after its time ran out. One that cannot ($8) ends its time at once.
+-- The rows of others that are alive follow.
 -- name: Beat
 WITH clock AS (
     SELECT clock_timestamp() AS now
@@ -468,12 +451,12 @@ WITH clock AS (
         seen_at = excluded.seen_at, lapses_at = excluded.lapses_at, in_flight = excluded.in_flight, gateways = excluded.gateways
 ), kept AS (
     INSERT INTO courier.duty AS d (name, holder, until)
-    SELECT 'housekeeping', $1, now + $5 * interval '1 microsecond' FROM clock
+    SELECT 'housekeeping', $1, CASE WHEN $8 THEN now ELSE now + $5 * interval '1 microsecond' END FROM clock
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
     WHERE d.holder = excluded.holder OR d.until <= clock_timestamp()
     RETURNING holder
 )
-SELECT $1::text AS name, EXISTS (SELECT 1 FROM kept) AS keeper, $7::text[] AS gateways
+SELECT $1::text AS name, NOT $8::boolean AND EXISTS (SELECT 1 FROM kept) AS keeper, $7::text[] AS gateways
 UNION ALL
 SELECT n.name, false, n.gateways FROM courier.node AS n, clock WHERE n.lapses_at > clock.now AND n.name <> $1
 

@@ -162,9 +162,9 @@ func (s *Store) operate(ctx context.Context, writer int32, jobs <-chan *job) {
 		if doubtful && j.abandon != nil {
 			j.abandon()
 		}
-		s.metrics.count(j.name, err)
+		s.metrics.Count(j.name, err)
 		if err == nil {
-			s.metrics.committed(time.Since(start), 1)
+			s.metrics.Committed(time.Since(start), 1)
 		}
 		j.done <- err
 	}
@@ -193,15 +193,15 @@ func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, agai
 		return
 	}
 	if err == nil {
-		s.metrics.committed(time.Since(start), len(group))
+		s.metrics.Committed(time.Since(start), len(group))
 		s.notify(inserting)
 	} else if doubtful {
 		for _, j := range group {
-			s.doubtLeases(j.insert.messages)
+			s.lost.addAll(j.insert.messages)
 		}
 	}
 	for _, j := range group {
-		s.metrics.count(j.name, err)
+		s.metrics.Count(j.name, err)
 		j.done <- err
 	}
 }

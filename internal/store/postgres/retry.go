@@ -65,8 +65,17 @@ func (s *Store) attemptAgain(ctx context.Context, writer int32, run try, doubtfu
 	}
 }
 
-// once runs an operation on a connection of the pool, for a bounded time.
+// once runs an operation on a connection of the pool, for a bounded time. All but
+// those of the node itself leave it one.
 func (s *Store) once(ctx context.Context, writer int32, run try, again bool) error {
+	if writer != nodeWriter {
+		select {
+		case s.shared <- struct{}{}:
+			defer func() { <-s.shared }()
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", errNoConnection, ctx.Err())
+		}
+	}
 	bounded, cancel := context.WithTimeoutCause(ctx, tryFor, errNoAnswer)
 	defer cancel()
 	conn, err := acquire(bounded, s.pool)

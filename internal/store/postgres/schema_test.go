@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -14,7 +13,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"courier"
+	"courier/internal/store"
 	"courier/internal/store/postgres/pgtest"
+	"courier/internal/store/storetest"
 )
 
 // openInside opens a store on a new database and returns a connection to it too.
@@ -64,19 +65,9 @@ func lines(t *testing.T, conn *pgx.Conn, text string) []string {
 	return found
 }
 
-// TestQueries_AreAllUsed checks that each statement of the file is named in the program.
 func TestQueries_AreAllUsed(t *testing.T) {
 	t.Parallel()
-	texts, used := parseQueries(queriesFile), queries()
-	slices.Sort(used)
-	if file := slices.Sorted(maps.Keys(texts)); !slices.Equal(file, used) {
-		t.Errorf("the file has %v, the program %v", file, used)
-	}
-	for name, text := range statementTexts() {
-		if text == "" || strings.ContainsAny(text, "{;") {
-			t.Errorf("statement %s is %q", name, text)
-		}
-	}
+	storetest.RunStatements(t, queriesFile)
 }
 
 // TestQueries_AreNamedAsThoseOfTheOtherEngine lists what only one engine has.
@@ -86,7 +77,7 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs, own := parseQueries(string(file)), []query{
+	theirs, own := store.ParseQueries(string(file)), []string{
 		// a claim in one statement instead of two
 		"ClaimMessages",
 		// many nodes
@@ -96,7 +87,7 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		// counts in tables, decisions in transactions, several keys at once
 		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed",
 	}
-	for name := range parseQueries(queriesFile) {
+	for name := range store.ParseQueries(queriesFile) {
 		if _, shared := theirs[name]; shared == slices.Contains(own, name) {
 			t.Errorf("statement %s: the other engine has it: %v", name, shared)
 		}
@@ -145,7 +136,7 @@ func TestClaim_TakesTheFirstOfTheIndex(t *testing.T) {
 			t.Errorf("claim of %d: %s", size, plan)
 		}
 	}
-	if plan := strings.Join(generic(t, conn, "sent", s.texts[querySettleSent]), "\n"); strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "message_pkey") {
+	if plan := strings.Join(generic(t, conn, "sent", s.texts["SettleSent"]), "\n"); strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "message_pkey") {
 		t.Errorf("settle: %s", plan)
 	}
 }
@@ -157,7 +148,7 @@ func TestSweeps_TakeTheFirstOfTheIndex(t *testing.T) {
 	s, conn := openInside(t)
 	fillByHand(t, conn, 20_000)
 	run(t, conn, "SET plan_cache_mode = force_generic_plan")
-	for _, name := range []query{queryScrubMessages, queryPurgeMessages, queryPurgeScrubbed, queryExpireMessages, queryRerouteMessages} {
+	for _, name := range []string{"ScrubMessages", "PurgeMessages", "PurgeScrubbed", "ExpireMessages", "RerouteMessages"} {
 		plan := strings.Join(generic(t, conn, string(name), s.texts[name]), "\n")
 		if strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan on message") {
 			t.Errorf("%s: %s", name, plan)

@@ -43,7 +43,7 @@ INSERT INTO message (
 -- other: RETURNING would copy each row once more, and an IN list sort them.
 -- name: DueMessages
 SELECT {message} FROM message
-WHERE status = 'queued' AND gateway = ? AND next_attempt_at <= ?
+WHERE status = 'queued' AND gateway = ? AND next_attempt_at BETWEEN ? AND ?
 ORDER BY next_attempt_at, seq
 LIMIT ?
 
@@ -146,11 +146,6 @@ WHERE seq IN (
     LIMIT ?4
 )
 
--- name: CancelMessage
-UPDATE message
-SET status = 'canceled', next_attempt_at = NULL, updated_at = ?2
-WHERE id = ?1 AND status IN ('queued', 'unknown')
-
 -- An accepted attempt becomes a row of its own before its message is queued again.
 -- name: KeepAccepted
 INSERT INTO attempt (message_seq, {attempt})
@@ -159,16 +154,13 @@ SELECT seq, send_count, gateway, 'accepted', NULL, NULL, NULL, accepted_http_sta
 FROM message
 WHERE id = ?1 AND accepted_http_status IS NOT NULL
 
--- name: RequeueMessage
+-- What was decided about one message, by hand.
+-- name: DecideMessage
 UPDATE message
-SET status = 'queued', next_attempt_at = ?2, updated_at = ?2, retry_count = 0,
-    gateway = coalesce(?3, gateway), expires_at = CASE
-        WHEN ?4 IS NOT NULL THEN ?4
-        WHEN expires_at > ?2 THEN expires_at
-    END,
-    sent_at = NULL, gateway_message_id = NULL,
+SET status = ?3, gateway = ?4, next_attempt_at = ?5, updated_at = ?6, retry_count = ?7, expires_at = ?8,
+    sent_at = ?9, gateway_message_id = ?10,
     accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
-WHERE id = ?1 AND scrubbed_at IS NULL AND status IN ('unknown', 'undelivered', 'rejected', 'expired', 'abandoned')
+WHERE id = ?1 AND status = ?2
 
 -- name: WriteProbe
 INSERT INTO probe (id, checked_at) VALUES (1, ?1)

@@ -131,14 +131,6 @@ func micros(t time.Time) any {
 	return t.UnixMicro()
 }
 
-// floor rounds a time down to microseconds UTC, as the database does.
-func floor(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Time{}
-	}
-	return time.UnixMicro(t.UnixMicro()).UTC()
-}
-
 // optional returns a text, NULL for an empty one.
 func optional(text string) any {
 	if text == "" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +12,8 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"courier"
+	"courier/internal/store"
+	"courier/internal/store/storetest"
 )
 
 // TestStore_Pragmas checks every connection of the pools. The one that writes
@@ -61,7 +62,7 @@ func TestStore_ReconnectHasPragmas(t *testing.T) {
 	s := openInside(t)
 	s.execute(t, "SELECT 1")
 	old := s.writer.session
-	if _, err := old.exec(t.Context(), queryBegin); err != nil {
+	if _, err := old.exec(t.Context(), "Begin"); err != nil {
 		t.Fatal(err)
 	}
 	s.execute(t, "SELECT 1")
@@ -71,21 +72,9 @@ func TestStore_ReconnectHasPragmas(t *testing.T) {
 	hasPragmas(t, s.writer.session.conn, map[string]string{"journal_mode": "wal", "synchronous": "1", "foreign_keys": "1"})
 }
 
-// TestQueries_AreAllUsed checks that each statement of the file is prepared at open.
 func TestQueries_AreAllUsed(t *testing.T) {
 	t.Parallel()
-	texts := parseQueries(queriesFile)
-	used := slices.Concat(writerQueries(), readerQueries())
-	slices.Sort(used)
-	used = slices.Compact(used)
-	if file := slices.Sorted(maps.Keys(texts)); !slices.Equal(file, used) {
-		t.Errorf("the file has %v, the engine prepares %v", file, used)
-	}
-	for name, text := range texts {
-		if text == "" || strings.Contains(text, "{") || strings.Contains(text, ";") {
-			t.Errorf("statement %s is %q", name, text)
-		}
-	}
+	storetest.RunStatements(t, queriesFile)
 }
 
 // TestPrepare_FailsForABrokenStatement opens a store whose schema lacks a column.
@@ -110,14 +99,14 @@ func TestPrepare_FailsForABrokenStatement(t *testing.T) {
 func TestQueries_UseIndexes(t *testing.T) {
 	t.Parallel()
 	s := openInside(t)
-	for name, text := range parseQueries(queriesFile) {
-		if slices.Contains([]query{queryBegin, queryCommit, queryRollback}, name) {
+	for name, text := range store.ParseQueries(queriesFile) {
+		if slices.Contains([]string{"Begin", "Commit", "Rollback"}, name) {
 			continue
 		}
 		for _, step := range plan(t, s, text) {
 			scans := strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "INDEX") &&
 				!strings.Contains(step, "waiting") && !strings.Contains(step, "subquery") && !strings.Contains(step, "CONSTANT")
-			sorts := strings.Contains(step, "TEMP B-TREE") && name != queryListQueued && name != queryListProcessing
+			sorts := strings.Contains(step, "TEMP B-TREE") && name != "ListQueued" && name != "ListProcessing"
 			if scans || sorts {
 				t.Errorf("%s: %s", name, step)
 			}
@@ -300,7 +289,7 @@ func openSchema(t *testing.T) (*sql.DB, *goose.Provider) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	db.SetMaxOpenConns(1)
-	provider, err := newProvider(db)
+	provider, err := migrations().Provider(db)
 	if err != nil {
 		t.Fatal(err)
 	}

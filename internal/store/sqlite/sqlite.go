@@ -48,7 +48,7 @@ type Store struct {
 	readDB  *sql.DB
 	readers statements
 	writer  *writer
-	census  *census
+	counts  *counts
 	logger  *slog.Logger
 	nowFunc func() time.Time
 	// registry has this process as its one node.
@@ -69,14 +69,14 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, census: &census{}, logger: options.Logger, nowFunc: options.NowFunc}
+	s := &Store{path: path, counts: &counts{}, logger: options.Logger, nowFunc: options.NowFunc}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
 	if s.nowFunc == nil {
 		s.nowFunc = time.Now
 	}
-	counters, err := newMetrics(options.Registerer)
+	counters, err := store.NewMetrics(options.Registerer)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func resolve(dsn string) (string, error) {
 }
 
 // open does what follows the lock.
-func (s *Store) open(ctx context.Context, counters *metrics) error {
+func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
 	var err error
 	if s.file, err = createFile(s.path); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *Store) open(ctx context.Context, counters *metrics) error {
 	}
 	log := s.path + "-wal"
 	keeper := &walKeeper{path: log, limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
-	s.writer = newWriter(s.writeDB, first, s.census, keeper, newSyncer(log, counters))
+	s.writer = newWriter(s.writeDB, first, s.counts, keeper, newSyncer(log, counters))
 	go s.writer.loop(context.WithoutCancel(ctx))
 	return nil
 }
@@ -158,7 +158,7 @@ func (s *Store) openWriter(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	s.writeDB.SetMaxOpenConns(1)
-	if err := migrate(ctx, s.writeDB, s.logger); err != nil {
+	if err := migrations().Run(ctx, s.writeDB, s.logger); err != nil {
 		return nil, err
 	}
 	first, err := openSession(ctx, s.writeDB)
@@ -174,15 +174,15 @@ func (s *Store) openWriter(ctx context.Context) (*session, error) {
 
 // takeOver counts what the processes before this one left and disowns their leases.
 func (s *Store) takeOver(ctx context.Context, first *session) error {
-	highest, err := s.census.load(ctx, first)
+	highest, err := s.counts.load(ctx, first)
 	if err != nil {
 		return err
 	}
 	s.lastToken.Store(max(highest, s.nowFunc().UnixMicro()))
-	if s.census.read().processing == 0 {
+	if s.counts.read().Processing == 0 {
 		return nil
 	}
-	_, err = first.exec(ctx, queryOrphanLeases)
+	_, err = first.exec(ctx, "OrphanLeases")
 	return err
 }
 
@@ -193,15 +193,15 @@ func (s *Store) openReaders(ctx context.Context) error {
 	}
 	s.readDB.SetMaxOpenConns(readerCount)
 	s.readDB.SetMaxIdleConns(readerCount)
-	s.readers, err = prepare(ctx, s.readDB, readerQueries())
+	s.readers, err = prepare(ctx, s.readDB, true)
 	return err
 }
 
 // token returns a token that no lease had before.
 func (s *Store) token() int64 { return s.lastToken.Add(1) }
 
-// heed makes later tokens differ from one that a caller gave.
-func (s *Store) heed(given int64) {
+// passToken makes later tokens differ from one that a caller gave.
+func (s *Store) passToken(given int64) {
 	for last := s.lastToken.Load(); given > last; last = s.lastToken.Load() {
 		if s.lastToken.CompareAndSwap(last, given) {
 			return
@@ -220,9 +220,9 @@ func (s *Store) Check(ctx context.Context) error {
 		return fmt.Errorf("%s %s: %w: %w", operationName, s.path, store.ErrUnavailable, errMoved)
 	}
 	now := s.nowFunc().UnixMicro()
-	err := s.writer.submit(ctx, &operation{name: "check", rows: 1, run: func(ctx context.Context, s *session) (tally, error) {
-		_, err := s.exec(ctx, queryWriteProbe, now)
-		return tally{}, err
+	err := s.writer.submit(ctx, &operation{name: "check", rows: 1, run: func(ctx context.Context, s *session) error {
+		_, err := s.exec(ctx, "WriteProbe", now)
+		return err
 	}})
 	if err == nil {
 		_, err = s.waiting(ctx)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"courier/internal/store"
 )
 
 // syncer makes what was committed durable: it forces the write-ahead log to the
@@ -16,7 +18,7 @@ import (
 // hands it over when the disk is free again.
 type syncer struct {
 	path    string
-	metrics *metrics
+	metrics *store.Metrics
 	// syncFunc forces a file to the disk.
 	syncFunc func(file *os.File) error
 
@@ -41,7 +43,7 @@ type commit struct {
 	began time.Time
 }
 
-func newSyncer(path string, m *metrics) *syncer {
+func newSyncer(path string, m *store.Metrics) *syncer {
 	return &syncer{
 		path: path, metrics: m, syncFunc: syncFile,
 		committed: make(chan commit), finished: make(chan struct{}),
@@ -53,7 +55,7 @@ func (s *syncer) loop() {
 	defer close(s.finished)
 	for c := range s.committed {
 		err := s.sync()
-		s.metrics.committed(time.Since(c.began), len(c.batch))
+		s.metrics.Committed(time.Since(c.began), len(c.batch))
 		answer(s.metrics, c.batch, err)
 	}
 	s.forget()

@@ -1,4 +1,4 @@
-package postgres
+package store
 
 import (
 	"fmt"
@@ -7,19 +7,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are what an operator sees of the engine.
-type metrics struct {
+// Metrics are what an operator sees of the engine.
+type Metrics struct {
 	commit     prometheus.Histogram
 	shared     prometheus.Histogram
 	operations *prometheus.CounterVec
 }
 
-// newMetrics registers the metrics; a nil registerer leaves them unregistered.
-func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
-	m := &metrics{
+// NewMetrics registers the metrics; a nil registerer leaves them unregistered.
+func NewMetrics(registerer prometheus.Registerer) (*Metrics, error) {
+	m := &Metrics{
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "courier_store_commit_seconds",
-			Help:    "Time that a transaction took, from its begin until it was committed.",
+			Help:    "Time that a transaction took, from its begin until it was committed for good.",
 			Buckets: prometheus.ExponentialBuckets(0.00025, 2, 14),
 		}),
 		shared: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -43,12 +43,14 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-func (m *metrics) committed(took time.Duration, operations int) {
+// Committed notes a transaction and how many operations shared it.
+func (m *Metrics) Committed(took time.Duration, operations int) {
 	m.commit.Observe(took.Seconds())
 	m.shared.Observe(float64(operations))
 }
 
-func (m *metrics) count(operation string, err error) {
+// Count notes what an operation came to.
+func (m *Metrics) Count(operation string, err error) {
 	result := "ok"
 	if err != nil {
 		result = "error"
