@@ -19,12 +19,10 @@ type checker struct {
 	environ map[string]string
 	dir     string
 
-	positions map[string]Position
-	problems  []Problem
-	warnings  []Problem
-	// files are those of the configuration, and the templates, secrets and
-	// certificates that it names, with what they held.
-	files map[string]digest
+	problems []Problem
+	warnings []Problem
+	// readable is false when values are missing because a file could not be read.
+	readable bool
 
 	placeholders, inAddress *regexp.Regexp
 }
@@ -32,7 +30,7 @@ type checker struct {
 // read reads a file that the configuration depends on.
 func (c *checker) read(path string, limit int64) ([]byte, error) {
 	data, err := readBounded(path, limit)
-	c.files[path] = digestOf(data, err)
+	c.config.files[path] = digestOf(data, err)
 	return data, err
 }
 
@@ -45,7 +43,7 @@ func (c *checker) warn(at Position, path, format string, args ...any) {
 }
 
 // place returns where a path was set, or the nearest one above it.
-func (c *checker) place(path string) Position { return nearestPosition(c.positions, path) }
+func (c *checker) place(path string) Position { return nearestPosition(c.config.positions, path) }
 
 // at returns the node of a path of keys, nil when there is none.
 func (c *checker) at(keys ...string) *node {
@@ -82,7 +80,7 @@ func (c *checker) object(s *spec, n *node, path string) {
 	s = s.variant(n)
 	for _, e := range n.entries {
 		below := joinPath(path, e.key)
-		c.positions[below] = placeOf(e)
+		c.config.positions[unquoted(below)] = placeOf(e)
 		child := s.child(e.key)
 		if child == nil {
 			c.unknown(s, e, path)
@@ -191,7 +189,7 @@ func (c *checker) list(s *spec, n *node, path string) {
 	}
 	for i, item := range n.items {
 		below := indexPath(path, i)
-		c.positions[below] = item.at
+		c.config.positions[unquoted(below)] = item.at
 		if s.item.skip == nil || !s.item.skip(item) {
 			c.listItem(s.item, item, below)
 		}
@@ -254,14 +252,14 @@ func (c *checker) headerTypes(s *spec, n *node, path string) {
 	value := &spec{kind: secretSpec}
 	for _, e := range n.entries {
 		below := joinPath(path, e.key)
-		c.positions[below] = placeOf(e)
+		c.config.positions[unquoted(below)] = placeOf(e)
 		c.check(value, e.value, below)
 	}
 }
 
 // requireKeys reports the mandatory keys that an object lacks.
-func (c *checker) requireKeys(s *spec, n *node, path string) {
-	for _, child := range s.children {
+func (c *checker) requireKeys(keys []*spec, n *node, path string) {
+	for _, child := range keys {
 		if child.required && n.get(child.name).isNothing() {
 			c.problem(c.place(joinPath(path, child.name)), joinPath(path, child.name), "the key is missing; %s%s", expected(child), example(child))
 		}

@@ -40,9 +40,9 @@ func courierSpec() *spec {
 		smsSpec(),
 		object("worker", "Kratos's hints on polling. The courier does not poll, so they are read and change nothing.",
 			number("pull_count", "", "How many messages Kratos takes from its queue at once. A hint without effect.",
-				math.MinInt32, math.MaxInt32, func(c *Config) any { return &c.Courier.Worker.PullCount }).with("10"),
+				math.MinInt32, math.MaxInt32, nil).with("10"),
 			duration("pull_wait", "", "How long Kratos waits between two looks at its queue. A hint without effect.",
-				0, 365*day, func(c *Config) any { return &c.Courier.Worker.PullWait }).with("1s"),
+				0, 365*day, nil).with("1s"),
 		).opened().old(),
 		foreign("smtp", "Kratos's e-mail server. Not read."),
 		foreign("http", "Kratos's e-mail over HTTP. Not read."),
@@ -143,8 +143,8 @@ func logSpec() *spec {
 		choice("format", "text", "The form of a line. json_pretty and gelf are written as json.",
 			[]string{"text", "json", "json_pretty", "gelf"}, func(c *Config) any { return &c.Log.Format }),
 		truth("leak_sensitive_values", "Kratos's switch. The courier never logs sensitive values, so it changes nothing.",
-			func(c *Config) any { return &c.Log.LeakSensitiveValues }).old(),
-		text("redaction_text", "", "Kratos's placeholder. It changes nothing.", func(c *Config) any { return &c.Log.RedactionText }).old(),
+			nil).old(),
+		text("redaction_text", "", "Kratos's placeholder. It changes nothing.", nil).old(),
 	)
 }
 

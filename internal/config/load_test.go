@@ -95,7 +95,7 @@ dispatch:
   on_unknown: "hold"
 recipients:
   validation: false
-  default_region: US
+  default_region: us
 tracing: {providers: {otlp: {sampling: {sampling_ratio: .25}}}}
 `,
 		"c.json": `{
@@ -103,7 +103,7 @@ tracing: {providers: {otlp: {sampling: {sampling_ratio: .25}}}}
 		"method": "PUT", "headers": {"X-A": "1"}, "auth": {"type": "api_key", "config": {"name": "k", "value": "v", "in": "cookie"}}}}]},
 	"api": {"port": 0, "max_body_size": "2048KiB", "keys": [{"name": "shop", "hash": "sha256:` + strings.Repeat("ab", 32) + `", "scopes": ["send"]}]},
 	"dispatch": {"timeout": "1.5m", "on_unknown": "hold"},
-	"recipients": {"validation": "off", "default_region": "Us"},
+	"recipients": {"validation": "off", "default_region": "us"},
 	"tracing": {"providers": {"otlp": {"sampling": {"sampling_ratio": 25e-2}}}}
 }`,
 		"c.toml": `
@@ -132,7 +132,7 @@ timeout = "90s"
 on_unknown = "hold"
 [recipients]
 validation = "off"
-default_region = "US"
+default_region = "us"
 `,
 	}
 	dir := write(t, texts)
@@ -141,7 +141,7 @@ default_region = "US"
 		t.Fatal(err)
 	}
 	if g := first.Gateways; len(g) != 1 || g[0].Method != "PUT" || g[0].Auth.In != InCookie || first.Courier.MessageRetries != 7 ||
-		first.Dispatch.Timeout != 90*time.Second || first.Recipients.Validate || first.API.OpenAccess || first.Recipients.DefaultRegion != "US" {
+		first.Dispatch.Timeout != 90*time.Second || first.Recipients.Validate || first.API.OpenAccess || first.Recipients.DefaultRegion != "us" {
 		t.Errorf("the YAML is read as %+v", first)
 	}
 	for _, file := range keysOf(texts) {
@@ -277,6 +277,19 @@ func TestLoad_TLS(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		case want == "" && text != "" && cfg.TLS != (TLS{Cert: filepath.Join(dir, "crt"), Key: filepath.Join(dir, "key")}):
 			t.Errorf("%s: got %+v", text, cfg.TLS)
+		}
+	}
+}
+
+func TestLoad_DispatchRate(t *testing.T) {
+	t.Parallel()
+	cfg := mustLoad(t, "dispatch: { max_rate: 0.5, poll_interval: 250ms }\n")
+	if cfg.Dispatch.MaxRate != 0.5 || cfg.Dispatch.PollInterval.String() != "250ms" {
+		t.Errorf("got %v and %s", cfg.Dispatch.MaxRate, cfg.Dispatch.PollInterval)
+	}
+	for _, text := range []string{"max_rate: -1", "max_rate: .inf", "max_rate: fast", "poll_interval: 1ms", "poll_interval: 1h"} {
+		if _, err := Load(Options{Files: []string{"c.yaml"}, Dir: write(t, map[string]string{"c.yaml": "dispatch: { " + text + " }\n"})}); err == nil {
+			t.Errorf("%s is valid", text)
 		}
 	}
 }

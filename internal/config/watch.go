@@ -143,10 +143,10 @@ func (f *follower) refresh() {
 	if !f.changed() {
 		return
 	}
-	cfg, files, err := load(f.options)
-	f.follow(files)
+	c := read(f.options)
+	f.follow(c.config.files)
 	f.subscribe()
-	f.notify(cfg, err)
+	f.notify(c.finish(c.problems))
 }
 
 // changed compares the files with what they were, and remembers what they are.
