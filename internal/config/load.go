@@ -45,6 +45,9 @@ func Check(options Options, judge func(*Config) error) (*Config, error) {
 		if len(problems) == 0 && err != nil && len(Problems(err)) == 0 {
 			return c.config, err
 		}
+		if invalid, ok := errors.AsType[*InvalidError](err); ok && len(invalid.Warnings) > len(c.config.Warnings) {
+			c.config.Warnings = sorted(invalid.Warnings)
+		}
 		for _, problem := range Problems(err) {
 			if !slices.ContainsFunc(c.problems, problem.concerns) {
 				problems = append(problems, problem)
