@@ -29,11 +29,15 @@ func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http
 	}
 	var request *http.Request
 	err = withGateways(ctx, cfg, func(set *gatewaySet) error {
-		for _, lane := range set.lanes {
-			if lane.Gateway.Name() == message.Gateway {
-				request, err = lane.Gateway.Render(ctx, message)
-				return err
+		for _, g := range set.gateways {
+			if g.Name() != message.Gateway {
+				continue
 			}
+			rendered, err := g.Render(ctx, message)
+			if err == nil {
+				request = rendered.HTTP(ctx)
+			}
+			return err
 		}
 		return errors.New("render request: no gateway takes the message")
 	})

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"courier"
 	"courier/internal/config"
 	"courier/internal/dispatch"
 	"courier/internal/gateway"
@@ -67,10 +68,22 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 	}
 	set.gateways = append(set.gateways, built)
 	set.lanes = append(set.lanes, dispatch.LaneOptions{
-		Gateway: built, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
+		Gateway: sender{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
 		MaxRate: b.config.Dispatch.MaxRate,
 	})
 	return "", nil
+}
+
+// sender is a gateway as the engine sees it.
+type sender struct{ *gateway.Gateway }
+
+// Render implements dispatch.Gateway.
+func (s sender) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
+	request, err := s.Gateway.Render(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return request, nil
 }
 
 func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {

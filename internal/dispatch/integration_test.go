@@ -55,14 +55,22 @@ func openStore(tb testing.TB, path string) *sqlite.Store {
 }
 
 // realGateway returns a gateway that posts to a URL.
-func realGateway(tb testing.TB, url string, timeout time.Duration) *gateway.Gateway {
+func realGateway(tb testing.TB, url string, timeout time.Duration) dispatch.Gateway {
 	tb.Helper()
 	g, err := gateway.New(gateway.Options{Name: "sms", URL: url + "/send", Method: "POST", Template: bodyTemplate{}, Timeout: timeout})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(g.Close)
-	return g
+	return sender{g}
+}
+
+// sender is a gateway as the engine sees it.
+type sender struct{ *gateway.Gateway }
+
+// Render implements dispatch.Gateway.
+func (s sender) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
+	return s.Gateway.Render(ctx, m)
 }
 
 // realMessages returns messages with ids of their own.

@@ -3,7 +3,6 @@ package dispatch_test
 import (
 	"context"
 	"crypto/rand"
-	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -36,28 +35,32 @@ type sending struct {
 	at time.Time
 }
 
-type messageKey struct{}
-
 func newGateway(name string, send func(context.Context, *courier.Message) courier.Attempt) *fakeGateway {
 	return &fakeGateway{name: name, sendFunc: send, busy: make(map[courier.ID]bool)}
 }
 
 func (g *fakeGateway) Name() string { return g.name }
 
-func (g *fakeGateway) Render(ctx context.Context, m *courier.Message) (*http.Request, error) {
+func (g *fakeGateway) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
 	if g.renderFunc != nil {
 		if err := g.renderFunc(ctx, m); err != nil {
 			return nil, err
 		}
 	}
-	return (&http.Request{}).WithContext(context.WithValue(ctx, messageKey{}, m)), nil
+	return &fakeRequest{g, m}, nil
 }
 
-func (g *fakeGateway) Send(request *http.Request) courier.Attempt {
-	m, _ := request.Context().Value(messageKey{}).(*courier.Message)
-	g.enter(m.ID)
-	defer g.leave(m.ID)
-	return g.sendFunc(request.Context(), m)
+// fakeRequest is a request of a fakeGateway.
+type fakeRequest struct {
+	gateway *fakeGateway
+	message *courier.Message
+}
+
+// Send implements dispatch.Request.
+func (r *fakeRequest) Send(ctx context.Context) courier.Attempt {
+	r.gateway.enter(r.message.ID)
+	defer r.gateway.leave(r.message.ID)
+	return r.gateway.sendFunc(ctx, r.message)
 }
 
 func (g *fakeGateway) enter(id courier.ID) {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,10 +23,13 @@ type Gateway interface {
 	Name() string
 	// Render builds the request of a message without sending anything. Its
 	// errors are courier.ErrTemplateCanceled or *courier.RenderError.
-	Render(ctx context.Context, m *courier.Message) (*http.Request, error)
-	// Send writes the request and judges the answer. It returns soon after the
-	// context of the request ends.
-	Send(request *http.Request) courier.Attempt
+	Render(ctx context.Context, m *courier.Message) (Request, error)
+}
+
+// Request is the request of one message.
+type Request interface {
+	// Send sends it and judges the answer. It returns soon after the context ends.
+	Send(ctx context.Context) courier.Attempt
 }
 
 // Store is the part of store.Store that the engine needs.

@@ -115,7 +115,7 @@ func (l *lane) try(ctx context.Context, gateway Gateway, j job) (result *courier
 		return result, false, errInterrupted
 	}
 	reached = true
-	*result = gateway.Send(request)
+	*result = request.Send(ctx)
 	if calledOff(ctx) && unsent(result) {
 		return result, false, errInterrupted
 	}
@@ -127,7 +127,7 @@ func calledOff(ctx context.Context) bool { return errors.Is(ctx.Err(), context.C
 
 // unsent reports whether no request of an attempt was written.
 func unsent(result *courier.Attempt) bool {
-	return result.Outcome == courier.OutcomeRetry && result.Class == courier.ClassNetworkError && result.HTTPStatus == 0
+	return result.Unsent || result.Outcome == courier.OutcomeRetry && result.Class == courier.ClassNetworkError && result.HTTPStatus == 0
 }
 
 // normalize gives an attempt of no known outcome an unknown one.

@@ -56,7 +56,8 @@ func TestExcerptText(t *testing.T) {
 	for body, want := range map[string]string{
 		"":                              "",
 		" a\r\n\tb\x00c ":               "a b c",
-		"\xff\xfe\x80 binary":           "",
+		"\x80\x81 readable \xff part":   "readable part",
+		"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR": "",
 		"numero inv\xe1lido, revise":    "numero inv lido, revise",
 		"<b>é</b>":                      "<b>é</b>",
 		strings.Repeat("é", 3000):       strings.Repeat("é", maxExcerptInput/2),
