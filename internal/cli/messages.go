@@ -27,8 +27,8 @@ func newMessages(shared *shared) *cobra.Command {
 // onMessage is a call of the client that takes one message.
 type onMessage func(c *client.Client, ctx context.Context, id courier.ID) (*client.Message, error)
 
-// newOnMessage returns a command that does one thing to one message of some statuses.
-func newOnMessage(shared *shared, verb, short, long string, call onMessage, statuses ...courier.Status) *cobra.Command {
+// newOnMessage returns a command that does one thing to one message.
+func newOnMessage(shared *shared, verb, short, long string, call onMessage) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     verb + " ID",
 		Short:   short,
@@ -37,7 +37,6 @@ func newOnMessage(shared *shared, verb, short, long string, call onMessage, stat
 		Args:    cobra.ExactArgs(1),
 	}
 	connection, format := addConnection(cmd, shared), addFormat(cmd)
-	cmd.ValidArgsFunction = completeFrom(connection, messageIDs(statuses...))
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 		return runOnMessage(ctx, cmd, connection, *format, args[0], call)
 	})
@@ -67,7 +66,7 @@ func newMessagesGet(shared *shared) *cobra.Command {
 func newMessagesCancel(shared *shared) *cobra.Command {
 	return newOnMessage(shared, "cancel", "Withdraw a message that no gateway has taken",
 		"Withdraw a message that is queued, or whose outcome is unknown. One that a gateway\nhas taken, or that is being handed to one right now, cannot be withdrawn.",
-		(*client.Client).Cancel, courier.StatusQueued, courier.StatusUnknown)
+		(*client.Client).Cancel)
 }
 
 // messageFilter selects messages.

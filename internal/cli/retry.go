@@ -46,7 +46,6 @@ deleted (see retention.scrub_after) cannot be sent again.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	connection, format := addConnection(cmd, shared), addFormat(cmd)
-	cmd.ValidArgsFunction = completeFrom(connection, messageIDs(retryable()...))
 	var filter messageFilter
 	filter.register(cmd, connection, retryable())
 	yes := cmd.Flags().Bool("yes", false, "do not ask before the selected messages are queued again")
