@@ -292,7 +292,7 @@ func (s bulkSender) deliver(ctx context.Context, rows []row) ([]outcome, error) 
 	}
 	outcomes := make([]outcome, len(rows))
 	for i, row := range rows {
-		outcomes[i] = outcome{row: row, err: results[i].Err()}
+		outcomes[i] = outcome{row: row, replayed: results[i].Replayed, err: results[i].Err()}
 	}
 	return outcomes, nil
 }

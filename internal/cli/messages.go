@@ -122,27 +122,13 @@ func (f *messageFilter) check(statuses []courier.Status, now time.Time) (time.Ti
 	return at, nil
 }
 
-// page asks for one page of messages, newest first, and leaves out those that the server
-// does not filter. A page may be empty and still not the last.
-func (f *messageFilter) page(ctx context.Context, from *client.Client, since time.Time, query client.ListQuery) (*client.MessagePage, error) {
-	query.Status, query.To, query.Gateway = courier.Status(f.status), f.to, f.gateway
-	page, err := from.Messages(ctx, query)
-	if err != nil {
-		return nil, err
+// query asks for one page of messages, newest first. A page may be empty and still not
+// the last.
+func (f *messageFilter) query(since time.Time, size int, token string) client.ListQuery {
+	return client.ListQuery{
+		Status: courier.Status(f.status), To: f.to, Gateway: f.gateway, Class: courier.Class(f.class), Since: since,
+		PageSize: size, PageToken: token,
 	}
-	kept := page.Messages[:0]
-	for i := range page.Messages {
-		m := &page.Messages[i]
-		if m.CreatedAt.Before(since) { // and so are all that follow
-			page.NextPageToken = ""
-			break
-		}
-		if f.class == "" || m.LastError != nil && string(m.LastError.Class) == f.class {
-			kept = append(kept, *m)
-		}
-	}
-	page.Messages = kept
-	return page, nil
 }
 
 func newMessagesList(shared *shared) *cobra.Command {
@@ -175,7 +161,7 @@ func newMessagesList(shared *shared) *cobra.Command {
 		all := &client.MessagePage{Messages: []client.Message{}, NextPageToken: *token}
 		for {
 			size := min(*limit-len(all.Messages), listPage)
-			page, err := filter.page(ctx, opened, since, client.ListQuery{PageSize: size, PageToken: all.NextPageToken})
+			page, err := opened.Messages(ctx, filter.query(since, size, all.NextPageToken))
 			if err != nil {
 				return err
 			}

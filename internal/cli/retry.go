@@ -128,7 +128,7 @@ func selectMessages(ctx context.Context, from *client.Client, filter messageFilt
 		}
 		filter.status = string(status)
 		for token, more := "", true; more; more = token != "" {
-			page, err := filter.page(ctx, from, since, client.ListQuery{PageSize: listPage, PageToken: token})
+			page, err := from.Messages(ctx, filter.query(since, listPage, token))
 			if err != nil {
 				return nil, err
 			}
