@@ -58,9 +58,14 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 		return ".body", err
 	}
 	options := b.options(from)
+	var text []byte
 	if template != nil {
 		set.templates = append(set.templates, template)
-		options.Template = template.holder
+		options.Template, text = template.holder, template.source.Current()
+	}
+	sum, err := fingerprint(&options, text)
+	if err != nil {
+		return "", err
 	}
 	built, err := gateway.New(options)
 	if err != nil {
@@ -69,7 +74,7 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 	set.gateways = append(set.gateways, built)
 	set.lanes = append(set.lanes, dispatch.GatewayOptions{
 		Gateway: sender{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
-		MaxRate: b.config.Dispatch.MaxRate,
+		MaxRate: b.config.Dispatch.MaxRate, Fingerprint: sum,
 	})
 	return "", nil
 }
