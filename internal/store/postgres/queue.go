@@ -165,7 +165,7 @@ func (q *queue) gather(first *job) (group []*job) {
 			j.done <- err
 		} else {
 			group = append(group, j)
-			messages += len(j.insert.messages)
+			messages += len(j.insert.rows)
 		}
 		if len(group) >= maxGroupCalls || messages >= maxGroupMessages {
 			return group
@@ -226,7 +226,7 @@ func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, agai
 		s.notify(inserting)
 	} else if doubtful {
 		for _, j := range group {
-			s.lost.addAll(j.insert.messages)
+			s.lost.addAll(j.insert.rows)
 		}
 	}
 	for _, j := range group {
@@ -239,8 +239,8 @@ func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, agai
 func (s *Store) notify(inserted *inserting) {
 	now := s.Now()
 	for _, p := range inserted.fresh() {
-		if p.message.Status == courier.StatusQueued && !p.message.NextAttemptAt.After(now) {
-			s.notifier.add(p.message.Gateway)
+		if p.Status == courier.StatusQueued && !p.NextAttemptAt.After(now) {
+			s.notifier.add(p.Gateway)
 		}
 	}
 }
