@@ -60,12 +60,11 @@ func (a *API) answer(c *call, listener string, e *endpoint) error {
 	if err != nil || answer == nil {
 		return err
 	}
-	buffer := a.takeBuffer()
-	defer a.giveBuffer(buffer)
-	if err := encodeJSON(buffer, answer); err != nil {
+	content, err := encodeJSON(answer)
+	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
-	writeContent(c.w, e.success(), "application/json", buffer.Bytes())
+	writeContent(c.w, e.success(), "application/json", append(content, '\n'))
 	return nil
 }
 

@@ -67,7 +67,7 @@ func (a *API) newExpiry(c *call) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	var request RetryRequest
-	if err := a.decodeBody(c, a.options.MaxBodySize, &request); err != nil {
+	if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
 		return time.Time{}, err
 	}
 	return a.options.Intake.Expiry(courier.Lifetime{ExpiresAt: request.ExpiresAt, TTL: request.TTL})
