@@ -49,7 +49,7 @@ func owners() map[string][]string {
 		"github.com/danielgtaylor/huma":      {"internal/httpapi"},
 		"github.com/fsnotify/fsnotify":       {"internal/config", "internal/gateway"},
 		"github.com/go-json-experiment/json": {"internal/httpapi"},
-		"github.com/goccy/go-yaml":           {"internal/config"},
+		"go.yaml.in/yaml/v3":                 {"internal/config"},
 		"github.com/google/go-jsonnet":       {"internal/jsonnet"},
 		"github.com/jackc/pgx":               {"internal/store/postgres"},
 		"github.com/nyaruka/phonenumbers":    {"internal/intake"},

@@ -40,7 +40,7 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	for i := range b.config.Gateways {
 		from := &b.config.Gateways[i]
 		if key, err := b.add(ctx, set, from); err != nil {
-			problems = append(problems, b.config.Problem(from.Path+key, err.Error()))
+			problems = append(problems, fieldProblems(b.config, from.Path+key, err)...)
 		}
 	}
 	if len(problems) > 0 {
