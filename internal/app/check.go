@@ -36,9 +36,9 @@ func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http
 	}
 	var request *http.Request
 	err = withGateways(ctx, cfg, func(set *gatewaySet) error {
-		for _, lane := range set.lanes {
+		for i, lane := range set.lanes {
 			if lane.Gateway.Name() == message.Gateway {
-				request, err = lane.Gateway.Render(ctx, message)
+				request, err = set.gateways[i].Render(ctx, message)
 				return err
 			}
 		}

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 )
 
@@ -11,11 +10,53 @@ import (
 // attempts that are left and write what they came to.
 const forcedStop = 5 * time.Second
 
+// Start makes this node known to the others, takes back the leases of crashed
+// processes, gives the messages of gateways that are gone to the first one, and
+// begins to dispatch. The context bounds the start alone. An error means that
+// nothing runs; it tells what the store could not do. An engine starts once.
+func (e *Engine) Start(ctx context.Context) error {
+	ctx, err := e.lifetime.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.lifetime.endStart()
+	err = e.join(ctx)
+	if err == nil {
+		err = e.lifetime.started(e.launch)
+	}
+	if err != nil {
+		e.lifetime.abort()
+	}
+	return err
+}
+
+// launch begins the loops.
+func (e *Engine) launch() {
+	t := &e.lifetime
+	go e.settler.run(t.storeCtx)
+	t.duties.Go(func() { e.cluster.Run(t.dutyCtx) })
+	for _, q := range e.routing.Load().queues {
+		q.start(t.loopCtx, &t.loops)
+	}
+}
+
+// join makes this node known, before it leases anything, and has the queue that
+// the processes before left behind brought in order.
+func (e *Engine) join(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := e.cluster.Join(ctx, e.lifetime.attemptCtx); err != nil {
+		return fmt.Errorf("start dispatcher: %w; check store.dsn, and the disk or the server it is on", err)
+	}
+	return nil
+}
+
 // Stop refuses new messages, lets attempts in flight finish within the grace
 // period, ends those that are left, settles everything, gives back what was not
-// attempted and signs off from the other nodes. The end of ctx ends the grace period early. It returns at most
-// five seconds after that, with an error when outcomes could not be written:
-// their messages may be repeated. Later calls wait for the first.
+// attempted and signs off from the other nodes. The end of ctx ends the grace
+// period early. It returns at most five seconds after that, with an error when
+// outcomes could not be written: their messages may be repeated. Later calls wait
+// for the first.
 func (e *Engine) Stop(ctx context.Context) error {
 	t := &e.lifetime
 	if t.stopping() {
@@ -35,6 +76,9 @@ func (e *Engine) Stop(ctx context.Context) error {
 func (e *Engine) shutDown(ctx context.Context) error {
 	t := &e.lifetime
 	t.endLoops()
+	for _, g := range e.gates() {
+		g.sender.end()
+	}
 	idle := t.idle()
 	graceCtx, endGrace := context.WithTimeout(ctx, t.grace)
 	defer endGrace()
@@ -74,13 +118,3 @@ func await(ctx context.Context, done <-chan struct{}) {
 	}
 }
 
-// reportLeft returns an error when messages are still leased.
-func (e *Engine) reportLeft(ctx context.Context) error {
-	left := e.InFlight()
-	if left == 0 {
-		return nil
-	}
-	e.logger.ErrorContext(ctx, "stopped before every outcome was written; these messages may be sent twice after the next start",
-		slog.Int("count", left))
-	return fmt.Errorf("stop dispatcher: the outcome of %d messages could not be written in time; they may be repeated", left)
-}
