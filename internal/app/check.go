@@ -18,7 +18,8 @@ import (
 // is opened. An error is a *config.InvalidError.
 func Check(ctx context.Context, cfg *config.Config) error {
 	err := withGateways(ctx, cfg, func(*gatewaySet) error { return nil })
-	problems := slices.Concat(config.Problems(checkStore(cfg)), config.Problems(err))
+	_, tlsErr := loadCertificate(cfg, slog.New(slog.DiscardHandler))
+	problems := slices.Concat(config.Problems(checkStore(cfg)), config.Problems(tlsErr), config.Problems(err))
 	if len(problems) == 0 {
 		return err
 	}
