@@ -138,7 +138,7 @@ func (c *checker) unknown(s *spec, e *entry, path string) {
 func (c *checker) unknownSection(s *spec, e *entry) {
 	switch {
 	case isAnnotation(e.key):
-	case isKratosSection(e.key):
+	case slices.Contains(kratosSections(), e.key):
 		c.config.IgnoredSections = append(c.config.IgnoredSections, e.key)
 	default:
 		known := append(s.childNames(), kratosSections()...)
@@ -194,8 +194,12 @@ func (c *checker) list(s *spec, n *node, path string) {
 			c.listItem(s.item, item, below)
 		}
 	}
-	if s.bind != nil {
-		c.assignTexts(s, n)
+	if s.field != nil {
+		texts := make([]string, len(n.items))
+		for i, item := range n.items {
+			texts[i] = item.text
+		}
+		assign(s, c.config, texts)
 	}
 }
 
@@ -206,16 +210,6 @@ func (c *checker) listItem(s *spec, n *node, path string) {
 		return
 	}
 	c.check(s, n, path)
-}
-
-func (c *checker) assignTexts(s *spec, n *node) {
-	target, ok := s.bind(c.config).(*[]string)
-	if !ok {
-		return
-	}
-	for _, item := range n.items {
-		*target = append(*target, item.text)
-	}
 }
 
 func (c *checker) scalar(s *spec, n *node, path string) {
@@ -231,12 +225,12 @@ func (c *checker) scalar(s *spec, n *node, path string) {
 	case found:
 		c.warn(n.at, path, "the value holds a placeholder, and nothing is expanded in values, so it is used as it is written; %s", instead(s, path, name))
 	}
-	if s.kind == secretSpec && s.bind != nil {
+	if s.kind == secretSpec && s.field != nil {
 		revealed, ok := c.resolve(n, path)
 		if !ok {
 			return
 		}
-		value.text = revealed.Reveal()
+		value = revealed.Reveal()
 	}
 	assign(s, c.config, value)
 }

@@ -59,9 +59,9 @@ func schemaType(s *spec) map[string]any {
 	case textSpec, secretSpec:
 		return map[string]any{"type": "string"}
 	case intSpec:
-		return map[string]any{"type": "integer", "minimum": s.bounds.least, "maximum": s.bounds.most}
+		return map[string]any{"type": "integer", "minimum": s.bound(s.least), "maximum": s.bound(s.most)}
 	case floatSpec:
-		return map[string]any{"type": "number", "minimum": s.bounds.least, "maximum": s.bounds.most}
+		return map[string]any{"type": "number", "minimum": s.bound(s.least), "maximum": s.bound(s.most)}
 	case boolSpec:
 		return map[string]any{"type": "boolean"}
 	case switchSpec:

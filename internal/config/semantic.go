@@ -28,7 +28,7 @@ func (c *checker) apiKeys() {
 	if list == nil || list.kind != listNode {
 		return
 	}
-	item := apiSpec().child("keys").item
+	item := c.root.child("api").child("keys").item
 	names, hashes := map[string]int{}, map[[sha256.Size]byte]int{}
 	for i, n := range list.items {
 		path := indexPath("api.keys", i)
@@ -86,11 +86,11 @@ func (c *checker) apiAccess() {
 	api := &c.config.API
 	keys := c.at("api", "keys")
 	hasKeys := !keys.isNothing() && (keys.kind != listNode || len(keys.items) > 0)
-	api.OpenAccess = api.auth == authNone || !hasKeys
-	if api.auth == authNone && hasKeys {
+	api.OpenAccess = api.Auth == authNone || !hasKeys
+	if api.Auth == authNone && hasKeys {
 		c.warn(c.place("api.auth"), "api.auth", "api.auth is none, so api.keys are not asked for; remove one of the two")
 	}
-	if api.auth != authNone && !hasKeys && !isLoopback(api.Host) {
+	if api.Auth != authNone && !hasKeys && !isLoopback(api.Host) {
 		c.problem(c.place("api.host"), "api.host",
 			"%q is not a loopback address, and without keys everybody who reaches it could send messages; add api.keys, or listen on 127.0.0.1, or write api.auth: none", clip(api.Host))
 	}
@@ -119,7 +119,7 @@ func (c *checker) tls() {
 	if n.isNothing() || len(n.entries) == 0 {
 		return
 	}
-	c.requireKeys(tlsSpec().children, n, "tls")
+	c.requireKeys(c.root.child("tls").children, n, "tls")
 	for path, name := range map[string]*string{"tls.cert": &c.config.TLS.Cert, "tls.key": &c.config.TLS.Key} {
 		given := *name
 		if given == "" {
@@ -152,8 +152,20 @@ func (c *checker) dispatch() {
 	retry := c.config.Dispatch.Retry
 	if retry.Initial > retry.Max && !c.reported("dispatch.retry.initial") && !c.reported("dispatch.retry.max") {
 		c.problem(c.place("dispatch.retry.initial"), "dispatch.retry.initial",
-			"expected at most dispatch.retry.max, which is %s, got %s", seconds(retry.Max.Seconds()), seconds(retry.Initial.Seconds()))
+			"expected at most dispatch.retry.max, which is %s, got %s", short(retry.Max), short(retry.Initial))
 	}
+}
+
+// short writes a duration without trailing zero units.
+func short(d time.Duration) string {
+	written := d.String()
+	if strings.HasSuffix(written, "m0s") {
+		written = strings.TrimSuffix(written, "0s")
+	}
+	if strings.HasSuffix(written, "h0m") {
+		written = strings.TrimSuffix(written, "0m")
+	}
+	return written
 }
 
 // leastDeleteAfter is the time below which a deletion is probably not meant:
@@ -167,16 +179,16 @@ func (c *checker) retention() {
 	case retention.DeleteAfter <= 0 || c.reported(path) || c.reported("retention.scrub_after"):
 	case retention.DeleteAfter < leastDeleteAfter:
 		c.warn(c.place(path), path,
-			"an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", seconds(leastDeleteAfter.Seconds()))
+			"an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", short(leastDeleteAfter))
 	case retention.DeleteAfter < retention.ScrubAfter:
 		c.warn(c.place(path), path,
-			"messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", seconds(retention.ScrubAfter.Seconds()))
+			"messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", short(retention.ScrubAfter))
 	}
 }
 
 func (c *checker) tracing() {
 	tracing := &c.config.Tracing
-	if tracing.Provider != "" && tracing.Provider != providerOTel {
+	if tracing.Provider != "" && tracing.Provider != "otel" {
 		c.warn(c.place("tracing.provider"), "tracing.provider", "only otel is exported to: no spans are exported; use otel with tracing.providers.otlp")
 		tracing.Provider = ""
 	}

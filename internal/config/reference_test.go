@@ -99,18 +99,16 @@ func referenceType(s *spec) string {
 		return "text"
 	case secretSpec:
 		return "secret"
-	case intSpec:
-		return fmt.Sprintf("%.0f to %.0f", s.bounds.least, s.bounds.most)
-	case floatSpec:
-		return fmt.Sprintf("%v to %v", s.bounds.least, s.bounds.most)
+	case intSpec, floatSpec:
+		return s.least + " to " + s.most
 	case boolSpec:
 		return "`true`, `false`"
 	case switchSpec:
 		return "`on`, `off`"
 	case durationSpec:
-		return "duration, " + seconds(s.bounds.least) + " to " + seconds(s.bounds.most)
+		return "duration, " + s.least + " to " + s.most
 	case sizeSpec:
-		return "size"
+		return "size, " + s.least + " to " + s.most
 	case headerSpec:
 		return "map of secrets"
 	case anySpec:
