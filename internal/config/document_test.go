@@ -12,7 +12,7 @@ import (
 
 func TestGenerated_Reference(t *testing.T) {
 	t.Parallel()
-	reference := Reference()
+	reference := referenceText()
 	golden(t, filepath.Join("..", "..", "docs", "config.md"), reference)
 	for _, path := range tablePaths(rootSpec(), "") {
 		if !strings.Contains(reference, "`"+path+"`") && strings.Contains(path, ".") {
@@ -23,7 +23,7 @@ func TestGenerated_Reference(t *testing.T) {
 
 func TestGenerated_Schema(t *testing.T) {
 	t.Parallel()
-	schema, err := Schema()
+	schema, err := schemaText()
 	if err != nil {
 		t.Fatal(err)
 	}

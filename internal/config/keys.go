@@ -3,7 +3,6 @@ package config
 import (
 	"reflect"
 	"slices"
-	"strings"
 )
 
 // rootSpec is the table of every key that is read: the fields of Config, and what
@@ -61,9 +60,6 @@ func kratosSections() []string {
 		"sqa-opt-out", "urls", "version", "watch-courier",
 	}
 }
-
-// isAnnotation reports whether a top-level key is for editors and anchors.
-func isAnnotation(key string) bool { return key == "$schema" || strings.HasPrefix(key, "x-") }
 
 func channelsSpec() *spec {
 	kind := text("type", "How the gateway is spoken to.", "http")

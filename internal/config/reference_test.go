@@ -31,8 +31,8 @@ A change of a file, of a template or of a secret takes effect while the courier 
 the last good configuration stays. ` + "`courier config check`" + ` tells of everything that is wrong, with line and column.
 `
 
-// Reference returns docs/config.md: every key with its type, default and meaning.
-func Reference() string {
+// referenceText returns docs/config.md: every key with its type, default and meaning.
+func referenceText() string {
 	var page strings.Builder
 	page.WriteString(referenceHead)
 	for _, section := range rootSpec().children {

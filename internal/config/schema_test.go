@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Schema returns the JSON Schema (draft 7) of a configuration file, for
-// editors. It accepts what Load accepts, except for what only Load can know:
-// whether files, variables and hosts are there.
-func Schema() ([]byte, error) {
+// schemaText returns docs/config.schema.json, the JSON Schema (draft 7) of a
+// configuration file, for editors. It accepts what Load accepts, except for what
+// only Load can know: whether files, variables and hosts are there.
+func schemaText() ([]byte, error) {
 	root := schemaOf(rootSpec())
 	root["$schema"] = "http://json-schema.org/draft-07/schema#"
 	root["title"] = "SMS courier configuration"
