@@ -50,7 +50,7 @@ func TestStarter_IsValid(t *testing.T) {
 		t.Errorf("gateways %v, warnings %v", cfg.Gateways, cfg.Warnings)
 	}
 	seen := map[string]bool{}
-	for _, line := range strings.Split(Starter(), "\n") {
+	for line := range strings.SplitSeq(Starter(), "\n") {
 		for _, key := range regexp.MustCompile(`([a-z_]+):( |$)`).FindAllStringSubmatch(line, -1) {
 			seen[key[1]] = true
 		}

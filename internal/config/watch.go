@@ -110,7 +110,10 @@ func (f *follower) run(ctx context.Context) {
 			continue
 		case <-settled.C:
 			settling = false
-		case <-f.faults: // signs were lost
+		case _, ok := <-f.faults: // signs were lost
+			if !ok {
+				return
+			}
 		case <-poll.C:
 		}
 		f.refresh()
