@@ -73,7 +73,7 @@ func (n *Node) beat(ctx context.Context) error {
 	defer cancel()
 	standing, err := n.store.Beat(callCtx, store.Beat{
 		Node: n.options.Node, Host: n.options.Host, Version: n.options.Version, StartedAt: n.startedAt,
-		InFlight: n.engine.InFlight(), Gateways: next.told, Lapse: n.options.Lapse,
+		InFlight: n.engine.InFlight(), Gateways: next.told, Lapse: n.options.Lapse, Unable: n.unable(),
 	})
 	if err != nil {
 		return fmt.Errorf("tell the other nodes that this one is alive: %w", err)

@@ -144,6 +144,8 @@ type Node struct {
 	callOff *time.Timer
 
 	reclaiming, rerouting, expiring, forgetting *chore
+	// aside is until when another node is to do the housekeeping.
+	aside atomic.Pointer[time.Time]
 }
 
 // New returns a node that nobody knows of yet. Errors tell what is wrong with the

@@ -22,6 +22,10 @@ const (
 	// of calls lasts at most before it is reported and the next begins.
 	expireBatch = 500
 	expireRound = time.Second
+	// A node on which a chore fails for dutyPatience leaves the housekeeping to another
+	// for asideFor.
+	dutyPatience = 10 * time.Second
+	asideFor     = time.Minute
 )
 
 // errOffDuty ends a piece of housekeeping that has become another node's.
@@ -38,6 +42,8 @@ type chore struct {
 	wake  chan struct{}
 	// asked is true when a round is wanted before its time.
 	asked atomic.Bool
+	// failingSince is when the first of the last rounds failed, zero if the last did not.
+	failingSince time.Time
 }
 
 func newChore(name string, round func(context.Context) (bool, error)) *chore {
@@ -81,6 +87,7 @@ func (n *Node) keepDoing(ctx context.Context, c *chore) {
 			err = nil // what failed here is no longer this node's
 		}
 		n.health.Set(ctx, c.name, err)
+		n.judgeDuty(ctx, c, err)
 		if more && err == nil {
 			continue
 		}
@@ -90,6 +97,31 @@ func (n *Node) keepDoing(ctx context.Context, c *chore) {
 		case <-c.wake:
 		}
 	}
+}
+
+// judgeDuty gives the housekeeping to another node when a chore keeps failing on
+// this one. When none takes it, this one tries again after a while.
+func (n *Node) judgeDuty(ctx context.Context, c *chore, err error) {
+	now := n.options.TickFunc()
+	switch {
+	case err == nil:
+		c.failingSince = time.Time{}
+	case c.failingSince.IsZero():
+		c.failingSince = now
+	case now.Sub(c.failingSince) >= dutyPatience && n.Nodes() > 1:
+		c.failingSince = time.Time{}
+		until := now.Add(asideFor)
+		n.aside.Store(&until)
+		poke(n.beatNow)
+		n.logger.WarnContext(ctx, "this node cannot do the housekeeping; another one is to do it",
+			slog.String("operation", c.name), slog.String("error", err.Error()))
+	}
+}
+
+// unable reports whether another node is to do the housekeeping.
+func (n *Node) unable() bool {
+	until := n.aside.Load()
+	return until != nil && n.options.TickFunc().Before(*until)
 }
 
 // takeOver is the housekeeping of a start.

@@ -30,7 +30,8 @@ func NewHealth(logger *slog.Logger) *Health {
 // Set takes in what an operation came to.
 func (h *Health) Set(ctx context.Context, operation string, err error) {
 	h.mu.Lock()
-	before, failed := h.failing[operation]
+	_, failed := h.failing[operation]
+	told := err == nil || h.fails(word(err))
 	if err != nil {
 		h.failing[operation] = err
 	} else {
@@ -39,12 +40,22 @@ func (h *Health) Set(ctx context.Context, operation string, err error) {
 	works := failed && len(h.failing) == 0
 	h.mu.Unlock()
 	switch {
-	case err != nil && (!failed || word(before) != word(err)):
+	case !told:
 		h.logger.ErrorContext(ctx, "store fails; messages wait until it works again",
 			slog.String("operation", operation), slog.String("error", err.Error()), slog.String("next_step", nextStep(err)))
 	case works:
 		h.logger.InfoContext(ctx, "store works again")
 	}
+}
+
+// fails reports whether an operation fails with a word now. The lock is held.
+func (h *Health) fails(with error) bool {
+	for _, err := range h.failing {
+		if errors.Is(word(err), with) {
+			return true
+		}
+	}
+	return false
 }
 
 // Err returns what fails now, or nil.
