@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -103,24 +104,21 @@ func (u *usedConn) isLateTimeout(response *http.Response) bool {
 // explain says what a round trip without an answer came to, and whether the
 // request can be sent again at once.
 func (u *usedConn) explain(err error) (answer *Answer, again bool) {
-	if u.plain != nil {
-		return explainPlain(err, u.plain.state(), u.reused, u.bodySize)
-	}
-	answer = &Answer{Err: err, Delivery: DeliveryWhole}
+	under := u.shared
 	switch {
-	case u.shared == nil:
-		answer.Delivery = DeliveryNone
-	case isUnprocessed(err):
-		answer.Delivery = DeliveryNone
-		return answer, true
+	case u.plain != nil:
+		under = u.plain.under
+		answer, again = explainPlain(err, u.plain.state(), u.reused, u.bodySize)
+	case u.shared != nil:
+		answer, again = explainShared(err, u.shared.sent.Load()-u.before, u.bodySize)
 	default:
-		if sent := u.shared.sent.Load() - u.before; sent == 0 {
-			answer.Delivery = DeliveryNone
-		} else if sent < int64(u.bodySize) {
-			answer.Delivery = DeliveryPartial
-		}
+		return &Answer{Err: err}, false
 	}
-	return answer, false
+	if under.isAsked && answer.Status == 0 && answer.Delivery != DeliveryWhole {
+		// With TLS 1.3 a gateway says that it wants a certificate after the handshake.
+		return &Answer{Err: &dialError{handshake: true, err: errClientCertificate}}, false
+	}
+	return answer, again
 }
 
 // explainPlain is explain for HTTP/1.1.
@@ -135,6 +133,24 @@ func explainPlain(err error, state exchange, reused bool, bodySize int) (answer 
 		answer.Delivery = DeliveryNone
 		return answer, reused || state.unread
 	case state.sent <= int64(bodySize):
+		answer.Delivery = DeliveryPartial
+	}
+	return answer, false
+}
+
+// explainShared is explain for HTTP/2: sent counts the bytes that left the
+// connection since, for this request and for others.
+func explainShared(err error, sent int64, bodySize int) (answer *Answer, again bool) {
+	answer = &Answer{Err: err, Delivery: DeliveryWhole}
+	switch {
+	case isUnprocessed(err):
+		answer.Delivery = DeliveryNone
+		return answer, true
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		// net/http may still be about to write.
+	case sent == 0:
+		answer.Delivery = DeliveryNone
+	case sent < int64(bodySize):
 		answer.Delivery = DeliveryPartial
 	}
 	return answer, false
