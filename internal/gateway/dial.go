@@ -239,4 +239,3 @@ func addressOf(target *url.URL) string {
 	}
 	return net.JoinHostPort(target.Hostname(), port)
 }
-

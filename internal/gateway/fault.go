@@ -175,7 +175,9 @@ func handshakeCauses() []cause {
 // wants a certificate of the client. Some say just that the handshake failed.
 func certificateAlerts() []cause {
 	return []cause{{
-		func(err error) bool { return errors.Is(err, errClientCertificate) || isAlert(41, 42, 43, 44, 45, 46, 48, 49, 116)(err) },
+		func(err error) bool {
+			return errors.Is(err, errClientCertificate) || isAlert(41, 42, 43, 44, 45, 46, 48, 49, 116)(err)
+		},
 		"wants a client certificate for TLS",
 		"ask it for another way to authenticate, or put a proxy before it that has the certificate",
 	}}

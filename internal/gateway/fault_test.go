@@ -118,7 +118,7 @@ func TestStatusReader(t *testing.T) {
 		"HTTP/1.1 200 OK\r\n": 200, "HTTP/1.0 404\r\n": 404, "HTTP/1.1 503 \n": 503, "HTTP/1.1 599 x\r\nanything": 599,
 		"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\n": 201, "HTTP/1.1 101 Switching\r\n": 101,
 		"HTTP/1.1 103 Hints\r\nA: " + strings.Repeat("x", 500) + "\r\n\r\nHTTP/1.1 204 No\r\n": 204,
-		"HTTP/1.1 200 " + strings.Repeat("x", 500) + "\r\n":                                     200,
+		"HTTP/1.1 200 " + strings.Repeat("x", 500) + "\r\n":                                    200,
 		"HTTP/1.1 200 OK": 0, "": 0, "\r\nHTTP/1.1 200 OK\r\n": 0, "HTTP/2 200 OK\r\n": 0, "HTTP/1.1 20 OK\r\n": 0,
 		"HTTP/1.1 099 x\r\n": 0, "HTTP/1.1 2 00\r\n": 0, "HTTP/1.1 +20 x\r\n": 0, "HTTP/1.1 103 Hints\r\nHTTP/1.1 200 OK\r\n": 0,
 	} {

@@ -100,7 +100,9 @@ func once(first streamFunc) streamFunc {
 }
 
 func resetWith(code http2.ErrCode) streamFunc {
-	return func(framer *http2.Framer, stream uint32, _ int64) bool { return framer.WriteRSTStream(stream, code) == nil }
+	return func(framer *http2.Framer, stream uint32, _ int64) bool {
+		return framer.WriteRSTStream(stream, code) == nil
+	}
 }
 
 // goAway says that streams after last were not looked at.

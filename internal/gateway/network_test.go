@@ -125,17 +125,27 @@ func TestGateway_TLSFaults(t *testing.T) {
 		"Untrusted": {certificate, nothing, func(c *tls.Config) { c.RootCAs = nil }, nil, []string{"certificate that is not trusted: no authority", "SSL_CERT_FILE"}},
 		"WrongName": {certificate, nothing, func(c *tls.Config) { c.ServerName = "other.test" }, nil, []string{"certificate that is not trusted: it is for another host", "host in url"}},
 		"Expired":   {expired, nothing, nothing, nil, []string{"has expired", "renewed"}},
-		"OldTLS": {certificate, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, nothing, nil,
-			[]string{"speaks no version of TLS", "TLS 1.2 or newer"}},
-		"ClientCertificate12": {certificate, func(c *tls.Config) { c.MaxVersion, c.ClientAuth = tls.VersionTLS12, tls.RequireAnyClientCert }, nothing, nil,
-			[]string{"wants a client certificate", "another way to authenticate"}},
-		"ClientCertificate13": {certificate, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, nothing, nil,
-			[]string{"wants a client certificate", "another way to authenticate"}},
-		"ClientCertificateHTTP2": {certificate, func(c *tls.Config) { c.ClientAuth, c.NextProtos = tls.RequireAnyClientCert, []string{"h2"} }, nothing, nil,
-			[]string{"wants a client certificate", "another way to authenticate"}},
-		"NoTLS":    {certificate, nothing, nothing, func(string) string { return strings.Replace(plain, "http://", "https://", 1) }, []string{"does not speak TLS", "http:// in url"}},
-		"OnlyTLS":  {certificate, nothing, nothing, func(url string) string { return strings.Replace(url, "https://", "http://", 1) }, []string{"https"}},
-		"Refusing": {certificate, func(c *tls.Config) { c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, io.EOF } }, nothing, nil, []string{"TLS handshake"}},
+		"OldTLS": {
+			certificate, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, nothing, nil,
+			[]string{"speaks no version of TLS", "TLS 1.2 or newer"},
+		},
+		"ClientCertificate12": {
+			certificate, func(c *tls.Config) { c.MaxVersion, c.ClientAuth = tls.VersionTLS12, tls.RequireAnyClientCert }, nothing, nil,
+			[]string{"wants a client certificate", "another way to authenticate"},
+		},
+		"ClientCertificate13": {
+			certificate, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, nothing, nil,
+			[]string{"wants a client certificate", "another way to authenticate"},
+		},
+		"ClientCertificateHTTP2": {
+			certificate, func(c *tls.Config) { c.ClientAuth, c.NextProtos = tls.RequireAnyClientCert, []string{"h2"} }, nothing, nil,
+			[]string{"wants a client certificate", "another way to authenticate"},
+		},
+		"NoTLS":   {certificate, nothing, nothing, func(string) string { return strings.Replace(plain, "http://", "https://", 1) }, []string{"does not speak TLS", "http:// in url"}},
+		"OnlyTLS": {certificate, nothing, nothing, func(url string) string { return strings.Replace(url, "https://", "http://", 1) }, []string{"https"}},
+		"Refusing": {certificate, func(c *tls.Config) {
+			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, io.EOF }
+		}, nothing, nil, []string{"TLS handshake"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -25,7 +25,7 @@ import (
 type wireServer struct {
 	listener net.Listener
 	// client is nil without TLS.
-	client *tls.Config
+	client   *tls.Config
 	requests chan []byte
 	serving  sync.WaitGroup
 }
