@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"courier"
 	"courier/internal/config"
@@ -12,11 +13,17 @@ import (
 	"courier/internal/jsonnet"
 )
 
-// Check builds what the configuration sends through, templates included, and
-// takes it down again. Nothing is sent and no message is kept. An error is a
-// *config.InvalidError.
+// Check lets every part judge its settings: it builds what the configuration sends
+// through, templates included, and takes it down again. Nothing is sent and no database
+// is opened. An error is a *config.InvalidError.
 func Check(ctx context.Context, cfg *config.Config) error {
-	return withGateways(ctx, cfg, func(*gatewaySet) error { return nil })
+	err := withGateways(ctx, cfg, func(*gatewaySet) error { return nil })
+	_, tlsErr := loadCertificate(cfg, slog.New(slog.DiscardHandler))
+	problems := slices.Concat(config.Problems(checkStore(cfg)), config.Problems(tlsErr), config.Problems(err))
+	if len(problems) == 0 {
+		return err
+	}
+	return &config.InvalidError{Problems: problems, Warnings: cfg.Warnings}
 }
 
 // Render returns the request that the configuration makes of a draft, without

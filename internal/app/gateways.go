@@ -24,7 +24,7 @@ type gatewayBuilder struct {
 type gatewaySet struct {
 	gateways  []*gateway.Gateway
 	templates []*liveTemplate
-	lanes     []dispatch.LaneOptions
+	lanes     []dispatch.GatewayOptions
 
 	stop      context.CancelFunc
 	following sync.WaitGroup
@@ -41,7 +41,7 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	for i := range b.config.Gateways {
 		from := &b.config.Gateways[i]
 		if key, err := b.add(ctx, set, from); err != nil {
-			problems = append(problems, b.config.Problem(from.Path+key, err.Error()))
+			problems = append(problems, fieldProblems(b.config, from.Path+key, err)...)
 		}
 	}
 	if len(problems) > 0 {
@@ -58,18 +58,23 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 		return ".body", err
 	}
 	options := b.options(from)
+	var text []byte
 	if template != nil {
 		set.templates = append(set.templates, template)
-		options.Template = template.holder
+		options.Template, text = template.holder, template.source.Current()
+	}
+	sum, err := fingerprint(&options, text)
+	if err != nil {
+		return "", err
 	}
 	built, err := gateway.New(options)
 	if err != nil {
 		return "", err
 	}
 	set.gateways = append(set.gateways, built)
-	set.lanes = append(set.lanes, dispatch.LaneOptions{
+	set.lanes = append(set.lanes, dispatch.GatewayOptions{
 		Gateway: sender{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
-		MaxRate: b.config.Dispatch.MaxRate,
+		MaxRate: b.config.Dispatch.MaxRate, Fingerprint: sum,
 	})
 	return "", nil
 }

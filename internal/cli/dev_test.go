@@ -38,7 +38,7 @@ func TestDev_MovesFromTakenPorts(t *testing.T) {
 	if count := strings.Count(out.String(), "is taken by another program, so a free one is used.\n"); count != 3 {
 		t.Errorf("told of %d ports:\n%s", count, &out)
 	}
-	if !strings.Contains(out.String(), d.caught.sample) || log.Len() > 0 {
+	if !strings.Contains(out.String(), d.sample) || log.Len() > 0 {
 		t.Errorf("printed:\n%s%s", &out, &log)
 	}
 }
@@ -66,19 +66,51 @@ func TestDev_RefusesTakenPortsThatWereAskedFor(t *testing.T) {
 	}
 }
 
-func TestCatcher_HandsOverSampleOnce(t *testing.T) {
+func TestDev_PrintsSampleApartOnce(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	caught := newCatcher(&out)
-	sample := inbox.Message{To: sampleTo, Text: caught.sample}
-	caught.catch(inbox.Message{To: "+12065550100", Text: "another"})
-	caught.catch(sample)
-	caught.catch(sample)
-	if got := <-caught.arrivals; got.Text != caught.sample || len(caught.arrivals) != 0 {
-		t.Errorf("handed over %+v", got)
+	d := &dev{sample: "the sample"}
+	catch := d.caught(&catchPrinter{out: &out, format: formatTable})
+	for _, text := range []string{"another", d.sample, d.sample} {
+		catch(inbox.Message{To: sampleTo, Text: text})
 	}
-	if !strings.Contains(out.String(), "another") || strings.Count(out.String(), caught.sample) != 1 {
-		t.Errorf("printed %q", out.String())
+	if got := out.String(); !strings.Contains(got, "another") || strings.Count(got, d.sample) != 1 {
+		t.Errorf("printed %q", got)
+	}
+}
+
+// TestDevFolder_IsForOneProcess starts a second dev in the folder of a first, which must not
+// change a file of it.
+func TestDevFolder_IsForOneProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, leave, err := devFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.write("http://127.0.0.1:1", 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(first.configFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := runCommand(t, nil, "", "dev", "--once", "--dir", dir, "--port", "0", "--public-port", "0", "--inbox-port", "0")
+	if got.code != ExitFailed || !strings.Contains(got.stderr, "is used by another courier dev") || !strings.Contains(got.stderr, "--dir") {
+		t.Errorf("the second ended with %+v", got)
+	}
+	after, err := os.ReadFile(first.configFile())
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the second changed the configuration of the first: %v", err)
+	}
+	if err := leave(); err != nil {
+		t.Fatal(err)
+	}
+	if _, leave, err = devFolder(dir); err != nil {
+		t.Fatalf("after the first has ended: %v", err)
+	}
+	if err := leave(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -94,7 +126,7 @@ func TestDevFolder_RemovesOnlyTemporaryOnes(t *testing.T) {
 	if _, err := os.Stat(string(temporary)); !os.IsNotExist(err) {
 		t.Errorf("the temporary folder is still there: %v", err)
 	}
-	named := filepath.Join(t.TempDir(), "a", `odd "name" #1`)
+	named := filepath.Join(t.TempDir(), "a", `odd "name" 1`)
 	kept, remove, err := devFolder(named)
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +136,9 @@ func TestDevFolder_RemovesOnlyTemporaryOnes(t *testing.T) {
 	}
 	if err := remove(); err != nil {
 		t.Fatal(err)
+	}
+	if _, _, err := devFolder(named + "#2"); exitCode(err) != ExitUsage {
+		t.Errorf("a folder that no database can be in: %v", err)
 	}
 	got := runCommand(t, nil, "", "config", "check", "-c", kept.configFile())
 	if got.code != ExitDone {

@@ -44,7 +44,7 @@ are counted. To send the same rows again on purpose, give another --run-id.`,
 	bulk.register(cmd)
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		if bulk.file != "" {
-			return sendBulk(ctx, cmd, bulkJob{connection, *format, flags, bulk})
+			return sendBulk(ctx, cmd, connection, *format, flags, bulk)
 		}
 		return sendOne(ctx, cmd, connection, *format, flags)
 	})
@@ -67,6 +67,9 @@ func sendOne(ctx context.Context, cmd *cobra.Command, connection *connection, fo
 	message, err := opened.Send(ctx, request)
 	if err != nil {
 		return err
+	}
+	if message.Replayed {
+		tell(cmd.ErrOrStderr(), "this idempotency key was used before, so nothing was sent now\n")
 	}
 	if flags.wait {
 		return waitAndPrint(ctx, cmd, opened, format, message.ID, flags.waitTimeout)

@@ -3,8 +3,8 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,11 +18,19 @@ type checker struct {
 	environ map[string]string
 	dir     string
 
-	positions map[string]Position
-	problems  []Problem
-	warnings  []Problem
-	// files are the templates and secrets that the configuration names.
-	files []string
+	problems []Problem
+	warnings []Problem
+	// readable is false when values are missing because a file could not be read.
+	readable bool
+
+	placeholders, inAddress *regexp.Regexp
+}
+
+// read reads a file that the configuration depends on.
+func (c *checker) read(path string, limit int64) ([]byte, error) {
+	data, err := readBounded(path, limit)
+	c.config.files[path] = digestOf(data, err)
+	return data, err
 }
 
 func (c *checker) problem(at Position, path, format string, args ...any) {
@@ -34,7 +42,7 @@ func (c *checker) warn(at Position, path, format string, args ...any) {
 }
 
 // place returns where a path was set, or the nearest one above it.
-func (c *checker) place(path string) Position { return nearestPosition(c.positions, path) }
+func (c *checker) place(path string) Position { return nearestPosition(c.config.positions, path) }
 
 // at returns the node of a path of keys, nil when there is none.
 func (c *checker) at(keys ...string) *node {
@@ -47,71 +55,62 @@ func (c *checker) at(keys ...string) *node {
 
 // check compares a value with its spec and stores it.
 func (c *checker) check(s *spec, n *node, path string) {
-	switch s.kind {
-	case anySpec:
-	case objectSpec:
-		c.object(s, n, path)
-	case listSpec:
-		c.list(s, n, path)
-	case headerSpec:
-		c.headerTypes(s, n, path)
-	case secretSpec:
-		c.secretScalar(s, n, path)
-	case textSpec, intSpec, floatSpec, boolSpec, switchSpec, durationSpec, sizeSpec:
+	switch want, holds := s.holds(); {
+	case s.kind == anySpec:
+	case !holds:
 		c.scalar(s, n, path)
+	case n.isNothing():
+	case n.kind != want:
+		c.problem(n.at, path, "%v", unexpected(s, n))
+	case want == listNode:
+		c.list(s, n, path)
+	default:
+		c.object(s, n, path)
 	}
+}
+
+// holds returns the kind of a value that holds others.
+func (s *spec) holds() (kind nodeKind, holds bool) {
+	switch s.kind { //nolint:exhaustive // the others are scalars
+	case objectSpec, headerSpec:
+		return mapNode, true
+	case listSpec:
+		return listNode, true
+	}
+	return nullNode, false
 }
 
 func (c *checker) object(s *spec, n *node, path string) {
-	if n.isNothing() {
-		return
-	}
-	if n.kind != mapNode {
-		c.problem(n.at, path, "%v", unexpected(s, n))
-		return
-	}
-	s = s.variant(n)
 	for _, e := range n.entries {
 		below := joinPath(path, e.key)
-		c.positions[below] = placeOf(e)
-		child := s.child(e.key)
-		if child == nil {
+		at := e.value.at
+		if e.value.kind == mapNode || e.value.kind == listNode {
+			at = e.at
+		}
+		c.config.positions[unquoted(below)] = at
+		if child := s.childFor(e.key, n); child != nil {
+			c.check(child, e.value, below)
+		} else {
 			c.unknown(s, e, path)
-			continue
 		}
-		c.check(child, e.value, below)
 	}
 }
 
-// placeOf returns the place of a value, or of the key where the value is a map
-// or a list.
-func placeOf(e *entry) Position {
-	if e.value.kind == mapNode || e.value.kind == listNode {
-		return e.at
+// childFor returns the spec of a key in a map: any header is a secret, and what
+// config holds depends on the type beside it. With a type that is missing or
+// unknown, config is not looked into.
+func (s *spec) childFor(key string, in *node) *spec {
+	switch {
+	case s.kind == headerSpec:
+		return &spec{kind: secretSpec}
+	case s.variants == nil || key != "config":
+		return s.child(key)
 	}
-	return e.value.at
-}
-
-// variant returns the spec of an object whose config depends on its type. For a
-// type that is missing or unknown, config is not looked into.
-func (s *spec) variant(n *node) *spec {
-	if s.variants == nil {
-		return s
+	kind, _ := textOf(in.get("type"))
+	if fields, known := s.variants[kind]; known {
+		return object(key, "", fields...)
 	}
-	chosen := *s
-	chosen.children = slices.Clone(s.children)
-	for i, child := range chosen.children {
-		if child.name != "config" {
-			continue
-		}
-		config := *child
-		config.kind = anySpec
-		if kind := n.get("type"); kind != nil && s.variants[kind.text] != nil {
-			config.kind, config.children = objectSpec, s.variants[kind.text]
-		}
-		chosen.children[i] = &config
-	}
-	return &chosen
+	return foreign(key, "")
 }
 
 func (c *checker) unknown(s *spec, e *entry, path string) {
@@ -129,12 +128,12 @@ func (c *checker) unknown(s *spec, e *entry, path string) {
 }
 
 func (c *checker) unknownSection(s *spec, e *entry) {
+	known := append(s.childNames(), kratosSections()...)
 	switch {
-	case isAnnotation(e.key):
-	case isKratosSection(e.key):
+	case e.key == "$schema", strings.HasPrefix(e.key, "x-"): // for editors and anchors
+	case slices.Contains(known, e.key):
 		c.config.IgnoredSections = append(c.config.IgnoredSections, e.key)
 	default:
-		known := append(s.childNames(), kratosSections()...)
 		c.problem(e.at, joinPath("", e.key), "unknown key%s", cmp.Or(suggest(e.key, known), "; it is neither a key of the courier nor of Ory Kratos"))
 	}
 }
@@ -162,100 +161,61 @@ func findHome(s *spec, name, path string) string {
 		if home := findHome(child, name, below); home != "" {
 			return home
 		}
-		if child.item == nil {
-			continue
-		}
-		if home := findHome(child.item, name, below+"[]"); home != "" {
-			return home
+		if child.item != nil {
+			if home := findHome(child.item, name, below+"[]"); home != "" {
+				return home
+			}
 		}
 	}
 	return ""
 }
 
 func (c *checker) list(s *spec, n *node, path string) {
-	if n.isNothing() {
-		return
-	}
-	if n.kind != listNode {
-		c.problem(n.at, path, "%v", unexpected(s, n))
-		return
-	}
+	texts := make([]string, len(n.items))
 	for i, item := range n.items {
 		below := indexPath(path, i)
-		c.positions[below] = item.at
-		if s.item.skip == nil || !s.item.skip(item) {
-			c.listItem(s.item, item, below)
+		c.config.positions[unquoted(below)], texts[i] = item.at, item.text
+		switch {
+		case s.item.skip != nil && s.item.skip(item):
+		case item.kind == nullNode: // unlike a section, an element cannot be empty
+			c.problem(item.at, below, "%v", unexpected(s.item, item))
+		default:
+			c.check(s.item, item, below)
 		}
 	}
-	if s.bind != nil {
-		c.assignTexts(s, n)
-	}
-}
-
-// listItem checks an element; unlike a section, it cannot be empty.
-func (c *checker) listItem(s *spec, n *node, path string) {
-	if n.kind == nullNode {
-		c.problem(n.at, path, "%v", unexpected(s, n))
-		return
-	}
-	c.check(s, n, path)
-}
-
-func (c *checker) assignTexts(s *spec, n *node) {
-	target, ok := s.bind(c.config).(*[]string)
-	if !ok {
-		return
-	}
-	for _, item := range n.items {
-		*target = append(*target, item.text)
+	if s.field != nil {
+		assign(s, c.config, texts)
 	}
 }
 
 func (c *checker) scalar(s *spec, n *node, path string) {
 	value, err := readScalar(s, n)
-	if err != nil {
+	name, found := c.placeholder(n.text)
+	switch {
+	case err != nil && (found || isBraced(s, n)):
+		c.problem(n.at, path, "%v; nothing is expanded in values: %s", err, instead(s, path, name))
+		return
+	case err != nil:
 		c.problem(n.at, path, "%v", err)
 		return
+	case found:
+		c.warn(n.at, path, "the value holds a placeholder, and nothing is expanded in values, so it is used as it is written; %s", instead(s, path, name))
+	}
+	if s.kind == secretSpec && s.field != nil {
+		revealed, ok := c.resolve(n, path)
+		if !ok {
+			return
+		}
+		value = revealed.Reveal()
 	}
 	assign(s, c.config, value)
 }
 
-func (c *checker) secretScalar(s *spec, n *node, path string) {
-	value, err := readScalar(s, n)
-	if err != nil {
-		c.problem(n.at, path, "%v", err)
-		return
-	}
-	if s.bind == nil {
-		return
-	}
-	if revealed, ok := c.resolve(n, path); ok {
-		value.text = revealed.Reveal()
-		assign(s, c.config, value)
-	}
-}
-
-func (c *checker) headerTypes(s *spec, n *node, path string) {
-	if n.isNothing() {
-		return
-	}
-	if n.kind != mapNode {
-		c.problem(n.at, path, "%v", unexpected(s, n))
-		return
-	}
-	value := &spec{kind: secretSpec}
-	for _, e := range n.entries {
-		below := joinPath(path, e.key)
-		c.positions[below] = placeOf(e)
-		c.check(value, e.value, below)
-	}
-}
-
 // requireKeys reports the mandatory keys that an object lacks.
-func (c *checker) requireKeys(s *spec, n *node, path string) {
-	for _, child := range s.children {
+func (c *checker) requireKeys(keys []*spec, n *node, path string) {
+	for _, child := range keys {
 		if child.required && n.get(child.name).isNothing() {
-			c.problem(c.place(joinPath(path, child.name)), joinPath(path, child.name), "the key is missing; %s%s", expected(child), example(child))
+			c.fault(joinPath(path, child.name), "the key is missing; %s%s", expected(child), example(child))
 		}
 	}
 }
@@ -269,7 +229,7 @@ func (c *checker) onlyOne(s *spec, n *node, path string) {
 		case first == "":
 			first = name
 		default:
-			c.problem(c.place(joinPath(path, name)), joinPath(path, name), "%s and %s are the same; keep %s", name, first, first)
+			c.fault(joinPath(path, name), "%s and %s are the same; keep %s", name, first, first)
 		}
 	}
 }
@@ -290,21 +250,15 @@ func textOf(n *node) (string, bool) {
 	return n.text, true
 }
 
-// file returns the path to open for one that is relative to the working directory.
+// file returns the path to open for one that is relative to the directory of the
+// options, absolute so that it stays the same file.
 func (c *checker) file(path string) string {
-	if filepath.IsAbs(path) || c.dir == "" {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(c.dir, path)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
 		return filepath.Clean(path)
 	}
-	return filepath.Join(c.dir, path)
-}
-
-func workingDirectory(dir string) string {
-	if dir != "" {
-		return dir
-	}
-	current, err := os.Getwd()
-	if err != nil {
-		return ""
-	}
-	return current
+	return absolute
 }

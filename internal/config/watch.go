@@ -28,104 +28,95 @@ type Watcher struct{ done chan struct{} }
 func (w *Watcher) Wait() { <-w.done }
 
 // Watch calls notify with each new configuration, or with the *InvalidError of
-// one that is not valid, after the files of options, or a template or secret
-// that they name, have changed. It sees a change in place, a file renamed over
-// another, and the symlinks that Kubernetes swaps. Calls come one at a time.
-func Watch(ctx context.Context, options Options, notify func(*Config, error)) (*Watcher, error) {
+// one that is not valid, after the files of options, or a template, secret or
+// certificate that they name, are others than when loaded was read from them. It
+// sees a change in place, a file renamed over another, and the symlinks that
+// Kubernetes swaps. Calls come one at a time.
+func Watch(ctx context.Context, options Options, loaded *Config, notify func(*Config, error)) (*Watcher, error) {
 	if len(options.Files) == 0 {
 		return nil, errors.New("watch configuration: no file is given")
 	}
-	f := newFollower(options, notify)
-	var signs signals
-	// Without the system's signs the files are polled.
-	if system, err := fsnotify.NewWatcher(); err == nil {
-		signs = signals{events: system.Events, faults: system.Errors, system: system}
+	f := newFollower(options, loaded.files, notify)
+	system, err := fsnotify.NewWatcher()
+	if err == nil { // without the system's signs the files are polled
+		f.events, f.faults, f.subscribeFunc = system.Events, system.Errors, system.Add
 	}
-	f.signs = signs
 	f.subscribe()
 	w := &Watcher{done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
-		defer f.close()
 		f.run(ctx)
+		if system != nil {
+			_ = system.Close() // nothing is lost by it
+		}
 	}()
 	return w, nil
-}
-
-// signals are what the file system tells.
-type signals struct {
-	events <-chan fsnotify.Event
-	faults <-chan error
-	system *fsnotify.Watcher
 }
 
 // follower compares files with what they were.
 type follower struct {
 	options Options
 	notify  func(*Config, error)
-	signs   signals
 	files   map[string]fileState
+	// events and faults are what the file system tells of the directories that
+	// subscribeFunc was called with.
+	events        <-chan fsnotify.Event
+	faults        <-chan error
+	subscribeFunc func(directory string) error
 }
 
-// fileState is a file at one time; a file that cannot be read has no info.
+// fileState is a file at one time; one that cannot be read, or was not looked at
+// since it was loaded, has no info.
 type fileState struct {
 	info   os.FileInfo
-	digest [sha256.Size]byte
+	digest digest
 }
 
-func newFollower(options Options, notify func(*Config, error)) *follower {
-	f := &follower{options: options, notify: notify, files: map[string]fileState{}}
-	_, files, _ := load(options) // the caller has loaded it and knows what is wrong
+// digest is what a file holds, zero for one that cannot be read.
+type digest [sha256.Size]byte
+
+func digestOf(data []byte, err error) digest {
+	if err != nil {
+		return digest{}
+	}
+	return sha256.Sum256(data)
+}
+
+func newFollower(options Options, files map[string]digest, notify func(*Config, error)) *follower {
+	f := &follower{
+		options: options, notify: notify, files: map[string]fileState{},
+		subscribeFunc: func(string) error { return nil },
+	}
 	f.follow(files)
 	return f
-}
-
-func (f *follower) close() {
-	if f.signs.system != nil {
-		_ = f.signs.system.Close() // nothing is lost by it
-	}
 }
 
 func (f *follower) run(ctx context.Context) {
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
-	settled := time.NewTimer(settleTime)
+	settled := time.NewTimer(settleTime) // also for what changed since it was loaded
 	defer settled.Stop()
+	settling := true
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case event := <-f.signs.events:
-			if event.Op == fsnotify.Chmod {
-				continue
+		case event := <-f.events:
+			// Further signs do not put it off: a database may be written beside the file.
+			if event.Op != fsnotify.Chmod && !settling {
+				settled.Reset(settleTime)
+				settling = true
 			}
-			settled.Reset(settleTime)
-			f.settle(ctx, settled.C)
-		case _, ok := <-f.signs.faults: // signs were lost
+			continue
+		case <-settled.C:
+			settling = false
+		case _, ok := <-f.faults: // signs were lost
 			if !ok {
 				return
 			}
-			f.refresh()
-		case <-settled.C:
-			f.refresh()
 		case <-poll.C:
-			f.refresh()
 		}
-	}
-}
-
-// settle drops the signs that follow the first, and then looks at the files. A
-// database that is written in the same directory does not put it off.
-func (f *follower) settle(ctx context.Context, settled <-chan time.Time) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-f.signs.events:
-		case <-settled:
-			f.refresh()
-			return
-		}
+		f.refresh()
 	}
 }
 
@@ -134,30 +125,27 @@ func (f *follower) refresh() {
 	if !f.changed() {
 		return
 	}
-	cfg, files, err := load(f.options)
-	f.follow(files)
+	c := read(f.options)
+	f.follow(c.config.files)
 	f.subscribe()
-	f.notify(cfg, err)
+	f.notify(c.finish(c.problems))
 }
 
 // changed compares the files with what they were, and remembers what they are.
 func (f *follower) changed() bool {
 	changed := false
 	for path, before := range f.files {
-		now := look(path, before)
-		changed = changed || now.digest != before.digest || (now.info == nil) != (before.info == nil)
-		f.files[path] = now
+		f.files[path] = look(path, before)
+		changed = changed || f.files[path].digest != before.digest
 	}
 	return changed
 }
 
 // follow adds files to look at. Those that are no longer named stay, so that a
 // name that comes back is noticed.
-func (f *follower) follow(files []string) {
-	for _, path := range files {
-		if _, known := f.files[path]; !known {
-			f.files[path] = look(path, fileState{})
-		}
+func (f *follower) follow(files map[string]digest) {
+	for path, held := range files {
+		f.files[path] = fileState{digest: held}
 	}
 }
 
@@ -172,25 +160,16 @@ func look(path string, before fileState) fileState {
 		return before
 	}
 	data, err := readBounded(path, maxFileSize)
-	if err != nil {
-		return fileState{info: info}
-	}
-	return fileState{info: info, digest: sha256.Sum256(data)}
+	return fileState{info: info, digest: digestOf(data, err)}
 }
 
 // subscribe asks for the signs of the directories of the files, and of those
-// that links lead to.
+// that links lead to. What cannot be watched is polled.
 func (f *follower) subscribe() {
-	if f.signs.system == nil {
-		return
-	}
 	for path := range f.files {
-		f.add(filepath.Dir(path))
+		_ = f.subscribeFunc(filepath.Dir(path))
 		if target, err := filepath.EvalSymlinks(path); err == nil {
-			f.add(filepath.Dir(target))
+			_ = f.subscribeFunc(filepath.Dir(target))
 		}
 	}
 }
-
-// add asks for the signs of a directory. One that cannot be watched is polled.
-func (f *follower) add(directory string) { _ = f.signs.system.Add(directory) }

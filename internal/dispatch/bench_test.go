@@ -88,7 +88,7 @@ func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func BenchmarkEngine_Drain(b *testing.B) {
 	s := &fifo{memory: newMemory(), queued: newMessages(b.N)}
 	s.settled.Add(b.N)
-	engine, err := dispatch.New(benchOptions(s))
+	engine, err := newEngine(benchOptions(s))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func BenchmarkEngine_Drain(b *testing.B) {
 // straight to the gateway.
 func BenchmarkEngine_Enqueue(b *testing.B) {
 	s := &fifo{memory: newMemory()}
-	engine, err := dispatch.New(benchOptions(s))
+	engine, err := newEngine(benchOptions(s))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"courier"
 	"courier/internal/store"
 )
@@ -18,77 +20,85 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 		return nil, nil
 	}
 	var claimed []*courier.Message
-	lease := courier.Lease{Node: claim.Node, Until: floor(claim.LeaseUntil)}
-	now := floor(claim.Now)
+	lease := courier.Lease{Node: claim.Node, Until: store.Floor(claim.LeaseUntil)}
+	dueFrom := stamp(claim.DueFrom)
+	if claim.DueFrom.IsZero() {
+		dueFrom = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+	}
 	err := s.queue.submit(ctx, &job{
-		name: "claim", abandon: func() { s.doubts.add(lease) },
+		name: "claim", abandon: func() { s.lost.add(lease) },
 		run: func(ctx context.Context, on *session, again bool) (err error) {
 			if again {
-				// What the lost try leased, if anything, is nobody's.
-				s.doubts.add(lease)
+				// What the try before leased, if anything, is nobody's.
+				s.lost.add(lease)
 			}
-			if err := s.returnDoubtful(ctx, on); err != nil {
+			if err := s.returnLostLeases(ctx, on); err != nil {
 				return err
 			}
 			lease.Token = newToken()
-			claimed, err = readMessages(ctx, on, claimQuery(claim.Limit), on.tallied(
-				claim.Gateway, now, int64(claim.Limit), claim.Node, lease.Token, lease.Until)...)
+			claimed, err = on.messages(ctx, claimQuery(claim.Limit), on.counted(
+				claim.Gateway, store.Floor(claim.Now), int64(claim.Limit), claim.Node, lease.Token, lease.Until, dueFrom)...)
 			return err
 		},
 	})
 	if err != nil {
 		return nil, s.fault("claim messages", err)
 	}
-	return inOrderOfDue(claimed), nil
-}
-
-// inOrderOfDue returns messages in the order of the queue, which RETURNING does not keep.
-func inOrderOfDue(messages []*courier.Message) []*courier.Message {
-	slices.SortFunc(messages, func(a, b *courier.Message) int {
+	// RETURNING does not keep the order of the queue.
+	slices.SortFunc(claimed, func(a, b *courier.Message) int {
 		return cmp.Or(a.NextAttemptAt.Compare(b.NextAttemptAt), bytes.Compare(a.ID[:], b.ID[:]))
 	})
-	return messages
+	return claimed, nil
 }
 
-// How long leases that may exist are looked for, and how often: a statement
-// whose answer was lost may still be under way at the server.
+// How long lost leases are looked for, and how often: a statement whose answer
+// was lost may still be under way at the server.
 const (
-	doubtFor   = time.Minute
-	doubtEvery = time.Second
+	lostFor   = time.Minute
+	lostEvery = time.Second
 )
 
-// doubts are leases of this process that may exist though nobody was told of
+// lostLeases are leases of this process that may exist though nobody was told of
 // them: the answer of their claim or enqueue was lost. They are given back.
-type doubts struct {
+type lostLeases struct {
 	mutex  sync.Mutex
-	leases map[courier.Lease]doubt
+	leases map[courier.Lease]search
 	now    func() time.Time
 }
 
-// doubt says when a lease is looked for next, and until when at all.
-type doubt struct{ next, until time.Time }
+// search says when a lease is looked for next, and until when at all.
+type search struct{ next, until time.Time }
 
-func newDoubts(now func() time.Time) *doubts {
-	return &doubts{leases: map[courier.Lease]doubt{}, now: now}
+func newLostLeases(now func() time.Time) *lostLeases {
+	return &lostLeases{leases: map[courier.Lease]search{}, now: now}
 }
 
-func (d *doubts) add(lease courier.Lease) {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	now := d.now()
-	d.leases[lease] = doubt{next: now, until: now.Add(doubtFor)}
+func (l *lostLeases) add(lease courier.Lease) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	now := l.now()
+	l.leases[lease] = search{next: now, until: now.Add(lostFor)}
+}
+
+// addAll adds the leases of messages that may be stored.
+func (l *lostLeases) addAll(rows []store.Row) {
+	for _, row := range rows {
+		if row.Status == courier.StatusProcessing {
+			l.add(row.Lease)
+		}
+	}
 }
 
 // due returns the leases to look for now, by node.
-func (d *doubts) due() map[string][]int64 {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	if len(d.leases) == 0 {
+func (l *lostLeases) due() map[string][]int64 {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if len(l.leases) == 0 {
 		return nil
 	}
-	now, tokens := d.now(), map[string][]int64{}
-	for lease, doubt := range d.leases {
-		if !doubt.next.After(now) {
+	now, tokens := l.now(), map[string][]int64{}
+	for lease, search := range l.leases {
+		if !search.next.After(now) {
 			tokens[lease.Node] = append(tokens[lease.Node], lease.Token)
 		}
 	}
@@ -96,41 +106,31 @@ func (d *doubts) due() map[string][]int64 {
 }
 
 // looked notes that leases were looked for.
-func (d *doubts) looked(tokens map[string][]int64) {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	now := d.now()
-	for lease, doubt := range d.leases {
+func (l *lostLeases) looked(tokens map[string][]int64) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	now := l.now()
+	for lease, search := range l.leases {
 		if !slices.Contains(tokens[lease.Node], lease.Token) {
 			continue
 		}
-		doubt.next = now.Add(doubtEvery)
-		if d.leases[lease] = doubt; now.After(doubt.until) {
-			delete(d.leases, lease)
+		search.next = now.Add(lostEvery)
+		if l.leases[lease] = search; now.After(search.until) {
+			delete(l.leases, lease)
 		}
 	}
 }
 
-// returnDoubtful gives back leases that nobody was told of.
-func (s *Store) returnDoubtful(ctx context.Context, on *session) error {
-	tokens := s.doubts.due()
+// returnLostLeases gives back leases that nobody was told of.
+func (s *Store) returnLostLeases(ctx context.Context, on *session) error {
+	tokens := s.lost.due()
 	for node, list := range tokens {
-		if _, err := on.count(ctx, queryReturnLeases, on.tallied(node, list, floor(s.Now()))...); err != nil {
+		if _, err := on.count(ctx, "ReturnLeases", on.counted(node, list, store.Floor(s.Now()))...); err != nil {
 			return err
 		}
 	}
 	if len(tokens) > 0 {
-		s.doubts.looked(tokens)
+		s.lost.looked(tokens)
 	}
 	return nil
-}
-
-// doubtLeases notes the leases of messages that may be stored though nobody was
-// told so.
-func (s *Store) doubtLeases(messages []*courier.Message) {
-	for _, m := range messages {
-		if m.Status == courier.StatusProcessing {
-			s.doubts.add(m.Lease)
-		}
-	}
 }

@@ -77,7 +77,7 @@ func (c *clock) add(before, shown, after time.Time) {
 func (c *clock) measure(ctx context.Context, on *session) error {
 	var shown time.Time
 	before := c.steady()
-	err := on.read(ctx, queryClock, func(rows pgx.Rows) error { return rows.Scan(&shown) })
+	err := on.read(ctx, "Clock", func(rows pgx.Rows) error { return rows.Scan(&shown) })
 	after := c.steady()
 	if err == nil {
 		c.add(before, shown, after)

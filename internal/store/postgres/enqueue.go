@@ -1,12 +1,17 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
-	"time"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"courier"
 	"courier/internal/store"
@@ -14,8 +19,8 @@ import (
 
 // enqueueing is the state of one call of Enqueue.
 type enqueueing struct {
-	messages []*courier.Message
-	answers  []store.Enqueued
+	rows    []store.Row
+	answers []store.Enqueued
 }
 
 // Enqueue implements store.Store.
@@ -24,17 +29,12 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 	if len(messages) == 0 {
 		return nil, nil
 	}
-	e := &enqueueing{messages: make([]*courier.Message, len(messages)), answers: make([]store.Enqueued, len(messages))}
-	// One token serves all of a call: a settlement names the message as well.
-	token := newToken()
-	for i, m := range messages {
-		stored, err := s.accept(m, token)
-		if err != nil {
-			return nil, s.fault(fmt.Sprintf("%s: message %d", operationName, i), err)
-		}
-		e.messages[i] = stored
+	rows, err := store.Accept(messages, s.Now(), newToken())
+	if err != nil {
+		return nil, s.fault(operationName, err)
 	}
-	if err := s.queue.submit(ctx, &job{name: "enqueue", insert: e, abandon: func() { s.doubtLeases(e.messages) }}); err != nil {
+	e := &enqueueing{rows: rows, answers: make([]store.Enqueued, len(messages))}
+	if err := s.queue.submit(ctx, &job{name: "enqueue", insert: e, abandon: func() { s.lost.addAll(e.rows) }}); err != nil {
 		return nil, s.fault(operationName, err)
 	}
 	return e.answers, nil
@@ -53,50 +53,244 @@ func newToken() int64 {
 	}
 }
 
-// accept returns the message as it will be stored.
-func (s *Store) accept(m *courier.Message, token int64) (*courier.Message, error) {
-	stored := *m
-	stored.SendCount, stored.RetryCount, stored.LastError = 0, 0, nil
-	stored.SentAt, stored.GatewayMessageID, stored.ScrubbedAt = time.Time{}, "", time.Time{}
-	if stored.CreatedAt.IsZero() {
-		stored.CreatedAt = s.Now()
+// place is a message of a group, and where its answer goes.
+type place struct {
+	store.Row
+	answer *store.Enqueued
+}
+
+// key is what a repeat has in common with the first.
+type key struct{ caller, name string }
+
+func keyOf(m *courier.Message) key { return key{m.Caller, m.IdempotencyKey} }
+
+// inserting stores the messages of a group of calls with one statement.
+type inserting struct {
+	places []place
+	keyed  bool
+	// again is true when an earlier try may have stored them.
+	again bool
+}
+
+func newInserting(group []*job) *inserting {
+	n := &inserting{}
+	for _, j := range group {
+		for i, row := range j.insert.rows {
+			n.places = append(n.places, place{Row: row, answer: &j.insert.answers[i]})
+			n.keyed = n.keyed || row.IdempotencyKey != ""
+		}
 	}
-	stored.CreatedAt, stored.UpdatedAt = floor(stored.CreatedAt), floor(stored.UpdatedAt)
-	stored.ExpiresAt, stored.NextAttemptAt = floor(stored.ExpiresAt), floor(stored.NextAttemptAt)
-	if stored.UpdatedAt.IsZero() {
-		stored.UpdatedAt = stored.CreatedAt
+	return n
+}
+
+// fresh are the places whose message was stored.
+func (n *inserting) fresh() []place {
+	return slices.DeleteFunc(slices.Clone(n.places), func(p place) bool { return p.answer.Message != p.Message })
+}
+
+// errVanished reports a message that had the key of another and is gone by now.
+var errVanished = errors.New("the first message of a key was deleted meanwhile")
+
+// try stores the messages but for those whose key is known.
+func (n *inserting) try(ctx context.Context, on *session, again bool) error {
+	for _, p := range n.places {
+		*p.answer = store.Enqueued{}
 	}
-	if stored.NextAttemptAt.IsZero() {
-		stored.NextAttemptAt = stored.CreatedAt
+	n.again = again
+	if again {
+		if done, err := n.answerDone(ctx, on); done || err != nil {
+			return err
+		}
 	}
-	if err := acceptLease(&stored, token); err != nil {
+	stored, err := n.insert(ctx, on)
+	if err != nil && again && constraint(err) == constraintPrimary {
+		// The lost try may have been under way still.
+		if done, fault := n.answerDone(ctx, on); done || fault != nil {
+			return fault
+		}
+	}
+	if err != nil {
+		return n.insertFault(err)
+	}
+	if n.keyed && len(stored) == 0 {
+		return n.answerRead(ctx, on, stored)
+	}
+	return n.answer(ctx, on, stored)
+}
+
+// answerDone answers when the try whose answer was lost was done. The messages
+// were stored all or none, but for those whose key was known, so that those
+// without a key tell. Of keys alone the next try tells: they are known then.
+func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
+	stored, err := n.stored(ctx, on)
+	if err != nil {
+		return false, err
+	}
+	keyless := 0
+	for _, p := range n.places {
+		if p.IdempotencyKey != "" {
+			continue
+		}
+		if keyless++; !stored[p.ID] {
+			return false, nil
+		}
+	}
+	if keyless == 0 {
+		return false, nil
+	}
+	return true, n.answerRead(ctx, on, stored)
+}
+
+// answerRead answers by what others wrote, or an earlier try.
+func (n *inserting) answerRead(ctx context.Context, on *session, stored map[courier.ID]bool) error {
+	if err := n.answer(ctx, on, stored); err != nil {
+		return err
+	}
+	return on.confirm(ctx)
+}
+
+// insert stores the first message of each key, and all that have none.
+func (n *inserting) insert(ctx context.Context, on *session) (map[courier.ID]bool, error) {
+	first := n.firsts()
+	if !n.keyed {
+		err := on.read(ctx, "InsertMessage", func(pgx.Rows) error { return nil }, on.counted(insertArguments(first)...)...)
 		return nil, err
 	}
-	if stored.ID.IsZero() {
-		return nil, fmt.Errorf("%w: it has no id", store.ErrInvalid)
-	}
-	return &stored, nil
+	return ids(ctx, on, "InsertKeyed", on.counted(insertArguments(first)...)...)
 }
 
-func acceptLease(m *courier.Message, token int64) error {
-	leased := m.Lease.Node != "" && !m.Lease.Until.IsZero()
-	switch {
-	case m.Status == courier.StatusQueued && m.Lease == courier.Lease{}:
-		return nil
-	case m.Status == courier.StatusProcessing && leased:
-		if m.Lease.Token == 0 {
-			m.Lease.Token = token
+// firsts returns the rows to store: one a key. Those with keys are in the order
+// of the keys, so that two nodes wait for each other at most one way.
+func (n *inserting) firsts() []store.Row {
+	list, seen := make([]store.Row, 0, len(n.places)), map[key]bool{}
+	for _, p := range n.places {
+		if k := keyOf(p.Message); k.name != "" {
+			if seen[k] {
+				continue
+			}
+			seen[k] = true
 		}
-		m.Lease.Until = floor(m.Lease.Until)
-		return nil
+		list = append(list, p.Row)
 	}
-	return fmt.Errorf("%w: status %q does not fit its lease", store.ErrInvalid, m.Status)
+	if n.keyed {
+		slices.SortStableFunc(list, func(a, b store.Row) int {
+			return cmp.Or(cmp.Compare(a.Caller, b.Caller), cmp.Compare(a.IdempotencyKey, b.IdempotencyKey))
+		})
+	}
+	return list
 }
 
-// repeated answers for a message whose key was known.
-func repeated(m, first *courier.Message) store.Enqueued {
-	if m.Fingerprint != first.Fingerprint {
-		return store.Enqueued{Message: first, Err: store.ErrIdempotencyConflict}
+// stored returns which of the messages are in the database.
+func (n *inserting) stored(ctx context.Context, on *session) (map[courier.ID]bool, error) {
+	return ids(ctx, on, "StoredIDs",
+		column(n.places, func(p place) pgtype.UUID { return uuid(p.ID) }),
+		column(n.places, func(p place) pgtype.Timestamptz { return stamp(p.CreatedAt) }))
+}
+
+// ids returns the identifiers that a statement answers with.
+func ids(ctx context.Context, on *session, name string, arguments ...any) (map[courier.ID]bool, error) {
+	found := map[courier.ID]bool{}
+	var id pgtype.UUID
+	err := on.read(ctx, name, func(rows pgx.Rows) error {
+		err := rows.Scan(&id)
+		found[id.Bytes] = true
+		return err
+	}, arguments...)
+	return found, err
+}
+
+// answer gives each place its answer. Stored is nil when all were stored.
+func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.ID]bool) error {
+	firsts, unknown := map[key]*courier.Message{}, []key{}
+	for _, p := range n.places {
+		k := keyOf(p.Message)
+		there := stored == nil || stored[p.ID]
+		if _, taken := firsts[k]; there && !taken {
+			*p.answer = store.Enqueued{Message: p.Message}
+			if k.name != "" {
+				firsts[k] = p.Message
+			}
+		} else if k.name != "" && !taken {
+			unknown = append(unknown, k)
+		}
 	}
-	return store.Enqueued{Message: first, Duplicate: true}
+	if err := readFirsts(ctx, on, unknown, firsts); err != nil {
+		return err
+	}
+	for _, p := range n.places {
+		if p.answer.Message != nil {
+			continue
+		}
+		first := firsts[keyOf(p.Message)]
+		switch {
+		case first == nil:
+			return errVanished
+		case n.again && first.ID == p.ID:
+			// The key was that of the lost try, which ended only now.
+			*p.answer = store.Enqueued{Message: p.Message}
+		default:
+			*p.answer = store.Repeat(p.Message, first)
+		}
+	}
+	return nil
+}
+
+// readFirsts adds the messages that had keys first, in their present state.
+func readFirsts(ctx context.Context, on *session, keys []key, firsts map[key]*courier.Message) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := on.messages(ctx, "MessageByKey",
+		column(keys, func(k key) string { return k.caller }), column(keys, func(k key) string { return k.name }))
+	for _, m := range found {
+		firsts[keyOf(m)] = m
+	}
+	return err
+}
+
+// insertFault tells messages that cannot be stored from a fault of the database.
+func (n *inserting) insertFault(err error) error {
+	which := "one of several"
+	if len(n.places) == 1 {
+		which = n.places[0].ID.String()
+	}
+	step, word := classify(err)
+	switch {
+	case code(err) == codeUnique && constraint(err) == constraintPrimary:
+		return fmt.Errorf("%w: %s: %w", store.ErrDuplicateID, which, err)
+	case errors.Is(word, store.ErrInvalid):
+		// The detail of the error would quote the row.
+		return fmt.Errorf("%w: %s: %s (SQLSTATE %s, %s)", store.ErrInvalid, which, step, code(err), constraint(err))
+	}
+	return err
+}
+
+// insertArguments returns the arguments of InsertMessage after those of the counts.
+func insertArguments(rows []store.Row) []any {
+	type row = store.Row
+	return []any{
+		column(rows, func(m row) pgtype.UUID { return uuid(m.ID) }),
+		column(rows, func(m row) string { return string(m.Status) }),
+		column(rows, func(m row) string { return m.Gateway }),
+		column(rows, func(m row) pgtype.Timestamptz { return stamp(m.NextAttemptAt) }),
+		column(rows, func(m row) string { return m.Lease.Node }),
+		column(rows, func(m row) int64 { return m.Lease.Token }),
+		column(rows, func(m row) pgtype.Timestamptz { return stamp(m.Lease.Until) }),
+		column(rows, func(m row) pgtype.Timestamptz { return stamp(m.UpdatedAt) }),
+		column(rows, func(m row) pgtype.Timestamptz { return stamp(m.ExpiresAt) }),
+		column(rows, func(m row) pgtype.Timestamptz { return stamp(m.CreatedAt) }),
+		column(rows, func(m row) string { return m.Channel }),
+		column(rows, func(m row) string { return m.To }),
+		column(rows, func(m row) string { return m.From }),
+		column(rows, func(m row) string { return m.BodyText }),
+		column(rows, func(m row) string { return m.Content }),
+		column(rows, func(m row) string { return m.Caller }),
+		column(rows, func(m row) string { return m.IdempotencyKey }),
+		column(rows, func(m row) []byte {
+			if m.Fingerprint == [32]byte{} {
+				return nil
+			}
+			return m.Fingerprint[:]
+		}),
+	}
 }

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -85,7 +84,7 @@ func passing(err error) bool {
 
 // isConnection reports whether an error without a SQLSTATE is one of the connection.
 func isConnection(err error) bool {
-	return err != nil && !known(err) && !isRow(err)
+	return err != nil && !store.Known(err) && !isRow(err)
 }
 
 // errRow reports an answer that cannot be read, which another try would not change.
@@ -99,24 +98,13 @@ func (s *Store) fault(operation string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case known(err), code(err) == "" && isContext(err):
+	case store.Known(err), code(err) == "" && store.IsContext(err):
 		return fmt.Errorf("%s: %w", operation, err)
 	case code(err) == "" && definite(err) && s.queue.isClosed():
 		return fmt.Errorf("%s: %w", operation, store.ErrClosed)
 	}
 	step, word := classify(err)
 	return fmt.Errorf("%s: %w: %s (%s): %w", operation, word, step, s.target.name, err)
-}
-
-func isContext(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
-
-// known reports whether an error has a word of the contract already.
-func known(err error) bool {
-	var transition *store.TransitionError
-	return errors.As(err, &transition) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrClosed) ||
-		errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrDuplicateID) || errors.Is(err, store.ErrScrubbed)
 }
 
 // classify returns what an operator does about a failure of the database, and

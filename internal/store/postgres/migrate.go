@@ -2,21 +2,25 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"courier/internal/store"
 )
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
+
+func migrations() store.Migrations {
+	return store.Migrations{Dialect: goose.DialectPostgres, Files: migrationFiles, Table: versionTable}
+}
 
 // Statements that are not needed for the store to work, and that not every
 // database which speaks PostgreSQL's language has.
@@ -29,7 +33,7 @@ var (
 
 // extrasVersion is raised when storage.sql or outbox.sql changes. A program that
 // has a lower one leaves them as they are.
-const extrasVersion = 1
+const extrasVersion = 2
 
 // versionTable is where goose notes what it did.
 const versionTable = "courier.goose_db_version"
@@ -115,32 +119,5 @@ func migrateLocked(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger)
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return runMigrations(ctx, db, logger)
-}
-
-func runMigrations(ctx context.Context, db *sql.DB, logger *slog.Logger) error {
-	files, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, files,
-		goose.WithTableName(versionTable), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	current, newest, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read version of schema: %w", err)
-	}
-	if current > newest {
-		return fmt.Errorf("schema has version %d and this program knows %d: start the newer program that wrote it", current, newest)
-	}
-	results, err := provider.Up(ctx)
-	if err != nil {
-		return fmt.Errorf("migrate schema: %w", err)
-	}
-	for _, result := range results {
-		logger.InfoContext(ctx, "schema migrated", slog.String("migration", result.Source.Path), slog.Duration("duration", result.Duration))
-	}
-	return nil
+	return migrations().Run(ctx, db, logger)
 }

@@ -7,8 +7,7 @@
 m.id, m.status, m.gateway, m.next_attempt_at, m.lease_node, m.lease_token, m.lease_until,
 m.send_count, m.retry_count, m.last_error, m.updated_at, m.sent_at, m.expires_at, m.gateway_message_id,
 m.accepted_http_status, m.accepted_started_at, m.accepted_duration, m.created_at, m.channel,
-m.recipient, m.sender, m.body, m.subject, m.template_type, m.template_data, m.request_headers, m.metadata,
-m.encoding, m.segments, m.idempotency_key, m.fingerprint, m.trace_parent, m.scrubbed_at, m.exact
+m.recipient, m.sender, m.body, m.content, m.caller, m.idempotency_key, m.fingerprint, m.scrubbed_at
 
 -- columns: attempt
 number, gateway, outcome, class, code, message, http_status, excerpt,
@@ -38,22 +37,17 @@ ON CONFLICT (store, writer) DO UPDATE SET changed_at = now(), queued = t.queued 
 INSERT INTO courier.message (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     updated_at, expires_at, created_at, channel,
-    recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
-    encoding, segments, idempotency_key, fingerprint, trace_parent, exact
+    recipient, sender, body, content, caller, idempotency_key, fingerprint
 )
 SELECT g.id, g.status, g.gateway, g.next_attempt_at, nullif(g.lease_node, ''), nullif(g.lease_token, 0), g.lease_until,
     g.updated_at, g.expires_at, g.created_at, g.channel,
-    g.recipient, g.sender, g.body, nullif(g.subject, ''), nullif(g.template_type, ''), nullif(g.template_data, ''),
-    nullif(g.request_headers, ''), nullif(g.metadata, ''),
-    nullif(g.encoding, ''), g.segments, nullif(g.idempotency_key, ''), g.fingerprint, nullif(g.trace_parent, ''), g.exact
+    g.recipient, g.sender, g.body, g.content, g.caller, nullif(g.idempotency_key, ''), g.fingerprint
 FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::bigint[], $9::timestamptz[],
     $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[],
-    $22::text[], $23::integer[], $24::text[], $25::bytea[], $26::text[], $27::bytea[]) AS g (
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[]) AS g (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     updated_at, expires_at, created_at, channel,
-    recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
-    encoding, segments, idempotency_key, fingerprint, trace_parent, exact)
+    recipient, sender, body, content, caller, idempotency_key, fingerprint)
 
 -- name: InsertMessage
 WITH stored AS (
@@ -71,7 +65,7 @@ SELECT id FROM stored
 -- name: InsertKeyed
 WITH stored AS (
     {inserted}
-    ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    ON CONFLICT (caller, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING id, status
 ), counted AS (
     {tally}
@@ -94,7 +88,7 @@ JOIN courier.message AS m ON m.id = g.id AND m.created_at = g.created_at
 WITH due AS (
     SELECT id FROM (
         SELECT id FROM courier.message
-        WHERE status = 'queued' AND gateway = $3 AND next_attempt_at <= $4
+        WHERE status = 'queued' AND gateway = $3 AND next_attempt_at BETWEEN $9 AND $4
         ORDER BY next_attempt_at, id
         LIMIT {most}
         FOR UPDATE SKIP LOCKED
@@ -249,22 +243,19 @@ WITH due AS (
 )
 SELECT count(*) FROM expired
 
--- The order names the column that is NULL too, lest a plan sorts all that is old
--- for each batch.
+-- A scrub reads documents, and writes what is left of them. The order names the
+-- column that is NULL too, or else a plan sorts all that is old for each batch.
+-- name: OldContents
+SELECT id, content FROM courier.message
+WHERE status IN ({ended}) AND scrubbed_at IS NULL AND updated_at < $1
+ORDER BY scrubbed_at, updated_at
+LIMIT $2
+FOR UPDATE SKIP LOCKED
+
 -- name: ScrubMessages
-WITH old AS (
-    SELECT id FROM courier.message
-    WHERE status IN ({ended}) AND scrubbed_at IS NULL AND updated_at < $2
-    ORDER BY scrubbed_at, updated_at
-    LIMIT $3
-    FOR UPDATE SKIP LOCKED
-), scrubbed AS (
-    UPDATE courier.message AS m
-    SET scrubbed_at = $1, body = '', subject = NULL, template_data = NULL, request_headers = NULL, exact = NULL
-    WHERE m.id = ANY (ARRAY(SELECT id FROM old))
-    RETURNING m.id
-)
-SELECT count(*) FROM scrubbed
+UPDATE courier.message AS m SET scrubbed_at = $1, body = '', content = g.content
+FROM unnest($2::uuid[], $3::text[]) AS g (id, content)
+WHERE m.id = g.id
 
 -- name: PurgeMessages
 WITH old AS (
@@ -311,11 +302,6 @@ SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.id = $1 FOR 
 -- name: AddTally
 {tally} VALUES ($1, $2, $3, $4, $5) {added}
 
--- name: CancelMessage
-UPDATE courier.message
-SET status = 'canceled', next_attempt_at = NULL, updated_at = $2
-WHERE id = $1 AND status IN ('queued', 'unknown')
-
 -- An accepted attempt becomes a row of its own before its message is queued again.
 -- name: KeepAccepted
 INSERT INTO courier.attempt (message_id, {attempt})
@@ -324,16 +310,13 @@ SELECT id, send_count, gateway, 'accepted', NULL, NULL, NULL, accepted_http_stat
 FROM courier.message
 WHERE id = $1 AND accepted_http_status IS NOT NULL
 
--- name: RequeueMessage
+-- What was decided about one message, by hand.
+-- name: DecideMessage
 UPDATE courier.message
-SET status = 'queued', next_attempt_at = $2, updated_at = $2, retry_count = 0,
-    gateway = CASE WHEN $3 = '' THEN gateway ELSE $3 END, expires_at = CASE
-        WHEN $4::timestamptz IS NOT NULL THEN $4
-        WHEN expires_at > $2 THEN expires_at
-    END,
-    sent_at = NULL, gateway_message_id = NULL,
+SET status = $3, gateway = $4, next_attempt_at = $5, updated_at = $6, retry_count = $7, expires_at = $8,
+    sent_at = $9, gateway_message_id = nullif($10, ''),
     accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
-WHERE id = $1 AND scrubbed_at IS NULL AND status IN ('unknown', 'undelivered', 'rejected', 'expired', 'abandoned')
+WHERE id = $1 AND status = $2
 
 -- name: WriteProbe
 INSERT INTO courier.probe (id, checked_at) VALUES (1, $1)
@@ -347,7 +330,9 @@ WHERE m.id = $1
 ORDER BY a.number
 
 -- name: MessageByKey
-SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.idempotency_key = ANY ($1::text[])
+SELECT {message}, {last} FROM unnest($1::text[], $2::text[]) AS g (caller, idempotency_key)
+JOIN courier.message AS m ON m.caller = g.caller AND m.idempotency_key = g.idempotency_key
+{joined}
 
 -- name: NextDue
 SELECT next_attempt_at FROM courier.message
@@ -405,30 +390,26 @@ SELECT '00000000-0000-0000-0000-000000000000', 0, sum(queued), sum(processing), 
 
 -- The pages of a listing: below $1, not below $2, at most $3. A statement named
 -- Floor… finds the $2 that leaves a bounded number of rows to examine.
--- name: ListAll
-SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5)
+
+-- columns: listed
+m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5) AND ($6 = '' OR m.recipient = $6)
 ORDER BY m.id DESC
 LIMIT $3
+
+-- name: ListAll
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE {listed}
 
 -- name: FloorAll
-SELECT id FROM courier.message WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2
+SELECT id FROM courier.message WHERE id < $1 AND $3 = '' ORDER BY id DESC LIMIT 1 OFFSET $2
 
 -- name: ListByRecipient
-SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.recipient = $6 AND m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5)
-ORDER BY m.id DESC
-LIMIT $3
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.recipient = $6 AND {listed}
 
 -- name: FloorByRecipient
 SELECT id FROM courier.message WHERE recipient = $3 AND id < $1 ORDER BY recipient, id DESC LIMIT 1 OFFSET $2
 
 -- name: ListRare
-SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = $4 AND m.status IN ({rare})
-    AND m.id < $1 AND m.id >= $2 AND ($5 = '' OR m.gateway = $5)
-ORDER BY m.id DESC
-LIMIT $3
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.status = $4 AND m.status IN ({rare}) AND {listed}
 
 -- name: FloorRare
 SELECT id FROM courier.message
@@ -438,16 +419,10 @@ LIMIT 1 OFFSET $2
 
 -- These two sort all that they find, so they serve only while that is little.
 -- name: ListQueued
-SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = 'queued' AND m.id < $1 AND ($3 = '' OR m.gateway = $3)
-ORDER BY m.id DESC
-LIMIT $2
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.status = 'queued' AND {listed}
 
 -- name: ListProcessing
-SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = 'processing' AND m.id < $1 AND ($3 = '' OR m.gateway = $3)
-ORDER BY m.id DESC
-LIMIT $2
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.status = 'processing' AND {listed}
 
 -- name: Clock
 SELECT clock_timestamp()
@@ -457,7 +432,8 @@ SELECT clock_timestamp()
 SELECT pg_notify('courier_wake', gateway || $2) FROM unnest($1::text[]) AS g (gateway)
 
 -- A node's sign of life, and who does the housekeeping: the node that did, or the
--- first to beat after its time ran out. The rows of others that are alive follow.
+-- first to beat after its time ran out. One that cannot ($8) ends its time at once.
+-- The rows of others that are alive follow.
 -- name: Beat
 WITH clock AS (
     SELECT clock_timestamp() AS now
@@ -468,12 +444,12 @@ WITH clock AS (
         seen_at = excluded.seen_at, lapses_at = excluded.lapses_at, in_flight = excluded.in_flight, gateways = excluded.gateways
 ), kept AS (
     INSERT INTO courier.duty AS d (name, holder, until)
-    SELECT 'housekeeping', $1, now + $5 * interval '1 microsecond' FROM clock
+    SELECT 'housekeeping', $1, CASE WHEN $8 THEN now ELSE now + $5 * interval '1 microsecond' END FROM clock
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
     WHERE d.holder = excluded.holder OR d.until <= clock_timestamp()
     RETURNING holder
 )
-SELECT $1::text AS name, EXISTS (SELECT 1 FROM kept) AS keeper, $7::text[] AS gateways
+SELECT $1::text AS name, NOT $8::boolean AND EXISTS (SELECT 1 FROM kept) AS keeper, $7::text[] AS gateways
 UNION ALL
 SELECT n.name, false, n.gateways FROM courier.node AS n, clock WHERE n.lapses_at > clock.now AND n.name <> $1
 

@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"courier/internal/store"
 )
 
 // querier is a connection or a transaction on it.
@@ -22,18 +24,18 @@ type querier interface {
 // session runs statements by name, on behalf of one row of tally.
 type session struct {
 	on     querier
-	texts  map[query]string
+	texts  map[string]string
 	store  pgtype.UUID
 	writer int32
 }
 
-// tallied returns arguments that begin with the row of tally.
-func (s *session) tallied(arguments ...any) []any {
+// counted returns arguments that begin with the row of tally.
+func (s *session) counted(arguments ...any) []any {
 	return append([]any{s.store, s.writer}, arguments...)
 }
 
 // read runs a statement and calls read for each row.
-func (s *session) read(ctx context.Context, name query, read func(rows pgx.Rows) error, arguments ...any) error {
+func (s *session) read(ctx context.Context, name string, read func(rows pgx.Rows) error, arguments ...any) error {
 	rows, err := s.on.Query(ctx, s.texts[name], arguments...)
 	if err != nil {
 		return fmt.Errorf("run %s: %w", name, err)
@@ -41,7 +43,7 @@ func (s *session) read(ctx context.Context, name query, read func(rows pgx.Rows)
 	return readAll(rows, name, read)
 }
 
-func readAll(rows pgx.Rows, name query, read func(rows pgx.Rows) error) error {
+func readAll(rows pgx.Rows, name string, read func(rows pgx.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := read(rows); err != nil {
@@ -55,7 +57,7 @@ func readAll(rows pgx.Rows, name query, read func(rows pgx.Rows) error) error {
 }
 
 // exec runs a statement that answers nothing.
-func (s *session) exec(ctx context.Context, name query, arguments ...any) error {
+func (s *session) exec(ctx context.Context, name string, arguments ...any) error {
 	if _, err := s.on.Exec(ctx, s.texts[name], arguments...); err != nil {
 		return fmt.Errorf("run %s: %w", name, err)
 	}
@@ -66,10 +68,22 @@ func (s *session) exec(ctx context.Context, name query, arguments ...any) error 
 // commit that waits for standbys may have become visible when its wait was broken
 // off, and would be lost with its server; a commit that comes after it waits for
 // both. So nobody is told of what was only read until this is done.
-func (s *session) confirm(ctx context.Context) error { return s.add(ctx, tally{}) }
+func (s *session) confirm(ctx context.Context) error { return s.add(ctx, store.Counts{}) }
+
+// add writes a difference to the row of the session.
+func (s *session) add(ctx context.Context, change store.Counts) error {
+	return s.exec(ctx, "AddTally", s.counted(change.Queued, change.Processing, change.Unknown)...)
+}
+
+// counts returns how many messages are in the statuses that are watched.
+func (s *session) counts(ctx context.Context) (store.Counts, error) {
+	var sums store.Counts
+	err := s.read(ctx, "ReadTally", func(rows pgx.Rows) error { return rows.Scan(&sums.Queued, &sums.Processing, &sums.Unknown) })
+	return sums, err
+}
 
 // count runs a statement that answers one number.
-func (s *session) count(ctx context.Context, name query, arguments ...any) (int, error) {
+func (s *session) count(ctx context.Context, name string, arguments ...any) (int, error) {
 	var count int64
 	err := s.read(ctx, name, func(rows pgx.Rows) error { return rows.Scan(&count) }, arguments...)
 	return int(count), err

@@ -16,11 +16,8 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 	if len(settlements) == 0 {
 		return nil, nil
 	}
-	for _, t := range settlements {
-		if !courier.StatusProcessing.CanBecome(t.Status) {
-			err := &store.TransitionError{ID: t.ID, From: courier.StatusProcessing, To: t.Status}
-			return nil, s.fault(operationName, err)
-		}
+	if err := store.CheckSettlements(settlements); err != nil {
+		return nil, s.fault(operationName, err)
 	}
 	// What is sent is taken out of the caller's slice now: it may use it again as
 	// soon as its context ends, while the operation is still under way.
@@ -31,74 +28,63 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 	return n.applied, nil
 }
 
-// settling is the state of one call of Settle. Its settlements are of two kinds,
-// each written by one statement.
+// settling is the state of one call of Settle.
 type settling struct {
-	sent, other settled
-	applied     []bool
+	statements []settled
+	applied    []bool
 }
 
-// settled are the settlements of one statement: its arguments, and where each
-// stands in the call.
+// settled are the settlements of one statement: its arguments, which begin with
+// the messages and the tokens, and where each stands in the call.
 type settled struct {
-	name      query
+	name      string
 	arguments []any
-	ids       []pgtype.UUID
-	tokens    []int64
 	places    []int
 }
 
+// newSettling sorts settlements into those that one statement writes and the others.
 func newSettling(settlements []store.Settlement) *settling {
-	n := &settling{applied: make([]bool, len(settlements))}
-	sent, other := newSentColumns(len(settlements)), otherColumns{}
-	type name struct {
+	type lease struct {
 		id    courier.ID
 		token int64
 	}
-	seen := make(map[name]struct{}, len(settlements))
+	seen := make(map[lease]struct{}, len(settlements))
+	var sent, other settled
+	var sentRows, otherRows []*store.Settlement
 	for i := range settlements {
 		t := &settlements[i]
 		// The first with a token applies, and takes the lease away.
-		if _, again := seen[name{t.ID, t.Token}]; again {
+		if _, again := seen[lease{t.ID, t.Token}]; again {
 			continue
 		}
-		seen[name{t.ID, t.Token}] = struct{}{}
-		to := &n.other
-		if t.Status == courier.StatusSent && isPlain(t.Attempt) {
-			to = &n.sent
-			sent.add(t)
+		seen[lease{t.ID, t.Token}] = struct{}{}
+		if t.IsPlain() {
+			sentRows, sent.places = append(sentRows, t), append(sent.places, i)
 		} else {
-			other.add(t)
+			otherRows, other.places = append(otherRows, t), append(other.places, i)
 		}
-		to.ids = append(to.ids, pgtype.UUID{Bytes: t.ID, Valid: true})
-		to.tokens = append(to.tokens, t.Token)
-		to.places = append(to.places, i)
 	}
-	n.sent.name, n.sent.arguments = querySettleSent, sent.arguments()
-	n.other.name, n.other.arguments = querySettleMessage, other.arguments()
+	n := &settling{applied: make([]bool, len(settlements))}
+	if len(sentRows) > 0 {
+		sent.name, sent.arguments = "SettleSent", sentArguments(sentRows)
+		n.statements = append(n.statements, sent)
+	}
+	if len(otherRows) > 0 {
+		other.name, other.arguments = "SettleMessage", otherArguments(otherRows)
+		n.statements = append(n.statements, other)
+	}
 	return n
-}
-
-// isPlain reports whether an attempt fits into the row of its message.
-func isPlain(a *courier.Attempt) bool {
-	return a != nil && a.Outcome == courier.OutcomeAccepted &&
-		a.Class == "" && a.Code == "" && a.Message == "" && a.Excerpt == "" && a.RetryAfter == 0
 }
 
 // try writes the settlements in one transaction.
 func (n *settling) try(ctx context.Context, on *session, again bool) error {
 	clear(n.applied)
-	var kinds []*settled
-	for _, kind := range []*settled{&n.sent, &n.other} {
-		if len(kind.ids) > 0 {
-			kinds = append(kinds, kind)
-		}
-	}
-	if err := n.write(ctx, on, kinds); err != nil || !again {
+	if err := n.write(ctx, on); err != nil || !again {
 		return err
 	}
-	for _, kind := range kinds {
-		if err := n.findEarlier(ctx, on, kind); err != nil {
+	for _, s := range n.statements {
+		// What a try whose answer was lost has settled.
+		if err := on.read(ctx, "SettledBefore", n.mark(s), s.arguments[0], s.arguments[1]); err != nil {
 			return err
 		}
 	}
@@ -107,20 +93,20 @@ func (n *settling) try(ctx context.Context, on *session, again bool) error {
 
 // write sends the statements together: what is sent in one go without a word
 // about a transaction is one.
-func (n *settling) write(ctx context.Context, on *session, kinds []*settled) error {
-	if len(kinds) == 1 {
-		kind := kinds[0]
-		return on.read(ctx, kind.name, n.mark(kind), on.tallied(append([]any{kind.ids, kind.tokens}, kind.arguments...)...)...)
+func (n *settling) write(ctx context.Context, on *session) error {
+	if len(n.statements) == 1 {
+		s := n.statements[0]
+		return on.read(ctx, s.name, n.mark(s), on.counted(s.arguments...)...)
 	}
 	batch := &pgx.Batch{}
-	for _, kind := range kinds {
-		batch.Queue(on.texts[kind.name], on.tallied(append([]any{kind.ids, kind.tokens}, kind.arguments...)...)...)
+	for _, s := range n.statements {
+		batch.Queue(on.texts[s.name], on.counted(s.arguments...)...)
 	}
 	results := on.on.SendBatch(ctx, batch)
-	for _, kind := range kinds {
+	for _, s := range n.statements {
 		rows, err := results.Query()
 		if err == nil {
-			err = readAll(rows, kind.name, n.mark(kind))
+			err = readAll(rows, s.name, n.mark(s))
 		}
 		if err != nil {
 			_ = results.Close()
@@ -131,96 +117,66 @@ func (n *settling) write(ctx context.Context, on *session, kinds []*settled) err
 }
 
 // mark returns a function that reads the place of a settlement that applied.
-func (n *settling) mark(kind *settled) func(rows pgx.Rows) error {
+func (n *settling) mark(s settled) func(rows pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		var place int32
 		if err := rows.Scan(&place); err != nil {
 			return err
 		}
-		n.applied[kind.places[place-1]] = true
+		n.applied[s.places[place-1]] = true
 		return nil
 	}
 }
 
-// findEarlier marks what a try whose answer was lost has settled.
-func (n *settling) findEarlier(ctx context.Context, on *session, kind *settled) error {
-	return on.read(ctx, querySettledBefore, n.mark(kind), kind.ids, kind.tokens)
-}
-
-// sentColumns are the arguments of SettleSent column by column.
-type sentColumns struct {
-	retries, numbers, status []int32
-	at, started              []pgtype.Timestamptz
-	gateways, foreign        []string
-	durations                []int64
-}
-
-func newSentColumns(size int) *sentColumns {
-	return &sentColumns{
-		retries: make([]int32, 0, size), numbers: make([]int32, 0, size), status: make([]int32, 0, size),
-		at: make([]pgtype.Timestamptz, 0, size), started: make([]pgtype.Timestamptz, 0, size),
-		gateways: make([]string, 0, size), foreign: make([]string, 0, size), durations: make([]int64, 0, size),
-	}
-}
-
-func (c *sentColumns) add(t *store.Settlement) {
-	a := t.Attempt
-	c.retries, c.numbers = append(c.retries, small(t.RetryCount)), append(c.numbers, small(a.Number))
-	c.status, c.durations = append(c.status, small(a.HTTPStatus)), append(c.durations, a.Duration.Microseconds())
-	c.at, c.started = append(c.at, stamp(t.At)), append(c.started, stamp(a.StartedAt))
-	c.gateways, c.foreign = append(c.gateways, a.Gateway), append(c.foreign, clean(a.GatewayMessageID))
-}
-
-func (c *sentColumns) arguments() []any {
-	return []any{c.retries, c.at, c.numbers, c.gateways, c.foreign, c.status, c.started, c.durations}
-}
-
-// otherColumns are the arguments of SettleMessage column by column.
-type otherColumns struct {
-	retries, numbers, status []int32
-	at, next, sent, started  []pgtype.Timestamptz
-	statuses, gateways       []string
-	attempt                  [7][]string
-	delays, durations        []int64
-}
-
-func (c *otherColumns) add(t *store.Settlement) {
-	a, next, sentAt, gateway := t.Attempt, pgtype.Timestamptz{}, pgtype.Timestamptz{}, ""
-	if a == nil {
-		a = &courier.Attempt{}
-	} else {
-		gateway = a.Gateway
-	}
-	if t.Status == courier.StatusSent {
-		sentAt = stamp(t.At)
-	}
-	if t.Status == courier.StatusQueued {
-		// A queued message goes where the settlement says, or stays where it was.
-		gateway, next = t.Gateway, stamp(t.At)
-		if !t.NextAttemptAt.IsZero() {
-			next = stamp(t.NextAttemptAt)
-		}
-	}
-	c.statuses, c.gateways = append(c.statuses, string(t.Status)), append(c.gateways, gateway)
-	c.retries, c.numbers = append(c.retries, small(t.RetryCount)), append(c.numbers, small(a.Number))
-	c.status, c.at = append(c.status, small(a.HTTPStatus)), append(c.at, stamp(t.At))
-	c.next, c.sent, c.started = append(c.next, next), append(c.sent, sentAt), append(c.started, stamp(a.StartedAt))
-	c.delays, c.durations = append(c.delays, a.RetryAfter.Microseconds()), append(c.durations, a.Duration.Microseconds())
-	for i, text := range [...]string{
-		a.Gateway, string(a.Outcome), string(a.Class), a.Code, a.Message, a.Excerpt, a.GatewayMessageID,
-	} {
-		// A gateway may answer with anything, and must not spoil the others' settlements.
-		c.attempt[i] = append(c.attempt[i], clean(text))
-	}
-}
-
-func (c *otherColumns) arguments() []any {
-	a := c.attempt
+// sentArguments returns the arguments of SettleSent after those of the counts.
+func sentArguments(list []*store.Settlement) []any {
+	type row = *store.Settlement
 	return []any{
-		c.statuses, c.retries, c.at, c.next, c.gateways, c.sent, c.numbers,
-		a[0], a[1], a[2], a[3], a[4], c.status, a[5], a[6], c.delays, c.started, c.durations,
+		column(list, func(t row) pgtype.UUID { return uuid(t.ID) }),
+		column(list, func(t row) int64 { return t.Token }),
+		column(list, func(t row) int32 { return small(t.RetryCount) }),
+		column(list, func(t row) pgtype.Timestamptz { return stamp(t.At) }),
+		column(list, func(t row) int32 { return small(t.Attempt.Number) }),
+		column(list, func(t row) string { return t.Attempt.Gateway }),
+		column(list, func(t row) string { return store.CleanText(t.Attempt.GatewayMessageID) }),
+		column(list, func(t row) int32 { return small(t.Attempt.HTTPStatus) }),
+		column(list, func(t row) pgtype.Timestamptz { return stamp(t.Attempt.StartedAt) }),
+		column(list, func(t row) int64 { return t.Attempt.Duration.Microseconds() }),
 	}
 }
 
-// small returns a count as a column of 4 bytes takes it.
-func small(n int) int32 { return int32(n) } //nolint:gosec // counts of attempts and statuses of HTTP
+// otherArguments returns the arguments of SettleMessage after those of the counts.
+// A gateway may answer with anything, which must not spoil the others' settlements.
+func otherArguments(list []*store.Settlement) []any {
+	type row = *store.Settlement
+	type try = *courier.Attempt
+	settled := column(list, row.Settled)
+	attempts := column(list, func(t row) try {
+		if t.Attempt == nil {
+			return &courier.Attempt{}
+		}
+		return t.Attempt
+	})
+	return []any{
+		column(list, func(t row) pgtype.UUID { return uuid(t.ID) }),
+		column(list, func(t row) int64 { return t.Token }),
+		column(list, func(t row) string { return string(t.Status) }),
+		column(list, func(t row) int32 { return small(t.RetryCount) }),
+		column(list, func(t row) pgtype.Timestamptz { return stamp(t.At) }),
+		column(settled, func(s store.Settled) pgtype.Timestamptz { return stamp(s.NextAttemptAt) }),
+		column(settled, func(s store.Settled) string { return s.Gateway }),
+		column(settled, func(s store.Settled) pgtype.Timestamptz { return stamp(s.SentAt) }),
+		column(attempts, func(a try) int32 { return small(a.Number) }),
+		column(attempts, func(a try) string { return a.Gateway }),
+		column(attempts, func(a try) string { return string(a.Outcome) }),
+		column(attempts, func(a try) string { return string(a.Class) }),
+		column(attempts, func(a try) string { return store.CleanText(a.Code) }),
+		column(attempts, func(a try) string { return store.CleanText(a.Message) }),
+		column(attempts, func(a try) int32 { return small(a.HTTPStatus) }),
+		column(attempts, func(a try) string { return store.CleanText(a.Excerpt) }),
+		column(attempts, func(a try) string { return store.CleanText(a.GatewayMessageID) }),
+		column(attempts, func(a try) int64 { return a.RetryAfter.Microseconds() }),
+		column(attempts, func(a try) pgtype.Timestamptz { return stamp(a.StartedAt) }),
+		column(attempts, func(a try) int64 { return a.Duration.Microseconds() }),
+	}
+}

@@ -75,7 +75,7 @@ func (s *Store) tellOthers(ctx context.Context) {
 		case <-s.notifier.ready:
 		}
 		err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error {
-			return on.exec(ctx, queryNotify, s.notifier.take(), s.signature())
+			return on.exec(ctx, "Notify", s.notifier.take(), s.signature())
 		}, false)
 		if err != nil && !passing(err) && ctx.Err() == nil {
 			s.logger.InfoContext(ctx, "the database has no notifications: other nodes find new messages by polling",
@@ -158,7 +158,7 @@ func (s *Store) listener(ctx context.Context) (*pgx.Conn, error) {
 // database takes LISTEN and does nothing.
 func (s *Store) ping(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error {
-		return on.exec(ctx, queryNotify, []string{""}, s.signature()+pingMark)
+		return on.exec(ctx, "Notify", []string{""}, s.signature()+pingMark)
 	}, false)
 	if err != nil {
 		return false, err

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -31,20 +30,16 @@ func (s *Store) fault(operation string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), known(err):
+	case store.IsContext(err), store.Known(err):
 		return fmt.Errorf("%s: %w", operation, err)
 	case errors.Is(err, sql.ErrConnDone), code(err) == 0 && s.writer.isClosed():
 		return fmt.Errorf("%s: %w", operation, store.ErrClosed)
 	}
+	if moved, ok := errors.AsType[*misplaced](err); ok {
+		return fmt.Errorf("%s: %w: %w", operation, store.ErrUnavailable, moved)
+	}
 	step, word := classify(err)
 	return fmt.Errorf("%s: %w: %s (%s): %w", operation, word, step, s.path, err)
-}
-
-// known reports whether an error has a word of the contract already.
-func known(err error) bool {
-	var transition *store.TransitionError
-	return errors.As(err, &transition) || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrClosed) ||
-		errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrDuplicateID) || errors.Is(err, store.ErrScrubbed)
 }
 
 // classify returns what an operator does about a failure of the database, and

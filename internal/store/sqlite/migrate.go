@@ -6,8 +6,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
 
 	"github.com/pressly/goose/v3"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -17,6 +15,10 @@ import (
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
+
+func migrations() store.Migrations {
+	return store.Migrations{Dialect: goose.DialectSQLite3, Files: migrationFiles}
+}
 
 // applicationID is what the first migration writes into the head of the file: "Cour".
 const applicationID = 0x436f7572
@@ -59,39 +61,4 @@ func inspectFault(path string, err error) error {
 	}
 	step, word := classify(err)
 	return fmt.Errorf("open database %s: %w: %s: %w", path, word, step, err)
-}
-
-// migrate brings the schema up to date. A schema that is newer than this program is refused.
-func migrate(ctx context.Context, db *sql.DB, logger *slog.Logger) error {
-	provider, err := newProvider(db)
-	if err != nil {
-		return err
-	}
-	current, newest, err := provider.GetVersions(ctx)
-	if err != nil {
-		return fmt.Errorf("read version of schema: %w", err)
-	}
-	if current > newest {
-		return fmt.Errorf("schema has version %d and this program knows %d: start the newer program that wrote it", current, newest)
-	}
-	results, err := provider.Up(ctx)
-	if err != nil {
-		return fmt.Errorf("migrate schema: %w", err)
-	}
-	for _, result := range results {
-		logger.InfoContext(ctx, "schema migrated", slog.String("migration", result.Source.Path), slog.Duration("duration", result.Duration))
-	}
-	return nil
-}
-
-func newProvider(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return nil, fmt.Errorf("read migrations: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return nil, fmt.Errorf("read migrations: %w", err)
-	}
-	return provider, nil
 }

@@ -75,7 +75,7 @@ func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
 	}
 	alive := s.nowFunc().Before(r.seen.Add(b.Lapse))
 	return []store.Node{{
-		Name: b.Node, Host: b.Host, Version: b.Version, StartedAt: floor(b.StartedAt), SeenAt: floor(r.seen),
+		Name: b.Node, Host: b.Host, Version: b.Version, StartedAt: store.Floor(b.StartedAt), SeenAt: store.Floor(r.seen),
 		Alive: alive, Keeper: alive, InFlight: b.InFlight, Gateways: slices.Clone(b.Gateways),
 	}}, nil
 }

@@ -6,8 +6,7 @@
 seq, id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
 send_count, retry_count, last_error, updated_at, sent_at, expires_at, gateway_message_id,
 accepted_http_status, accepted_started_at, accepted_duration, created_at, channel,
-recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
-encoding, segments, idempotency_key, fingerprint, trace_parent, scrubbed_at
+recipient, sender, body, content, caller, idempotency_key, fingerprint, scrubbed_at
 
 -- columns: attempt
 number, gateway, outcome, class, code, message, http_status, excerpt,
@@ -35,15 +34,14 @@ ROLLBACK
 INSERT INTO message (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     send_count, retry_count, updated_at, expires_at, created_at, channel,
-    recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
-    encoding, segments, idempotency_key, fingerprint, trace_parent
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
+    recipient, sender, body, content, caller, idempotency_key, fingerprint
+) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
 
 -- A claim reads what is due and then leases it by runs of rows that follow each
 -- other: RETURNING would copy each row once more, and an IN list sort them.
 -- name: DueMessages
 SELECT {message} FROM message
-WHERE status = 'queued' AND gateway = ? AND next_attempt_at <= ?
+WHERE status = 'queued' AND gateway = ? AND next_attempt_at BETWEEN ? AND ?
 ORDER BY next_attempt_at, seq
 LIMIT ?
 
@@ -105,16 +103,16 @@ WHERE seq IN (
     LIMIT ?2
 )
 
--- name: ScrubMessages
-UPDATE message
-SET scrubbed_at = ?1, body = '', subject = NULL, template_data = NULL, request_headers = NULL
-WHERE seq IN (
-    SELECT seq FROM message INDEXED BY message_ended
-    WHERE {ended}
-        AND scrubbed_at IS NULL AND updated_at < ?2
-    ORDER BY updated_at
-    LIMIT ?3
-)
+-- A scrub reads documents, and writes what is left of them.
+-- name: OldContents
+SELECT seq, content FROM message INDEXED BY message_ended
+WHERE {ended}
+    AND scrubbed_at IS NULL AND updated_at < ?1
+ORDER BY updated_at
+LIMIT ?2
+
+-- name: ScrubMessage
+UPDATE message SET scrubbed_at = ?2, body = '', content = ?3 WHERE seq = ?1
 
 -- name: PurgeMessages
 DELETE FROM message
@@ -146,11 +144,6 @@ WHERE seq IN (
     LIMIT ?4
 )
 
--- name: CancelMessage
-UPDATE message
-SET status = 'canceled', next_attempt_at = NULL, updated_at = ?2
-WHERE id = ?1 AND status IN ('queued', 'unknown')
-
 -- An accepted attempt becomes a row of its own before its message is queued again.
 -- name: KeepAccepted
 INSERT INTO attempt (message_seq, {attempt})
@@ -159,16 +152,13 @@ SELECT seq, send_count, gateway, 'accepted', NULL, NULL, NULL, accepted_http_sta
 FROM message
 WHERE id = ?1 AND accepted_http_status IS NOT NULL
 
--- name: RequeueMessage
+-- What was decided about one message, by hand.
+-- name: DecideMessage
 UPDATE message
-SET status = 'queued', next_attempt_at = ?2, updated_at = ?2, retry_count = 0,
-    gateway = coalesce(?3, gateway), expires_at = CASE
-        WHEN ?4 IS NOT NULL THEN ?4
-        WHEN expires_at > ?2 THEN expires_at
-    END,
-    sent_at = NULL, gateway_message_id = NULL,
+SET status = ?3, gateway = ?4, next_attempt_at = ?5, updated_at = ?6, retry_count = ?7, expires_at = ?8,
+    sent_at = ?9, gateway_message_id = ?10,
     accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
-WHERE id = ?1 AND scrubbed_at IS NULL AND status IN ('unknown', 'undelivered', 'rejected', 'expired', 'abandoned')
+WHERE id = ?1 AND status = ?2
 
 -- name: WriteProbe
 INSERT INTO probe (id, checked_at) VALUES (1, ?1)
@@ -178,7 +168,7 @@ ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at
 SELECT {message} FROM message WHERE id = ?1
 
 -- name: MessageByKey
-SELECT {message} FROM message WHERE idempotency_key = ?1
+SELECT {message} FROM message WHERE caller = ?1 AND idempotency_key = ?2
 
 -- name: Attempts
 SELECT {attempt} FROM attempt WHERE message_seq = ?1 ORDER BY number

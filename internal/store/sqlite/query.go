@@ -6,108 +6,29 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+
+	"courier/internal/store"
 )
 
 //go:embed queries.sql
 var queriesFile string
-
-// query is the name of a statement in queries.sql.
-type query string
-
-const (
-	queryBegin            query = "Begin"
-	queryCommit           query = "Commit"
-	queryRollback         query = "Rollback"
-	queryInsertMessage    query = "InsertMessage"
-	queryDueMessages      query = "DueMessages"
-	queryLeaseMessages    query = "LeaseMessages"
-	querySettleSent       query = "SettleSent"
-	querySettleMessage    query = "SettleMessage"
-	queryInsertAttempt    query = "InsertAttempt"
-	queryOrphanLeases     query = "OrphanLeases"
-	queryReclaimAttempts  query = "ReclaimAttempts"
-	queryReclaimMessages  query = "ReclaimMessages"
-	queryExpireMessages   query = "ExpireMessages"
-	queryRerouteMessages  query = "RerouteMessages"
-	queryScrubMessages    query = "ScrubMessages"
-	queryPurgeMessages    query = "PurgeMessages"
-	queryPurgeScrubbed    query = "PurgeScrubbed"
-	queryCancelMessage    query = "CancelMessage"
-	queryKeepAccepted     query = "KeepAccepted"
-	queryRequeueMessage   query = "RequeueMessage"
-	queryWriteProbe       query = "WriteProbe"
-	queryMessage          query = "Message"
-	queryMessageByKey     query = "MessageByKey"
-	queryAttempts         query = "Attempts"
-	queryAttempt          query = "Attempt"
-	queryNextDue          query = "NextDue"
-	queryWaitingGateways  query = "WaitingGateways"
-	queryCountQueued      query = "CountQueued"
-	queryCountProcessing  query = "CountProcessing"
-	queryCountUnknown     query = "CountUnknown"
-	queryListAll          query = "ListAll"
-	queryFloorAll         query = "FloorAll"
-	queryListByRecipient  query = "ListByRecipient"
-	queryFloorByRecipient query = "FloorByRecipient"
-	queryListRare         query = "ListRare"
-	queryFloorRare        query = "FloorRare"
-	queryListQueued       query = "ListQueued"
-	queryListProcessing   query = "ListProcessing"
-)
-
-// writerQueries are the statements that the connection of the writer prepares.
-func writerQueries() []query {
-	return []query{
-		queryBegin, queryCommit, queryRollback, queryInsertMessage, queryDueMessages, queryLeaseMessages, querySettleSent,
-		querySettleMessage, queryInsertAttempt, queryOrphanLeases, queryReclaimAttempts, queryReclaimMessages, queryExpireMessages,
-		queryRerouteMessages, queryCancelMessage, queryKeepAccepted, queryRequeueMessage, queryWriteProbe,
-		queryScrubMessages, queryPurgeMessages, queryPurgeScrubbed,
-		queryMessage, queryMessageByKey, queryAttempt, queryCountQueued, queryCountProcessing, queryCountUnknown,
-	}
-}
-
-// readerQueries are the statements that the connections of the readers prepare.
-func readerQueries() []query {
-	return []query{
-		queryMessage, queryAttempts, queryAttempt, queryNextDue, queryWaitingGateways,
-		queryListAll, queryFloorAll, queryListByRecipient, queryFloorByRecipient,
-		queryListRare, queryFloorRare, queryListQueued, queryListProcessing,
-	}
-}
-
-// parseQueries reads the blocks of queries.sql by name.
-func parseQueries(file string) map[query]string {
-	texts, columns := map[query]string{}, []string{}
-	for block := range strings.SplitSeq("\n"+file, "\n-- ") {
-		head, body, _ := strings.Cut(block, "\n")
-		kind, name, _ := strings.Cut(head, ": ")
-		switch kind {
-		case "name":
-			texts[query(name)] = strings.TrimSpace(body)
-		case "columns":
-			columns = append(columns, "{"+name+"}", strings.TrimSpace(body))
-		}
-	}
-	replacer := strings.NewReplacer(columns...)
-	for name, text := range texts {
-		texts[name] = replacer.Replace(text)
-	}
-	return texts
-}
 
 // preparer is a database or one of its connections.
 type preparer interface {
 	PrepareContext(ctx context.Context, text string) (*sql.Stmt, error)
 }
 
-// statements are prepared statements by name.
-type statements map[query]*sql.Stmt
+// statements are the prepared statements of queries.sql by name.
+type statements map[string]*sql.Stmt
 
-// prepare prepares the named statements, all or none.
-func prepare(ctx context.Context, on preparer, names []query) (statements, error) {
-	texts, prepared := parseQueries(queriesFile), statements{}
-	for _, name := range names {
-		statement, err := on.PrepareContext(ctx, texts[name]) //nolint:sqlclosecheck // statements.close does it
+// prepare prepares all statements, or those that only read, all or none.
+func prepare(ctx context.Context, on preparer, reading bool) (statements, error) {
+	prepared := statements{}
+	for name, text := range store.ParseQueries(queriesFile) {
+		if reading && !strings.HasPrefix(text, "SELECT") && !strings.HasPrefix(text, "WITH") {
+			continue
+		}
+		statement, err := on.PrepareContext(ctx, text) //nolint:sqlclosecheck // statements.close does it
 		if err != nil {
 			prepared.close()
 			return nil, fmt.Errorf("prepare statement %s: %w", name, err)
@@ -122,4 +43,22 @@ func (s statements) close() {
 		// What a statement holds goes with its connection in any case.
 		_ = statement.Close()
 	}
+}
+
+// read runs a statement, calls row for each row, and closes the rows.
+func (s statements) read(ctx context.Context, name string, row func(*sql.Rows) error, args ...any) error {
+	rows, err := s[name].QueryContext(ctx, args...)
+	if err != nil {
+		return fmt.Errorf("run %s: %w", name, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return fmt.Errorf("read row of %s: %w", name, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("run %s: %w", name, err)
+	}
+	return nil
 }

@@ -14,7 +14,7 @@ func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, [
 	var message *courier.Message
 	var attempts []courier.Attempt
 	err := s.snapshot(ctx, func(on statements) (err error) {
-		message, attempts, err = readWhole(ctx, on, id)
+		message, attempts, err = on.whole(ctx, id)
 		return err
 	})
 	if err != nil {
@@ -34,23 +34,23 @@ func (s *Store) snapshot(ctx context.Context, read func(on statements) error) er
 	}
 	// Nothing was written, so there is nothing to commit.
 	defer func() { _ = tx.Rollback() }()
-	on := make(statements, 2)
-	for _, name := range []query{queryMessage, queryAttempts, queryAttempt} {
+	on := statements{}
+	for _, name := range []string{"Message", "Attempts", "Attempt"} {
 		on[name] = tx.StmtContext(ctx, s.readers[name])
 	}
 	return read(on)
 }
 
-// readWhole returns a message with its attempts.
-func readWhole(ctx context.Context, on statements, id courier.ID) (*courier.Message, []courier.Attempt, error) {
-	found, err := readMessages(ctx, on, queryMessage, id[:])
+// whole returns a message with its attempts.
+func (s statements) whole(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
+	found, err := s.messages(ctx, "Message", id[:])
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(found) == 0 {
 		return nil, nil, store.ErrNotFound
 	}
-	attempts, err := readAttempts(ctx, on, found[0].seq)
+	attempts, err := s.attempts(ctx, "Attempts", found[0].seq)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,16 +60,58 @@ func readWhole(ctx context.Context, on statements, id courier.ID) (*courier.Mess
 	return found[0].message, attempts, nil
 }
 
-func readAttempts(ctx context.Context, on statements, seq int64) ([]courier.Attempt, error) {
+// message returns the one message that a statement finds, or nil.
+func (s statements) message(ctx context.Context, name string, arguments ...any) (*courier.Message, error) {
+	found, err := s.messages(ctx, name, arguments...)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0].message, nil
+}
+
+// messages returns the messages that a statement finds.
+func (s statements) messages(ctx context.Context, name string, arguments ...any) ([]messageRow, error) {
+	found, err := s.rows(ctx, name, arguments...)
+	for _, row := range found {
+		store.DecodeContent(row.message, row.content)
+	}
+	return found, err
+}
+
+// rows returns the rows that a statement finds, with their last errors and
+// without their contents.
+func (s statements) rows(ctx context.Context, name string, arguments ...any) ([]messageRow, error) {
+	var found []messageRow
+	scanner := newRowScanner(messageColumns)
+	err := s.read(ctx, name, func(rows *sql.Rows) error {
+		err := scanner.scan(rows)
+		if err == nil {
+			found = append(found, scanner.message())
+		}
+		return err
+	}, arguments...)
+	for _, row := range found {
+		if row.lastError == 0 || err != nil {
+			continue
+		}
+		var failed []courier.Attempt
+		if failed, err = s.attempts(ctx, "Attempt", row.seq, int64(row.lastError)); len(failed) > 0 {
+			row.message.LastError = &failed[0]
+		}
+	}
+	return found, err
+}
+
+func (s statements) attempts(ctx context.Context, name string, arguments ...any) ([]courier.Attempt, error) {
 	var attempts []courier.Attempt
 	scanner := newRowScanner(attemptColumns)
-	err := queryAll(ctx, on[queryAttempts], queryAttempts, func(rows *sql.Rows) error {
-		if err := scanner.scan(rows); err != nil {
-			return err
+	err := s.read(ctx, name, func(rows *sql.Rows) error {
+		err := scanner.scan(rows)
+		if err == nil {
+			attempts = append(attempts, scanner.attempt())
 		}
-		attempts = append(attempts, scanner.attempt())
-		return nil
-	}, seq)
+		return err
+	}, arguments...)
 	return attempts, err
 }
 
@@ -77,7 +119,7 @@ func readAttempts(ctx context.Context, on statements, seq int64) ([]courier.Atte
 func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) {
 	var due time.Time
 	scanner := newRowScanner(1)
-	err := queryAll(ctx, s.readers[queryNextDue], queryNextDue, func(rows *sql.Rows) error {
+	err := s.readers.read(ctx, "NextDue", func(rows *sql.Rows) error {
 		err := scanner.scan(rows)
 		due = scanner.time(0)
 		return err
@@ -88,20 +130,13 @@ func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) 
 	return due, nil
 }
 
-// waitingGateway is a gateway that queued messages wait for.
-type waitingGateway struct {
-	name string
-	// due is when the first of them is due.
-	due time.Time
-}
-
 // waiting returns the gateways that queued messages wait for.
-func (s *Store) waiting(ctx context.Context) ([]waitingGateway, error) {
-	var found []waitingGateway
+func (s *Store) waiting(ctx context.Context) ([]store.Waiting, error) {
+	var found []store.Waiting
 	scanner := newRowScanner(2)
-	err := queryAll(ctx, s.readers[queryWaitingGateways], queryWaitingGateways, func(rows *sql.Rows) error {
+	err := s.readers.read(ctx, "WaitingGateways", func(rows *sql.Rows) error {
 		err := scanner.scan(rows)
-		found = append(found, waitingGateway{name: scanner.text(0), due: scanner.time(1)})
+		found = append(found, store.Waiting{Gateway: scanner.text(0), Due: scanner.time(1)})
 		return err
 	})
 	return found, err
@@ -109,19 +144,9 @@ func (s *Store) waiting(ctx context.Context) ([]waitingGateway, error) {
 
 // Stats implements store.Store.
 func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
-	gateways, err := s.waiting(ctx)
+	waiting, err := s.waiting(ctx)
 	if err != nil {
 		return store.Stats{}, s.fault("read state of queue", err)
 	}
-	counts := s.census.read()
-	stats := store.Stats{Queued: counts.queued, Processing: counts.processing, Unknown: counts.unknown}
-	for _, gateway := range gateways {
-		if gateway.due.After(now) {
-			continue
-		}
-		if stats.OldestDueAt.IsZero() || gateway.due.Before(stats.OldestDueAt) {
-			stats.OldestDueAt = gateway.due
-		}
-	}
-	return stats, nil
+	return s.counts.read().Stats(waiting, now), nil
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +13,8 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"courier"
+	"courier/internal/store"
+	"courier/internal/store/storetest"
 )
 
 // TestStore_Pragmas checks every connection of the pools. The one that writes
@@ -61,7 +63,7 @@ func TestStore_ReconnectHasPragmas(t *testing.T) {
 	s := openInside(t)
 	s.execute(t, "SELECT 1")
 	old := s.writer.session
-	if _, err := old.exec(t.Context(), queryBegin); err != nil {
+	if _, err := old.exec(t.Context(), "Begin"); err != nil {
 		t.Fatal(err)
 	}
 	s.execute(t, "SELECT 1")
@@ -71,21 +73,9 @@ func TestStore_ReconnectHasPragmas(t *testing.T) {
 	hasPragmas(t, s.writer.session.conn, map[string]string{"journal_mode": "wal", "synchronous": "1", "foreign_keys": "1"})
 }
 
-// TestQueries_AreAllUsed checks that each statement of the file is prepared at open.
 func TestQueries_AreAllUsed(t *testing.T) {
 	t.Parallel()
-	texts := parseQueries(queriesFile)
-	used := slices.Concat(writerQueries(), readerQueries())
-	slices.Sort(used)
-	used = slices.Compact(used)
-	if file := slices.Sorted(maps.Keys(texts)); !slices.Equal(file, used) {
-		t.Errorf("the file has %v, the engine prepares %v", file, used)
-	}
-	for name, text := range texts {
-		if text == "" || strings.Contains(text, "{") || strings.Contains(text, ";") {
-			t.Errorf("statement %s is %q", name, text)
-		}
-	}
+	storetest.RunStatements(t, queriesFile)
 }
 
 // TestPrepare_FailsForABrokenStatement opens a store whose schema lacks a column.
@@ -110,14 +100,14 @@ func TestPrepare_FailsForABrokenStatement(t *testing.T) {
 func TestQueries_UseIndexes(t *testing.T) {
 	t.Parallel()
 	s := openInside(t)
-	for name, text := range parseQueries(queriesFile) {
-		if slices.Contains([]query{queryBegin, queryCommit, queryRollback}, name) {
+	for name, text := range store.ParseQueries(queriesFile) {
+		if slices.Contains([]string{"Begin", "Commit", "Rollback"}, name) {
 			continue
 		}
 		for _, step := range plan(t, s, text) {
 			scans := strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "INDEX") &&
 				!strings.Contains(step, "waiting") && !strings.Contains(step, "subquery") && !strings.Contains(step, "CONSTANT")
-			sorts := strings.Contains(step, "TEMP B-TREE") && name != queryListQueued && name != queryListProcessing
+			sorts := strings.Contains(step, "TEMP B-TREE") && name != "ListQueued" && name != "ListProcessing"
 			if scans || sorts {
 				t.Errorf("%s: %s", name, step)
 			}
@@ -167,7 +157,7 @@ func TestSchema_RefusesNonsense(t *testing.T) {
 		"UPDATE message SET accepted_http_status = 200, accepted_duration = 1",
 		"UPDATE message SET id = x'01'",
 		"UPDATE message SET fingerprint = x'01'",
-		"UPDATE message SET segments = 'many'",
+		"UPDATE message SET content = NULL",
 		"UPDATE message SET status = 'processing', lease_token = 1",
 		"UPDATE message SET gateway = NULL",
 	} {
@@ -287,11 +277,59 @@ func TestMigrations_RebuildKeepsEverything(t *testing.T) {
 	}
 }
 
+// TestMigrations_GatherContent opens a database of version 4 that has messages in
+// every status.
+func TestMigrations_GatherContent(t *testing.T) {
+	t.Parallel()
+	db, provider := openSchema(t)
+	if _, err := provider.DownTo(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.ApplyVersion(t.Context(), 4, true); err != nil {
+		t.Fatal(err)
+	}
+	for i, old := range storetest.OldMessages() {
+		m, a := old.Message, old.Attempts[0]
+		if _, err := db.ExecContext(t.Context(), `INSERT INTO message (seq, id, status, gateway, next_attempt_at, lease_node,
+				lease_token, lease_until, send_count, retry_count, last_error, updated_at, sent_at, expires_at, gateway_message_id,
+				created_at, channel, recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
+				encoding, segments, idempotency_key, fingerprint, trace_parent, scrubbed_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+				CAST(? AS BLOB), CAST(? AS BLOB), CAST(? AS BLOB), ?, ?, ?, ?, ?, ?)`,
+			i+1, m.ID[:], string(m.Status), m.Gateway, micros(m.NextAttemptAt), optional(m.Lease.Node), old.Token(), micros(m.Lease.Until),
+			m.SendCount, m.RetryCount, micros(m.UpdatedAt), micros(m.SentAt), micros(m.ExpiresAt), optional(m.GatewayMessageID),
+			micros(m.CreatedAt), m.Channel, m.To, m.From, m.Body, optional(m.Subject), optional(m.TemplateType), old.Document(m.TemplateData),
+			old.Document(m.RequestHeaders), old.Document(m.Metadata), optional(string(m.Encoding)), m.Segments, m.IdempotencyKey,
+			m.Fingerprint[:], optional(m.TraceParent), micros(m.ScrubbedAt)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.ExecContext(t.Context(), "INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?)",
+			i+1, a.Number, a.Gateway, string(a.Outcome), string(a.Class), a.Code, a.Message, a.HTTPStatus, a.Excerpt,
+			a.RetryAfter.Microseconds(), micros(a.StartedAt), a.Duration.Microseconds()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var seq, file string
+	var number int
+	if err := db.QueryRowContext(t.Context(), "PRAGMA database_list").Scan(&number, &seq, &file); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), Options{DSN: scheme + file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	storetest.RunOldMessages(t, s)
+}
+
 // openSchema opens a database with the whole schema, without a store.
 func openSchema(t *testing.T) (*sql.DB, *goose.Provider) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "courier.db")
-	if _, err := createFile(path); err != nil {
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	db, err := sql.Open(driverName, address(path, writerPragmas()))
@@ -300,7 +338,7 @@ func openSchema(t *testing.T) (*sql.DB, *goose.Provider) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	db.SetMaxOpenConns(1)
-	provider, err := newProvider(db)
+	provider, err := migrations().Provider(db)
 	if err != nil {
 		t.Fatal(err)
 	}

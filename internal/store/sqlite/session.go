@@ -5,13 +5,18 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+
+	"courier"
+	"courier/internal/store"
 )
 
 // session is the one connection that writes, with its statements. Only the
 // goroutine of the writer uses it.
 type session struct {
-	conn       *sql.Conn
-	statements statements
+	statements
+	conn *sql.Conn
+	// change is how the counts change by the operation that runs.
+	change store.Counts
 }
 
 func openSession(ctx context.Context, db *sql.DB) (*session, error) {
@@ -19,7 +24,7 @@ func openSession(ctx context.Context, db *sql.DB) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open connection: %w", err)
 	}
-	prepared, err := prepare(ctx, conn, writerQueries())
+	prepared, err := prepare(ctx, conn, false)
 	if err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -28,7 +33,7 @@ func openSession(ctx context.Context, db *sql.DB) (*session, error) {
 }
 
 // exec runs a statement and returns how many rows it changed.
-func (s *session) exec(ctx context.Context, name query, args ...any) (int64, error) {
+func (s *session) exec(ctx context.Context, name string, args ...any) (int64, error) {
 	result, err := s.statements[name].ExecContext(ctx, args...)
 	if err != nil {
 		return 0, fmt.Errorf("run %s: %w", name, err)
@@ -36,32 +41,19 @@ func (s *session) exec(ctx context.Context, name query, args ...any) (int64, err
 	return result.RowsAffected()
 }
 
-// query runs a statement and reads all its rows.
-func (s *session) query(ctx context.Context, name query, read func(*sql.Rows) error, args ...any) error {
-	return queryAll(ctx, s.statements[name], name, read, args...)
+// move runs a statement that moves messages from one status to another, and
+// returns how many it moved.
+func (s *session) move(ctx context.Context, from, to courier.Status, name string, args ...any) (int64, error) {
+	moved, err := s.exec(ctx, name, args...)
+	if err == nil {
+		s.change.Move(from, to, moved)
+	}
+	return moved, err
 }
 
 // discard closes the connection for good instead of giving it back to the pool.
 func (s *session) discard() {
-	s.statements.close()
+	s.close()
 	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = s.conn.Close()
-}
-
-// queryAll runs a statement, calls read for each row, and closes the rows.
-func queryAll(ctx context.Context, statement *sql.Stmt, name query, read func(*sql.Rows) error, args ...any) error {
-	rows, err := statement.QueryContext(ctx, args...)
-	if err != nil {
-		return fmt.Errorf("run %s: %w", name, err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := read(rows); err != nil {
-			return fmt.Errorf("read row of %s: %w", name, err)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("run %s: %w", name, err)
-	}
-	return nil
 }

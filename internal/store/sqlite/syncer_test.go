@@ -94,7 +94,7 @@ func TestSyncer_FollowsTheLog(t *testing.T) {
 	}
 	before := s.writer.syncer.file
 	old := s.writer.session
-	if _, err := old.exec(t.Context(), queryBegin); err != nil {
+	if _, err := old.exec(t.Context(), "Begin"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.store(t.Context(), numbered(2, 10)); err != nil {

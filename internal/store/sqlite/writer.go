@@ -24,9 +24,11 @@ type operation struct {
 	name string
 	// rows is about how many rows it writes.
 	rows int
-	// run makes the change in the transaction of the session and says how the
-	// statuses change. It may be run again when what shared its transaction failed.
-	run func(ctx context.Context, s *session) (tally, error)
+	// run makes the change in the transaction of the session. It may be run again
+	// when what shared its transaction failed.
+	run func(ctx context.Context, s *session) error
+	// promises is true when its caller relies on it being found after a restart.
+	promises bool
 	// refused is why the operation changed nothing though all went well.
 	refused error
 	// ended tells why nobody waits for the answer any more, nil while somebody does.
@@ -46,8 +48,8 @@ func (r refusal) Unwrap() error { return r.error }
 type writer struct {
 	db      *sql.DB
 	session *session
-	census  *census
-	metrics *metrics
+	counts  *counts
+	metrics *store.Metrics
 	wal     *walKeeper
 	syncer  *syncer
 
@@ -57,9 +59,9 @@ type writer struct {
 	closed   bool
 }
 
-func newWriter(db *sql.DB, first *session, counts *census, wal *walKeeper, disk *syncer) *writer {
+func newWriter(db *sql.DB, first *session, counts *counts, wal *walKeeper, disk *syncer) *writer {
 	return &writer{
-		db: db, session: first, census: counts, metrics: disk.metrics, wal: wal, syncer: disk,
+		db: db, session: first, counts: counts, metrics: disk.metrics, wal: wal, syncer: disk,
 		queue: make(chan *operation, queueLength), finished: make(chan struct{}),
 	}
 }
@@ -77,6 +79,16 @@ func (w *writer) submit(ctx context.Context, op *operation) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// promise is submit for what a caller relies on. It fails when the database is not in
+// its place, as the next process would not find what was written.
+func (s *Store) promise(ctx context.Context, op *operation) error {
+	if err := s.place.known(); err != nil {
+		return err
+	}
+	op.promises = true
+	return s.writer.submit(ctx, op)
 }
 
 // enter puts an operation in the queue. The lock keeps close from closing it meanwhile.
@@ -190,13 +202,13 @@ func waited(err error) bool {
 }
 
 // answer tells the callers of operations what their transaction came to.
-func answer(m *metrics, batch []*operation, err error) {
+func answer(m *store.Metrics, batch []*operation, err error) {
 	for _, op := range batch {
 		answer := err
 		if answer == nil {
 			answer = op.refused
 		}
-		m.count(op.name, err)
+		m.Count(op.name, err)
 		op.done <- answer
 	}
 }
@@ -213,31 +225,32 @@ func (w *writer) transact(ctx context.Context, batch []*operation) error {
 	}
 	change, err := w.runAll(ctx, batch)
 	if err == nil {
-		_, err = w.session.exec(ctx, queryCommit)
+		_, err = w.session.exec(ctx, "Commit")
 	}
 	if err != nil {
 		// SQLite may have rolled back by itself, and then says that there is
 		// nothing to roll back; begin notices when there still is.
-		_, _ = w.session.exec(ctx, queryRollback)
+		_, _ = w.session.exec(ctx, "Rollback")
 		return err
 	}
-	w.census.apply(change)
+	w.counts.apply(change)
 	w.syncer.committed <- commit{batch: batch, began: began}
 	return nil
 }
 
-func (w *writer) runAll(ctx context.Context, batch []*operation) (tally, error) {
-	var total tally
+func (w *writer) runAll(ctx context.Context, batch []*operation) (store.Counts, error) {
+	var total store.Counts
 	for _, op := range batch {
-		change, err := op.run(ctx, w.session)
+		w.session.change = store.Counts{}
+		err := op.run(ctx, w.session)
 		op.refused = nil
 		switch refused := (refusal{}); {
 		case errors.As(err, &refused):
 			op.refused = refused.error
 		case err != nil:
-			return tally{}, err
+			return total, err
 		default:
-			total.merge(change)
+			total.Merge(w.session.change)
 		}
 	}
 	return total, nil
@@ -247,12 +260,15 @@ func (w *writer) runAll(ctx context.Context, batch []*operation) (tally, error) 
 // a transaction that could not be rolled back.
 func (w *writer) begin(ctx context.Context) error {
 	if w.session != nil {
-		_, err := w.session.exec(ctx, queryBegin)
+		_, err := w.session.exec(ctx, "Begin")
 		if err == nil || primary(err) != sqlite3.SQLITE_ERROR {
 			return err
 		}
 		w.session.discard()
 		w.session = nil
+	}
+	if err := w.syncer.place.look(); err != nil {
+		return err // the path leads to another file
 	}
 	fresh, err := openSession(ctx, w.db)
 	if err != nil {
@@ -260,6 +276,6 @@ func (w *writer) begin(ctx context.Context) error {
 	}
 	w.session = fresh
 	w.syncer.forget()
-	_, err = w.session.exec(ctx, queryBegin)
+	_, err = w.session.exec(ctx, "Begin")
 	return err
 }

@@ -43,9 +43,7 @@ func numbered(n, size int) *courier.Message {
 
 // inWriter runs a function in the goroutine of the writer, in a transaction.
 func (s *Store) inWriter(ctx context.Context, run func(ctx context.Context, s *session) error) error {
-	return s.writer.submit(ctx, &operation{name: "test", run: func(ctx context.Context, s *session) (tally, error) {
-		return tally{}, run(ctx, s)
-	}})
+	return s.writer.submit(ctx, &operation{name: "test", run: run})
 }
 
 // execute runs SQL in the writer.
@@ -165,7 +163,7 @@ func TestWriter_IsolatesFaults(t *testing.T) {
 		if n == 5 {
 			bad = s.later(t, func() error {
 				return s.inWriter(t.Context(), func(ctx context.Context, session *session) error {
-					_, err := session.exec(ctx, queryInsertMessage, insertArguments(numbered(99, 10))...)
+					_, err := session.exec(ctx, "InsertMessage", insertArguments(store.Row{Message: numbered(99, 10), Content: "{}"})...)
 					return errors.Join(err, fault)
 				})
 			})
@@ -322,14 +320,14 @@ func TestWriter_RecoversTheConnection(t *testing.T) {
 	t.Parallel()
 	s := openInside(t)
 	s.execute(t, "SELECT 1") // the writer is idle after it
-	if _, err := s.writer.session.exec(t.Context(), queryBegin); err != nil {
+	if _, err := s.writer.session.exec(t.Context(), "Begin"); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.store(t.Context(), numbered(1, 10)); err != nil {
 		t.Errorf("after a transaction that was left open: %v", err)
 	}
 	err := s.inWriter(t.Context(), func(ctx context.Context, session *session) error {
-		_, err := session.exec(ctx, queryRollback)
+		_, err := session.exec(ctx, "Rollback")
 		return err
 	})
 	if err == nil {
@@ -373,10 +371,13 @@ func TestFault_IsNoSecret(t *testing.T) {
 	t.Parallel()
 	s := openInside(t)
 	m := numbered(1, 0)
-	m.Body, m.To, m.IdempotencyKey, m.Segments = "secret-body", "+12065550123", "secret-key", -1
+	if err := s.store(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	m.Body, m.To, m.IdempotencyKey = "secret-body", "+12065550123", "secret-key"
 	err := s.store(t.Context(), m)
-	if !errors.Is(err, store.ErrInvalid) {
-		t.Errorf("error is %v, want store.ErrInvalid", err)
+	if !errors.Is(err, store.ErrDuplicateID) {
+		t.Errorf("error is %v, want store.ErrDuplicateID", err)
 	}
 	for _, secret := range []string{"secret", m.To} {
 		if strings.Contains(fmt.Sprintf("%+v", err), secret) {

@@ -16,6 +16,7 @@ func claimTests() map[string]func(t *testing.T, k *kit) {
 		"HonoursTheLimit":       testClaimLimit,
 		"LeavesOtherGateways":   testClaimGateways,
 		"LeavesWhatIsNotDue":    testClaimNotDue,
+		"LeavesWhatWasDueLong":  testClaimDueFrom,
 		"GivesNewTokens":        testClaimTokens,
 		"CarriesTheLastError":   testClaimLastError,
 		"NextDue":               testNextDue,
@@ -98,6 +99,18 @@ func testClaimNotDue(t *testing.T, k *kit) {
 	same(t, "claim now", idsOf(k.claim(t, 10)), []courier.ID{ids[1]})
 	k.now = k.now.Add(time.Microsecond)
 	same(t, "claim a microsecond later", idsOf(k.claim(t, 10)), []courier.ID{ids[0]})
+}
+
+func testClaimDueFrom(t *testing.T, k *kit) {
+	ids := k.dues(t, -3*time.Second, -time.Second, -2*time.Second, time.Second)
+	claim := k.claimRequest(10)
+	claim.DueFrom = k.now.Add(-2 * time.Second)
+	claimed, err := k.store.Claim(t.Context(), claim)
+	if err != nil {
+		t.Fatalf("Claim: %v", err)
+	}
+	same(t, "bounded claim", idsOf(claimed), []courier.ID{ids[2], ids[1]})
+	same(t, "unbounded claim", idsOf(k.claim(t, 10)), []courier.ID{ids[0]})
 }
 
 func testClaimTokens(t *testing.T, k *kit) {

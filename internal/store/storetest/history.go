@@ -114,6 +114,9 @@ func (h *history) claim(t *rapid.T) {
 		Gateway: drawGateway(t), Node: h.node, Now: h.now, LeaseUntil: h.now.Add(leaseTime),
 		Limit: rapid.IntRange(1, 5).Draw(t, "limit"),
 	}
+	if rapid.Bool().Draw(t, "bounded") {
+		claim.DueFrom = h.offset(t, "due from", -30, 5)
+	}
 	got, err := h.store.Claim(t.Context(), claim)
 	want := h.model.claim(claim)
 	if err != nil || len(got) != len(want) {

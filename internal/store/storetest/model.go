@@ -79,7 +79,7 @@ func (m *model) queued(gateway string) []*courier.Message {
 func (m *model) claim(claim store.Claim) []*courier.Message {
 	var claimed []*courier.Message
 	for _, row := range m.queued(claim.Gateway) {
-		if len(claimed) < claim.Limit && !row.NextAttemptAt.After(claim.Now) {
+		if len(claimed) < claim.Limit && !row.NextAttemptAt.After(claim.Now) && !row.NextAttemptAt.Before(floor(claim.DueFrom)) {
 			row.Status, row.UpdatedAt = courier.StatusProcessing, floor(claim.Now)
 			row.Lease = courier.Lease{Node: claim.Node, Until: floor(claim.LeaseUntil)}
 			claimed = append(claimed, row)

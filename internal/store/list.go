@@ -1,0 +1,103 @@
+package store
+
+import (
+	"bytes"
+
+	"courier"
+)
+
+// maxExamined bounds the rows that are looked at for one page.
+const maxExamined = 10_000
+
+// Range is the part of the messages that a statement of a listing looks at.
+type Range struct {
+	// Below is above the ids that are wanted, Least the smallest of them.
+	Below, Least courier.ID
+	Limit        int
+	Query
+}
+
+// Lister runs the statements of a listing, which have the same names in every engine.
+type Lister interface {
+	Counts() (Counts, error)
+	// List returns messages in descending order of their ids.
+	List(statement string, r Range) ([]*courier.Message, error)
+	// Floor returns the id that a number of rows are below, nil when there are fewer.
+	// Key is what the statement selects by, if it does.
+	Floor(statement string, below courier.ID, rows int, key string) (*courier.ID, error)
+}
+
+// plan is the way in which a page is found.
+type plan struct {
+	list string
+	// floor finds where maxExamined rows end, by key; empty when list bounds itself.
+	floor, key string
+}
+
+// planOf chooses the index that serves a query best.
+func planOf(query Query, from Lister) (plan, error) {
+	switch {
+	case query.To != "":
+		if query.Status == "" && query.Gateway == "" {
+			return plan{list: "ListByRecipient"}, nil
+		}
+		return plan{list: "ListByRecipient", floor: "FloorByRecipient", key: query.To}, nil
+	case query.Status == courier.StatusQueued || query.Status == courier.StatusProcessing:
+		counts, err := from.Counts()
+		if err != nil {
+			return plan{}, err
+		}
+		// Those two sort all that they find, so they serve only while that is little.
+		if query.Status == courier.StatusQueued && counts.Queued <= maxExamined {
+			return plan{list: "ListQueued"}, nil
+		}
+		if query.Status == courier.StatusProcessing && counts.Processing <= maxExamined {
+			return plan{list: "ListProcessing"}, nil
+		}
+	case isRare(query.Status) && query.Gateway == "":
+		return plan{list: "ListRare"}, nil
+	case isRare(query.Status):
+		return plan{list: "ListRare", floor: "FloorRare", key: string(query.Status)}, nil
+	case query.Status == "" && query.Gateway == "":
+		return plan{list: "ListAll"}, nil
+	}
+	return plan{list: "ListAll", floor: "FloorAll"}, nil
+}
+
+// isRare reports whether the index message_rare holds the status.
+func isRare(status courier.Status) bool {
+	return status == courier.StatusUnknown ||
+		status.Final() && status != courier.StatusDelivered
+}
+
+// List returns a page. The work for it is bounded whatever the query.
+func List(query Query, from Lister) (Page, error) {
+	way, err := planOf(query, from)
+	if err != nil {
+		return Page{}, err
+	}
+	limit := max(query.Limit, 1)
+	r := Range{Below: courier.ID(bytes.Repeat([]byte{0xff}, len(courier.ID{}))), Limit: limit + 1, Query: query}
+	if query.After != nil {
+		r.Below = *query.After
+	}
+	var floor *courier.ID
+	if way.floor != "" {
+		if floor, err = from.Floor(way.floor, r.Below, maxExamined-1, way.key); err != nil {
+			return Page{}, err
+		}
+	}
+	if floor != nil {
+		r.Least = *floor
+	}
+	found, err := from.List(way.list, r)
+	if err != nil {
+		return Page{}, err
+	}
+	// One message more than fits tells that another page follows, and so does a floor.
+	page := Page{Messages: found[:min(limit, len(found))], Next: floor}
+	if len(found) > limit {
+		page.Next = &found[limit-1].ID
+	}
+	return page, nil
+}
