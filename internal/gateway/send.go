@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -45,26 +44,22 @@ func (r *Request) Send(ctx context.Context) courier.Attempt {
 const maxResends = 3
 
 // send makes one hop: it sends a request until it may have been processed.
-func (g *Gateway) send(ctx context.Context, hop *hop) (*http.Response, *Answer) {
-	connections := g.network.to(hop.target)
+func (g *Gateway) send(ctx context.Context, at *hop) *Answer {
+	connections := g.network.to(at.target)
 	for sends := 1; ; sends++ {
-		used := usedConn{bodySize: len(hop.body)}
+		used := usedConn{bodySize: len(at.body)}
 		trace := &httptrace.ClientTrace{GotConn: used.got}
-		request := newRequest(httptrace.WithClientTrace(ctx, trace), hop.method, hop.target, hop.header, hop.body)
-		response, err := connections.RoundTrip(request)
-		switch {
-		case err == nil && !used.isLateTimeout(response):
-			return response, nil
-		case err == nil:
-			_ = response.Body.Close()
-			if sends > maxResends {
-				return nil, &Answer{Status: response.StatusCode, Header: response.Header}
-			}
-		default:
-			answer, again := used.explain(err)
-			if !again || sends > maxResends || ctx.Err() != nil {
-				return nil, answer
-			}
+		request := newRequest(httptrace.WithClientTrace(ctx, trace), at.method, at.target, at.header, at.body)
+		var answer *Answer
+		var again bool
+		if response, err := connections.RoundTrip(request); err == nil {
+			again = used.isLateTimeout(response)
+			answer = readAnswer(response)
+		} else {
+			answer, again = used.explain(err)
+		}
+		if !again || sends > maxResends || ctx.Err() != nil {
+			return answer
 		}
 	}
 }
@@ -88,7 +83,7 @@ func (u *usedConn) got(info httptrace.GotConnInfo) {
 		u.plain.begin()
 	}
 	if secure, ok := info.Conn.(*tls.Conn); ok {
-		if u.shared = countedConnOf(net.Conn(secure)); u.shared != nil {
+		if u.shared = countedConnOf(secure); u.shared != nil {
 			u.before = u.shared.sent.Load()
 		}
 	}
