@@ -13,10 +13,14 @@ import (
 )
 
 // Check builds what the configuration sends through, templates included, and
-// takes it down again. Nothing is sent and no message is kept. An error is a
+// takes it down again. Nothing is sent and no message is kept. Warnings about
+// templates are added to those of the configuration. An error is a
 // *config.InvalidError.
 func Check(ctx context.Context, cfg *config.Config) error {
-	return withGateways(ctx, cfg, func(*gatewaySet) error { return nil })
+	return withGateways(ctx, cfg, func(set *gatewaySet) error {
+		cfg.Warnings = append(cfg.Warnings, set.warnings...)
+		return nil
+	})
 }
 
 // Render returns the request that the configuration makes of a draft, without

@@ -116,7 +116,7 @@ func errorCode(body []byte) string {
 }
 
 func decodeAnswer(body []byte) any {
-	if char := first(body); char != '{' && char != '[' {
+	if text := bytes.TrimLeft(body, " \t\r\n"); len(text) == 0 || text[0] != '{' && text[0] != '[' {
 		return nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"courier/internal/jsonnet"
 )
 
 // Gateway builds, sends and judges requests. It is safe for concurrent use.
@@ -19,8 +21,8 @@ type Gateway struct {
 	target    *url.URL
 	header    http.Header
 	kind      bodyKind
-	template  Evaluator
-	params    []byte
+	template  *Template
+	params    map[string]any
 	timeout   time.Duration
 	transport *http.Transport
 	// direct is set where it does what transport would.
@@ -71,7 +73,7 @@ func (g *Gateway) Close() {
 	}
 }
 
-func checkOptions(options *Options) (*url.URL, []byte, error) {
+func checkOptions(options *Options) (*url.URL, map[string]any, error) {
 	var errs []error
 	report := func(field string, err error) {
 		if err != nil {
@@ -88,7 +90,7 @@ func checkOptions(options *Options) (*url.URL, []byte, error) {
 	if options.Auth != nil {
 		errs = append(errs, options.Auth.check())
 	}
-	params, err := encodeParams(options.Params)
+	params, err := plainParams(options.Params)
 	report("params", err)
 	return target, params, errors.Join(errs...)
 }
@@ -103,11 +105,18 @@ func checkMethod(method string) error {
 	return nil
 }
 
-func encodeParams(params map[string]any) ([]byte, error) {
+// plainParams returns the settings as the value that a template sees.
+func plainParams(params map[string]any) (map[string]any, error) {
 	if params == nil {
-		return []byte("{}"), nil
+		return map[string]any{}, nil
 	}
-	return json.Marshal(params)
+	text, err := json.Marshal(params)
+	if err != nil {
+		return nil, err
+	}
+	value, err := jsonnet.Decode(text)
+	plain, _ := value.(map[string]any)
+	return plain, err
 }
 
 // withoutUser drops the userinfo, which travels in a header.

@@ -140,7 +140,7 @@ func sendGolden(t *testing.T, g *Gateway, server *wireServer, folder string, con
 	}
 }
 
-func compileGolden(t *testing.T, folder string, pool *jsonnet.Pool) (Evaluator, error) {
+func compileGolden(t *testing.T, folder string, pool *jsonnet.Pool) (*Template, error) {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(folder, "template.jsonnet"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -153,7 +153,7 @@ func compileGolden(t *testing.T, folder string, pool *jsonnet.Pool) (Evaluator, 
 	if err != nil {
 		return nil, err
 	}
-	return template, nil
+	return NewTemplate(template), nil
 }
 
 func readJSON(t *testing.T, path string, into any) {

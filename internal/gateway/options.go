@@ -1,16 +1,9 @@
 package gateway
 
 import (
-	"context"
 	"crypto/tls"
 	"time"
 )
-
-// Evaluator turns the JSON text of ctx into the JSON text of the request's body.
-// An error is one of internal/jsonnet's; any other is a fault of the template.
-type Evaluator interface {
-	Evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error)
-}
 
 // Options describes a gateway.
 type Options struct {
@@ -26,7 +19,7 @@ type Options struct {
 	// Auth is a BasicAuth, an APIKey, or nil.
 	Auth Auth
 	// Template builds the body, nil sends none.
-	Template Evaluator
+	Template *Template
 	// Params are the gateway's own settings and secrets, ctx.params in a
 	// template. Every string among them is masked in what a gateway answers.
 	Params map[string]any

@@ -209,7 +209,7 @@ func jsonText(value string) string {
 
 // asciiJSON escapes everything beyond ASCII, as many JSON writers do.
 func asciiJSON(value string) string {
-	escaped := appendString(nil, value)
+	escaped, _ := encodeJSON(value) // a string is always JSON
 	var out []byte
 	for _, char := range string(escaped[1 : len(escaped)-1]) {
 		switch {

@@ -46,7 +46,7 @@ func (e *CompileError) Error() string {
 
 // EvaluationError is a fault of a template that shows when it is evaluated. Its
 // text is made of the template and of the names of types; it never holds a
-// value of the message: see describe.
+// value of the message: see evaluator.failure.
 type EvaluationError struct {
 	// Template is the name the template was compiled under, as in CompileError.
 	Template string
@@ -54,6 +54,10 @@ type EvaluationError struct {
 	Line, Column int
 	// Message is the fault, free of message data.
 	Message string
+	// Field is a field that does not exist, and Object what it was read from as the
+	// template spells it, "ctx.template_data" for one, when it is such a path. Both
+	// are empty for any other fault.
+	Object, Field string
 }
 
 // Error implements error as "evaluate template NAME: LINE:COLUMN: MESSAGE".

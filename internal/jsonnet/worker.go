@@ -2,7 +2,6 @@ package jsonnet
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,17 +9,12 @@ import (
 	"time"
 )
 
-// maxLoaded bounds how many templates a worker holds.
-const maxLoaded = 64
-
 // worker is the parent's side of one child process. Only kill may be called
 // concurrently with the other methods.
 type worker struct {
 	process *os.Process
 	in, out *os.File
 	reader  *bufio.Reader
-	// loaded holds the ids of the templates the child has.
-	loaded map[uint64]struct{}
 	// maxReply bounds one reply in bytes.
 	maxReply int
 	// expired says that the worker was killed because it took too long.
@@ -36,7 +30,7 @@ func startWorker(o *Options) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.maxReply = o.MaxOutput + replyOverhead
+	w.maxReply = o.MaxOutput + frameOverhead
 	if err := w.greet(o); err != nil {
 		w.kill()
 		<-w.exited
@@ -45,9 +39,6 @@ func startWorker(o *Options) (*worker, error) {
 	}
 	return w, nil
 }
-
-// replyOverhead is what a reply may hold besides the output.
-const replyOverhead = 64 << 10
 
 // spawn starts the running program as a worker. Its standard error is thrown
 // away: the last words of a Go program that runs out of memory may quote data.
@@ -70,7 +61,7 @@ func spawn() (*worker, error) {
 	}
 	w := &worker{
 		process: process, in: pipes.in, out: pipes.out, reader: bufio.NewReader(pipes.out),
-		loaded: map[uint64]struct{}{}, exited: make(chan struct{}),
+		exited: make(chan struct{}),
 	}
 	go w.reap()
 	return w, nil
@@ -120,32 +111,45 @@ func (w *worker) reap() {
 	}
 }
 
+// escapedSize is how many bytes of JSON a byte of text takes at most.
+const escapedSize = 6
+
 // greet sends the limits and waits for the worker's word.
 func (w *worker) greet(o *Options) error {
-	config, err := json.Marshal(workerConfig{
-		TimeoutNanos: int64(o.Timeout), MaxMemory: o.MaxMemory, MaxStack: o.MaxStack,
-		MaxOutput: o.MaxOutput, MaxRequest: o.MaxSource + o.MaxInput + maxBatchBytes + requestOverhead,
-	})
-	if err != nil {
-		return fmt.Errorf("encode worker configuration: %w", err)
-	}
 	timer := time.AfterFunc(o.StartTimeout, w.kill)
 	defer timer.Stop()
-	if err := writeFrame(w.in, append(newFrame(len(config)), config...)); err != nil {
+	if err := writeFrame(w.in, childLimits{
+		TimeoutNanos: int64(o.Timeout), MaxMemory: o.MaxMemory, MaxStack: o.MaxStack,
+		MaxOutput: o.MaxOutput, MaxRequest: escapedSize*o.MaxSource + o.MaxInput + frameOverhead,
+	}); err != nil {
 		return err
 	}
-	payload, err := readFrame(w.reader, len(greeting))
-	if err != nil {
+	var word greeting
+	if err := readFrame(w.reader, frameOverhead, &word); err != nil {
 		return err
 	}
-	if string(payload) != greeting {
+	if !word.Ready {
 		return errMalformed
 	}
 	return nil
 }
 
-// requestOverhead is what a request may hold besides source and documents.
-const requestOverhead = 64 << 10
+// call has the child answer a request within the time-out. With an error the
+// worker is gone: it is errExpired or errDied when the request is to blame, errLost
+// when it is not. One that was killed just after it answered has expired.
+func (w *worker) call(req *request, timeout time.Duration) (reply, error) {
+	timer := time.AfterFunc(timeout, w.expire)
+	defer timer.Stop()
+	_ = writeFrame(w.in, req) // a failed write shows as a missing reply
+	var answer reply
+	if err := readFrame(w.reader, w.maxReply, &answer); err != nil {
+		return reply{}, w.verdict()
+	}
+	if !timer.Stop() {
+		w.expired.Store(true)
+	}
+	return answer, nil
+}
 
 // kill ends the process; it may be called at any time and more than once.
 func (w *worker) kill() {
@@ -194,9 +198,15 @@ var (
 	errDied = errors.New("worker ended itself")
 )
 
+// endGrace is how long a worker whose pipe broke may take to end by itself.
+const endGrace = time.Second
+
 // verdict waits for the end of the process and says whose doing it was.
 func (w *worker) verdict() error {
-	w.discardAfterExit()
+	timer := time.AfterFunc(endGrace, w.kill)
+	<-w.exited
+	timer.Stop()
+	w.closePipes()
 	switch {
 	case w.expired.Load():
 		return errExpired
@@ -217,14 +227,4 @@ func endedItself(code int) bool {
 		return false
 	}
 	return code > 0
-}
-
-// endGrace is how long a worker whose pipe broke may take to end by itself.
-const endGrace = time.Second
-
-func (w *worker) discardAfterExit() {
-	timer := time.AfterFunc(endGrace, w.kill)
-	<-w.exited
-	timer.Stop()
-	w.closePipes()
 }

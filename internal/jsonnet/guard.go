@@ -27,20 +27,20 @@ type guard struct {
 }
 
 // applyLimits puts the limits of a worker in force and starts its guard.
-func applyLimits(config workerConfig) (*guard, error) {
+func applyLimits(limits childLimits) (*guard, error) {
 	used := memoryInUse()
-	if err := limitProcess(config.MaxMemory); err != nil {
+	if err := limitProcess(limits.MaxMemory); err != nil {
 		return nil, err
 	}
-	limit := used + uint64(max(config.MaxMemory, 0))
+	limit := used + uint64(max(limits.MaxMemory, 0))
 	const (
 		gcPercent     = 200
 		stackFraction = 4
 	)
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(int64(limit / 4 * 3)) //nolint:gosec // far below the range of int64
-	debug.SetMaxStack(config.MaxMemory / stackFraction)
-	g := &guard{limit: limit, orphanAfter: config.orphanAfter(), wake: make(chan struct{}, 1)}
+	debug.SetMaxStack(limits.MaxMemory / stackFraction)
+	g := &guard{limit: limit, orphanAfter: limits.orphanAfter(), wake: make(chan struct{}, 1)}
 	go g.watch()
 	return g, nil
 }
