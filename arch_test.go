@@ -50,8 +50,9 @@ func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/danielgtaylor/huma":      {"internal/httpapi"},
 		"github.com/fsnotify/fsnotify":       {"internal/config"},
-		"github.com/goccy/go-yaml":           {"internal/config"},
+		"github.com/go-json-experiment/json": {"internal/httpapi"},
 		"github.com/google/go-jsonnet":       {"internal/jsonnet", "internal/jsonnet/plan"},
+		"go.yaml.in/yaml/v3":                 {"internal/config"},
 		"github.com/jackc/pgx":               {"internal/store/postgres"},
 		"github.com/nyaruka/phonenumbers":    {"internal/intake"},
 		"github.com/pelletier/go-toml":       {"internal/config"},

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -155,16 +154,15 @@ func (a *App) AdminAddr() string { return a.admin.Addr().String() }
 // PublicAddr returns the address of the public listener, host:port, after Start.
 func (a *App) PublicAddr() string { return a.public.Addr().String() }
 
-// logStart says what starts, without a secret: of the store's address its kind.
+// logStart says what starts, of the store its kind alone, as its address may hold a password.
 func (a *App) logStart(ctx context.Context) {
 	cfg := a.options.Config
-	kind, _, _ := strings.Cut(cfg.Store.DSN.Reveal(), "://")
 	gateways := make([]string, len(cfg.Gateways))
 	for i := range cfg.Gateways {
 		gateways[i] = GatewaySummary(&cfg.Gateways[i])
 	}
 	a.logger.InfoContext(ctx, "courier starts", slog.String("version", a.options.Version),
-		slog.String("store", kind), slog.Any("gateways", gateways))
+		slog.String("store", engineOf(cfg.Store.DSN.Reveal())), slog.Any("gateways", gateways))
 	logWarnings(ctx, a.logger, cfg)
 	if len(cfg.IgnoredSections) > 0 {
 		a.logger.InfoContext(ctx, "sections of the configuration that belong to other programs are ignored",
@@ -224,6 +222,9 @@ func (a *App) startTemplates(context.Context) error {
 }
 
 func (a *App) startStore(ctx context.Context) error {
+	if err := checkStore(a.options.Config); err != nil {
+		return err
+	}
 	opened, err := openStore(ctx, storeOptions{
 		dsn: a.options.Config.Store.DSN.Reveal(), logger: a.logger, registerer: a.registry,
 	})

@@ -50,7 +50,7 @@ func (a *App) startReload(ctx context.Context) error {
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	wait := func() {}
 	if len(a.options.Watch.Files) > 0 {
-		watcher, err := config.Watch(watchCtx, a.options.Watch, func(cfg *config.Config, err error) {
+		watcher, err := config.Watch(watchCtx, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
 			_ = a.reload.apply(watchCtx, cfg, err) // it has logged the error
 		})
 		if err != nil {

@@ -1,12 +1,14 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -59,7 +61,7 @@ func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate, body
 	switch body.Kind {
 	case config.BodyInline:
 		t.name = "base64"
-		return body.Inline, nil
+		return decodeTemplate(body.URI.Reveal())
 	case config.BodyFile:
 		t.name = body.Path
 		return readTemplateFile(body.Path)
@@ -93,14 +95,41 @@ func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate, body
 	return nil, nil
 }
 
-// readTemplateFile reads a file that the configuration has found to be a regular one.
-func readTemplateFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read template: %w", err)
+// decodeTemplate reads a template that is written in the configuration.
+func decodeTemplate(address string) ([]byte, error) {
+	encoded, found := strings.CutPrefix(address, "base64://")
+	if !found {
+		return nil, errors.New("expected a template by file://, base64://, http:// or https://, such as file://./sms.jsonnet")
 	}
-	text, err := io.ReadAll(io.LimitReader(file, gateway.MaxTemplate+1))
-	if err = errors.Join(err, file.Close()); err != nil {
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	switch {
+	case err != nil: // its text may quote the template
+		return nil, errors.New("the template is not base64 in the standard alphabet with padding; encode it with: base64 -w0 sms.jsonnet")
+	case len(bytes.TrimSpace(text)) == 0:
+		return nil, errors.New("the template is empty")
+	}
+	return text, nil
+}
+
+// readTemplateFile reads a regular file; another could block or never end.
+func readTemplateFile(path string) ([]byte, error) {
+	if path == "" {
+		return nil, errors.New("read template: file:// names no file; write file://./sms.jsonnet or file:///etc/courier/sms.jsonnet")
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read template: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("read template %s: it is no regular file", path)
+	case info.Size() > gateway.MaxTemplate:
+		return nil, fmt.Errorf("read template %s: it is larger than %d bytes", path, gateway.MaxTemplate)
+	}
+	text, err := os.ReadFile(path)
+	if err == nil && len(bytes.TrimSpace(text)) == 0 {
+		err = fmt.Errorf("%s is empty", path)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}
 	return text, nil

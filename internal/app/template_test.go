@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"courier/internal/config"
+	"courier/internal/gateway"
 	"courier/internal/jsonnet"
 )
 
@@ -92,6 +93,37 @@ func TestCheck_Templates(t *testing.T) {
 	}
 	if len(cfg.Warnings) != 1 || cfg.Warnings[0].Position.Line != 7 || !strings.Contains(cfg.Warnings[0].Message, "messages without template_data") {
 		t.Errorf("warnings %v, want one of messages without template_data in line 7", cfg.Warnings)
+	}
+}
+
+// TestReadTemplate_Faults fixes what is said of a template that cannot be read.
+func TestReadTemplate_Faults(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	for name, text := range map[string]string{"empty": " \n", "large": strings.Repeat("x", gateway.MaxTemplate+1)} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, says := range map[string]string{
+		"": "names no file", folder + "/missing": "missing: no such file", folder: "no regular file", "/dev/zero": "no regular file",
+		folder + "/empty": "empty is empty", folder + "/large": "larger than 1048576 bytes",
+	} {
+		if _, err := readTemplateFile(path); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("readTemplateFile(%q) = %v, want %s", path, err, says)
+		}
+	}
+	for address, says := range map[string]string{
+		"./sms.jsonnet": "expected a template by file://", "ftp://host/x": "expected a template by file://",
+		"base64://%%%": "standard alphabet with padding", "base64://YQ": "standard alphabet with padding",
+		"base64://-_-_": "standard alphabet with padding", "base64://IAo=": "is empty",
+	} {
+		if _, err := decodeTemplate(address); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("decodeTemplate(%q) = %v, want %s", address, err, says)
+		}
+	}
+	if text, err := decodeTemplate("base64://Y3R4"); err != nil || string(text) != "ctx" {
+		t.Errorf("decodeTemplate() = %q, %v", text, err)
 	}
 }
 

@@ -34,10 +34,7 @@ is sent and no database is opened. The exit code is 2 when something is wrong.`,
 	}
 	format := addFormat(cmd)
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
-		cfg, err := config.Load(shared.configOptions())
-		if err == nil {
-			err = app.Check(ctx, cfg)
-		}
+		cfg, err := config.Check(shared.configOptions(), func(cfg *config.Config) error { return app.Check(ctx, cfg) })
 		if *format == formatJSON {
 			return printCheck(cmd, cfg, err)
 		}

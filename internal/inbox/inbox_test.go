@@ -177,19 +177,11 @@ func TestInbox_RefusesForeignHosts(t *testing.T) {
 
 func TestInbox_HidesCredentials(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		show                  bool
-		authorization, cookie string
-	}{
-		{false, "Basic •••", "sid=•••; lang=•••"},
-		{true, "Basic dTpw", "sid=k1; lang=en"},
-	} {
-		box := inbox.New(inbox.Options{ShowCredentials: c.show})
-		do(t, box, http.MethodPost, "/", "x", "Authorization", "Basic dTpw", "Cookie", "sid=k1; lang=en")
-		got := list(t, box, "")[0].Headers
-		if got.Get("Authorization") != c.authorization || got.Get("Cookie") != c.cookie {
-			t.Errorf("show %t: headers are %v", c.show, got)
-		}
+	box := inbox.New(inbox.Options{})
+	do(t, box, http.MethodPost, "/", "x", "Authorization", "Basic dTpw", "Cookie", "sid=k1; lang=en")
+	got := list(t, box, "")[0].Headers
+	if got.Get("Authorization") != "Basic ***" || got.Get("Cookie") != "sid=***; lang=***" {
+		t.Errorf("headers are %v", got)
 	}
 }
 
