@@ -210,8 +210,8 @@ func (t *liveTemplate) tell(ctx context.Context, err error) {
 		if t.text.Load() == nil {
 			consequence = "the messages of its gateway wait"
 		}
-		t.logger.ErrorContext(ctx, "the template cannot be used and "+consequence+"; correct it, the courier reads it again by itself",
-			slog.String("template", t.name), slog.String("gateway", t.gateway.Name()), slog.String("error", text))
+		t.logger.ErrorContext(ctx, "the template cannot be used; correct it, the courier reads it again by itself",
+			slog.String("until_then", consequence), slog.String("template", t.name), slog.String("gateway", t.gateway.Name()), slog.String("error", text))
 	}
 }
 

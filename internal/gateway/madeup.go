@@ -61,7 +61,7 @@ func encodeField(value any) json.RawMessage {
 // change gives the message what the template missed in it, or the field added
 // last another kind of value. It is false when nothing is left to try.
 func (u *madeUp) change(err error) bool {
-	fault, ok := errors.AsType[*jsonnet.EvaluationError](err)
+	fault, ok := errors.AsType[*jsonnet.TemplateError](err)
 	if !ok || len(u.free) == 0 || u.changes == maxChanges {
 		return false
 	}

@@ -101,10 +101,10 @@ func TestGateway_RenderFaults(t *testing.T) {
 		"Unavailable": {failing(jsonnet.ErrClosed), "", "closed", true, courier.ScopeMoment},
 		"Deadline":    {failing(context.DeadlineExceeded), "", "deadline", true, courier.ScopeMoment},
 		"NotLoaded":   {&Template{}, "", "not fetched yet", true, courier.ScopeGateway},
-		"Evaluation":  {failing(&jsonnet.EvaluationError{Template: "t", Line: 3, Column: 7, Message: "field does not exist: nope"}), "", "3:7: field does not exist: nope", false, courier.ScopeAmbiguous},
+		"Evaluation":  {failing(&jsonnet.TemplateError{Template: "t", Line: 3, Column: 7, Message: "field does not exist: nope"}), "", "3:7: field does not exist: nope", false, courier.ScopeAmbiguous},
 		"Quoting":     {failing(errors.New("bad value 809593 for 4155552671")), "", "bad value ••• for •••", false, courier.ScopeAmbiguous},
-		"NoField":     {failing(&jsonnet.EvaluationError{Template: "t", Line: 3, Column: 7, Object: "ctx", Field: "Recipent"}), "", `3:7: ctx has no field "Recipent"; did you mean ctx.recipient?`, false, courier.ScopeGateway},
-		"NoData":      {failing(&jsonnet.EvaluationError{Object: "ctx.template_data", Field: "code"}), "", `ctx.template_data has no field "code"`, false, courier.ScopeAmbiguous},
+		"NoField":     {failing(&jsonnet.TemplateError{Template: "t", Line: 3, Column: 7, Object: "ctx", Field: "Recipent"}), "", `3:7: ctx has no field "Recipent"; did you mean ctx.recipient?`, false, courier.ScopeGateway},
+		"NoData":      {failing(&jsonnet.TemplateError{Object: "ctx.template_data", Field: "code"}), "", `ctx.template_data has no field "code"`, false, courier.ScopeAmbiguous},
 		"CodeAsData":  {echo(), `error "evil"`, "template_data is not valid JSON", false, courier.ScopeAmbiguous},
 	} {
 		t.Run(name, func(t *testing.T) {

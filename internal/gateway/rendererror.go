@@ -47,7 +47,7 @@ func renderScope(err error) courier.Scope {
 	if isTemporary(err) {
 		return courier.ScopeMoment
 	}
-	if fault, ok := errors.AsType[*jsonnet.EvaluationError](err); ok && (fault.Object == "ctx" || fault.Object == "std") {
+	if fault, ok := errors.AsType[*jsonnet.TemplateError](err); ok && (fault.Object == "ctx" || fault.Object == "std") {
 		return courier.ScopeGateway
 	}
 	return courier.ScopeAmbiguous
@@ -55,7 +55,7 @@ func renderScope(err error) courier.Scope {
 
 // explain says which field is not there, and which one was meant.
 func (g *Gateway) explain(err error) error {
-	fault, ok := errors.AsType[*jsonnet.EvaluationError](err)
+	fault, ok := errors.AsType[*jsonnet.TemplateError](err)
 	if !ok || fault.Field == "" || fault.Object == "" || fault.Object == "std" {
 		return err
 	}

@@ -67,16 +67,16 @@ func serve(in io.Reader, out io.Writer) int {
 	if err != nil {
 		return exitProtocol
 	}
-	if err := writeFrame(out, greeting{Ready: true}); err != nil {
+	if err := writeFrame(out, reply{}); err != nil {
 		return exitDone
 	}
 	requests := make(chan *request)
 	go readRequests(reader, limits.MaxRequest, requests)
 	evaluator := newEvaluator(limits)
 	for req := range requests {
-		guard.begin()
+		stop := guard.watch()
 		err := writeFrame(out, evaluator.answer(req))
-		guard.end()
+		stop()
 		if err != nil {
 			return exitProtocol
 		}
@@ -142,10 +142,10 @@ func (refusingImporter) Import(string, string) (jsonnet.Contents, string, error)
 
 // answer serves one request.
 func (e *evaluator) answer(req *request) reply {
-	t, err := e.load(req.Source)
+	t, refused := e.load(req.Source)
 	switch {
-	case err != nil:
-		return reply{Fault: staticFault(err)}
+	case refused != nil:
+		return reply{Fault: refused}
 	case req.Context == nil:
 		return reply{Template: e.describe(t)}
 	}
@@ -153,13 +153,13 @@ func (e *evaluator) answer(req *request) reply {
 }
 
 // load parses a template, unless it did so before.
-func (e *evaluator) load(source string) (*loaded, error) {
+func (e *evaluator) load(source string) (*loaded, *fault) {
 	if t, known := e.templates[source]; known {
 		return t, nil
 	}
-	t, err := parse(source)
-	if err != nil {
-		return nil, err
+	t, refused := parse(source)
+	if refused != nil {
+		return nil, refused
 	}
 	if len(e.templates) >= maxLoaded {
 		clear(e.templates)

@@ -32,9 +32,9 @@ func TestFieldsRead(t *testing.T) {
 	for source, test := range tests {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			parsed, err := parse(source)
-			if err != nil {
-				t.Fatal(err)
+			parsed, refused := parse(source)
+			if refused != nil {
+				t.Fatal(refused.Message)
 			}
 			fields, whole := fieldsRead(parsed.node, nil)
 			if whole != test.whole {

@@ -3,6 +3,7 @@ package jsonnet
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -99,28 +100,17 @@ func (e *evaluator) explainMissing(t *loaded, f *fault, name string) {
 		return
 	}
 	f.Message += ": " + clip(name, maxQuote)
-	access, found := t.accessOf(name, f.place)
-	if !found {
+	at := slices.IndexFunc(t.fields, func(access fieldAccess) bool {
+		return access.field == name && access.at.compare(f.place) >= 0
+	})
+	if at < 0 {
 		return
 	}
+	access := t.fields[at]
 	f.place, f.Object, f.Field = access.at, access.object, name
 	if access.object == "std" {
 		f.Message = noFunction(name, e.functions())
 	}
-}
-
-// accessOf finds where a field is read, at the place or after it.
-func (t *loaded) accessOf(name string, from place) (fieldAccess, bool) {
-	var found fieldAccess
-	for _, access := range t.fields {
-		late := access.at.Line > from.Line || access.at.Line == from.Line && access.at.Column >= from.Column
-		earlier := found.field == "" || access.at.Line < found.at.Line ||
-			access.at.Line == found.at.Line && access.at.Column < found.at.Column
-		if access.field == name && late && earlier {
-			found = access
-		}
-	}
-	return found, found.field != ""
 }
 
 // functions returns the names of the standard library.
@@ -241,34 +231,13 @@ func (t *loaded) mayQuote(name string) bool {
 	return quoted
 }
 
-// typedForm knows the messages made of type names.
+// typedForm knows the messages made of type names: "Unexpected type X, expected Y",
+// "Field name must be string, got X".
 func typedForm(message string) string {
-	if kind, found := strings.CutPrefix(message, "Value non indexable: *jsonnet.value"); found && isTypeName(strings.ToLower(kind)) {
-		return "a value of type " + strings.ToLower(kind) + " has no fields"
+	const kinds = `string|number|function|object|boolean|null|array`
+	if kind, found := strings.CutPrefix(message, "Value non indexable: *jsonnet.value"); found {
+		message = "a value of type " + strings.ToLower(kind) + " has no fields"
 	}
-	words := strings.FieldsFunc(message, func(r rune) bool { return r == ' ' || r == ',' })
-	for _, word := range words {
-		if !isTypeName(word) && !isGlue(word) {
-			return ""
-		}
-	}
-	return message
-}
-
-func isTypeName(word string) bool {
-	switch word {
-	case "string", "number", "function", "object", "boolean", "null", "array":
-		return true
-	}
-	return false
-}
-
-// isGlue knows the other words of "Unexpected type X, expected Y" and "Field
-// name must be string, got X".
-func isGlue(word string) bool {
-	switch word {
-	case "Unexpected", "type", "expected", "Field", "name", "must", "be", "got":
-		return true
-	}
-	return false
+	known := regexp.MustCompile(`^(?:(?:a|value|of|has|no|fields|Unexpected|type|expected|Field|name|must|be|got|` + kinds + `)(?:,? |$))+$`)
+	return known.FindString(message)
 }

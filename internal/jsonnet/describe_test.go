@@ -55,8 +55,8 @@ func TestTemplate_Evaluate_errors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := compileTest(t, p, test.source).Evaluate(t.Context(), decodeTest(t, document))
-			if _, ok := errors.AsType[*EvaluationError](err); !ok {
-				t.Fatalf("error = %v, want an EvaluationError", err)
+			if _, ok := errors.AsType[*TemplateError](err); !ok {
+				t.Fatalf("error = %v, want a TemplateError", err)
 			}
 			if want := "evaluate template test.jsonnet: " + test.want; err.Error() != want {
 				t.Errorf("error = %q, want %q", err, want)
@@ -75,7 +75,7 @@ func TestTemplate_Evaluate_errors(t *testing.T) {
 func TestTemplate_Evaluate_missing(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Workers: 1})
-	for source, want := range map[string]EvaluationError{
+	for source, want := range map[string]TemplateError{
 		`function(ctx) ctx.a.b`:                       {Line: 1, Column: 15, Object: "ctx.a", Field: "b"},
 		`function(ctx) [1, ctx.q]`:                    {Line: 1, Column: 19, Object: "ctx", Field: "q"},
 		`local of(c) = c.q; function(ctx) of(ctx.a)`:  {Line: 1, Column: 15, Object: "c", Field: "q"},
@@ -85,7 +85,7 @@ func TestTemplate_Evaluate_missing(t *testing.T) {
 		`function(ctx) if ctx.a == {} then error "x"`: {Line: 1, Column: 35},
 	} {
 		_, err := compileTest(t, p, source).Evaluate(t.Context(), map[string]any{"a": map[string]any{}})
-		got, ok := errors.AsType[*EvaluationError](err)
+		got, ok := errors.AsType[*TemplateError](err)
 		if !ok || got.Line != want.Line || got.Column != want.Column || got.Object != want.Object || got.Field != want.Field {
 			t.Errorf("%s: %+v, want %+v", source, got, want)
 		}
@@ -167,7 +167,7 @@ func TestPool_Compile_errors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := p.Compile(t.Context(), "sms.jsonnet", []byte(test.source))
-			var refused *CompileError
+			var refused *TemplateError
 			if !errors.As(err, &refused) || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("Compile() = %v, want %q", err, test.want)
 			}
@@ -179,25 +179,9 @@ func TestPool_Compile_errors(t *testing.T) {
 	t.Run("TooLarge", func(t *testing.T) {
 		t.Parallel()
 		_, err := p.Compile(t.Context(), "sms", []byte(strings.Repeat(" ", defaultMaxSource+1)))
-		var refused *CompileError
+		var refused *TemplateError
 		if !errors.As(err, &refused) || refused.Message != "template is larger than 262144 bytes" {
 			t.Errorf("Compile() = %v", err)
 		}
 	})
-}
-
-func TestLabel(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"sms.jsonnet":                             "sms.jsonnet",
-		"file:///etc/courier/sms.jsonnet":         "file:///etc/courier/sms.jsonnet",
-		"base64://ZnVuY3Rpb24oY3R4KSB7fQ==":       "(base64)",
-		"https://" + "u:p@host/sms.jsonnet?k=s#f": "https://host/sms.jsonnet",
-		"https://" + "u:p\x7f@host/":              "(unreadable address)",
-		strings.Repeat("é", 200):                  strings.Repeat("é", 100) + "…",
-	} {
-		if got := label(name); got != want {
-			t.Errorf("label(%q) = %q, want %q", name, got, want)
-		}
-	}
 }

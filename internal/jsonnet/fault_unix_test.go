@@ -29,7 +29,7 @@ func TestTemplate_Evaluate_killedWorker(t *testing.T) {
 	})
 	template := compileTest(t, p, sandboxed(`[ctx.a]`))
 	held := <-started
-	if err := held.process.Signal(syscall.SIGSTOP); err != nil {
+	if err := held.process.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error)
@@ -41,7 +41,7 @@ func TestTemplate_Evaluate_killedWorker(t *testing.T) {
 		done <- err
 	}()
 	untilBusy(p)
-	if err := held.process.Signal(syscall.SIGKILL); err != nil {
+	if err := held.process.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; err != nil {
@@ -223,7 +223,7 @@ func TestPool_concurrent(t *testing.T) {
 		})
 		wait.Go(func() {
 			_, err := fails.Evaluate(t.Context(), message)
-			var evaluation *EvaluationError
+			var evaluation *TemplateError
 			if canceled := errors.Is(err, ErrCanceled); canceled != (i%5 == 0) || (!canceled && !errors.As(err, &evaluation)) {
 				t.Errorf("Evaluate() of %d = %v", i, err)
 			}

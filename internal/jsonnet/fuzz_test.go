@@ -54,7 +54,7 @@ func FuzzEvaluate(f *testing.F) {
 // checkRefusal compares a refusal with the parser of go-jsonnet.
 func checkRefusal(t *testing.T, err error, source string) {
 	t.Helper()
-	var refused *CompileError
+	var refused *TemplateError
 	if !errors.As(err, &refused) || strings.Contains(refused.Message, "imports are not available") {
 		return
 	}
@@ -66,7 +66,7 @@ func checkRefusal(t *testing.T, err error, source string) {
 // beyondLimits says whether an evaluation says nothing about go-jsonnet, or met
 // a limit that Jsonnet itself does not have.
 func beyondLimits(err error) bool {
-	var evaluation *EvaluationError
+	var evaluation *TemplateError
 	return errors.Is(err, ErrTimeout) || errors.Is(err, ErrCrashed) ||
 		(errors.As(err, &evaluation) && strings.HasPrefix(evaluation.Message, "output is larger"))
 }

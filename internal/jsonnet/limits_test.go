@@ -47,10 +47,10 @@ func TestTemplate_Evaluate_limits(t *testing.T) {
 }
 
 // checkFailure compares an error with a sentinel, or with the message of an
-// EvaluationError; with neither it must be nil.
+// TemplateError; with neither it must be nil.
 func checkFailure(t *testing.T, err, want error, message string) {
 	t.Helper()
-	var evaluation *EvaluationError
+	var evaluation *TemplateError
 	switch {
 	case want != nil:
 		if !errors.Is(err, want) {
@@ -58,7 +58,7 @@ func checkFailure(t *testing.T, err, want error, message string) {
 		}
 	case message != "":
 		if !errors.As(err, &evaluation) || !strings.Contains(evaluation.Message, message) {
-			t.Fatalf("error = %v, want an EvaluationError with %q", err, message)
+			t.Fatalf("error = %v, want a TemplateError with %q", err, message)
 		}
 	case err != nil:
 		t.Fatalf("error = %v", err)

@@ -1,8 +1,10 @@
 package jsonnet
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/go-jsonnet"
@@ -26,7 +28,7 @@ type loaded struct {
 	words map[string]struct{}
 	// calls says, by place, what can fail there.
 	calls map[place]string
-	// fields are the places that read a field by its name.
+	// fields are the places that read a field by its name, in their order.
 	fields []fieldAccess
 }
 
@@ -41,15 +43,16 @@ type fieldAccess struct {
 
 // parse turns a template into a checked syntax tree. It runs in a worker, since
 // deep nesting can exhaust the stack.
-func parse(source string) (*loaded, error) {
+func parse(source string) (*loaded, *fault) {
 	node, err := parseTree(source)
 	if err != nil {
-		return nil, err
+		return nil, staticFault(err)
 	}
 	t := &loaded{node: node, words: map[string]struct{}{}, calls: map[place]string{}}
-	if err := t.inspect(node); err != nil {
-		return nil, err
+	if refused := t.inspect(node); refused != nil {
+		return nil, refused
 	}
+	slices.SortStableFunc(t.fields, func(a, b fieldAccess) int { return a.at.compare(b.at) })
 	t.locate()
 	return t, nil
 }
@@ -70,6 +73,11 @@ func (t *loaded) locate() {
 			return
 		}
 	}
+}
+
+// compare orders places as they are read.
+func (p place) compare(other place) int {
+	return cmp.Or(cmp.Compare(p.Line, other.Line), cmp.Compare(p.Column, other.Column))
 }
 
 func placeOf(node ast.Node) place {
@@ -113,14 +121,14 @@ func fieldsRead(node ast.Node, fields []string) (read []string, whole bool) {
 
 // inspect walks the tree once: it refuses imports and collects what error
 // messages may quote.
-func (t *loaded) inspect(node ast.Node) error {
+func (t *loaded) inspect(node ast.Node) *fault {
 	switch n := node.(type) {
 	case *ast.Import:
-		return importError(n.Loc(), "import", n.File.Value)
+		return importFault(n, "import", n.File.Value)
 	case *ast.ImportStr:
-		return importError(n.Loc(), "importstr", n.File.Value)
+		return importFault(n, "importstr", n.File.Value)
 	case *ast.ImportBin:
-		return importError(n.Loc(), "importbin", n.File.Value)
+		return importFault(n, "importbin", n.File.Value)
 	case *ast.LiteralString:
 		t.words[n.Value] = struct{}{}
 	case *ast.Function:
@@ -140,8 +148,8 @@ func (t *loaded) inspect(node ast.Node) error {
 	default: // holds no word of its own
 	}
 	for _, child := range children(node) {
-		if err := t.inspect(child); err != nil {
-			return err
+		if refused := t.inspect(child); refused != nil {
+			return refused
 		}
 	}
 	return nil
@@ -179,37 +187,28 @@ func children(node ast.Node) []ast.Node {
 	return nodes
 }
 
-// staticError is an error of a template with its place.
-type staticError struct {
-	at      ast.LocationRange
-	message string
-}
-
-// Error implements error.
-func (e *staticError) Error() string { return e.message }
-
-// Loc returns the place, as the static errors of go-jsonnet do.
-func (e *staticError) Loc() ast.LocationRange { return e.at }
-
-func importError(at *ast.LocationRange, keyword, file string) error {
-	return &staticError{at: *at, message: fmt.Sprintf(
+func importFault(node ast.Node, keyword, file string) *fault {
+	return &fault{place: placeOf(node), Static: true, Message: fmt.Sprintf(
 		"%s %q: imports are not available in request templates, put the code into the template itself", keyword, clip(file, maxQuote))}
 }
 
 // maxFault bounds, in bytes, the text of a fault.
 const maxFault = 300
 
-// staticFault describes an error of parse. The text speaks of the template
+// staticFault describes an error of the parser. The text speaks of the template
 // alone; a quoted token is shortened.
 func staticFault(err error) *fault {
 	var located interface{ Loc() ast.LocationRange }
 	message := err.Error()
 	if !errors.As(err, &located) {
-		return &fault{Message: clip(message, maxFault)}
+		return &fault{Static: true, Message: clip(message, maxFault)}
 	}
 	at := located.Loc()
 	for at.IsSet() && strings.HasPrefix(message, at.String()) { // bad escapes carry it twice
 		message = strings.TrimSpace(strings.TrimPrefix(message, at.String()))
 	}
-	return &fault{place: place{Line: at.Begin.Line, Column: at.Begin.Column}, Message: clip(strings.TrimSpace(message), maxFault)}
+	return &fault{
+		place:  place{Line: at.Begin.Line, Column: at.Begin.Column},
+		Static: true, Message: clip(strings.TrimSpace(message), maxFault),
+	}
 }

@@ -13,14 +13,9 @@ import (
 )
 
 // The protocol: JSON in frames of a four-byte big-endian length. The parent sends
-// one childLimits and the child answers with a greeting; after that every request
-// gets one reply, one at a time. Both sides run the same binary, so there is
-// nothing to negotiate.
-
-// greeting is what a child says once its limits are in force.
-type greeting struct {
-	Ready bool `json:"ready"`
-}
+// one childLimits, which the child answers with an empty reply once they are in
+// force; after that every request gets one reply, one at a time. Both sides run the
+// same binary, so there is nothing to negotiate.
 
 // childLimits is the first thing that a child is told.
 type childLimits struct {
@@ -66,10 +61,11 @@ type place struct {
 	Column int `json:"column,omitempty"`
 }
 
-// fault is an error of a template: see CompileError and EvaluationError.
+// fault is an error of a template: see TemplateError.
 type fault struct {
 	place
 
+	Static  bool   `json:"static,omitempty"`
 	Message string `json:"message"`
 	Object  string `json:"object,omitempty"`
 	Field   string `json:"field,omitempty"`

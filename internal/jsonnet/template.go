@@ -30,27 +30,23 @@ type Template struct {
 // stays a json.Number. The error quotes nothing of the text.
 func Decode(text []byte) (any, error) { return plan.Decode(text) }
 
-// Compile checks a template, a Jsonnet function of ctx. The name stands in
-// errors: a path or address; the content of a base64:// address and the
-// credentials of a URL are left out.
+// Compile checks a template, a Jsonnet function of ctx. The name stands in errors.
 //
-// Errors: *CompileError for a syntax error, an unknown variable, an import or a
+// Errors: *TemplateError for a syntax error, an unknown variable, an import or a
 // template larger than Options.MaxSource; ErrTimeout and ErrCrashed for one
 // that cannot be read within the limits; ErrUnavailable, ErrClosed, or the
 // error of ctx.
 func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Template, error) {
-	t := &Template{pool: p, name: label(name), source: string(source)}
+	t := &Template{pool: p, name: name, source: string(source)}
 	if len(source) > p.options.MaxSource {
-		return nil, &CompileError{Template: t.name, Message: "template is larger than " +
-			strconv.Itoa(p.options.MaxSource) + " bytes"}
+		return nil, t.failed(&fault{Static: true, Message: "template is larger than " + strconv.Itoa(p.options.MaxSource) + " bytes"})
 	}
 	answer, err := p.do(ctx, &request{Source: t.source})
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("compile template %s: %w", t.name, err)
 	case answer.Fault != nil:
-		f := answer.Fault
-		return nil, &CompileError{Template: t.name, Line: f.Line, Column: f.Column, Message: f.Message}
+		return nil, t.failed(answer.Fault)
 	case answer.Template == nil:
 		return nil, fmt.Errorf("compile template %s: %w: %w", t.name, ErrUnavailable, errMalformed)
 	}
@@ -81,7 +77,7 @@ func (t *Template) Reads() (fields []string, all bool) { return t.reads, t.whole
 // its result. Both are values as Decode makes them; neither may be changed
 // afterwards. A template that is no function is its own result.
 //
-// Errors: ErrCanceled; *EvaluationError for a fault of the template and for more
+// Errors: ErrCanceled; *TemplateError for a fault of the template and for more
 // than Options.MaxInput or Options.MaxOutput bytes; ErrTimeout, ErrCrashed,
 // ErrUnavailable, ErrClosed, or the error of ctx. No error holds a value of the
 // message. A template that has a plan is evaluated in this process and also after
@@ -126,12 +122,12 @@ func (t *Template) evaluate(ctx context.Context, message map[string]any) (any, e
 }
 
 func (t *Template) failed(f *fault) error {
-	return &EvaluationError{
-		Template: t.name, Line: f.Line, Column: f.Column, Message: f.Message, Object: f.Object, Field: f.Field,
+	return &TemplateError{
+		Template: t.name, Static: f.Static, Line: f.Line, Column: f.Column, Message: f.Message, Object: f.Object, Field: f.Field,
 	}
 }
 
-// Misfit returns an *EvaluationError for a result that is of no use to the
+// Misfit returns an *TemplateError for a result that is of no use to the
 // caller, with the place where the template writes its result.
 func (t *Template) Misfit(message string) error {
 	return t.failed(&fault{place: t.body, Message: message})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"sync/atomic"
 	"time"
 )
@@ -12,16 +13,15 @@ import (
 // worker is the parent's side of one child process. Only kill may be called
 // concurrently with the other methods.
 type worker struct {
-	process *os.Process
+	process *exec.Cmd
 	in, out *os.File
 	reader  *bufio.Reader
 	// maxReply bounds one reply in bytes.
 	maxReply int
 	// expired says that the worker was killed because it took too long.
 	expired atomic.Bool
-	// exited is closed once the process is gone and reaped; state is set then.
+	// exited is closed once the process is gone and reaped.
 	exited chan struct{}
-	state  *os.ProcessState
 }
 
 // startWorker starts a child process and waits until its limits are in force.
@@ -32,10 +32,8 @@ func startWorker(o *Options) (*worker, error) {
 	}
 	w.maxReply = o.MaxOutput + frameOverhead
 	if err := w.greet(o); err != nil {
-		w.kill()
-		<-w.exited
-		w.closePipes()
-		return nil, fmt.Errorf("greet worker (%s): %w", w.state, err)
+		w.discard()
+		return nil, fmt.Errorf("greet worker (%s): %w", w.process.ProcessState, err)
 	}
 	return w, nil
 }
@@ -47,68 +45,30 @@ func spawn() (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find own executable: %w", err)
 	}
-	pipes, err := openPipes()
+	childIn, in, err := os.Pipe()
 	if err != nil {
-		return nil, err
-	}
-	process, err := os.StartProcess(path, []string{"courier-jsonnet"}, &os.ProcAttr{
-		Env: workerEnvironment(), Files: pipes.child[:], Sys: processAttributes(),
-	})
-	pipes.closeChild()
-	if err != nil {
-		pipes.closeParent()
-		return nil, fmt.Errorf("start worker process: %w", err)
-	}
-	w := &worker{
-		process: process, in: pipes.in, out: pipes.out, reader: bufio.NewReader(pipes.out),
-		exited: make(chan struct{}),
-	}
-	go w.reap()
-	return w, nil
-}
-
-// pipeSet is the two ends of the pipes to a worker.
-type pipeSet struct {
-	in, out *os.File
-	child   [3]*os.File
-}
-
-func openPipes() (*pipeSet, error) {
-	p := &pipeSet{}
-	var err error
-	if p.child[0], p.in, err = os.Pipe(); err != nil {
 		return nil, fmt.Errorf("open worker input: %w", err)
 	}
-	if p.out, p.child[1], err = os.Pipe(); err == nil {
-		p.child[2], err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	}
+	defer func() { _ = childIn.Close() }() // the child has its own
+	out, childOut, err := os.Pipe()
 	if err != nil {
-		p.closeChild()
-		p.closeParent()
+		_ = in.Close()
 		return nil, fmt.Errorf("open worker output: %w", err)
 	}
-	return p, nil
-}
-
-// closeChild closes the child's ends; a nil file is closed without effect.
-func (p *pipeSet) closeChild() {
-	for _, file := range p.child {
-		_ = file.Close()
+	defer func() { _ = childOut.Close() }()
+	w := &worker{in: in, out: out, reader: bufio.NewReader(out), exited: make(chan struct{}), process: &exec.Cmd{
+		Path: path, Args: []string{"courier-jsonnet"}, Env: workerEnvironment(),
+		Stdin: childIn, Stdout: childOut, SysProcAttr: processAttributes(),
+	}}
+	if err := w.process.Start(); err != nil {
+		w.closePipes()
+		return nil, fmt.Errorf("start worker process: %w", err)
 	}
-}
-
-func (p *pipeSet) closeParent() {
-	_ = p.in.Close()
-	_ = p.out.Close()
-}
-
-// reap waits for the process, so that it never stays a zombie.
-func (w *worker) reap() {
-	defer close(w.exited)
-	state, err := w.process.Wait()
-	if err == nil {
-		w.state = state
-	}
+	go func() { // so that it never stays a zombie
+		defer close(w.exited)
+		_ = w.process.Wait() // its state tells more
+	}()
+	return w, nil
 }
 
 // escapedSize is how many bytes of JSON a byte of text takes at most.
@@ -124,14 +84,7 @@ func (w *worker) greet(o *Options) error {
 	}); err != nil {
 		return err
 	}
-	var word greeting
-	if err := readFrame(w.reader, frameOverhead, &word); err != nil {
-		return err
-	}
-	if !word.Ready {
-		return errMalformed
-	}
-	return nil
+	return readFrame(w.reader, frameOverhead, &reply{})
 }
 
 // call has the child answer a request within the time-out. With an error the
@@ -156,7 +109,7 @@ func (w *worker) kill() {
 	select {
 	case <-w.exited:
 	default:
-		killProcess(w.process)
+		killProcess(w.process.Process)
 	}
 }
 
@@ -210,12 +163,10 @@ func (w *worker) verdict() error {
 	switch {
 	case w.expired.Load():
 		return errExpired
-	case w.state == nil:
-		return errLost
-	case endedItself(w.state.ExitCode()):
-		return fmt.Errorf("%w (%s)", errDied, w.state)
+	case endedItself(w.process.ProcessState.ExitCode()):
+		return fmt.Errorf("%w (%s)", errDied, w.process.ProcessState)
 	}
-	return fmt.Errorf("%w (%s)", errLost, w.state)
+	return fmt.Errorf("%w (%s)", errLost, w.process.ProcessState)
 }
 
 // endedItself judges an exit code. It is -1 after a signal; 1 is what Windows

@@ -37,8 +37,8 @@ func TestWorker_orphan(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-w.exited
-	if !w.state.Exited() || w.state.ExitCode() != exitDone {
-		t.Errorf("worker ended with %v", w.state)
+	if !w.process.ProcessState.Exited() || w.process.ProcessState.ExitCode() != exitDone {
+		t.Errorf("worker ended with %v", w.process.ProcessState)
 	}
 }
 
@@ -65,8 +65,8 @@ func TestWorker_protocol(t *testing.T) {
 			if err := readFrame(w.reader, w.maxReply, &answer); err == nil {
 				t.Fatal("the worker answered")
 			}
-			if err := w.verdict(); !errors.Is(err, errLost) || w.state.ExitCode() != exitProtocol {
-				t.Errorf("verdict() = %v, exit code %d", err, w.state.ExitCode())
+			if err := w.verdict(); !errors.Is(err, errLost) || w.process.ProcessState.ExitCode() != exitProtocol {
+				t.Errorf("verdict() = %v, exit code %d", err, w.process.ProcessState.ExitCode())
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math"
@@ -349,27 +350,24 @@ func typeOf(value any) string {
 // ordered compares two numbers or two strings; in UTF-8 the order of bytes is
 // that of code points.
 func ordered(operator string, left, right any) (result, ok bool) {
+	var order int
 	switch left := left.(type) {
 	case float64:
-		right, ok := right.(float64)
-		return inOrder(operator, left, right), ok
+		number, isNumber := right.(float64)
+		order, ok = cmp.Compare(left, number), isNumber
 	case string:
-		right, ok := right.(string)
-		return inOrder(operator, left, right), ok
+		text, isText := right.(string)
+		order, ok = cmp.Compare(left, text), isText
 	}
-	return false, false
-}
-
-func inOrder[T float64 | string](operator string, left, right T) bool {
 	switch operator {
 	case "<":
-		return left < right
+		return order < 0, ok
 	case "<=":
-		return left <= right
+		return order <= 0, ok
 	case ">":
-		return left > right
+		return order > 0, ok
 	}
-	return left >= right
+	return order >= 0, ok
 }
 
 // calculated is the arithmetic of two numbers; what leaves their range fails.
