@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"slices"
 	"sync"
 
@@ -70,6 +69,7 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 		return "", err
 	}
 	set.gateways = append(set.gateways, built)
+	var text []byte
 	if options.Template != nil {
 		template := &liveTemplate{gateway: built, holder: options.Template, pool: b.pool, logger: b.logger}
 		set.templates = append(set.templates, template)
@@ -81,12 +81,31 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 		for _, warning := range warnings {
 			set.warnings = append(set.warnings, b.config.Problem(from.Path+".body", warning))
 		}
+		if read := template.text.Load(); read != nil {
+			text = *read
+		}
+	}
+	sum, err := fingerprint(&options, text)
+	if err != nil {
+		return "", err
 	}
 	set.lanes = append(set.lanes, dispatch.GatewayOptions{
-		Gateway: sending{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
-		MaxRate: b.config.Dispatch.MaxRate,
+		Gateway: sender{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
+		MaxRate: b.config.Dispatch.MaxRate, Fingerprint: sum,
 	})
 	return "", nil
+}
+
+// sender is a gateway as the engine sees it.
+type sender struct{ *gateway.Gateway }
+
+// Render implements dispatch.Gateway.
+func (s sender) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
+	request, err := s.Gateway.Render(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return request, nil
 }
 
 func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {
@@ -159,24 +178,3 @@ func (s *gatewaySet) close() {
 		g.Close()
 	}
 }
-
-// sending is a gateway as the engine sees it.
-type sending struct{ *gateway.Gateway }
-
-// Render implements dispatch.Gateway.
-func (s sending) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
-	request, err := s.Gateway.Render(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	return rendered{s.Gateway, request}, nil
-}
-
-// rendered is a request that a gateway built, with the context it was built in.
-type rendered struct {
-	gateway *gateway.Gateway
-	request *http.Request
-}
-
-// Send implements dispatch.Request.
-func (r rendered) Send(context.Context) courier.Attempt { return r.gateway.Send(r.request) }

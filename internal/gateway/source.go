@@ -46,9 +46,9 @@ func NewSource(address string, private PrivateIPPolicy) (*Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}
-	transport := newTransport(&Options{MaxInFlight: 1}, policy.guards(target))
+	once := Options{MaxInFlight: 1, Timeout: fetchTimeout}
 	return &Source{target: target, client: &http.Client{
-		Transport: transport, CheckRedirect: redirectPolicy(policy), Timeout: fetchTimeout,
+		Transport: newConnections(&once, policy.control(target)), CheckRedirect: redirectPolicy(policy), Timeout: fetchTimeout,
 	}}, nil
 }
 
@@ -56,10 +56,10 @@ var errRedirect = errors.New("redirect is not allowed")
 
 // redirectPolicy allows a few redirects, none from https to http and none to
 // where other addresses may be dialed.
-func redirectPolicy(policy *compiledPolicy) func(*http.Request, []*http.Request) error {
+func redirectPolicy(policy *addressPolicy) func(*http.Request, []*http.Request) error {
 	return func(next *http.Request, via []*http.Request) error {
 		first := via[0].URL
-		if len(via) > maxRedirects || policy.guards(next.URL) != policy.guards(first) ||
+		if len(via) > maxRedirects || policy.isExcepted(next.URL) != policy.isExcepted(first) ||
 			first.Scheme == "https" && next.URL.Scheme != "https" {
 			return errRedirect
 		}
@@ -99,8 +99,8 @@ func (s *Source) fetch(ctx context.Context) ([]byte, time.Duration, error) {
 	case errors.Is(err, errRedirect):
 		return nil, 0, errors.New("the server redirects to where it may not: use the final address")
 	case err != nil: // its text holds the url, which may hold secrets
-		what, _ := fault{err: err}.describe()
-		return nil, 0, fmt.Errorf("the server %s: check the address", what)
+		failed := Answer{Err: err}
+		return nil, 0, fmt.Errorf("the server %s: check the address", failed.judgeSilence().what)
 	}
 	defer func() { _ = response.Body.Close() }() // it was read
 	fresh := maxAge(response.Header.Get("Cache-Control"))
