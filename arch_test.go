@@ -26,7 +26,7 @@ func layout() map[string][]string {
 		"internal/app":                   {"*"},
 		"internal/cli":                   {root, "courier/client", "courier/docs", "courier/internal/app", "courier/internal/config", "courier/internal/inbox", mask},
 		"internal/cluster":               {store},
-		"internal/config":                {root},
+		"internal/config":                {root, "courier/internal/nearest"},
 		"internal/dispatch":              {root, store},
 		"internal/gateway":               {root, jsonnet, mask, "courier/internal/nearest"},
 		"internal/gateway/gatewaytest":   {root},
