@@ -274,7 +274,11 @@ func (a *App) startEngine(ctx context.Context) error {
 }
 
 func (a *App) gateways(cfg *config.Config) *gatewayBuilder {
-	return &gatewayBuilder{config: cfg, pool: a.pool, logger: a.logger}
+	b := &gatewayBuilder{config: cfg, pool: a.pool, logger: a.logger, starting: a.reload == nil}
+	if a.reload != nil {
+		b.previous = a.reload.current
+	}
+	return b
 }
 
 // nodeName names this process among all that ever held a lease.

@@ -1,6 +1,7 @@
-package jsonnet
+package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math"
@@ -10,98 +11,125 @@ import (
 )
 
 // The value of an expression is nil, a bool, a float64, a string, a []any or a
-// map[string]any; inside those of the document numbers are still json.Number.
+// map[string]any. In the message a number out of range is a json.Number, which
+// only the interpreter knows how to refuse.
+
+// run is one evaluation. Its methods return false as soon as the interpreter
+// might do anything else than give a value.
+type run struct {
+	message map[string]any
+	// limit bounds a text in bytes.
+	limit int
+	// budget is how many bytes the functions and operators may still go through,
+	// so that no template occupies this process.
+	budget int
+}
+
+const (
+	// budgetFactor is the budget of a run in terms of its limit.
+	budgetFactor = 4
+	// elementSize is what an element of an array or object counts for, in bytes.
+	elementSize = 16
+	// spelledSize is how many bytes of JSON a byte of a value takes at most: six for
+	// an escaped character, and an element has its indentation.
+	spelledSize = 8
+)
+
+// Run returns the value of the plan for a message, or false when the interpreter
+// has to evaluate the template. As JSON the value is at most limit bytes long.
+func (p *Plan) Run(message map[string]any, limit int) (any, bool) {
+	r := &run{message: message, limit: limit, budget: budgetFactor * limit}
+	value, ok := r.eval(p)
+	if !ok {
+		return nil, false
+	}
+	size, ok := sizeOf(value, 0)
+	return value, ok && size <= limit/spelledSize
+}
+
+// sizeOf measures a result, false for one that is nested too deeply or holds a
+// number out of range.
+func sizeOf(value any, depth int) (int, bool) {
+	size := elementSize
+	switch value := value.(type) {
+	case string:
+		size += len(value)
+	case json.Number:
+		return 0, false
+	case []any:
+		for _, element := range value {
+			inner, ok := sizeOf(element, depth+1)
+			if !ok {
+				return 0, false
+			}
+			size += inner
+		}
+	case map[string]any:
+		for name, field := range value {
+			inner, ok := sizeOf(field, depth+1)
+			if !ok {
+				return 0, false
+			}
+			size += len(name) + inner
+		}
+	}
+	return size, depth <= maxDepth
+}
 
 // eval computes the value of a plan. It evaluates what the interpreter, which is
 // lazy, might not look at: that takes time within the budget, and where it fails
-// a worker decides.
-func (r *runner) eval(p *plan) (any, bool) {
+// the interpreter decides.
+func (r *run) eval(p *Plan) (any, bool) {
 	switch p.Kind {
-	case planText:
-		return p.Text, true
-	case planScalar:
-		return scalarOf(p.Text)
-	case planPath:
-		value, ok := lookUp(r.document, p.Names)
+	case kindContext:
+		return r.message, true
+	case kindLiteral:
+		return p.Value, true
+	case kindArray:
+		return r.evalAll(p.Parts)
+	case kindObject:
+		return r.object(p)
+	case kindIndex:
+		return r.index(p)
+	case kindOperator:
+		return r.operator(p.Name, p.Parts)
+	case kindCall:
+		arguments, ok := r.evalAll(p.Parts)
 		if !ok {
 			return nil, false
 		}
-		return plainValue(value)
-	case planObject:
-		return r.evalObject(p)
-	case planFields:
-		return r.evalFields(p)
-	case planArray:
-		return r.evalAll(p.Parts)
-	case planConcat:
-		return r.evalOperator("+", p.Parts)
-	case planOperator:
-		return r.evalOperator(p.Text, p.Parts)
-	case planIf:
-		if branch := r.branch(p); branch != nil {
-			return r.eval(branch)
-		}
-		return nil, false
-	case planIndex, planCall:
-		return r.evalCall(p)
-	case planError:
+		value, ok := p.call(arguments, r.limit)
+		return value, ok && r.spend(value)
+	case kindIf:
+		return r.branch(p)
+	case kindError:
 		return nil, false
 	}
 	return nil, false
 }
 
-// scalarOf reads the literal of a plan.
-func scalarOf(text string) (any, bool) {
-	switch text {
-	case "null":
-		return nil, true
-	case "true", "false":
-		return text == "true", true
-	}
-	number, err := strconv.ParseFloat(text, 64)
-	return number, err == nil
+// placed is a value taken out of the message.
+func placed(value any) (any, bool) {
+	_, outOfRange := value.(json.Number)
+	return value, !outOfRange
 }
 
-// plainValue turns a number of the document into one to compute with.
-func plainValue(value any) (any, bool) {
-	number, ok := value.(json.Number)
-	if !ok {
-		return value, true
-	}
-	plain, err := number.Float64()
-	return plain, err == nil
-}
-
-// branch chooses a branch of a condition, nil when a worker has to.
-func (r *runner) branch(p *plan) *plan {
+func (r *run) branch(p *Plan) (any, bool) {
 	condition, ok := r.eval(p.Parts[0])
-	if !ok {
-		return nil
+	switch {
+	case !ok:
+		return nil, false
+	case condition == true:
+		return r.eval(p.Parts[1])
+	case condition == false:
+		return r.eval(p.Parts[2])
 	}
-	switch condition {
-	case true:
-		return p.Parts[1]
-	case false:
-		return p.Parts[2]
-	}
-	return nil
+	return nil, false
 }
 
-func (r *runner) evalObject(p *plan) (any, bool) {
-	object := make(map[string]any, len(p.Parts))
-	for i, part := range p.Parts {
-		value, ok := r.eval(part)
-		if !ok {
-			return nil, false
-		}
-		object[p.Names[i]] = value
-	}
-	return object, true
-}
-
-// evalFields is an object with computed names: null leaves a field out, a name
+// object evaluates names and values: a null name leaves its field out, a name
 // twice is an error.
-func (r *runner) evalFields(p *plan) (any, bool) {
+func (r *run) object(p *Plan) (any, bool) {
 	object := make(map[string]any, len(p.Parts)/2)
 	for i := 0; i < len(p.Parts); i += 2 {
 		name, ok := r.eval(p.Parts[i])
@@ -119,7 +147,7 @@ func (r *runner) evalFields(p *plan) (any, bool) {
 	return object, true
 }
 
-func (r *runner) evalAll(parts []*plan) ([]any, bool) {
+func (r *run) evalAll(parts []*Plan) ([]any, bool) {
 	values := make([]any, len(parts))
 	for i, part := range parts {
 		var ok bool
@@ -131,42 +159,37 @@ func (r *runner) evalAll(parts []*plan) ([]any, bool) {
 }
 
 // spend takes the size of a value out of the budget.
-func (r *runner) spend(value any) bool {
-	const header = 16
-	size := header
+func (r *run) spend(value any) bool {
+	size := elementSize
 	switch value := value.(type) {
 	case string:
 		size += len(value)
 	case []any:
-		size += header * len(value)
+		size += elementSize * len(value)
 	case map[string]any:
-		size += 2 * header * len(value)
+		size += 2 * elementSize * len(value)
 	}
 	r.budget -= size
 	return r.budget > 0
 }
 
-func (r *runner) evalCall(p *plan) (any, bool) {
-	arguments, ok := r.evalAll(p.Parts)
+// index is target[index].
+func (r *run) index(p *Plan) (any, bool) {
+	target, ok := r.eval(p.Parts[0])
 	if !ok {
 		return nil, false
 	}
-	if p.Kind == planIndex {
-		return elementOf(arguments[0], arguments[1])
+	index, ok := r.eval(p.Parts[1])
+	if !ok {
+		return nil, false
 	}
-	value, ok := planFunction(p.Text).call(arguments, r.limit)
-	return value, ok && r.spend(value)
-}
-
-// elementOf is target[index].
-func elementOf(target, index any) (any, bool) {
 	if object, ok := target.(map[string]any); ok {
-		name, ok := index.(string)
+		name, isText := index.(string)
 		value, has := object[name]
-		if !ok || !has {
+		if !isText || !has {
 			return nil, false
 		}
-		return plainValue(value)
+		return placed(value)
 	}
 	at, ok := wholeNumber(index)
 	if !ok {
@@ -175,7 +198,7 @@ func elementOf(target, index any) (any, bool) {
 	switch target := target.(type) {
 	case []any:
 		if at < len(target) {
-			return plainValue(target[at])
+			return placed(target[at])
 		}
 	case string:
 		if at < utf8.RuneCountInString(target) {
@@ -195,9 +218,9 @@ func wholeNumber(value any) (int, bool) {
 	return int(number), true
 }
 
-func (r *runner) evalOperator(operator string, parts []*plan) (any, bool) {
+func (r *run) operator(operator string, parts []*Plan) (any, bool) {
 	if operator == "&&" || operator == "||" {
-		return r.evalLogic(operator == "||", parts)
+		return r.logic(operator == "||", parts)
 	}
 	values, ok := r.evalAll(parts)
 	if !ok {
@@ -225,8 +248,8 @@ func (r *runner) evalOperator(operator string, parts []*plan) (any, bool) {
 	return calculated(operator, left, right)
 }
 
-// evalLogic is && and ||: decided is the value on the left that decides.
-func (r *runner) evalLogic(decided bool, parts []*plan) (any, bool) {
+// logic is && and ||: decided is the value on the left that decides.
+func (r *run) logic(decided bool, parts []*Plan) (any, bool) {
 	left, ok := r.eval(parts[0])
 	if _, isBool := left.(bool); !ok || !isBool || left == decided {
 		return left, ok && isBool
@@ -274,8 +297,11 @@ func merged(left, right any) (any, bool) {
 	return nil, false
 }
 
-// textOf is std.toString of anything but objects and arrays.
+// textOf is std.toString of anything but objects and arrays. A number is spelled
+// as go-jsonnet does it: an integer in full, whatever its size, everything else
+// with 17 significant digits.
 func textOf(value any) (string, bool) {
+	const digits, bits = 17, 64
 	switch value := value.(type) {
 	case string:
 		return value, true
@@ -284,15 +310,18 @@ func textOf(value any) (string, bool) {
 	case bool:
 		return strconv.FormatBool(value), true
 	case float64:
-		return string(appendNumber(nil, value)), true
+		if value == math.Floor(value) {
+			return strconv.FormatFloat(value, 'f', 0, bits), true
+		}
+		return strconv.FormatFloat(value, 'g', digits, bits), true
 	}
 	return "", false
 }
 
 // sameValue compares anything but two objects or two arrays.
 func sameValue(left, right any) (same, ok bool) {
-	kind := kindOf(left)
-	if kind != kindOf(right) {
+	kind := typeOf(left)
+	if kind != typeOf(right) {
 		return false, true
 	}
 	if kind == "object" || kind == "array" {
@@ -301,8 +330,8 @@ func sameValue(left, right any) (same, ok bool) {
 	return left == right, true
 }
 
-// kindOf is std.type.
-func kindOf(value any) string {
+// typeOf is std.type.
+func typeOf(value any) string {
 	switch value.(type) {
 	case nil:
 		return "null"
@@ -321,27 +350,24 @@ func kindOf(value any) string {
 // ordered compares two numbers or two strings; in UTF-8 the order of bytes is
 // that of code points.
 func ordered(operator string, left, right any) (result, ok bool) {
+	var order int
 	switch left := left.(type) {
 	case float64:
-		right, ok := right.(float64)
-		return inOrder(operator, left, right), ok
+		number, isNumber := right.(float64)
+		order, ok = cmp.Compare(left, number), isNumber
 	case string:
-		right, ok := right.(string)
-		return inOrder(operator, left, right), ok
+		text, isText := right.(string)
+		order, ok = cmp.Compare(left, text), isText
 	}
-	return false, false
-}
-
-func inOrder[T float64 | string](operator string, left, right T) bool {
 	switch operator {
 	case "<":
-		return left < right
+		return order < 0, ok
 	case "<=":
-		return left <= right
+		return order <= 0, ok
 	case ">":
-		return left > right
+		return order > 0, ok
 	}
-	return left >= right
+	return order >= 0, ok
 }
 
 // calculated is the arithmetic of two numbers; what leaves their range fails.

@@ -4,6 +4,7 @@ package jsonnet
 
 import (
 	"fmt"
+	"os"
 	"os/signal"
 	"syscall"
 )
@@ -25,3 +26,12 @@ func limitProcess(maxMemory int) error {
 	}
 	return limitMemory(maxMemory)
 }
+
+// killProcess kills a worker and whatever shares its process group.
+func killProcess(process *os.Process) {
+	_ = syscall.Kill(-process.Pid, syscall.SIGKILL)
+	_ = process.Kill()
+}
+
+// workerEnvironment is the whole environment of a worker.
+func workerEnvironment() []string { return []string{workerMarker + "=" + workerMarkerValue} }

@@ -1,4 +1,4 @@
-package jsonnet
+package plan
 
 import (
 	"strconv"
@@ -6,27 +6,35 @@ import (
 	"unicode/utf8"
 )
 
-// function is one of the standard library that plans know. call gets between
-// least and most arguments and a limit in bytes on a string it returns; it is
-// false for what is an error, too large, or rare enough to be left to a worker.
+// callFunc is a function of the standard library. It gets its arguments and a
+// limit in bytes on a string it returns; it is false for what is an error, too
+// large, or rare enough to be left to the interpreter.
+type callFunc func(arguments []any, limit int) (any, bool)
+
+// function is one of the standard library that plans know, with the number of
+// arguments it takes.
 type function struct {
 	least, most int
-	call        func(arguments []any, limit int) (any, bool)
+	call        callFunc
 }
 
-// planFunction returns a function by the name it has in std; without call when
+func (f function) takes(arguments int) bool {
+	return f.call != nil && f.least <= arguments && arguments <= f.most
+}
+
+// library returns a function by the name it has in std; one without call when
 // plans do not know it.
-func planFunction(name string) function {
+func library(name string) function {
 	switch name {
 	case "length":
 		return function{1, 1, lengthOf}
 	case "toString":
 		return function{1, 1, func(a []any, _ int) (any, bool) { return wrap(textOf(a[0])) }}
 	case "type":
-		return function{1, 1, func(a []any, _ int) (any, bool) { return kindOf(a[0]), true }}
+		return function{1, 1, func(a []any, _ int) (any, bool) { return typeOf(a[0]), true }}
 	case "isString", "isNumber", "isBoolean", "isArray", "isObject":
 		kind := strings.ToLower(strings.TrimPrefix(name, "is"))
-		return function{1, 1, func(a []any, _ int) (any, bool) { return kindOf(a[0]) == kind, true }}
+		return function{1, 1, func(a []any, _ int) (any, bool) { return typeOf(a[0]) == kind, true }}
 	case "objectHas", "objectHasAll":
 		return function{2, 2, hasField}
 	case "get":
@@ -43,64 +51,57 @@ func planFunction(name string) function {
 		return function{2, 2, format}
 	case "strReplace":
 		return function{3, 3, replace}
-	}
-	return textFunction(name)
-}
-
-// textFunction knows the functions that take nothing but strings.
-func textFunction(name string) function {
-	switch name {
 	case "asciiUpper":
-		return function{1, 1, onText(func(s string) (any, bool) { return shiftLetters(s, 'a', 'z'), true })}
+		return onText(func(s string) (any, bool) { return shiftLetters(s, 'a', 'z'), true })
 	case "asciiLower":
-		return function{1, 1, onText(func(s string) (any, bool) { return shiftLetters(s, 'A', 'Z'), true })}
+		return onText(func(s string) (any, bool) { return shiftLetters(s, 'A', 'Z'), true })
 	case "trim":
-		return function{1, 1, onText(func(s string) (any, bool) { return strings.TrimSpace(s), true })}
+		return onText(func(s string) (any, bool) { return strings.TrimSpace(s), true })
 	case "isEmpty":
-		return function{1, 1, onText(func(s string) (any, bool) { return s == "", true })}
+		return onText(func(s string) (any, bool) { return s == "", true })
 	case "parseInt":
-		return function{1, 1, onText(parseInt)}
+		return onText(parseInt)
 	case "startsWith":
-		return function{2, 2, onTexts(func(s, with string) (any, bool) { return strings.HasPrefix(s, with), true })}
+		return onTexts(func(s, with string) (any, bool) { return strings.HasPrefix(s, with), true })
 	case "endsWith":
-		return function{2, 2, onTexts(func(s, with string) (any, bool) { return strings.HasSuffix(s, with), true })}
+		return onTexts(func(s, with string) (any, bool) { return strings.HasSuffix(s, with), true })
 	case "equalsIgnoreCase":
-		return function{2, 2, onTexts(func(s, other string) (any, bool) { return strings.EqualFold(s, other), true })}
+		return onTexts(func(s, other string) (any, bool) { return strings.EqualFold(s, other), true })
 	case "stripChars":
-		return function{2, 2, onTexts(func(s, chars string) (any, bool) { return strings.Trim(s, chars), true })}
+		return onTexts(func(s, chars string) (any, bool) { return strings.Trim(s, chars), true })
 	case "lstripChars":
-		return function{2, 2, onTexts(func(s, chars string) (any, bool) { return strings.TrimLeft(s, chars), true })}
+		return onTexts(func(s, chars string) (any, bool) { return strings.TrimLeft(s, chars), true })
 	case "rstripChars":
-		return function{2, 2, onTexts(func(s, chars string) (any, bool) { return strings.TrimRight(s, chars), true })}
+		return onTexts(func(s, chars string) (any, bool) { return strings.TrimRight(s, chars), true })
 	case "split":
-		return function{2, 2, onTexts(split)}
+		return onTexts(split)
 	}
 	return function{}
 }
 
 func wrap(text string, ok bool) (any, bool) { return text, ok }
 
-// onText lets a function of one string refuse everything else.
-func onText(f func(string) (any, bool)) func([]any, int) (any, bool) {
-	return func(arguments []any, _ int) (any, bool) {
+// onText is a function of one string, which refuses everything else.
+func onText(f func(string) (any, bool)) function {
+	return function{1, 1, func(arguments []any, _ int) (any, bool) {
 		text, ok := arguments[0].(string)
 		if !ok {
 			return nil, false
 		}
 		return f(text)
-	}
+	}}
 }
 
-// onTexts lets a function of two strings refuse everything else.
-func onTexts(f func(string, string) (any, bool)) func([]any, int) (any, bool) {
-	return func(arguments []any, _ int) (any, bool) {
+// onTexts is a function of two strings, which refuses everything else.
+func onTexts(f func(string, string) (any, bool)) function {
+	return function{2, 2, func(arguments []any, _ int) (any, bool) {
 		one, ok := arguments[0].(string)
 		other, okOther := arguments[1].(string)
 		if !ok || !okOther {
 			return nil, false
 		}
 		return f(one, other)
-	}
+	}}
 }
 
 // lengthOf counts code points, elements or fields.
@@ -132,7 +133,7 @@ func fieldOr(arguments []any, _ int) (any, bool) {
 		return nil, false
 	}
 	if value, has := object[name]; has {
-		return plainValue(value)
+		return placed(value)
 	}
 	if len(arguments) > fallback {
 		return arguments[fallback], true
@@ -199,7 +200,7 @@ func substr(arguments []any, _ int) (any, bool) {
 	return cutText(text, from, from+count), true
 }
 
-// slice is text[from:to]; steps, arrays and negative bounds are left to a worker.
+// slice is text[from:to]; steps, arrays and negative bounds are left to the interpreter.
 func slice(arguments []any, _ int) (any, bool) {
 	text, ok := arguments[0].(string)
 	from, okFrom := boundOf(arguments[1], 0)

@@ -1,4 +1,4 @@
-package jsonnet
+package plan
 
 import (
 	"math"
@@ -7,7 +7,7 @@ import (
 )
 
 // formatter follows std.format for %s, %d, %(name)s, %(name)d and %%; widths,
-// flags and the other conversions are left to a worker.
+// flags and the other conversions are left to the interpreter.
 type formatter struct {
 	out    []byte
 	values []any
@@ -63,7 +63,7 @@ func (f *formatter) step(text string) (rest string, ok bool) {
 	case f.fields != nil:
 		value, code, ok = f.field(code)
 	case f.used < len(f.values):
-		value, ok = plainValue(f.values[f.used])
+		value, ok = placed(f.values[f.used])
 		f.used++
 	}
 	if !ok || code == "" {
@@ -83,7 +83,7 @@ func (f *formatter) field(code string) (value any, rest string, ok bool) {
 	if !has {
 		return nil, "", false
 	}
-	value, ok = plainValue(value)
+	value, ok = placed(value)
 	return value, rest, ok
 }
 
