@@ -483,3 +483,21 @@ ON CONFLICT (gateway) DO UPDATE SET
         ($2::bigint + $4::bigint - (CASE WHEN r.paid_until > $2::bigint + $4::bigint + 1000000000
             THEN $2::bigint + $4::bigint ELSE greatest(r.paid_until, $2::bigint) END)) / $3::bigint, $5::bigint), 0)
 RETURNING granted, paid_until
+
+-- name: ReplaceListener
+WITH gone AS (
+    DELETE FROM courier.listener WHERE name = $1 AND status <> ALL ($2::text[])
+)
+INSERT INTO courier.listener (name, status) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING
+
+-- name: ListenedStatuses
+SELECT DISTINCT status FROM courier.listener ORDER BY status
+
+-- name: Events
+SELECT seq, message_id, from_status, to_status, changed_at FROM courier.event WHERE listener = $1 ORDER BY seq LIMIT $2
+
+-- name: DeleteEvents
+DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
+
+-- name: DeleteEventsOf
+DELETE FROM courier.event WHERE listener = $1

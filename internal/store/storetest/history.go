@@ -18,7 +18,7 @@ func testHistory(t *testing.T, shared bool, open func(t *testing.T) []store.Stor
 	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) {
 		stores := open(t)
-		h := &history{kit: newKit(t, stores[0]), stores: stores, model: newModel(shared), node: nodeA}
+		h := &history{kit: newKit(t, stores[0]), stores: stores, model: newModel(shared), node: nodeA, follower: Follow(rt, stores[0])}
 		rt.Repeat(map[string]func(*rapid.T){
 			"enqueue": h.enqueue, "claim": h.claim, "settle": h.settle, "crash": h.crash, "wait": h.wait,
 			"expire": h.expire, "reroute": h.reroute, "cancel": h.cancel, "requeue": h.requeue,
@@ -37,10 +37,11 @@ func testHistory(t *testing.T, shared bool, open func(t *testing.T) []store.Stor
 // history is a store beside its model.
 type history struct {
 	*kit
-	stores  []store.Store
-	model   *model
-	node    string
-	crashes int
+	stores   []store.Store
+	model    *model
+	node     string
+	crashes  int
+	follower *Follower
 	// leases are the claimed messages, those of leases that are long lost among them.
 	leases []*courier.Message
 }
@@ -300,6 +301,7 @@ func (h *history) compare(t *rapid.T) {
 		t.Fatalf("Messages: next %v, %v", page.Next, err)
 	}
 	same(t, "stored messages", page.Messages, h.model.list())
+	h.follower.On(h.store).Check(t)
 	stats, err := h.store.Stats(t.Context(), h.now)
 	if err != nil {
 		t.Fatalf("Stats: %v", err)

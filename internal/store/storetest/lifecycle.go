@@ -101,7 +101,15 @@ func (k *kit) housekeeping() map[string]func(ctx context.Context) error {
 			_, err := k.store.Beat(ctx, k.beat(nodeA))
 			return err
 		},
-		"Leave": func(ctx context.Context) error { return k.store.Leave(ctx, nodeA) },
+		"Listen": func(ctx context.Context) error {
+			return k.store.Listen(ctx, "one", []courier.Status{courier.StatusSent})
+		},
+		"Events": func(ctx context.Context) error {
+			_, err := k.store.Events(ctx, "one", 1)
+			return err
+		},
+		"Forget": func(ctx context.Context) error { return k.store.Forget(ctx, []store.Event{{Seq: 1}}) },
+		"Leave":  func(ctx context.Context) error { return k.store.Leave(ctx, nodeA) },
 		"Nodes": func(ctx context.Context) error {
 			_, err := k.store.Nodes(ctx)
 			return err
