@@ -20,6 +20,7 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build the static binary bin/courier
+	@[ -e $(BIN)/courier ] || echo "building $(BIN)/courier; the first build compiles everything and takes 2 to 5 minutes"
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN)/courier ./cmd/courier
 
 dev: build ## Run a courier with a built-in inbox as its gateway; nothing to configure

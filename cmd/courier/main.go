@@ -22,7 +22,7 @@ func main() {
 }
 
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), endSignals()...)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal finds no handler, so it ends the process at once.
 	context.AfterFunc(ctx, stop)
@@ -34,17 +34,18 @@ func run() int {
 		Stderr:  os.Stderr,
 		Environ: os.Environ(),
 		Version: buildVersion(),
+		Hangups: hangups(),
 	})
 }
 
-// endSignals are the signals that let a command end in order. A closed terminal
-// is one, so that nothing is repeated and no temporary folder stays; under nohup it is none.
-func endSignals() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
+// hangups delivers SIGHUP. Under nohup it is ignored and stays so.
+func hangups() <-chan os.Signal {
+	if signal.Ignored(syscall.SIGHUP) {
+		return nil
 	}
-	return signals
+	received := make(chan os.Signal, 1)
+	signal.Notify(received, syscall.SIGHUP)
+	return received
 }
 
 // buildVersion falls back on what the go command noted down: the module's

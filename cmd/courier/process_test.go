@@ -33,12 +33,28 @@ type process struct {
 	admin string
 	log   *lineLog
 	done  chan error
+	// stderr is the end of the log that this process reads.
+	stderr io.Closer
 }
 
 // lineLog keeps what a process printed, for the failure report.
 type lineLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lineLog) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(text)
+}
+
+// count returns how often the log holds a text.
+func (l *lineLog) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), text)
 }
 
 func (l *lineLog) add(line string) {
@@ -83,7 +99,7 @@ func startCourier(t *testing.T, config string, changes ...func(*exec.Cmd)) *proc
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start courier: %v", err)
 	}
-	p := &process{cmd: cmd, log: &lineLog{}, done: make(chan error, 1)}
+	p := &process{cmd: cmd, log: &lineLog{}, done: make(chan error, 1), stderr: stderr}
 	address := make(chan string, 1)
 	read := make(chan struct{})
 	go func() {

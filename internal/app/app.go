@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel/trace"
 
+	"courier/internal/cluster"
 	"courier/internal/config"
 	"courier/internal/dispatch"
 	"courier/internal/httpapi"
@@ -23,10 +25,6 @@ import (
 	"courier/internal/jsonnet"
 	"courier/internal/store"
 )
-
-// stopMargin is added to the grace time of attempts in flight, for the settles
-// and the rest of a stop.
-const stopMargin = 15 * time.Second
 
 // Options are what an App needs to run.
 type Options struct {
@@ -90,8 +88,8 @@ func New(options Options) (*App, error) {
 // returns, messages are taken and dispatched.
 func (a *App) Start(ctx context.Context) error {
 	a.log.start()
-	a.cleanups.add("log", a.log.stop)
-	a.logConfig(ctx)
+	a.cleanups.add("log", logShare, a.log.stop)
+	a.logStart(ctx)
 	for _, start := range []func(context.Context) error{
 		a.startTracing, a.startTemplates, a.startStore, a.startEngine, a.startListeners, a.startReload,
 	} {
@@ -103,15 +101,40 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 // Stop ends everything in reverse order: no message is taken any more, attempts
-// in flight finish within the grace time and leases are given back. It is
-// bounded and idempotent; later calls return the error of the first.
+// in flight finish within the grace time and leases are given back. It takes at
+// most the grace time and stopMargin, and is idempotent; later calls return the
+// error of the first.
 func (a *App) Stop(ctx context.Context) error {
 	a.stopping.Do(func() {
-		ctx, cancel := context.WithTimeout(ctx, a.options.Config.Dispatch.GracePeriod+stopMargin)
-		defer cancel()
+		began := time.Now()
+		a.logger.InfoContext(ctx, "stopping: nothing more is taken, attempts in flight may finish",
+			slog.Int("in_flight", a.inFlight()), slog.Duration("grace_period", a.options.Config.Dispatch.GracePeriod))
 		a.stopErr = a.cleanups.run(ctx, a.logger)
+		if a.stopErr == nil {
+			a.logger.InfoContext(ctx, "stopped", slog.Duration("duration", time.Since(began)))
+		} else {
+			a.logger.ErrorContext(ctx, "stopped, but not in order", slog.Duration("duration", time.Since(began)),
+				slog.String("error", a.stopErr.Error()))
+		}
 	})
 	return a.stopErr
+}
+
+// inFlight returns how many attempts are under way, of all gateways.
+func (a *App) inFlight() int {
+	families, err := a.registry.Gather()
+	if err != nil {
+		return 0
+	}
+	sum := 0.0
+	for _, family := range families {
+		if family.GetName() == "courier_in_flight" {
+			for _, metric := range family.GetMetric() {
+				sum += metric.GetGauge().GetValue()
+			}
+		}
+	}
+	return int(sum)
 }
 
 // Failed tells of a part that ended by itself while the courier ran. Stop is
@@ -131,14 +154,31 @@ func (a *App) AdminAddr() string { return a.admin.Addr().String() }
 // PublicAddr returns the address of the public listener, host:port, after Start.
 func (a *App) PublicAddr() string { return a.public.Addr().String() }
 
-func (a *App) logConfig(ctx context.Context) {
+// logStart says what starts, of the store its kind alone, as its address may hold a password.
+func (a *App) logStart(ctx context.Context) {
 	cfg := a.options.Config
+	gateways := make([]string, len(cfg.Gateways))
+	for i := range cfg.Gateways {
+		gateways[i] = GatewaySummary(&cfg.Gateways[i])
+	}
+	a.logger.InfoContext(ctx, "courier starts", slog.String("version", a.options.Version),
+		slog.String("store", engineOf(cfg.Store.DSN.Reveal())), slog.Any("gateways", gateways))
 	logWarnings(ctx, a.logger, cfg)
 	if len(cfg.IgnoredSections) > 0 {
 		a.logger.InfoContext(ctx, "sections of the configuration that belong to other programs are ignored",
 			slog.Any("sections", cfg.IgnoredSections))
 	}
 	warnDisabled(ctx, a.logger, cfg)
+}
+
+// GatewaySummary says in a few words what a gateway does, without a secret:
+// "sms sends POST to api.example.com".
+func GatewaySummary(g *config.Gateway) string {
+	host := ""
+	if target, err := url.Parse(g.URL.Reveal()); err == nil {
+		host = target.Host
+	}
+	return fmt.Sprintf("%s sends %s to %s", g.Name, g.Method, host)
 }
 
 func warnDisabled(ctx context.Context, logger *slog.Logger, cfg *config.Config) {
@@ -163,6 +203,7 @@ func (a *App) startTracing(ctx context.Context) error {
 		ServerURL:     from.OTLP.ServerURL,
 		Insecure:      from.OTLP.Insecure,
 		Authorization: from.OTLP.AuthorizationHeader.Reveal(),
+		Environment:   from.DeploymentEnvironment,
 		SamplingRatio: from.OTLP.SamplingRatio,
 		Version:       a.options.Version,
 	})
@@ -170,17 +211,20 @@ func (a *App) startTracing(ctx context.Context) error {
 		return err
 	}
 	a.tracer = provider
-	a.cleanups.add("tracing", stop)
+	a.cleanups.add("tracing", tracingShare, stop)
 	return nil
 }
 
 func (a *App) startTemplates(context.Context) error {
 	a.pool = jsonnet.NewPool(jsonnet.Options{Logger: a.logger, Registerer: a.registry})
-	a.cleanups.add("templates", a.pool.Close)
+	a.cleanups.add("templates", templatesShare, a.pool.Close)
 	return nil
 }
 
 func (a *App) startStore(ctx context.Context) error {
+	if err := checkStore(a.options.Config); err != nil {
+		return err
+	}
 	opened, err := openStore(ctx, storeOptions{
 		dsn: a.options.Config.Store.DSN.Reveal(), logger: a.logger, registerer: a.registry,
 	})
@@ -188,7 +232,7 @@ func (a *App) startStore(ctx context.Context) error {
 		return err
 	}
 	a.store = opened
-	a.cleanups.add("store", func(ctx context.Context) error { return closeStore(ctx, opened) })
+	a.cleanups.add("store", storeShare, func(context.Context) error { return opened.Close() })
 	return nil
 }
 
@@ -200,13 +244,18 @@ func (a *App) startEngine(ctx context.Context) error {
 	}
 	set.follow(ctx)
 	a.reload = newReloader(a, cfg, set)
-	a.cleanups.add("gateways", a.reload.closeGateways)
+	a.cleanups.add("gateways", gatewaysShare, a.reload.closeGateways)
+	node := nodeName()
 	a.engine, err = dispatch.New(dispatch.Options{
-		Settings:       engineSettings(cfg, set),
-		Store:          a.store,
-		Node:           nodeName(),
-		Host:           hostName(),
-		Version:        a.options.Version,
+		Settings: engineSettings(cfg, set),
+		Store:    a.store,
+		Node:     node,
+		ClusterFunc: func(e *dispatch.Engine) (dispatch.Cluster, error) {
+			return cluster.New(cluster.Options{
+				Store: a.store, Engine: e, Health: e.Health(), Node: node, Host: hostName(), Version: a.options.Version,
+				NowFunc: a.store.Now, Logger: a.logger, Registerer: a.registry,
+			})
+		},
 		GracePeriod:    cmp.Or(cfg.Dispatch.GracePeriod, -1), // none is negative there
 		PollInterval:   cfg.Dispatch.PollInterval,
 		NowFunc:        a.store.Now,
@@ -218,7 +267,7 @@ func (a *App) startEngine(ctx context.Context) error {
 		return err
 	}
 	a.intake = intake.New(intake.Options{Policy: intakePolicy(cfg), NowFunc: a.store.Now})
-	a.cleanups.add("engine", a.engine.Stop)
+	a.cleanups.add("engine", cfg.Dispatch.GracePeriod+engineShare, a.engine.Stop)
 	return a.engine.Start(ctx)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"courier"
 	"courier/internal/config"
@@ -12,11 +13,16 @@ import (
 	"courier/internal/jsonnet"
 )
 
-// Check builds what the configuration sends through, templates included, and
-// takes it down again. Nothing is sent and no message is kept. An error is a
-// *config.InvalidError.
+// Check lets every part judge its settings: it builds what the configuration sends
+// through, templates included, and takes it down again. Nothing is sent and no database
+// is opened. An error is a *config.InvalidError.
 func Check(ctx context.Context, cfg *config.Config) error {
-	return withGateways(ctx, cfg, func(*gatewaySet) error { return nil })
+	err := withGateways(ctx, cfg, func(*gatewaySet) error { return nil })
+	problems := slices.Concat(config.Problems(checkStore(cfg)), config.Problems(err))
+	if len(problems) == 0 {
+		return err
+	}
+	return &config.InvalidError{Problems: problems, Warnings: cfg.Warnings}
 }
 
 // Render returns the request that the configuration makes of a draft, without
@@ -29,9 +35,9 @@ func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http
 	}
 	var request *http.Request
 	err = withGateways(ctx, cfg, func(set *gatewaySet) error {
-		for _, lane := range set.lanes {
+		for i, lane := range set.lanes {
 			if lane.Gateway.Name() == message.Gateway {
-				request, err = lane.Gateway.Render(ctx, message)
+				request, err = set.gateways[i].Render(ctx, message)
 				return err
 			}
 		}

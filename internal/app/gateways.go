@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"sync"
 
+	"courier"
 	"courier/internal/config"
 	"courier/internal/dispatch"
 	"courier/internal/gateway"
@@ -23,7 +25,7 @@ type gatewayBuilder struct {
 type gatewaySet struct {
 	gateways  []*gateway.Gateway
 	templates []*liveTemplate
-	lanes     []dispatch.LaneOptions
+	lanes     []dispatch.GatewayOptions
 
 	stop      context.CancelFunc
 	following sync.WaitGroup
@@ -40,7 +42,7 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	for i := range b.config.Gateways {
 		from := &b.config.Gateways[i]
 		if key, err := b.add(ctx, set, from); err != nil {
-			problems = append(problems, b.config.Problem(from.Path+key, err.Error()))
+			problems = append(problems, fieldProblems(b.config, from.Path+key, err)...)
 		}
 	}
 	if len(problems) > 0 {
@@ -66,8 +68,8 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 		return "", err
 	}
 	set.gateways = append(set.gateways, built)
-	set.lanes = append(set.lanes, dispatch.LaneOptions{
-		Gateway: built, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
+	set.lanes = append(set.lanes, dispatch.GatewayOptions{
+		Gateway: sending{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
 		MaxRate: b.config.Dispatch.MaxRate,
 	})
 	return "", nil
@@ -128,3 +130,24 @@ func (s *gatewaySet) close() {
 		g.Close()
 	}
 }
+
+// sending is a gateway as the engine sees it.
+type sending struct{ *gateway.Gateway }
+
+// Render implements dispatch.Gateway.
+func (s sending) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
+	request, err := s.Gateway.Render(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return rendered{s.Gateway, request}, nil
+}
+
+// rendered is a request that a gateway built, with the context it was built in.
+type rendered struct {
+	gateway *gateway.Gateway
+	request *http.Request
+}
+
+// Send implements dispatch.Request.
+func (r rendered) Send(context.Context) courier.Attempt { return r.gateway.Send(r.request) }

@@ -11,10 +11,6 @@ import (
 	"courier/internal/httpapi"
 )
 
-// drainTime is how long a stop lets requests under way finish. A request takes
-// milliseconds; the rest of the stop belongs to the attempts in flight.
-const drainTime = 5 * time.Second
-
 // startListeners takes messages. The admin listener comes last, so that it is
 // the first to stop.
 func (a *App) startListeners(ctx context.Context) error {
@@ -67,11 +63,7 @@ func (a *App) startServer(ctx context.Context, server *httpapi.Server) error {
 	if err := server.Start(ctx); err != nil {
 		return err
 	}
-	a.cleanups.add("listener", func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, drainTime)
-		defer cancel()
-		return server.Stop(ctx)
-	})
+	a.cleanups.add("listener", listenerShare, server.Stop)
 	return nil
 }
 

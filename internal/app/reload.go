@@ -5,8 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"courier/internal/config"
+)
+
+// A reload that failed is tried again after a wait that doubles: what it lacked,
+// such as a template server or a secret that is still to be mounted, may be there.
+const (
+	firstReloadWait   = 2 * time.Second
+	longestReloadWait = time.Minute
 )
 
 // reloader puts a changed configuration in force while the courier runs. What
@@ -17,46 +25,98 @@ type reloader struct {
 	mu      sync.Mutex
 	config  *config.Config
 	current *gatewaySet
+	// retry runs while the last reload has failed, wait is its present delay and
+	// told the error that was logged, so that each is logged once.
+	retry *time.Timer
+	wait  time.Duration
+	told  string
+	ended bool
 }
 
 func newReloader(app *App, cfg *config.Config, set *gatewaySet) *reloader {
 	return &reloader{app: app, config: cfg, current: set}
 }
 
+// Reload reads the configuration with all that it names, keys, templates and
+// secrets, and puts it in force as a change of a file would, also when nothing has
+// changed. When it fails the last good one stays in force, and it is tried again.
+func (a *App) Reload(ctx context.Context) error {
+	cfg, err := config.Load(a.options.Watch)
+	return a.reload.apply(ctx, cfg, err)
+}
+
 // startReload watches the files of the configuration and its templates.
 func (a *App) startReload(ctx context.Context) error {
-	if len(a.options.Watch.Files) == 0 {
-		return nil
-	}
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	watcher, err := config.Watch(watchCtx, a.options.Watch, func(cfg *config.Config, err error) {
-		a.reload.apply(watchCtx, cfg, err)
-	})
-	if err != nil {
-		cancel()
-		return fmt.Errorf("watch configuration: %w", err)
+	wait := func() {}
+	if len(a.options.Watch.Files) > 0 {
+		watcher, err := config.Watch(watchCtx, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
+			_ = a.reload.apply(watchCtx, cfg, err) // it has logged the error
+		})
+		if err != nil {
+			cancel()
+			return fmt.Errorf("watch configuration: %w", err)
+		}
+		wait = watcher.Wait
 	}
-	a.cleanups.add("reload", func(context.Context) error {
+	a.cleanups.add("reload", reloadShare, func(context.Context) error {
 		cancel()
-		watcher.Wait()
+		wait()
+		a.reload.end()
 		return nil
 	})
 	return nil
 }
 
-// apply is called with each configuration that was read anew, or with why it is not valid.
-func (r *reloader) apply(ctx context.Context, cfg *config.Config, err error) {
+// apply puts a configuration that was read anew in force, or says why it is not valid.
+func (r *reloader) apply(ctx context.Context, cfg *config.Config, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return nil
+	}
 	if err == nil {
 		err = r.swap(ctx, cfg)
 	}
 	if err != nil {
-		r.app.logger.ErrorContext(ctx, "the changed configuration is not valid and the last good one stays in force; mend it, the courier reads it again",
-			slog.String("error", err.Error()))
-		return
+		r.failed(ctx, err)
+		return err
 	}
+	r.stopRetry()
 	logWarnings(ctx, r.app.logger, cfg)
 	warnDisabled(ctx, r.app.logger, cfg)
 	r.app.logger.InfoContext(ctx, "the changed configuration is in force")
+	return nil
+}
+
+// failed logs a new error and sees to it that the reload is tried again.
+func (r *reloader) failed(ctx context.Context, err error) {
+	if text := err.Error(); text != r.told {
+		r.told = text
+		r.app.logger.ErrorContext(ctx, "the changed configuration is not valid and the last good one stays in force; "+
+			"correct it, the courier tries it again by itself", slog.String("error", text))
+	}
+	if r.retry != nil {
+		r.retry.Stop()
+	}
+	r.wait = min(max(2*r.wait, firstReloadWait), longestReloadWait)
+	again := context.WithoutCancel(ctx)
+	r.retry = time.AfterFunc(r.wait, func() { _ = r.app.Reload(again) }) // it has logged the error
+}
+
+func (r *reloader) stopRetry() {
+	if r.retry != nil {
+		r.retry.Stop()
+	}
+	r.retry, r.wait, r.told = nil, 0, ""
+}
+
+// end lets no later change take effect.
+func (r *reloader) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopRetry()
+	r.ended = true
 }
 
 func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
@@ -64,8 +124,6 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if err := r.app.engine.Reconfigure(engineSettings(cfg, set)); err != nil {
 		set.close()
 		return err

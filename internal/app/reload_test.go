@@ -1,12 +1,18 @@
 package app_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"courier/internal/config"
 	"courier/internal/gateway/gatewaytest"
 )
 
@@ -46,5 +52,80 @@ func TestApp_ReloadTellsOfDisabled(t *testing.T) {
 	until(t, "the changed configuration", func() bool { return strings.Contains(c.log.String(), "changed configuration is in force") })
 	if !strings.Contains(c.log.String(), "sending text messages is disabled") {
 		t.Errorf("the log does not say that nothing is sent any more:\n%s", c.log)
+	}
+}
+
+// TestApp_ReloadIsTriedAgain names a template whose server is away for a while.
+func TestApp_ReloadIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	gateway, url := gatewaytest.Start(t, gatewaytest.Options{})
+	c := start(t, func(dir string) string { return channel(dir, url) })
+	var asked, open atomic.Bool
+	templates := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Store(true)
+		if !open.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "function(ctx) { fetched: ctx.body }")
+	}))
+	t.Cleanup(templates.Close)
+	changed := strings.Replace(channel(c.dir, url), "file://"+filepath.Join(c.dir, "body.jsonnet"), templates.URL+"/body.jsonnet", 1)
+	c.write(t, "courier.yml", changed+settings(c.dir))
+	until(t, "the template server to be asked", asked.Load)
+	open.Store(true)
+	until(t, "the template to be in force", func() bool {
+		c.send(t, "hello")
+		requests := gateway.Requests()
+		return len(requests) > 0 && strings.Contains(string(requests[len(requests)-1].Body), "fetched")
+	})
+}
+
+// TestApp_Reload reads what it was started with again, whether or not a file changed.
+func TestApp_Reload(t *testing.T) {
+	t.Parallel()
+	_, url := gatewaytest.Start(t, gatewaytest.Options{})
+	c := start(t, func(dir string) string { return channel(dir, url) })
+	if err := c.Reload(t.Context()); err != nil {
+		t.Errorf("reload: %v", err)
+	}
+	until(t, "the report of the reload", func() bool { return strings.Contains(c.log.String(), "changed configuration is in force") })
+	c.write(t, "courier.yml", "courier: { sms: 7 }")
+	if err := c.Reload(t.Context()); len(config.Problems(err)) == 0 {
+		t.Errorf("reload of a broken configuration: %v", err)
+	}
+	c.send(t, "hello")
+}
+
+// TestApp_TellsOfStartAndStop reads what an operator sees first and last.
+func TestApp_TellsOfStartAndStop(t *testing.T) {
+	t.Parallel()
+	arrived, goOn := make(chan struct{}), make(chan struct{})
+	gateway := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(arrived)
+		<-goOn
+	}))
+	t.Cleanup(gateway.Close)
+	c := start(t, func(dir string) string {
+		return channel(dir, "http://user:hunter2@"+strings.TrimPrefix(gateway.URL, "http://"))
+	})
+	c.send(t, "hello")
+	<-arrived
+	stopped := make(chan error)
+	go func() { stopped <- c.Stop(context.WithoutCancel(t.Context())) }()
+	until(t, "the stop to begin", func() bool { return strings.Contains(c.log.String(), `"in_flight":1`) })
+	close(goOn)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"msg":"courier starts","version":"test","store":"sqlite","gateways":["sms sends POST to 127.0.0.1:`, `"msg":"stopped"`,
+	} {
+		if !strings.Contains(c.log.String(), want) {
+			t.Errorf("the log lacks %s:\n%s", want, c.log)
+		}
+	}
+	if strings.Contains(c.log.String(), "hunter2") {
+		t.Error("the log tells the password")
 	}
 }

@@ -23,56 +23,51 @@ type storeOptions struct {
 	registerer prometheus.Registerer
 }
 
-// openFunc opens the message store of one engine.
-type openFunc func(ctx context.Context, options storeOptions) (store.Store, error)
+// errNoEngine reports a DSN of no engine. It does not quote it, as it may hold a password.
+var errNoEngine = errors.New("expected sqlite://file.db or postgres://user:password@host:port/database; " +
+	"messages are kept in no other kind of database")
 
-// engines are the message stores by the scheme of their DSN.
-func engines() map[string]openFunc {
-	return map[string]openFunc{
-		"sqlite":     openSQLite,
-		"postgres":   openPostgres,
-		"postgresql": openPostgres,
+// engineOf returns the kind of store that a DSN names, "" for none.
+func engineOf(dsn string) string {
+	scheme, _, found := strings.Cut(dsn, "://")
+	switch {
+	case found && scheme == "sqlite":
+		return "sqlite"
+	case found && (scheme == "postgres" || scheme == "postgresql"):
+		return "postgres"
 	}
+	return ""
 }
 
-// openStore opens the store that a DSN names. Errors name the scheme alone, as
-// the rest may hold a password.
-func openStore(ctx context.Context, options storeOptions) (store.Store, error) {
-	scheme, _, found := strings.Cut(options.dsn, "://")
-	open, known := engines()[scheme]
-	if !found || !known {
-		return nil, errors.New("open store: store.dsn has a scheme that is not known; give sqlite:// or postgres://")
-	}
-	return open(ctx, options)
-}
-
-func openSQLite(ctx context.Context, options storeOptions) (store.Store, error) {
-	opened, err := sqlite.Open(ctx, sqlite.Options{DSN: options.dsn, Logger: options.logger, Registerer: options.registerer})
-	if err != nil {
-		return nil, err
-	}
-	return opened, nil
-}
-
-func openPostgres(ctx context.Context, options storeOptions) (store.Store, error) {
-	opened, err := postgres.Open(ctx, postgres.Options{DSN: options.dsn, Logger: options.logger, Registerer: options.registerer})
-	if err != nil {
-		return nil, err
-	}
-	return opened, nil
-}
-
-// closeStore closes a store within the time that a stop has. One that hangs is
-// left to the end of the process, which is what a crash would do to it.
-func closeStore(ctx context.Context, opened store.Store) error {
-	closed := make(chan error, 1)
-	go func() { closed <- opened.Close() }()
-	select {
-	case err := <-closed:
+// checkDSN lets the engine judge its address. Nothing is opened.
+func checkDSN(dsn string) error {
+	switch engineOf(dsn) {
+	case "sqlite":
+		_, err := sqlite.ParseDSN(dsn)
 		return err
-	case <-ctx.Done():
-		return fmt.Errorf("close store: it did not close in time: %w", ctx.Err())
+	case "postgres":
+		return postgres.ParseDSN(dsn)
 	}
+	return errNoEngine
+}
+
+// openStore opens the store that a DSN names.
+func openStore(ctx context.Context, options storeOptions) (store.Store, error) {
+	switch engineOf(options.dsn) {
+	case "sqlite":
+		return opened(sqlite.Open(ctx, sqlite.Options{DSN: options.dsn, Logger: options.logger, Registerer: options.registerer}))
+	case "postgres":
+		return opened(postgres.Open(ctx, postgres.Options{DSN: options.dsn, Logger: options.logger, Registerer: options.registerer}))
+	}
+	return nil, fmt.Errorf("open store: %w", errNoEngine)
+}
+
+// opened keeps a store that is nil from becoming an interface that is not.
+func opened[S store.Store](from S, err error) (store.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return from, nil
 }
 
 // checkMaxAge is for how long the answer to a probe holds. A check of the store

@@ -3,6 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,7 +13,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"courier/internal/store"
+	"github.com/google/go-cmp/cmp"
+
+	"courier/internal/config"
+	"courier/internal/gateway"
 )
 
 func TestOpenStore_RefusesUnknownSchemes(t *testing.T) {
@@ -27,32 +33,67 @@ func TestOpenStore_RefusesUnknownSchemes(t *testing.T) {
 	}
 }
 
-// hangingStore closes when it is told to.
-type hangingStore struct {
-	store.Store
-	goOn chan struct{}
+const faultyConfig = `courier:
+  channels:
+    - id: sms
+      type: http
+      request_config:
+        url: https://gateway.example.com/send
+        method: POST
+        headers:
+          X-Shop: shop
+        auth: { type: api_key, config: { name: sid, value: hunter2hunter2, in: cookie } }
+store:
+  dsn: postgres://courier:hunter2@db.internal/courier?sslmode=sometimes
+`
+
+func loadFaulty(t *testing.T) *config.Config {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "courier.yml")
+	if err := os.WriteFile(path, []byte(faultyConfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(config.Options{Files: []string{path}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
 }
 
-func (s *hangingStore) Close() error {
-	<-s.goOn
-	return errors.New("closed late")
-}
-
-func TestCloseStore_IsBounded(t *testing.T) {
+// TestCheck_LetsStoreJudge gives a parameter that only the driver knows. The start says the same.
+func TestCheck_LetsStoreJudge(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		hanging := &hangingStore{goOn: make(chan struct{})}
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		defer cancel()
-		began := time.Now()
-		if err := closeStore(ctx, hanging); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 3*time.Second {
-			t.Errorf("after %s: %v, want the end of the context", time.Since(began), err)
+	cfg := loadFaulty(t)
+	for name, err := range map[string]error{"check": Check(t.Context(), cfg), "start": checkStore(cfg)} {
+		problems := config.Problems(err)
+		if len(problems) != 1 || problems[0].Path != "store.dsn" || problems[0].Position.Line != 12 || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want a problem of store.dsn in line 12, without the password", name, err)
 		}
-		close(hanging.goOn)
-		if err := closeStore(t.Context(), hanging); err == nil || err.Error() != "closed late" {
-			t.Errorf("got %v, want the error of the store", err)
-		}
+	}
+}
+
+// TestFieldProblems_KeepFields gives each fault that a gateway finds its own key and place.
+func TestFieldProblems_KeepFields(t *testing.T) {
+	t.Parallel()
+	cfg := loadFaulty(t)
+	_, err := gateway.New(gateway.Options{
+		Name: "sms", URL: "https://gateway.example.com/send", Method: "PO ST", Header: map[string]string{"X-Shop": "a\nb"},
+		Auth:       gateway.APIKey{Name: "sid;", Value: "hunter2", In: gateway.KeyInCookie},
+		PrivateIPs: gateway.PrivateIPPolicy{Disallow: true},
 	})
+	got := map[string]int{}
+	for _, problem := range fieldProblems(cfg, "courier.channels[0].request_config", err) {
+		got[problem.Path] = problem.Position.Line
+	}
+	const request = "courier.channels[0].request_config."
+	want := map[string]int{request + "method": 7, request + "headers.X-Shop": 9, request + "auth.config.name": 10}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("lines of keys (-want +got):\n%s", diff)
+	}
+	whole := fieldProblems(cfg, "store.dsn", fmt.Errorf("open: %w", errors.New("it is gone")))
+	if len(whole) != 1 || whole[0].Path != "store.dsn" || whole[0].Message != "open: it is gone" {
+		t.Errorf("a fault without a field: %v", whole)
+	}
 }
 
 func TestSharedCheck(t *testing.T) {

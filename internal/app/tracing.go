@@ -1,11 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 
-	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -19,6 +19,7 @@ import (
 type traceOptions struct {
 	Provider      string
 	ServiceName   string
+	Environment   string
 	ServerURL     string
 	Insecure      bool
 	Authorization string
@@ -28,25 +29,53 @@ type traceOptions struct {
 
 // newTracing returns a provider and what flushes and stops it.
 func newTracing(ctx context.Context, options traceOptions) (trace.TracerProvider, func(context.Context) error, error) {
-	if options.Provider == "" && os.Getenv("OTEL_TRACES_EXPORTER") == "" {
-		return noop.NewTracerProvider(), func(context.Context) error { return nil }, nil
+	wanted, err := wantsSpans(options.Provider)
+	if err != nil || !wanted {
+		return noop.NewTracerProvider(), func(context.Context) error { return nil }, err
 	}
-	exporter, err := autoexport.NewSpanExporter(ctx, autoexport.WithFallbackSpanExporter(
-		func(ctx context.Context) (sdktrace.SpanExporter, error) {
-			return otlptracehttp.New(ctx, options.otlp()...)
-		}))
+	exporter, err := otlptracehttp.New(ctx, options.otlp()...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("set up tracing: %w; check tracing.providers.otlp and the OTEL_ variables", err)
 	}
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(options.SamplingRatio))),
-		sdktrace.WithResource(resource.NewSchemaless(
-			attribute.String("service.name", options.ServiceName),
-			attribute.String("service.version", options.Version),
-		)),
+		sdktrace.WithResource(options.resource()),
 	)
 	return provider, provider.Shutdown, nil
+}
+
+// wantsSpans reads the standard variables that choose an exporter. Spans leave over
+// OTLP with protobuf over HTTP alone: the other exporters would be a seventh of
+// the packages of the program.
+func wantsSpans(provider string) (bool, error) {
+	exporter := os.Getenv("OTEL_TRACES_EXPORTER")
+	switch exporter {
+	case "none":
+		return false, nil
+	case "", "otlp":
+	default:
+		return false, fmt.Errorf("set up tracing: OTEL_TRACES_EXPORTER is %q; set it to otlp or none", exporter)
+	}
+	const anyProtocol, tracesProtocol, http = "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf"
+	if protocol := cmp.Or(os.Getenv(tracesProtocol), os.Getenv(anyProtocol), http); protocol != http {
+		return false, fmt.Errorf("set up tracing: the protocol %q of %s or %s is not built in; "+
+			"set it to %s and name the collector's port for HTTP, which is usually 4318", protocol, tracesProtocol, anyProtocol, http)
+	}
+	return provider != "" || exporter != "", nil
+}
+
+// resource names the program in its spans.
+// Source: https://opentelemetry.io/docs/specs/semconv/resource/
+func (o traceOptions) resource() *resource.Resource {
+	attributes := []attribute.KeyValue{
+		attribute.String("service.name", o.ServiceName),
+		attribute.String("service.version", o.Version),
+	}
+	if o.Environment != "" {
+		attributes = append(attributes, attribute.String("deployment.environment.name", o.Environment))
+	}
+	return resource.NewSchemaless(attributes...)
 }
 
 func (o traceOptions) otlp() []otlptracehttp.Option {

@@ -2,24 +2,36 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/csv"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"sync/atomic"
+	"slices"
+	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
+	"courier"
 	"courier/client"
 )
 
-// bulkRetryFor is how long a batch is sent again while the server is away.
-const bulkRetryFor = 2 * time.Minute
-
-// maxConcurrency bounds the batches in flight.
-const maxConcurrency = 64
+const (
+	// bulkRetryFor is how long a batch is sent again while the server is away.
+	bulkRetryFor = 2 * time.Minute
+	// bulkBatch is how many rows travel in one request, maxConcurrency bounds the requests in flight.
+	bulkBatch, maxConcurrency = 100, 64
+	// maxToldRefusals is how many refused rows are told on standard error when a
+	// report file has them all.
+	maxToldRefusals = 20
+)
 
 // bulkFlags describe a file of messages.
 type bulkFlags struct {
@@ -36,152 +48,389 @@ func (f *bulkFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.concurrency, "concurrency", 4, "batches of 100 rows in flight at once")
 }
 
-// comma returns the separator of fields.
-func (f *bulkFlags) comma() (rune, error) {
+// check returns the separator of fields, and refuses flags that are about one message.
+func (f *bulkFlags) check(one sendFlags) (rune, error) {
+	for name, given := range map[string]bool{
+		"--to": one.to != "", "--body": one.body != "", "--wait": one.wait, "--idempotency-key": one.idempotencyKey != "",
+	} {
+		if given {
+			return 0, fmt.Errorf("%s is about one message, it cannot be given with --csv", name)
+		}
+	}
+	if f.concurrency < 1 || f.concurrency > maxConcurrency {
+		return 0, fmt.Errorf("read --concurrency: it must be 1 to %d", maxConcurrency)
+	}
 	if f.delimiter == "tab" || f.delimiter == `\t` {
 		return '\t', nil
 	}
-	char, size := utf8.DecodeRuneInString(f.delimiter)
-	if size != len(f.delimiter) || size == 0 || char == utf8.RuneError || char == '"' || char == '\n' || char == '\r' {
+	comma, size := utf8.DecodeRuneInString(f.delimiter)
+	if size != len(f.delimiter) || size == 0 || comma == utf8.RuneError || comma == '"' || comma == '\n' || comma == '\r' {
 		return 0, errors.New("read --delimiter: it must be one character such as ; or the word tab")
 	}
-	return char, nil
+	return comma, nil
 }
 
-// bulkJob is one `courier send --csv`.
-type bulkJob struct {
-	connection *connection
-	format     format
-	flags      sendFlags
-	bulk       bulkFlags
-}
-
-// check refuses flags that are about one message.
-func (j bulkJob) check() error {
-	for name, given := range map[string]bool{
-		"--to": j.flags.to != "", "--body": j.flags.body != "", "--wait": j.flags.wait,
-		"--idempotency-key": j.flags.idempotencyKey != "",
-	} {
-		if given {
-			return fmt.Errorf("%s is about one message, it cannot be given with --csv", name)
+// sendBulk sends the rows of a file.
+func sendBulk(ctx context.Context, cmd *cobra.Command, connection *connection, format format, one sendFlags, bulk bulkFlags) (err error) {
+	comma, err := bulk.check(one)
+	if err != nil {
+		return &usageError{err}
+	}
+	base, err := one.base()
+	if err != nil {
+		return &usageError{err}
+	}
+	file, size, err := openMessages(bulk.file, cmd.InOrStdin())
+	if err != nil {
+		return &usageError{fmt.Errorf("open file of messages: %w", err)}
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	reader, err := newRowReader(file, comma, base)
+	if err != nil {
+		return &usageError{fmt.Errorf("read %s: %w", bulk.file, err)}
+	}
+	progress := connection.shared.newProgress(cmd.ErrOrStderr())
+	report := &report{progress: progress}
+	if bulk.report != "" {
+		if err := report.create(bulk.report, file); err != nil {
+			return &usageError{fmt.Errorf("create report: %w", err)}
 		}
+		defer func() { err = errors.Join(err, report.file.Close()) }()
 	}
-	if j.bulk.concurrency < 1 || j.bulk.concurrency > maxConcurrency {
-		return fmt.Errorf("read --concurrency: it must be 1 to %d", maxConcurrency)
-	}
-	return nil
-}
-
-func sendBulk(ctx context.Context, cmd *cobra.Command, job bulkJob) (err error) {
-	if err := job.check(); err != nil {
-		return &usageError{err}
-	}
-	input, err := openInput(job.bulk.file, cmd.InOrStdin())
-	if err != nil {
-		return &usageError{err}
-	}
-	defer func() { err = errors.Join(err, input.Close()) }()
-	reader, err := job.rows(input)
-	if err != nil {
-		return &usageError{fmt.Errorf("read %s: %w", job.bulk.file, err)}
-	}
-	drawn := isTerminal(cmd.ErrOrStderr(), job.connection.shared.getenv("TERM") == "dumb")
-	progress := newProgress(progressOptions{Out: cmd.ErrOrStderr(), Drawn: drawn, ShareFunc: input.share, NowFunc: time.Now})
-	report, err := newReport(job.bulk.report, input, progress)
-	if err != nil {
-		return &usageError{err}
-	}
-	defer func() { err = errors.Join(err, report.Close()) }()
-	opened, err := job.connection.open(client.Options{RetryFor: bulkRetryFor, OnRetryFunc: progress.onRetry})
+	opened, err := connection.open(client.Options{RetryFor: bulkRetryFor, OnRetryFunc: progress.onRetry})
 	if err != nil {
 		return err
 	}
-	sender := bulkSender{client: opened, runID: job.bulk.runID, concurrency: job.bulk.concurrency}
-	tally, err := sender.run(ctx, reader.next, func(outcomes []outcome, total tally) {
+	sender := bulkSender{client: opened, runID: bulk.runID, concurrency: bulk.concurrency}
+	total, sending := sender.run(ctx, reader.next, func(outcomes []outcome, total tally) {
 		report.write(outcomes)
-		progress.update(total)
+		progress.update(total.Rows, total.share(size), fmt.Sprintf("%d rows, %d refused", total.Rows, total.Refused))
 	})
 	progress.finish()
-	return finishBulk(cmd, job.format, tally, err, report.Flush())
-}
-
-// finishBulk prints the summary, also of a run that was broken off.
-func finishBulk(cmd *cobra.Command, format format, total tally, sending, reporting error) error {
 	if err := total.print(cmd.OutOrStdout(), format); err != nil {
 		return err
 	}
+	return bulkFault(total, sending, report.flush())
+}
+
+func bulkFault(total tally, sending, reporting error) error {
 	switch {
 	case errors.Is(sending, context.Canceled):
 		return errors.New("interrupted before the end; repeat the same command to go on, nothing is sent twice")
 	case sending != nil:
 		return fmt.Errorf("stopped before the end: %w; repeat the same command to go on, nothing is sent twice", sending)
 	case reporting != nil:
-		return reporting
+		return fmt.Errorf("write report: %w", reporting)
 	case total.Refused > 0:
 		return fmt.Errorf("%d of %d rows were refused; correct them and repeat the same command, nothing is sent twice", total.Refused, total.Rows)
-	default:
-		return nil
 	}
+	return nil
 }
 
-func (j bulkJob) rows(input io.Reader) (*rowReader, error) {
-	comma, err := j.bulk.comma()
-	if err != nil {
-		return nil, err
-	}
-	base, err := j.flags.base()
-	if err != nil {
-		return nil, err
-	}
-	return newRowReader(input, comma, base)
-}
-
-// input is a file that knows how much of it was read.
-type input struct {
-	reader io.Reader
-	file   *os.File
-	size   int64
-	read   atomic.Int64
-}
-
-func openInput(path string, stdin io.Reader) (*input, error) {
+// openMessages returns the file and its size, 0 when nobody knows it.
+func openMessages(path string, stdin io.Reader) (io.ReadCloser, int64, error) {
 	if path == "-" {
-		return &input{reader: stdin}, nil
+		return io.NopCloser(stdin), 0, nil
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open file of messages: %w", err)
+		return nil, 0, err
 	}
 	info, err := file.Stat()
 	if err == nil && info.IsDir() {
 		err = fmt.Errorf("%s is a folder", path)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open file of messages: %w", err), file.Close())
+		return nil, 0, errors.Join(err, file.Close())
 	}
-	return &input{reader: file, file: file, size: info.Size()}, nil
+	return file, info.Size(), nil
 }
 
-// Read implements io.Reader.
-func (i *input) Read(p []byte) (int, error) {
-	n, err := i.reader.Read(p)
-	i.read.Add(int64(n))
-	return n, err
+// outcome is what became of one row.
+type outcome struct {
+	row row
+	// replayed is true for a row that an earlier run had sent.
+	replayed bool
+	// err is why it was refused, nil when it was accepted.
+	err error
 }
 
-// Close implements io.Closer. It leaves standard input open.
-func (i *input) Close() error {
-	if i.file == nil {
-		return nil
+// tally counts the rows of a run.
+type tally struct {
+	Rows     int `json:"rows"`
+	Accepted int `json:"accepted"`
+	// Replayed counts the accepted ones that were sent before, and not again now.
+	Replayed int     `json:"replayed"`
+	Refused  int     `json:"refused"`
+	Seconds  float64 `json:"seconds"`
+	// end is how much of the file they came from, in bytes.
+	end int64
+}
+
+func (t *tally) add(outcomes []outcome) {
+	t.Rows += len(outcomes)
+	for _, outcome := range outcomes {
+		t.end = max(t.end, outcome.row.end)
+		switch {
+		case outcome.err != nil:
+			t.Refused++
+		case outcome.replayed:
+			t.Replayed++
+			fallthrough
+		default:
+			t.Accepted++
+		}
 	}
-	return i.file.Close()
 }
 
-// share returns how much of the input was read, from 0 to 1, or -1 when its
-// size is not known.
-func (i *input) share() float64 {
-	if i.size <= 0 {
+// share is how much of the file is done, from 0 to 1, or -1 when nobody knows.
+func (t *tally) share(size int64) float64 {
+	if size <= 0 {
 		return -1
 	}
-	return min(float64(i.read.Load())/float64(i.size), 1)
+	return min(float64(t.end)/float64(size), 1)
+}
+
+func (t *tally) print(out io.Writer, format format) error {
+	if format == formatJSON {
+		return printJSON(out, t)
+	}
+	before := ""
+	if t.Replayed > 0 {
+		before = fmt.Sprintf(" (%d of them were sent before)", t.Replayed)
+	}
+	took := time.Duration(t.Seconds * float64(time.Second)).Round(time.Millisecond)
+	_, err := fmt.Fprintf(out, "%d rows: %d accepted%s, %d refused, in %s\n", t.Rows, t.Accepted, before, t.Refused, took)
+	return err
+}
+
+// batchClient is what a bulkSender needs of the client.
+type batchClient interface {
+	SendBatch(ctx context.Context, requests []client.SendRequest) ([]client.BatchResult, error)
+}
+
+// bulkSender sends rows in batches, a few at once. It holds no more than the
+// batches in flight in memory, and a few bytes of each row to tell equal ones apart.
+type bulkSender struct {
+	client      batchClient
+	runID       string
+	concurrency int
+}
+
+// run sends the rows that next returns until io.EOF. It tells done of the
+// outcomes, one call at a time, in no certain order of batches. An error means
+// that it stopped before the end.
+func (s bulkSender) run(ctx context.Context, next func() (row, error), done func([]outcome, tally)) (tally, error) {
+	began := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(s.concurrency)
+	var mutex sync.Mutex
+	var total tally
+	keys := rowKeys{runID: s.runID, copies: map[[8]byte]uint32{}}
+	var reading error
+	for reading == nil && ctx.Err() == nil {
+		batch := make([]row, 0, bulkBatch)
+		for len(batch) < bulkBatch && reading == nil {
+			var read row
+			if read, reading = next(); reading == nil {
+				batch = append(batch, keys.give(read))
+			}
+		}
+		group.Go(func() error {
+			outcomes, err := s.send(ctx, batch)
+			mutex.Lock()
+			defer mutex.Unlock()
+			total.add(outcomes)
+			total.Seconds = time.Since(began).Seconds()
+			if len(outcomes) > 0 {
+				done(outcomes, total)
+			}
+			return err
+		})
+	}
+	ended := ctx.Err() // before Wait ends it
+	if err := group.Wait(); err != nil || errors.Is(reading, io.EOF) {
+		return total, err
+	}
+	return total, errors.Join(reading, ended)
+}
+
+// send sorts out the rows that are wrong and delivers the others.
+func (s bulkSender) send(ctx context.Context, batch []row) ([]outcome, error) {
+	var outcomes []outcome
+	good := batch[:0:0]
+	for _, row := range batch {
+		if row.err != nil {
+			outcomes = append(outcomes, outcome{row: row, err: row.err})
+		} else {
+			good = append(good, row)
+		}
+	}
+	delivered, err := s.deliver(ctx, good)
+	return append(outcomes, delivered...), err
+}
+
+// deliver sends rows in one request. When the server refuses the request as a
+// whole, it halves them until it is known which row is to blame.
+func (s bulkSender) deliver(ctx context.Context, rows []row) ([]outcome, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	requests := make([]client.SendRequest, len(rows))
+	for i, row := range rows {
+		requests[i] = row.request
+	}
+	results, err := s.client.SendBatch(ctx, requests)
+	switch {
+	case err != nil && !aboutRequest(err):
+		return nil, err
+	case err != nil && len(rows) == 1:
+		return []outcome{{row: rows[0], err: err}}, nil
+	case err != nil:
+		half := len(rows) / 2
+		first, err := s.deliver(ctx, rows[:half])
+		if err != nil {
+			return first, err
+		}
+		second, err := s.deliver(ctx, rows[half:])
+		return append(first, second...), err
+	}
+	outcomes := make([]outcome, len(rows))
+	for i, row := range rows {
+		outcomes[i] = outcome{row: row, err: results[i].Err()}
+	}
+	return outcomes, nil
+}
+
+// aboutRequest reports whether the server refused what was sent, so that
+// another request may be taken.
+func aboutRequest(err error) bool {
+	return slices.Contains([]courier.ErrorCode{
+		courier.CodeInvalidRequest, courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong,
+		courier.CodeUnknownChannel, courier.CodeIdempotencyConflict, courier.CodeRequestTooLarge,
+	}, courier.CodeOf(err))
+}
+
+// rowKeys makes the idempotency keys of the rows of a file, in their order. It
+// remembers a few bytes of each row.
+type rowKeys struct {
+	runID  string
+	copies map[[8]byte]uint32
+}
+
+// give gives a key to a good row that has none: the same for the same content, whatever
+// the file is called and wherever the row is in it. Equal rows are told apart by how
+// many came before: a file that lost its refused rows, or got more rows, sends none of
+// the others again.
+func (k *rowKeys) give(r row) row {
+	if r.err != nil || r.request.IdempotencyKey != "" {
+		return r
+	}
+	of := r.request
+	identity := rowIdentity{
+		Run: k.runID, To: of.To, Body: of.Body, From: of.From, Channel: of.Channel, Subject: of.Subject, TTL: of.TTL, SendAt: of.SendAt,
+		ExpiresAt: of.ExpiresAt, TemplateType: of.TemplateType, TemplateData: of.TemplateData, Metadata: of.Metadata,
+	}
+	sum, err := identity.sum()
+	if err == nil {
+		short := [8]byte(sum[:8])
+		if identity.Copy = k.copies[short]; identity.Copy > 0 {
+			sum, err = identity.sum()
+		}
+		k.copies[short]++
+	}
+	r.request.IdempotencyKey, r.err = "csv-"+hex.EncodeToString(sum[:]), err
+	return r
+}
+
+// rowIdentity is what a row is known by. Its JSON is part of the idempotency
+// keys of runs under way, so a field that is added must be left out when empty.
+type rowIdentity struct {
+	Run          string          `json:"run,omitempty"`
+	Copy         uint32          `json:"copy,omitempty"`
+	To           string          `json:"to"`
+	Body         string          `json:"body"`
+	From         string          `json:"from,omitempty"`
+	Channel      string          `json:"channel,omitempty"`
+	Subject      string          `json:"subject,omitempty"`
+	TTL          time.Duration   `json:"ttl,omitempty"`
+	SendAt       time.Time       `json:"send_at,omitzero"`
+	ExpiresAt    time.Time       `json:"expires_at,omitzero"`
+	TemplateType string          `json:"template_type,omitempty"`
+	TemplateData json.RawMessage `json:"template_data,omitempty"`
+	Metadata     map[string]any  `json:"metadata,omitempty"`
+}
+
+func (i rowIdentity) sum() ([sha256.Size]byte, error) {
+	content, err := json.Marshal(i)
+	return sha256.Sum256(content), err
+}
+
+// report tells of the refused rows, on standard error and in a CSV file.
+type report struct {
+	progress *progress
+	// file and writer are nil without a file.
+	file   *os.File
+	writer *csv.Writer
+	told   int
+}
+
+// create makes the file at path. The file of the messages themselves is refused.
+func (r *report) create(path string, messages io.Reader) (err error) {
+	if file, ok := messages.(*os.File); ok {
+		one, oneErr := os.Stat(path)
+		two, twoErr := file.Stat()
+		if oneErr == nil && twoErr == nil && os.SameFile(one, two) {
+			return errors.New("it would overwrite the file of messages; name another --report")
+		}
+	}
+	if r.file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+		return err
+	}
+	r.writer = csv.NewWriter(r.file)
+	return r.writer.Write([]string{"line", "to", "code", "field", "reason"})
+}
+
+// write tells of the refused rows among the outcomes, in the order of the file.
+// flush returns what went wrong with the file.
+func (r *report) write(outcomes []outcome) {
+	refused := slices.DeleteFunc(slices.Clone(outcomes), func(o outcome) bool { return o.err == nil })
+	slices.SortFunc(refused, func(a, b outcome) int { return a.row.number - b.row.number })
+	for _, outcome := range refused {
+		code, field, reason := courier.CodeInvalidRequest, "", outcome.err.Error()
+		if refusal, ok := errors.AsType[*courier.Error](outcome.err); ok {
+			code, field, reason = refusal.Code, refusal.Field, refusal.Message
+		} else if fault, ok := errors.AsType[*fieldError](outcome.err); ok {
+			field, reason = fault.field, fault.text
+		}
+		r.tell(outcome.row.line, field, reason)
+		if r.writer != nil {
+			to := ""
+			if outcome.row.request.To != "" {
+				to = courier.MaskRecipient(outcome.row.request.To)
+			}
+			_ = r.writer.Write([]string{strconv.Itoa(outcome.row.line), to, string(code), field, reason})
+		}
+	}
+}
+
+func (r *report) tell(line int, field, reason string) {
+	r.told++
+	switch {
+	case r.writer == nil || r.told <= maxToldRefusals:
+		if field != "" {
+			reason = field + ": " + reason
+		}
+		r.progress.line(fmt.Sprintf("line %d: %s", line, reason))
+	case r.told == maxToldRefusals+1:
+		r.progress.line("more refused rows are in the report only")
+	}
+}
+
+func (r *report) flush() error {
+	if r.writer == nil {
+		return nil
+	}
+	r.writer.Flush()
+	return r.writer.Error()
 }

@@ -209,23 +209,26 @@ func TestSendBulk_SaysWhenItWasInterrupted(t *testing.T) {
 		"error: interrupted before the end; repeat the same command to go on, nothing is sent twice\n")
 }
 
-func TestInput_Share(t *testing.T) {
+func TestTally_Share(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "half")
-	writeFile(t, file, "12345678")
-	opened, err := openInput(file, nil)
+	content := "to,body\n" + strings.Repeat("+12065550199,Hi\n", 4)
+	reader, err := newRowReader(strings.NewReader(content), ',', client.SendRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.ReadFull(opened, make([]byte, 4)); err != nil || opened.share() != 0.5 {
-		t.Errorf("share %v, error %v", opened.share(), err)
+	var total tally
+	for range 2 {
+		read, err := reader.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		total.add([]outcome{{row: read}})
 	}
-	if err := opened.Close(); err != nil {
-		t.Error(err)
+	if got, want := total.share(int64(len(content))), 40.0/72; got != want {
+		t.Errorf("share %v, want %v", got, want)
 	}
-	piped, err := openInput("-", strings.NewReader("x"))
-	if err != nil || piped.share() != -1 || piped.Close() != nil {
-		t.Errorf("share of a pipe %v, error %v", piped.share(), err)
+	if got := total.share(0); got != -1 {
+		t.Errorf("share of a pipe %v", got)
 	}
 }
 
@@ -363,17 +366,17 @@ func TestBulkSender_MemoryIsFlat(t *testing.T) { //nolint:paralleltest // it loo
 func TestRowKey(t *testing.T) {
 	t.Parallel()
 	base := row{request: client.SendRequest{To: "+12065550199", Body: "Hi"}}
-	keyOf := func(keys *rowKeys, request client.SendRequest) string {
-		key, err := keys.key(request)
-		if err != nil {
-			t.Fatal(err)
+	keyOf := func(keys *rowKeys, r row) string {
+		given := keys.give(r)
+		if given.err != nil {
+			t.Fatal(given.err)
 		}
-		return key
+		return given.request.IdempotencyKey
 	}
 	key := func(runID string, change func(*row)) string {
 		changed := base
 		change(&changed)
-		return keyOf(&rowKeys{runID: runID, copies: map[[8]byte]uint32{}}, changed.request)
+		return keyOf(&rowKeys{runID: runID, copies: map[[8]byte]uint32{}}, changed)
 	}
 	same := key("", func(*row) {})
 	// A key that changes between versions would send the rest of a run again.
@@ -381,7 +384,7 @@ func TestRowKey(t *testing.T) {
 		t.Errorf("key %s", same)
 	}
 	repeated := &rowKeys{copies: map[[8]byte]uint32{}}
-	first, second := keyOf(repeated, base.request), keyOf(repeated, base.request)
+	first, second := keyOf(repeated, base), keyOf(repeated, base)
 	if first != same {
 		t.Error("the first of equal rows is not known by its content alone")
 	}

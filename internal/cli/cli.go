@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -34,6 +35,9 @@ type Process struct {
 	Environ []string
 	// Version is what `courier version` prints.
 	Version string
+	// Hangups delivers SIGHUP, which makes serve read its configuration again and
+	// ends any other command in order: its terminal was closed. Nil for none.
+	Hangups <-chan os.Signal
 }
 
 // lookupEnv finds a variable; the last of several counts, as for exec.Cmd.
@@ -85,13 +89,32 @@ type shared struct {
 	began bool
 }
 
-// action turns a function into what cobra runs, and notes that it began.
-func (s *shared) action(do func(ctx context.Context, cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
+// action turns a function into what cobra runs, and notes that it began. Its context
+// ends with a hangup.
+func (s *shared) action(do actionFunc) func(*cobra.Command, []string) error {
+	return s.daemon(func(ctx context.Context, cmd *cobra.Command, args []string) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			select {
+			case <-s.Hangups:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		return do(ctx, cmd, args)
+	})
+}
+
+// daemon is action for a command that takes hangups itself.
+func (s *shared) daemon(do actionFunc) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		s.began = true
 		return do(cmd.Context(), cmd, args)
 	}
 }
+
+type actionFunc func(ctx context.Context, cmd *cobra.Command, args []string) error
 
 func newRoot(shared *shared) *cobra.Command {
 	root := &cobra.Command{
@@ -100,15 +123,17 @@ func newRoot(shared *shared) *cobra.Command {
 		Long: `courier takes text messages over HTTP, keeps them durably and delivers them
 through any SMS gateway that has an HTTP API, by configuration alone.`,
 		Example: `  courier dev                        # try it: courier, fake phone and a sample message
-  courier -c courier.yaml serve      # run it
+  courier -c courier.yml serve      # run it
   courier send --to +12065550199 --body "Your code is 123456"`,
 		Args:          onlySubcommands,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:       shared.versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// Cobra sets the default when it looks for a command by itself.
 		SuggestionsMinimumDistance: 2,
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.PersistentFlags().StringArrayVarP(&shared.configFiles, "config", "c", nil,
 		"configuration `FILE` (YAML, JSON or TOML); repeat it to merge several, the later wins")
 	root.AddCommand(

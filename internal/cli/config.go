@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"strings"
 
@@ -17,8 +16,8 @@ import (
 
 func newConfig(shared *shared) *cobra.Command {
 	return newGroup("config", "Check a configuration, begin one, or print its schema",
-		`  courier config init --output courier.yaml
-  courier config check -c courier.yaml`,
+		`  courier config init --output courier.yml
+  courier config check -c courier.yml`,
 		newConfigCheck(shared), newConfigSchema(shared), newConfigInit(shared))
 }
 
@@ -29,16 +28,13 @@ func newConfigCheck(shared *shared) *cobra.Command {
 		Long: `Print everything that is wrong with a configuration, each with its place, the key,
 what was expected and the nearest right key. Templates are compiled too. Nothing
 is sent and no database is opened. The exit code is 2 when something is wrong.`,
-		Example: `  courier config check -c courier.yaml
-  courier config check -c kratos.yml -c local.yaml --format json`,
+		Example: `  courier config check -c courier.yml
+  courier config check -c kratos.yml -c local.yml --format json`,
 		Args: cobra.NoArgs,
 	}
 	format := addFormat(cmd)
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
-		cfg, err := config.Load(shared.configOptions())
-		if err == nil {
-			err = app.Check(ctx, cfg)
-		}
+		cfg, err := config.Check(shared.configOptions(), func(cfg *config.Config) error { return app.Check(ctx, cfg) })
 		if *format == formatJSON {
 			return printCheck(cmd, cfg, err)
 		}
@@ -73,12 +69,7 @@ func summary(cfg *config.Config, files []string) string {
 	if !cfg.SMSEnabled() {
 		return "ok: " + name + " is valid, and sends nothing: sending text messages is not enabled"
 	}
-	gateway := cfg.Gateways[0]
-	host := ""
-	if target, err := url.Parse(gateway.URL.Reveal()); err == nil {
-		host = target.Host
-	}
-	return fmt.Sprintf("ok: %s is valid; gateway %s sends %s to %s", name, gateway.Name, gateway.Method, host)
+	return "ok: " + name + " is valid; gateway " + app.GatewaySummary(&cfg.Gateways[0])
 }
 
 // checkResult is the answer of config check to machines.
@@ -139,8 +130,8 @@ func newConfigInit(shared *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented configuration to begin with",
-		Example: `  courier config init --output courier.yaml
-  courier config init > courier.yaml`,
+		Example: `  courier config init --output courier.yml
+  courier config init > courier.yml`,
 		Args: cobra.NoArgs,
 	}
 	output := "-"

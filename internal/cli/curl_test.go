@@ -87,7 +87,7 @@ func TestMasker_HidesSecrets(t *testing.T) {
 	})
 	want := wireText{
 		Method: "POST",
-		URL:    "https://me@h/***?api_key=***&page=2&flag&q=***",
+		URL:    "https://***@h/***?api_key=***&page=2&flag&q=***",
 		Header: http.Header{
 			"Authorization": {"Basic ***", "***"}, "Cookie": {"sid=***; lang=***"},
 			"X-Mine": {"***"}, "X-Api-Key": {"***"}, "X-Shop": {"shop ***"},
@@ -103,7 +103,7 @@ func TestRenderText_BodyAndHeaders(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }))
 	t.Cleanup(server.Close)
-	path := t.TempDir() + "/courier.yaml"
+	path := t.TempDir() + "/courier.yml"
 	writeFile(t, path, strings.ReplaceAll(`
 courier:
   channels:

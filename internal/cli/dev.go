@@ -61,6 +61,7 @@ Messages are kept in a temporary folder that is removed at the end, or in --dir.
 		for _, port := range flags.ports() {
 			port.asked = cmd.Flags().Changed(port.flag)
 		}
+		defer keepWithoutLog()()
 		d := &dev{shared: shared, flags: flags, out: cmd.OutOrStdout(), log: cmd.ErrOrStderr()}
 		return d.run(ctx)
 	})

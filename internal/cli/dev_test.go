@@ -82,6 +82,41 @@ func TestCatcher_HandsOverSampleOnce(t *testing.T) {
 	}
 }
 
+// TestDevFolder_IsForOneProcess starts a second dev in the folder of a first, which must not
+// change a file of it.
+func TestDevFolder_IsForOneProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, leave, err := devFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.write("http://127.0.0.1:1", 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(first.configFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := runCommand(t, nil, "", "dev", "--once", "--dir", dir, "--port", "0", "--public-port", "0", "--inbox-port", "0")
+	if got.code != ExitFailed || !strings.Contains(got.stderr, "is used by another courier dev") || !strings.Contains(got.stderr, "--dir") {
+		t.Errorf("the second ended with %+v", got)
+	}
+	after, err := os.ReadFile(first.configFile())
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the second changed the configuration of the first: %v", err)
+	}
+	if err := leave(); err != nil {
+		t.Fatal(err)
+	}
+	if _, leave, err = devFolder(dir); err != nil {
+		t.Fatalf("after the first has ended: %v", err)
+	}
+	if err := leave(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDevFolder_RemovesOnlyTemporaryOnes(t *testing.T) {
 	t.Parallel()
 	temporary, remove, err := devFolder("")
@@ -94,7 +129,7 @@ func TestDevFolder_RemovesOnlyTemporaryOnes(t *testing.T) {
 	if _, err := os.Stat(string(temporary)); !os.IsNotExist(err) {
 		t.Errorf("the temporary folder is still there: %v", err)
 	}
-	named := filepath.Join(t.TempDir(), "a", `odd "name" #1`)
+	named := filepath.Join(t.TempDir(), "a", `odd "name" 1`)
 	kept, remove, err := devFolder(named)
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +139,9 @@ func TestDevFolder_RemovesOnlyTemporaryOnes(t *testing.T) {
 	}
 	if err := remove(); err != nil {
 		t.Fatal(err)
+	}
+	if _, _, err := devFolder(named + "#2"); exitCode(err) != ExitUsage {
+		t.Errorf("a folder that no database can be in: %v", err)
 	}
 	got := runCommand(t, nil, "", "config", "check", "-c", kept.configFile())
 	if got.code != ExitDone {

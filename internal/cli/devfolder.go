@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,29 +12,40 @@ import (
 // devPlace is the folder in which dev keeps its files.
 type devPlace string
 
-// devFolder makes the folder, and returns what removes it when it is temporary.
-func devFolder(dir string) (devPlace, func() error, error) {
-	keep := func() error { return nil }
+// devFolder makes the folder and takes it for this process, so that a second dev does not
+// change the files of the first. It returns what gives it back, and removes it when it is
+// temporary.
+func devFolder(dir string) (folder devPlace, leave func() error, err error) {
+	remove := func() error { return nil }
 	if dir == "" {
-		made, err := os.MkdirTemp("", "courier-dev-")
-		if err != nil {
-			return "", keep, fmt.Errorf("make temporary folder: %w; name one with --dir", err)
+		if dir, err = os.MkdirTemp("", "courier-dev-"); err != nil {
+			return "", nil, fmt.Errorf("make temporary folder: %w; name one with --dir", err)
 		}
-		return devPlace(made), func() error { return os.RemoveAll(made) }, nil
+		remove = func() error { return os.RemoveAll(dir) }
 	}
 	absolute, err := filepath.Abs(dir)
+	if strings.ContainsAny(absolute, "?#") {
+		return "", nil, usageText("make folder: the address of a database cannot hold ? or #; name another --dir")
+	}
 	if err == nil {
 		err = os.MkdirAll(absolute, 0o700)
 	}
 	if err != nil {
-		return "", keep, fmt.Errorf("make folder: %w; name another --dir", err)
+		return "", nil, fmt.Errorf("make folder: %w; name another --dir", err)
 	}
-	return devPlace(absolute), keep, nil
+	lock, err := os.OpenFile(filepath.Join(absolute, "courier-dev.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", nil, fmt.Errorf("make lock file: %w; name another --dir", err)
+	}
+	if err := lockFile(lock); err != nil {
+		return "", nil, errors.Join(fmt.Errorf("folder %s is used by another courier dev (%w); stop that one, or name another --dir", absolute, err), lock.Close())
+	}
+	return devPlace(absolute), func() error { return errors.Join(lock.Close(), remove()) }, nil
 }
 
 func (p devPlace) file(name string) string { return filepath.Join(string(p), name) }
 
-func (p devPlace) configFile() string { return p.file("courier-dev.yaml") }
+func (p devPlace) configFile() string { return p.file("courier-dev.yml") }
 
 // devTemplate is the form of Twilio's Messages resource.
 // Source: https://www.twilio.com/docs/messaging/api/message-resource

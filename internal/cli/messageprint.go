@@ -13,22 +13,17 @@ func printMessage(out io.Writer, format format, message *client.Message) error {
 	if format == formatJSON {
 		return printJSON(out, message)
 	}
-	if err := printTable(out, messageRows(message)); err != nil {
+	if err := printFields(out, messageFields(message)); err != nil || len(message.Attempts) == 0 {
 		return err
 	}
-	if len(message.Attempts) == 0 {
-		return nil
+	if err := printText(out, "\n"); err != nil {
+		return err
 	}
-	if _, err := fmt.Fprintln(out); err != nil {
-		return fmt.Errorf("print message: %w", err)
-	}
-	return printTable(out, attemptRows(message.Attempts))
+	return printTable(out, []string{"ATTEMPT", "STARTED", "OUTCOME", "HTTP", "DURATION", "GATEWAY"}, attemptRows(message.Attempts))
 }
 
-// messageRows leaves out what does not apply.
-func messageRows(message *client.Message) [][]string {
-	var rows [][]string
-	for _, row := range [][]string{
+func messageFields(message *client.Message) [][2]string {
+	return [][2]string{
 		{"id", message.ID.String()},
 		{"status", string(message.Status)},
 		{"channel", message.Channel},
@@ -46,12 +41,7 @@ func messageRows(message *client.Message) [][]string {
 		{"expires", printTime(message.ExpiresAt)},
 		{"sent", printTime(message.SentAt)},
 		{"scrubbed", printTime(message.ScrubbedAt)},
-	} {
-		if row[1] != "" {
-			rows = append(rows, row)
-		}
 	}
-	return rows
 }
 
 func segmentsText(message *client.Message) string {
@@ -61,17 +51,24 @@ func segmentsText(message *client.Message) string {
 	return fmt.Sprintf("%d (%s)", message.Segments, message.Encoding)
 }
 
-func attemptRows(attempts []client.Attempt) [][]string {
-	rows := [][]string{{"ATTEMPT", "STARTED", "DURATION", "GATEWAY", "OUTCOME", "HTTP", "ERROR"}}
-	for _, attempt := range attempts {
-		answer := ""
+// attemptRows print what went wrong, and what the gateway said, below the attempt.
+func attemptRows(attempts []client.Attempt) []entry {
+	rows := make([]entry, len(attempts))
+	for i := range attempts {
+		attempt := &attempts[i]
+		status := ""
 		if attempt.HTTPStatus != 0 {
-			answer = strconv.Itoa(attempt.HTTPStatus)
+			status = strconv.Itoa(attempt.HTTPStatus)
 		}
-		rows = append(rows, []string{
-			strconv.Itoa(attempt.Number), printTime(attempt.StartedAt), attempt.Duration,
-			attempt.Gateway, string(attempt.Outcome), answer, faultText(&attempt.Fault),
-		})
+		rows[i].cells = []string{
+			strconv.Itoa(attempt.Number), printTime(attempt.StartedAt), string(attempt.Outcome), status, attempt.Duration, attempt.Gateway,
+		}
+		if fault := faultText(&attempt.Fault); fault != "" {
+			rows[i].notes = append(rows[i].notes, fault)
+		}
+		if attempt.Excerpt != "" {
+			rows[i].notes = append(rows[i].notes, "excerpt of the answer: "+attempt.Excerpt)
+		}
 	}
 	return rows
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,15 +42,15 @@ the keeper, does the housekeeping for all.`,
 }
 
 func printNodes(out io.Writer, nodes []client.Node) error {
-	rows := [][]string{{"NAME", "HOST", "VERSION", "STATE", "STARTED", "SEEN", "IN FLIGHT", "GATEWAYS"}}
+	rows := make([]entry, len(nodes))
 	for i := range nodes {
 		n := &nodes[i]
-		rows = append(rows, []string{
-			n.Name, n.Host, n.Version, nodeState(n), printTime(n.StartedAt), printTime(n.SeenAt),
-			strconv.Itoa(n.InFlight), strings.Join(n.Gateways, ", "),
-		})
+		rows[i].cells = []string{
+			n.Name, nodeState(n), strconv.Itoa(n.InFlight), printAge(n.SeenAt, time.Now()), printAge(n.StartedAt, time.Now()),
+			n.Version, strings.Join(n.Gateways, ", "), n.Host,
+		}
 	}
-	return printTable(out, rows)
+	return printTable(out, []string{"NAME", "STATE", "IN FLIGHT", "SEEN", "AGE", "VERSION", "GATEWAYS", "HOST"}, rows)
 }
 
 func nodeState(n *client.Node) string {

@@ -14,50 +14,56 @@ const (
 	drawEvery = 100 * time.Millisecond
 	tellEvery = 5 * time.Second
 	lineEvery = 10_000
-	barWidth  = 24
 )
 
-type progressOptions struct {
-	Out io.Writer
-	// Drawn is true when Out is a terminal, so that a bar can be drawn over.
-	Drawn bool
-	// ShareFunc returns how much is done, from 0 to 1, or less than 0 when nobody knows.
-	ShareFunc func() float64
-	NowFunc   func() time.Time
-}
+// The widest bar, and the narrowest that is worth its room.
+const maxBar, minBar = 24, 6
 
 // progress shows how far a long run has come. Its methods may be called from
 // several goroutines.
 type progress struct {
-	options progressOptions
-	began   time.Time
+	out io.Writer
+	// widthFunc returns the columns of the terminal, 0 when lines cannot be drawn over.
+	widthFunc func() int
+	nowFunc   func() time.Time
+	began     time.Time
 
 	mutex sync.Mutex
-	// shownAt is when the bar was drawn last, shownRows how many rows the last line told of.
-	shownAt   time.Time
-	shownRows int
-	toldAt    time.Time
-	total     tally
-	onScreen  bool
+	// shownAt is when the bar was drawn last, shownCount the count that the last line told.
+	shownAt    time.Time
+	shownCount int
+	toldAt     time.Time
+	share      float64
+	text       string
+	onScreen   bool
 }
 
-func newProgress(options progressOptions) *progress {
-	return &progress{options: options, began: options.NowFunc()}
+func (s *shared) newProgress(out io.Writer) *progress {
+	width := func() int { return terminalWidth(out) }
+	if s.getenv("TERM") == "dumb" {
+		width = func() int { return 0 }
+	}
+	return &progress{out: out, widthFunc: width, nowFunc: time.Now, began: time.Now()}
 }
 
-// update tells of the rows done so far.
-func (p *progress) update(total tally) {
+// update tells how much is done: a count, the share of it from 0 to 1, or less than 0
+// when nobody knows, and a text for people.
+func (p *progress) update(count int, share float64, text string) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.total = total
-	now := p.options.NowFunc()
-	switch {
-	case p.options.Drawn && now.Sub(p.shownAt) >= drawEvery:
+	now := p.nowFunc()
+	rate := 0.0
+	if took := now.Sub(p.began).Seconds(); took > 0 {
+		rate = float64(count) / took
+	}
+	p.share, p.text = share, fmt.Sprintf("%s, %.0f/s", text, rate)
+	switch drawn := p.widthFunc() > 0; {
+	case drawn && now.Sub(p.shownAt) >= drawEvery:
 		p.shownAt = now
 		p.draw()
-	case !p.options.Drawn && total.Rows/lineEvery > p.shownRows/lineEvery:
-		p.shownRows = total.Rows
-		tell(p.options.Out, "%s\n", p.text())
+	case !drawn && count/lineEvery > p.shownCount/lineEvery:
+		p.shownCount = count
+		tell(p.out, "%s\n", p.text)
 	}
 }
 
@@ -66,25 +72,22 @@ func (p *progress) line(text string) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.erase()
-	tell(p.options.Out, "%s\n", printable(text))
-	if p.options.Drawn {
-		p.draw()
-	}
+	tell(p.out, "%s\n", printable(text))
+	p.draw()
 }
 
-// onRetry tells why nothing moves. All batches in flight meet the same server.
+// onRetry tells why nothing moves. All requests in flight meet the same server.
 func (p *progress) onRetry(err error, delay time.Duration) {
 	p.mutex.Lock()
-	now := p.options.NowFunc()
+	now := p.nowFunc()
 	told := now.Sub(p.toldAt) < tellEvery
 	if !told {
 		p.toldAt = now
 	}
 	p.mutex.Unlock()
-	if told {
-		return
+	if !told {
+		p.line(fmt.Sprintf("server is away, trying again in %s: %v", delay.Round(time.Millisecond), err))
 	}
-	p.line(fmt.Sprintf("server is away, trying again in %s: %v", delay.Round(time.Millisecond), err))
 }
 
 // finish takes the bar away.
@@ -94,33 +97,28 @@ func (p *progress) finish() {
 	p.erase()
 }
 
+// draw draws the bar, as wide as there is room beside the text. The last column stays
+// free: a line that fills it wraps on some terminals, and could not be drawn over.
 func (p *progress) draw() {
+	room := p.widthFunc() - 1
+	if room <= 0 || p.text == "" {
+		return
+	}
 	p.erase()
-	tell(p.options.Out, "%s%s", p.bar(), p.text())
+	bar := min(maxBar, room-len(p.text)-len("[] 100%  "))
+	text := p.text
+	if p.share >= 0 && bar >= minBar {
+		done := int(p.share * float64(bar))
+		text = fmt.Sprintf("[%s%s] %3d%%  %s", strings.Repeat("=", done), strings.Repeat(" ", bar-done), int(p.share*100), p.text)
+	}
+	tell(p.out, "%s", cut(text, room))
 	p.onScreen = true
 }
 
 // erase clears the line of the bar (ECMA-48, 8.3.41 EL).
 func (p *progress) erase() {
 	if p.onScreen {
-		tell(p.options.Out, "\r\x1b[K")
+		tell(p.out, "\r\x1b[K")
 		p.onScreen = false
 	}
-}
-
-func (p *progress) bar() string {
-	share := p.options.ShareFunc()
-	if share < 0 {
-		return ""
-	}
-	done := int(share * barWidth)
-	return fmt.Sprintf("[%s%s] %3d%%  ", strings.Repeat("=", done), strings.Repeat(" ", barWidth-done), int(share*100))
-}
-
-func (p *progress) text() string {
-	rate := 0.0
-	if took := p.options.NowFunc().Sub(p.began).Seconds(); took > 0 {
-		rate = float64(p.total.Rows) / took
-	}
-	return fmt.Sprintf("%d rows, %d refused, %.0f rows/s", p.total.Rows, p.total.Refused, rate)
 }

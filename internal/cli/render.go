@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"courier"
 	"courier/internal/app"
 	"courier/internal/config"
+	"courier/internal/mask"
 )
 
 func newRender(shared *shared) *cobra.Command {
@@ -21,8 +24,8 @@ func newRender(shared *shared) *cobra.Command {
 		Long: `Print the exact request that a message would make to its gateway, as a curl
 command, without sending anything. Neither a running courier nor its database is
 needed. Secrets are printed as *** unless --show-secrets is given.`,
-		Example: `  courier render -c courier.yaml --to +12065550199 --body "Your code is 123456"
-  courier render -c courier.yaml --to +12065550199 --body Hi --show-secrets | sh`,
+		Example: `  courier render -c courier.yml --to +12065550199 --body "Your code is 123456"
+  courier render -c courier.yml --to +12065550199 --body Hi --show-secrets | sh`,
 		Args: cobra.NoArgs,
 	}
 	format := addFormat(cmd)
@@ -71,6 +74,59 @@ func (f *sendFlags) draft(stdin io.Reader) (courier.Draft, error) {
 		}
 	}
 	return draft, nil
+}
+
+// masker hides the secrets of a configuration in a request.
+type masker struct {
+	// headers are the names of headers whose values are hidden whole.
+	headers []string
+	known   mask.Known
+}
+
+func newMasker(cfg *config.Config) *masker {
+	m := &masker{headers: []string{"Authorization", "Proxy-Authorization", "Cookie"}}
+	for i := range cfg.Gateways {
+		gateway := &cfg.Gateways[i]
+		if gateway.Auth.Type == config.AuthAPIKey && gateway.Auth.In == config.InHeader {
+			m.headers = append(m.headers, http.CanonicalHeaderKey(gateway.Auth.Name))
+		}
+		m.known.Add(gateway.Auth.Password.Reveal(), gateway.Auth.Value.Reveal())
+		if target, err := url.Parse(gateway.URL.Reveal()); err == nil {
+			m.addURL(target)
+		}
+		for name, value := range gateway.Header {
+			if mask.SoundsSecret(name) {
+				m.headers = append(m.headers, http.CanonicalHeaderKey(name))
+				m.known.Add(value.Reveal())
+			}
+		}
+	}
+	return m
+}
+
+// addURL looks in the body for what is certainly secret in a url, too.
+func (m *masker) addURL(target *url.URL) {
+	if secrets := mask.Userinfo(target.User); len(secrets) > 0 {
+		m.known.Add(secrets[1:]...)
+	}
+	for name, values := range target.Query() {
+		if mask.SoundsSecret(name) {
+			m.known.Add(values...)
+		}
+	}
+}
+
+func (m *masker) mask(text wireText) wireText {
+	masked := wireText{Method: text.Method, URL: m.known.Hide(mask.URL(text.URL)), Header: http.Header{}, Body: m.known.Hide(text.Body)}
+	for name, values := range text.Header {
+		for _, value := range values {
+			if slices.Contains(m.headers, http.CanonicalHeaderKey(name)) {
+				value = mask.Header(name, value)
+			}
+			masked.Header[name] = append(masked.Header[name], m.known.Hide(value))
+		}
+	}
+	return masked
 }
 
 // renderText builds the request of a message. The time of the program that

@@ -44,7 +44,7 @@ are counted. To send the same rows again on purpose, give another --run-id.`,
 	bulk.register(cmd)
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		if bulk.file != "" {
-			return sendBulk(ctx, cmd, bulkJob{connection, *format, flags, bulk})
+			return sendBulk(ctx, cmd, connection, *format, flags, bulk)
 		}
 		return sendOne(ctx, cmd, connection, *format, flags)
 	})

@@ -3,6 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -14,21 +17,21 @@ func newServe(shared *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the courier",
-		Long: `Run the courier until it is told to stop: SIGINT, SIGTERM or a closed terminal
-(SIGHUP) let the attempts in flight finish, a second signal ends it at once. A
-changed configuration is taken over by itself, without a signal.
+		Long: `Run the courier until it is told to stop: SIGINT and SIGTERM let the attempts in
+flight finish, a second signal ends it at once. A changed configuration is taken
+over by itself; SIGHUP makes it read everything again at once.
 
 Every key of the configuration can be set from the environment too, such as
 COURIER_SMS_FROM for courier.sms.from. A file of Ory Kratos can be given as it is.`,
-		Example: `  courier serve -c courier.yaml
-  courier -c kratos.yml -c local.yaml serve
-  STORE_DSN=sqlite:///var/lib/courier/courier.db courier serve -c courier.yaml`,
+		Example: `  courier serve -c courier.yml
+  courier -c kratos.yml -c local.yml serve
+  STORE_DSN=sqlite:///var/lib/courier/courier.db courier serve -c courier.yml`,
 		Args: cobra.NoArgs,
 	}
 	profile := cmd.Flags().String("cpuprofile", "", "`FILE` for a CPU profile, written at the end")
 	// For measurements, not for operators.
 	_ = cmd.Flags().MarkHidden("cpuprofile")
-	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
+	cmd.RunE = shared.daemon(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		options := shared.configOptions()
 		cfg, err := config.Load(options)
 		if err != nil {
@@ -40,14 +43,15 @@ COURIER_SMS_FROM for courier.sms.from. A file of Ory Kratos can be given as it i
 		}
 		tuneMemory(cfg)
 		return profiled(*profile, func() error {
-			return serve(ctx, app.Options{Config: cfg, Watch: options, LogOutput: cmd.ErrOrStderr(), Version: shared.Version})
+			defer keepWithoutLog()()
+			return serve(ctx, shared.Hangups, app.Options{Config: cfg, Watch: options, LogOutput: cmd.ErrOrStderr(), Version: shared.Version})
 		})
 	})
 	return cmd
 }
 
 // serve runs a courier until ctx ends, or until a part of it fails.
-func serve(ctx context.Context, options app.Options) error {
+func serve(ctx context.Context, hangups <-chan os.Signal, options app.Options) error {
 	running, err := app.New(options)
 	if err != nil {
 		return err
@@ -55,11 +59,26 @@ func serve(ctx context.Context, options app.Options) error {
 	if err := running.Start(ctx); err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-	case err = <-running.Failed():
+	for err == nil {
+		select {
+		case <-hangups:
+			_ = running.Reload(ctx) // it has logged what is wrong
+			continue
+		case <-ctx.Done():
+		case err = <-running.Failed():
+		}
+		break
 	}
 	return errors.Join(err, running.Stop(context.WithoutCancel(ctx)))
+}
+
+// keepWithoutLog lets the process outlive who reads its log: a write to a pipe whose
+// reader is gone is an error then, and no longer a signal that ends the process. It
+// returns what undoes it.
+func keepWithoutLog() (undo func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	return func() { signal.Stop(broken) }
 }
 
 // configOptions say where the configuration comes from.

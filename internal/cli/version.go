@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -17,14 +18,19 @@ func newVersion(shared *shared) *cobra.Command {
 	}
 	format := addFormat(cmd)
 	cmd.RunE = shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
-		platform := runtime.GOOS + "/" + runtime.GOARCH
 		if *format == formatJSON {
 			return printJSON(cmd.OutOrStdout(), map[string]string{
 				"version": shared.Version, "go": runtime.Version(), "platform": platform,
 			})
 		}
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), "courier", shared.Version, runtime.Version(), platform)
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), shared.versionText())
 		return err
 	})
 	return cmd
+}
+
+const platform = runtime.GOOS + "/" + runtime.GOARCH
+
+func (s *shared) versionText() string {
+	return strings.Join([]string{"courier", s.Version, runtime.Version(), platform}, " ")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -18,11 +19,19 @@ type checker struct {
 	environ map[string]string
 	dir     string
 
-	positions map[string]Position
-	problems  []Problem
-	warnings  []Problem
-	// files are the templates and secrets that the configuration names.
-	files []string
+	problems []Problem
+	warnings []Problem
+	// readable is false when values are missing because a file could not be read.
+	readable bool
+
+	placeholders, inAddress *regexp.Regexp
+}
+
+// read reads a file that the configuration depends on.
+func (c *checker) read(path string, limit int64) ([]byte, error) {
+	data, err := readBounded(path, limit)
+	c.config.files[path] = digestOf(data, err)
+	return data, err
 }
 
 func (c *checker) problem(at Position, path, format string, args ...any) {
@@ -34,7 +43,7 @@ func (c *checker) warn(at Position, path, format string, args ...any) {
 }
 
 // place returns where a path was set, or the nearest one above it.
-func (c *checker) place(path string) Position { return nearestPosition(c.positions, path) }
+func (c *checker) place(path string) Position { return nearestPosition(c.config.positions, path) }
 
 // at returns the node of a path of keys, nil when there is none.
 func (c *checker) at(keys ...string) *node {
@@ -55,9 +64,7 @@ func (c *checker) check(s *spec, n *node, path string) {
 		c.list(s, n, path)
 	case headerSpec:
 		c.headerTypes(s, n, path)
-	case secretSpec:
-		c.secretScalar(s, n, path)
-	case textSpec, intSpec, floatSpec, boolSpec, switchSpec, durationSpec, sizeSpec:
+	case textSpec, secretSpec, intSpec, floatSpec, boolSpec, switchSpec, durationSpec, sizeSpec:
 		c.scalar(s, n, path)
 	}
 }
@@ -73,7 +80,7 @@ func (c *checker) object(s *spec, n *node, path string) {
 	s = s.variant(n)
 	for _, e := range n.entries {
 		below := joinPath(path, e.key)
-		c.positions[below] = placeOf(e)
+		c.config.positions[unquoted(below)] = placeOf(e)
 		child := s.child(e.key)
 		if child == nil {
 			c.unknown(s, e, path)
@@ -182,7 +189,7 @@ func (c *checker) list(s *spec, n *node, path string) {
 	}
 	for i, item := range n.items {
 		below := indexPath(path, i)
-		c.positions[below] = item.at
+		c.config.positions[unquoted(below)] = item.at
 		if s.item.skip == nil || !s.item.skip(item) {
 			c.listItem(s.item, item, below)
 		}
@@ -213,26 +220,25 @@ func (c *checker) assignTexts(s *spec, n *node) {
 
 func (c *checker) scalar(s *spec, n *node, path string) {
 	value, err := readScalar(s, n)
-	if err != nil {
+	name, found := c.placeholder(n.text)
+	switch {
+	case err != nil && (found || isBraced(s, n)):
+		c.problem(n.at, path, "%v; nothing is expanded in values: %s", err, instead(s, path, name))
+		return
+	case err != nil:
 		c.problem(n.at, path, "%v", err)
 		return
+	case found:
+		c.warn(n.at, path, "the value holds a placeholder, and nothing is expanded in values, so it is used as it is written; %s", instead(s, path, name))
+	}
+	if s.kind == secretSpec && s.bind != nil {
+		revealed, ok := c.resolve(n, path)
+		if !ok {
+			return
+		}
+		value.text = revealed.Reveal()
 	}
 	assign(s, c.config, value)
-}
-
-func (c *checker) secretScalar(s *spec, n *node, path string) {
-	value, err := readScalar(s, n)
-	if err != nil {
-		c.problem(n.at, path, "%v", err)
-		return
-	}
-	if s.bind == nil {
-		return
-	}
-	if revealed, ok := c.resolve(n, path); ok {
-		value.text = revealed.Reveal()
-		assign(s, c.config, value)
-	}
 }
 
 func (c *checker) headerTypes(s *spec, n *node, path string) {
@@ -246,14 +252,14 @@ func (c *checker) headerTypes(s *spec, n *node, path string) {
 	value := &spec{kind: secretSpec}
 	for _, e := range n.entries {
 		below := joinPath(path, e.key)
-		c.positions[below] = placeOf(e)
+		c.config.positions[unquoted(below)] = placeOf(e)
 		c.check(value, e.value, below)
 	}
 }
 
 // requireKeys reports the mandatory keys that an object lacks.
-func (c *checker) requireKeys(s *spec, n *node, path string) {
-	for _, child := range s.children {
+func (c *checker) requireKeys(keys []*spec, n *node, path string) {
+	for _, child := range keys {
 		if child.required && n.get(child.name).isNothing() {
 			c.problem(c.place(joinPath(path, child.name)), joinPath(path, child.name), "the key is missing; %s%s", expected(child), example(child))
 		}

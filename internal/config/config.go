@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Config is a valid configuration: the defaults, overlaid by the files in
-// their order, the environment, and the flags.
+// Config is a configuration: the defaults, overlaid by the files in their order
+// and the environment.
 type Config struct {
 	Courier    Courier
 	Clients    Clients
@@ -15,6 +15,7 @@ type Config struct {
 	Store      Store
 	API        API
 	Public     Listener
+	TLS        TLS
 	Dispatch   Dispatch
 	Recipients Recipients
 	Messages   Messages
@@ -28,10 +29,10 @@ type Config struct {
 	// IgnoredSections are the top-level keys that belong to other parts of
 	// Kratos, in the order in which they were met.
 	IgnoredSections []string
-	// Files are the files that the configuration was read from: those of the
-	// options, then the templates and secrets they name.
-	Files []string
 
+	// files are those that the configuration was read from, and the templates,
+	// secrets and certificates that it names, with what they held.
+	files     map[string]digest
 	positions map[string]Position
 }
 
@@ -47,15 +48,7 @@ func (c *Config) Position(path string) string { return nearestPosition(c.positio
 type Courier struct {
 	// MessageRetries is how often a failed message is tried again; 0 is one attempt.
 	MessageRetries int
-	Worker         Worker
 	SMS            SMS
-}
-
-// Worker holds Kratos's hints on polling. The engine does not poll, so they
-// change nothing.
-type Worker struct {
-	PullCount int
-	PullWait  time.Duration
 }
 
 // SMS is the older form of a gateway, without its request.
@@ -81,10 +74,6 @@ type Log struct {
 	Level string
 	// Format is text, json, json_pretty or gelf.
 	Format string
-	// LeakSensitiveValues and RedactionText are Kratos's. This program logs no
-	// sensitive value, so they change nothing.
-	LeakSensitiveValues bool
-	RedactionText       string
 }
 
 // Tracing says where spans go.
@@ -118,6 +107,15 @@ type Store struct {
 type Listener struct {
 	Host string
 	Port int
+	// MaxConnections is the most connections at one time.
+	MaxConnections int
+}
+
+// TLS names the PEM files for both listeners, ready to be opened; without them
+// the listeners speak plain HTTP.
+type TLS struct {
+	Cert string
+	Key  string
 }
 
 // API is the admin listener.
@@ -158,7 +156,9 @@ type Dispatch struct {
 	// OnUnknown says what becomes of a message whose request was written and
 	// whose answer was not read: OnUnknownResend or OnUnknownHold.
 	OnUnknown string
-	Retry     Retry
+	// KeepWarm keeps one connection to each gateway open.
+	KeepWarm bool
+	Retry    Retry
 }
 
 // The values of Dispatch.OnUnknown.
@@ -205,7 +205,7 @@ type Gateway struct {
 	Channel string
 	// From is the sender of every message that names none.
 	From string
-	// URL is absolute, http or https, with a path. It may hold credentials.
+	// URL may hold credentials.
 	URL    Secret
 	Method string
 	// Header holds the request's own headers by name, as written.
@@ -224,7 +224,8 @@ type BodyKind string
 const (
 	// BodyNone sends no body.
 	BodyNone BodyKind = "none"
-	// BodyFile is a file, BodyInline is in the configuration, BodyHTTP is fetched.
+	// BodyFile is a file, BodyHTTP is fetched, BodyInline is the rest: a text in
+	// base64, or an address that whoever reads it refuses.
 	BodyFile   BodyKind = "file"
 	BodyInline BodyKind = "base64"
 	BodyHTTP   BodyKind = "http"
@@ -237,8 +238,6 @@ type BodySource struct {
 	URI Secret
 	// Path is the file of BodyFile, ready to be opened.
 	Path string
-	// Inline is the text of BodyInline.
-	Inline []byte
 }
 
 // AuthType is how a request proves who it is from.

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// assignment is a value for a key from the environment or the command line.
+// assignment is a value for a key from the environment.
 type assignment struct {
+	name  string // of the variable
 	steps []step
 	value *node
 }
@@ -40,19 +41,30 @@ func environMap(environ []string) map[string]string {
 }
 
 // overlay returns the tree with the values of the environment on it. A variable
-// for a list or a map is JSON; one for a key inside goes on top of it.
+// for a list or a map is JSON, whose leaves are set one by one, as in Kratos. One
+// for a deeper key comes later, so it wins.
 func (r *envReader) overlay(tree *node) *node {
 	var found []assignment
 	for _, name := range keysOf(r.checker.environ) {
+		steps, target := match(r.checker.root, tree, strings.ToUpper(name), nil)
 		at := Position{Source: "environment variable " + clip(name), order: orderEnviron}
-		// A variable that is a section alone (LOG, API) is somebody else's.
-		if a, ok := r.assignment(tree, name, at); ok {
-			found = append(found, a)
+		switch given := r.checker.environ[name]; {
+		case target == nil:
+			r.unknown(name, at)
+		case r.isForOthers(steps, target, given):
+		case isServiceLink(given):
+			r.checker.warn(at, pathOf(steps), "the value looks like a service address that Kubernetes sets, so it is ignored")
+		default:
+			if value := r.checker.structured(target, given, at, pathOf(steps)); value != nil {
+				found = append(found, assignment{name: name, steps: steps, value: value})
+			}
 		}
 	}
 	slices.SortStableFunc(found, func(a, b assignment) int { return compareSteps(a.steps, b.steps) })
 	for _, a := range found {
-		tree = r.checker.put(tree, a.steps, a.value, "")
+		// The header that a variable stands for may be spelled in JSON laid before.
+		a.steps, _ = match(r.checker.root, tree, strings.ToUpper(a.name), nil)
+		tree = r.checker.put(tree, a)
 	}
 	return tree
 }
@@ -64,21 +76,13 @@ func compareSteps(a, b []step) int {
 	}))
 }
 
-func (r *envReader) assignment(tree *node, name string, at Position) (assignment, bool) {
-	given := r.checker.environ[name]
-	steps, target := match(r.checker.root, tree, strings.ToUpper(name), nil)
-	switch {
-	case target == nil:
-		r.unknown(name, at)
-		return assignment{}, false
-	case target.kind == anySpec, len(steps) == 1, given == "" && emptyIsUnset(target):
-		return assignment{}, false
-	case isServiceLink(given):
-		path := pathOf(steps)
-		r.checker.warn(at, path, "the value looks like a service address that Kubernetes sets, so it is ignored")
-		return assignment{}, false
-	}
-	return assignment{steps: steps, value: r.checker.structured(target, given, at, pathOf(steps))}, true
+// isForOthers reports whether a variable with the name of a key says nothing to
+// the courier: the name of a section without JSON (LOG, API), a key that is not
+// read, an empty value where that means nothing.
+func (r *envReader) isForOthers(steps []step, target *spec, given string) bool {
+	return target.kind == anySpec ||
+		len(steps) == 1 && !strings.HasPrefix(strings.TrimSpace(given), "{") ||
+		given == "" && emptyIsUnset(target)
 }
 
 // emptyIsUnset reports whether an empty variable is one that was not set, as it
@@ -137,22 +141,27 @@ func headerFor(n *node, name string) string {
 	return textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
 }
 
-// structured makes a node of the text for a key; that of a list or a map is
+// structured makes a node of the text for a key, nil when it is malformed; that of a list or a map is
 // JSON, that of a list of texts may also be separated by commas.
 func (c *checker) structured(s *spec, given string, at Position, path string) *node {
 	if s.kind != listSpec && s.kind != objectSpec && s.kind != headerSpec {
 		return fromText(s, given, at)
 	}
-	inner := &source{data: []byte(given)}
-	parsed := parseJSON(inner)
-	switch {
-	case parsed != nil && len(inner.problems) == 0:
-		return placed(parsed, at)
-	case s.kind == listSpec && len(s.item.children) == 0 && !strings.HasPrefix(strings.TrimSpace(given), "["):
+	if s.kind == listSpec && len(s.item.children) == 0 && !strings.HasPrefix(strings.TrimSpace(given), "[") {
 		return commaSeparated(given, at)
 	}
-	c.problem(at, path, "%s as JSON", expected(s))
-	return &node{kind: nullNode, at: at}
+	inner := &source{name: at.Source, order: at.order, data: []byte(given)}
+	parsed := parseJSON(inner, path)
+	for _, problem := range inner.problems {
+		if problem.Path == "" {
+			problem.Path, problem.Message = path, expected(s)+" as JSON; "+problem.Message
+		}
+		c.problems = append(c.problems, problem)
+	}
+	if len(inner.problems) > 0 {
+		return nil
+	}
+	return parsed
 }
 
 func commaSeparated(given string, at Position) *node {
@@ -165,69 +174,32 @@ func commaSeparated(given string, at Position) *node {
 	return list
 }
 
-// placed gives a tree of nodes one place.
-func placed(n *node, at Position) *node {
-	moved := &node{kind: n.kind, text: n.text, at: at}
-	for _, item := range n.items {
-		moved.items = append(moved.items, placed(item, at))
-	}
-	for _, e := range n.entries {
-		moved.entries = append(moved.entries, &entry{key: e.key, at: at, value: placed(e.value, at)})
-	}
-	return moved
-}
-
 // put returns the tree with a value at a path. Maps and lists on the way are
 // made where there are none.
-func (c *checker) put(n *node, steps []step, value *node, path string) *node {
-	if len(steps) == 0 {
-		return value
-	}
-	if steps[0].key == "" {
-		return c.putItem(n, steps, value, path)
-	}
-	key := steps[0].key
-	over := &node{kind: mapNode, at: value.at}
-	below := c.put(n.get(key), steps[1:], value, joinPath(path, key))
-	over.entries = []*entry{{key: key, at: value.at, value: below}}
-	if n.isNothing() || n.kind != mapNode {
-		return over
-	}
-	return replaceEntry(n, over.entries[0])
-}
-
-// replaceEntry returns a map with one entry replaced or added. An entry that
-// holds others keeps its own place.
-func replaceEntry(n *node, with *entry) *node {
-	replaced := &node{kind: mapNode, at: n.at}
-	for _, e := range n.entries {
-		if e.key != with.key {
-			replaced.entries = append(replaced.entries, e)
+func (c *checker) put(tree *node, a assignment) *node {
+	n := tree
+	for i, s := range a.steps {
+		if s.key != "" {
+			n = n.get(s.key)
+			continue
 		}
+		if count := n.count(); s.index > count {
+			c.problem(a.value.at, pathOf(a.steps[:i+1]), "the list has %d entries, so the next index is %d", count, count)
+			return tree
+		}
+		n = n.item(s.index)
 	}
-	if old := n.entry(with.key); old != nil && with.value.kind >= listNode {
-		with = &entry{key: with.key, at: old.at, value: with.value}
+	value := a.value
+	for _, s := range slices.Backward(a.steps) {
+		if s.key != "" {
+			value = &node{kind: mapNode, at: value.at, entries: []*entry{{key: s.key, at: value.at, value: value}}}
+			continue
+		}
+		list := &node{kind: listNode, at: value.at, items: make([]*node, s.index+1)}
+		list.items[s.index] = value
+		value = list
 	}
-	replaced.entries = append(replaced.entries, with)
-	return replaced
-}
-
-func (c *checker) putItem(n *node, steps []step, value *node, path string) *node {
-	index := steps[0].index
-	list := &node{kind: listNode, at: value.at}
-	if !n.isNothing() && n.kind == listNode {
-		list.at, list.items = n.at, slices.Clone(n.items)
-	}
-	at := indexPath(path, index)
-	if index > len(list.items) {
-		c.problem(value.at, at, "the list has %d entries, so the next index is %d", len(list.items), len(list.items))
-		return list
-	}
-	if index == len(list.items) {
-		list.items = append(list.items, nil)
-	}
-	list.items[index] = c.put(list.items[index], steps[1:], value, at)
-	return list
+	return overlay(tree, value)
 }
 
 func pathOf(steps []step) string {

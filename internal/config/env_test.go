@@ -126,16 +126,15 @@ func TestLoad_EnvironmentProblems(t *testing.T) {
 		got = append(got, problem.String())
 	}
 	want := []string{
-		`environment variable API_KEYS: api.keys: expected a list as JSON`,
+		`environment variable API_KEYS:1:1: api.keys: expected a list as JSON; the JSON is malformed: invalid character looking for beginning of value`,
 		`environment variable API_PORT: api.port: expected a whole number from 0 to 65535, got "many"`,
 		`environment variable CLIENTS_HTTP_DISALLOW_PRIVATE_IP_RANGES: clients.http.disallow_private_ip_ranges: expected true or false, got "maybe"`,
 		`environment variable COURIER_CHANNELS_3_ID: courier.channels[3]: the list has 0 entries, so the next index is 0`,
-		`environment variable COURIER_SMS_REQUEST_CONFIG_AUTH: courier.sms.request_config.auth: expected a map as JSON`,
+		`environment variable COURIER_SMS_REQUEST_CONFIG_AUTH:1:1: courier.sms.request_config.auth: expected a map as JSON; the JSON is malformed: invalid character looking for beginning of value`,
 		`environment variable DISPATCH_TIMEOUT: dispatch.timeout: expected a duration from 1ms to 1h such as "10s", got "10"`,
 		`environment variable LOG_LEVEL: log.level: expected "trace", "debug", "info", "warning", "warn", "error", "fatal" or "panic", got "verbose"`,
 		`environment variable COURIER_CHANNELS_00_ID: the variable names no key, so it is ignored; did you mean "COURIER_CHANNELS_0_ID"?`,
 		`environment variable COURIER_CHANNELS_2_REQEST_CONFIG_URL: the variable names no key, so it is ignored; did you mean "COURIER_CHANNELS_0_REQUEST_CONFIG_URL"?`,
-		`environment variable COURIER_SMS_REQUEST_CONFIG_AUTH: courier.sms.enabled: the gateway is not used, as courier.sms.enabled is not true: messages are refused; set it to true to send`,
 		`environment variable PUBLIC_PORT: public.port: the value looks like a service address that Kubernetes sets, so it is ignored`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

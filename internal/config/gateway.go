@@ -1,5 +1,12 @@
 package config
 
+import (
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
 const (
 	smsChannel  = "sms"
 	smsRequest  = "courier.sms.request_config"
@@ -57,21 +64,17 @@ func (c *checker) channel() (used *node, path string) {
 }
 
 func (c *checker) warnBesideChannel(sms *node, path string) {
-	if sms.isNothing() || sms.kind != mapNode || len(sms.entries) == 0 {
-		return
-	}
-	if len(sms.entries) == 1 && sms.get("from") != nil {
+	if sms.isNothing() || len(sms.entries) == 0 || len(sms.entries) == 1 && sms.get("from") != nil {
 		return
 	}
 	c.warn(c.place("courier.sms"), "courier.sms",
 		"there is also a channel: the request of %s is used, and only from of courier.sms; remove the rest of courier.sms", path)
 }
 
-// gateway checks the request of a gateway that is in use, and adds it when
-// nothing is wrong with it.
+// gateway reads the request of a gateway that is in use. Types were checked
+// before; the gateway itself judges what the values mean. What is missing or has
+// the wrong type gets a value that it takes, so that it can judge the others.
 func (c *checker) gateway(n *node, path string) {
-	before := len(c.problems)
-	request := requestSpec()
 	switch {
 	case n.isNothing():
 		c.problem(c.place(path), path, "the key is missing; a gateway needs its url and method")
@@ -79,15 +82,99 @@ func (c *checker) gateway(n *node, path string) {
 	case n.kind != mapNode:
 		return // reported as the wrong type
 	}
-	c.requireKeys(request, n, path)
+	request := requestSpec()
+	c.requireKeys(request.children, n, path)
 	c.onlyOne(request, n, path)
-	r := requestReader{checker: c, node: n, path: path}
-	gateway := Gateway{
-		Name: smsChannel, Channel: smsChannel, From: c.config.Courier.SMS.From, Path: path,
-		URL: r.url(), Method: r.method(), Header: r.header(), Auth: r.auth(request.child("auth")),
+	method, ok := textOf(n.get("method"))
+	if !ok {
+		method = http.MethodPost
 	}
-	gateway.Body = r.body(gateway.Method)
-	if len(c.problems) == before {
-		c.config.Gateways = append(c.config.Gateways, gateway)
+	g := Gateway{
+		Name: smsChannel, Channel: smsChannel, From: c.config.Courier.SMS.From, Path: path,
+		URL: c.secret(n, path, "url", "http://missing.invalid/"), Method: method, Header: map[string]Secret{},
+		Auth: c.auth(request.child("auth"), n.get("auth"), joinPath(path, "auth")),
+		Body: c.body(n.get("body"), joinPath(path, "body"), method),
+	}
+	for _, name := range request.exclusive {
+		c.header(g.Header, n.get(name), joinPath(path, name))
+	}
+	c.config.Gateways = append(c.config.Gateways, g)
+}
+
+// secret returns the text of a key with what it refers to, or a stand-in.
+func (c *checker) secret(n *node, path, key, standIn string) Secret {
+	if value, ok := c.resolve(n.get(key), joinPath(path, key)); ok {
+		return value
+	}
+	return NewSecret(standIn)
+}
+
+func (c *checker) header(header map[string]Secret, n *node, path string) {
+	if n.isNothing() {
+		return
+	}
+	seen := map[string]string{}
+	for _, e := range n.entries {
+		at, canonical := joinPath(path, e.key), textproto.CanonicalMIMEHeaderKey(e.key)
+		if first, again := seen[canonical]; again {
+			c.problem(e.at, at, "the header is given twice, also as %q; keep one", first)
+		}
+		if slices.Contains([]string{"Host", "Content-Length", "Transfer-Encoding", "Trailer"}, canonical) {
+			c.warn(e.at, at, "the header is set from the request itself; this value is ignored, as in Kratos")
+		}
+		seen[canonical] = e.key
+		header[e.key] = c.secret(n, path, e.key, "missing")
+	}
+}
+
+func (c *checker) auth(s *spec, n *node, path string) Auth {
+	if n.isNothing() || n.kind != mapNode {
+		return Auth{}
+	}
+	c.requireKeys(s.children, n, path)
+	kind, _ := textOf(n.get("type"))
+	fields, known := s.variants[kind]
+	config, below := n.get("config"), joinPath(path, "config")
+	if !known || config.isNothing() || config.kind != mapNode {
+		return Auth{}
+	}
+	c.requireKeys(fields, config, below)
+	auth := Auth{Type: AuthType(kind)}
+	if auth.Type == AuthBasic {
+		auth.User, auth.Password = c.secret(config, below, "user", "missing"), c.secret(config, below, "password", "missing")
+		if strings.Contains(auth.User.Reveal(), ":") {
+			c.warn(config.get("user").at, joinPath(below, "user"), "the user holds a colon, which ends the user in basic authentication")
+		}
+		return auth
+	}
+	auth.Name, auth.In, auth.Value = "missing", InHeader, c.secret(config, below, "value", "missing")
+	if name, ok := textOf(config.get("name")); ok {
+		auth.Name = name
+	}
+	if in, _ := textOf(config.get("in")); in == InCookie {
+		auth.In = InCookie
+	}
+	return auth
+}
+
+func (c *checker) body(n *node, path, method string) BodySource {
+	uri, ok := textOf(n)
+	if !ok || method == http.MethodTrace {
+		return BodySource{Kind: BodyNone}
+	}
+	scheme, rest, _ := strings.Cut(uri, "://")
+	switch source := (BodySource{Kind: BodyInline, URI: NewSecret(uri)}); {
+	case scheme == "http" || scheme == "https":
+		source.Kind = BodyHTTP
+		return source
+	case scheme == "file" && rest != "":
+		source.Kind, source.Path = BodyFile, c.file(rest)
+		if _, err := c.read(source.Path, maxFileSize); err != nil {
+			c.problem(n.at, path, "read template file %s: %s", clip(rest), explainFile(err))
+			return BodySource{Kind: BodyNone}
+		}
+		return source
+	default:
+		return source
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 )
 
@@ -14,10 +15,11 @@ type jsonReader struct {
 	decoder *json.Decoder
 }
 
-func parseJSON(s *source) *node {
+// parseJSON reads a value that belongs at a path.
+func parseJSON(s *source, path string) *node {
 	r := &jsonReader{source: s, decoder: json.NewDecoder(bytes.NewReader(s.data))}
 	r.decoder.UseNumber()
-	root, ok := r.value("", 0)
+	root, ok := r.value(path, 0)
 	if !ok {
 		return nil
 	}
@@ -109,7 +111,9 @@ func (r *jsonReader) syntax(at Position, err error) {
 	switch {
 	case errors.As(err, &syntax):
 		at = r.place(int(syntax.Offset) - 1)
-		r.problem(at, "", "the JSON is malformed: %s", printable(syntax.Error()))
+		// The character may be the first of a secret without quotes.
+		what := regexp.MustCompile(`character '[^]{}[,:"]+'`).ReplaceAllString(syntax.Error(), "character")
+		r.problem(at, "", "the JSON is malformed: %s", printable(what))
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		r.problem(at, "", "the JSON ends too early; close every brace, bracket and quote")
 	default:

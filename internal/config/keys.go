@@ -9,7 +9,7 @@ import (
 // rootSpec is the table of every key that is read.
 func rootSpec() *spec {
 	return object("", "The configuration of the SMS courier.",
-		courierSpec(), storeSpec(), apiSpec(), publicSpec(), dispatchSpec(),
+		courierSpec(), storeSpec(), apiSpec(), publicSpec(), tlsSpec(), dispatchSpec(),
 		recipientsSpec(), messagesSpec(), retentionSpec(), clientsSpec(), logSpec(), tracingSpec(),
 	)
 }
@@ -40,9 +40,9 @@ func courierSpec() *spec {
 		smsSpec(),
 		object("worker", "Kratos's hints on polling. The courier does not poll, so they are read and change nothing.",
 			number("pull_count", "", "How many messages Kratos takes from its queue at once. A hint without effect.",
-				math.MinInt32, math.MaxInt32, func(c *Config) any { return &c.Courier.Worker.PullCount }).with("10"),
+				math.MinInt32, math.MaxInt32, nil).with("10"),
 			duration("pull_wait", "", "How long Kratos waits between two looks at its queue. A hint without effect.",
-				0, 365*day, func(c *Config) any { return &c.Courier.Worker.PullWait }).with("1s"),
+				0, 365*day, nil).with("1s"),
 		).opened().old(),
 		foreign("smtp", "Kratos's e-mail server. Not read."),
 		foreign("http", "Kratos's e-mail over HTTP. Not read."),
@@ -55,7 +55,7 @@ func courierSpec() *spec {
 
 func channelsSpec() *spec {
 	item := object("", "A channel.",
-		text("id", "", "The kind of message. Only sms is delivered; a channel with another id is ignored with a warning.", nil).starting("sms").mandatory(),
+		text("id", "", "The kind of message. Only sms is delivered; a channel with another id is ignored with a warning.", nil).with("sms").mandatory(),
 		choice("type", "http", "How the gateway is spoken to.", []string{"http"}, nil),
 		requestSpec().mandatory(),
 	)
@@ -75,27 +75,23 @@ func smsSpec() *spec {
 	)
 }
 
-// starterTemplate is function(ctx) { to: ctx.recipient, from: ctx.from, body: ctx.body }.
-const starterTemplate = "base64://ZnVuY3Rpb24oY3R4KSB7IHRvOiBjdHgucmVjaXBpZW50LCBmcm9tOiBjdHguZnJvbSwgYm9keTogY3R4LmJvZHkgfQo="
-
 // requestSpec is the request of a gateway. Code reads its values, because a
 // request may stand in several places.
 func requestSpec() *spec {
 	address := secret("url", "The absolute http or https address, with a path. A user and password in it become basic authentication.", nil).
-		starting("https://gateway.example/v1/messages").mandatory()
+		with("https://gateway.example/v1/messages").mandatory()
 	address.pattern = "^([Hh][Tt][Tt][Pp][Ss]?|env|file)://."
 	request := object("request_config", "The request that is sent to the gateway for each message.",
 		address,
-		text("method", "", "The method, sent as written. With TRACE there is no body.", nil).starting("POST").mandatory(),
+		text("method", "", "The method, sent as written. With TRACE there is no body.", nil).with("POST").mandatory(),
 		&spec{
-			name: "body", kind: textSpec, hidden: true, example: "file://./sms.jsonnet", starter: starterTemplate,
+			name: "body", kind: textSpec, hidden: true, example: "file://./sms.jsonnet",
 			pattern: "^(file|base64|https?)://.",
 			doc:     "The Jsonnet template of the body: file:// (relative to the working directory), base64://, http:// or https://. Without it there is no body.",
 		},
 		&spec{
 			name: "headers", kind: headerSpec, example: "{ Content-Type: application/x-www-form-urlencoded }",
-			starter: "{ Content-Type: application/json }",
-			doc:     "The headers of the request. The content type says how the body is encoded; without it, JSON.",
+			doc: "The headers of the request. The content type says how the body is encoded; without it, JSON.",
 		},
 		(&spec{name: "header", kind: headerSpec, doc: "The name of headers in Kratos before v0.11. Not both."}).old(),
 		authSpec(),
@@ -147,8 +143,8 @@ func logSpec() *spec {
 		choice("format", "text", "The form of a line. json_pretty and gelf are written as json.",
 			[]string{"text", "json", "json_pretty", "gelf"}, func(c *Config) any { return &c.Log.Format }),
 		truth("leak_sensitive_values", "Kratos's switch. The courier never logs sensitive values, so it changes nothing.",
-			func(c *Config) any { return &c.Log.LeakSensitiveValues }).old(),
-		text("redaction_text", "", "Kratos's placeholder. It changes nothing.", func(c *Config) any { return &c.Log.RedactionText }).old(),
+			nil).old(),
+		text("redaction_text", "", "Kratos's placeholder. It changes nothing.", nil).old(),
 	)
 }
 

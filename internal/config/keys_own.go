@@ -25,6 +25,17 @@ func portSpec(def string, bind func(*Config) any) *spec {
 	return number("port", def, "The port to listen on. 0 takes any free one, which the log names.", 0, 65535, bind)
 }
 
+func connectionsSpec(bind func(*Config) any) *spec {
+	return number("max_connections", "512", "The most connections at one time. Further ones wait until one of them ends.", 1, 100_000, bind)
+}
+
+func tlsSpec() *spec {
+	return object("tls", "TLS for both listeners. Without it they speak plain HTTP, for loopback and for a proxy that ends TLS. Changed files take effect while the courier runs.",
+		text("cert", "", "The file with the certificate and those that it is signed by, in PEM.", func(c *Config) any { return &c.TLS.Cert }).with("/etc/courier/tls.crt").mandatory(),
+		text("key", "", "The file with the private key of the certificate, in PEM.", func(c *Config) any { return &c.TLS.Key }).with("/etc/courier/tls.key").mandatory(),
+	)
+}
+
 func apiSpec() *spec {
 	return object("api", "The admin listener: messages are sent and queried here; health, metrics and pages.",
 		hostSpec("The address to listen on. One that is not loopback needs keys, or auth: none.", func(c *Config) any { return &c.API.Host }),
@@ -49,6 +60,7 @@ func apiSpec() *spec {
 			doc:  "The largest request body.",
 			bind: func(c *Config) any { return &c.API.MaxBodySize },
 		},
+		connectionsSpec(func(c *Config) any { return &c.API.MaxConnections }),
 	)
 }
 
@@ -56,6 +68,7 @@ func publicSpec() *spec {
 	return object("public", "The public listener: what gateways and identity systems call.",
 		hostSpec("The address to listen on.", func(c *Config) any { return &c.Public.Host }),
 		portSpec("4477", func(c *Config) any { return &c.Public.Port }),
+		connectionsSpec(func(c *Config) any { return &c.Public.MaxConnections }),
 	)
 }
 
@@ -77,6 +90,8 @@ func dispatchSpec() *spec {
 		choice("on_unknown", OnUnknownResend,
 			"What becomes of a message whose request was written and whose answer was not read: resend may deliver it twice, hold waits for an operator.",
 			[]string{OnUnknownResend, OnUnknownHold}, func(c *Config) any { return &c.Dispatch.OnUnknown }),
+		truth("keep_warm", "Whether one connection to each gateway is kept open, so that the first message after a quiet time need not wait for a handshake.",
+			func(c *Config) any { return &c.Dispatch.KeepWarm }),
 		object("retry", "The delay before a failed message is tried again. It triples from initial to max, with jitter.",
 			duration("initial", "500ms", "The first delay.", 0.001, day,
 				func(c *Config) any { return &c.Dispatch.Retry.Initial }),

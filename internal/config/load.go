@@ -2,19 +2,16 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 )
 
-// The places of sources in the order of problems; files count from 0.
-const (
-	orderEnviron = 1 << 20
-	orderFlags   = orderEnviron + 1
-)
+// orderEnviron is the place of the environment among the sources of problems;
+// files count from 0.
+const orderEnviron = 1 << 20
 
 // Options say where a configuration comes from. Later sources win: defaults,
-// Files in their order, Environ, Overrides.
+// Files in their order, Environ.
 type Options struct {
 	// Files are YAML, JSON (.json) or TOML (.toml).
 	Files []string
@@ -23,8 +20,6 @@ type Options struct {
 	// IgnoreEnviron are names with the prefix COURIER_ that are no keys and no
 	// reason for a warning.
 	IgnoreEnviron []string
-	// Overrides are values by path (api.port), from command-line flags.
-	Overrides map[string]any
 	// Dir is the directory that relative paths start at; empty is the working
 	// directory.
 	Dir string
@@ -33,104 +28,87 @@ type Options struct {
 // Load reads a configuration. The error is an *InvalidError with everything
 // that is wrong with it.
 func Load(options Options) (*Config, error) {
-	cfg, _, err := load(options)
-	return cfg, err
+	c := read(options)
+	return c.finish(c.problems)
 }
 
-// load also returns the files that the configuration depends on, when it is not
-// valid too.
-func load(options Options) (*Config, []string, error) {
+// Check reads a configuration and has judge, which asks the parts that use it,
+// find what else is wrong. Where a value is missing or has the wrong type, judge
+// sees another in its place, and what it says of it is left out, so that
+// everything is found at once. An error of judge that is no *InvalidError is
+// returned when nothing else is wrong.
+func Check(options Options, judge func(*Config) error) (*Config, error) {
+	c := read(options)
+	problems := slices.Clone(c.problems)
+	if c.readable {
+		err := judge(c.config)
+		if len(problems) == 0 && err != nil && len(Problems(err)) == 0 {
+			return c.config, err
+		}
+		if invalid, ok := errors.AsType[*InvalidError](err); ok && len(invalid.Warnings) > len(c.config.Warnings) {
+			c.config.Warnings = sorted(invalid.Warnings)
+		}
+		for _, problem := range Problems(err) {
+			if !slices.ContainsFunc(c.problems, problem.concerns) {
+				problems = append(problems, problem)
+			}
+		}
+	}
+	return c.finish(problems)
+}
+
+// concerns reports whether one of the keys of two problems is in the other.
+func (p Problem) concerns(other Problem) bool {
+	return within(p.Path, other.Path) || within(other.Path, p.Path)
+}
+
+func within(path, above string) bool {
+	rest, ok := strings.CutPrefix(path, above)
+	return ok && above != "" && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// read returns what could be read of a configuration, and what is wrong with it.
+func read(options Options) *checker {
 	c := &checker{
-		config:    &Config{},
-		root:      rootSpec(),
-		environ:   environMap(options.Environ),
-		dir:       workingDirectory(options.Dir),
-		positions: map[string]Position{},
+		config:  &Config{positions: map[string]Position{}, files: map[string]digest{}},
+		root:    rootSpec(),
+		environ: environMap(options.Environ),
+		dir:     workingDirectory(options.Dir),
+
+		placeholders: placeholders(), inAddress: inAddress(),
 	}
 	applyDefaults(c.root, c.config)
-	readable := c.readFiles(options.Files)
-	c.overlay(options)
+	c.readFiles(options.Files)
+	env := &envReader{checker: c, ignored: options.IgnoreEnviron}
+	c.tree = env.overlay(c.tree)
 	c.check(c.root, c.tree, "")
-	if readable {
+	if c.readable {
 		c.relations()
 	}
-	return c.finish()
+	c.config.Warnings = sorted(c.warnings)
+	return c
 }
 
-// readFiles merges the files, and reports whether all of them could be read.
-func (c *checker) readFiles(files []string) bool {
-	readable := true
+// readFiles merges the files, and notes whether all of them could be read.
+func (c *checker) readFiles(files []string) {
+	c.readable = true
 	for i, name := range files {
-		path := c.file(name)
-		tree, s := readSource(name, path, i)
-		c.files = append(c.files, path)
+		tree, s := c.readSource(name, c.file(name), i)
 		c.problems = append(c.problems, s.problems...)
 		c.warnings = append(c.warnings, s.warnings...)
 		if tree != nil {
 			c.tree = merge(c.tree, tree)
 		}
-		readable = readable && !s.broken
-	}
-	return readable
-}
-
-func (c *checker) overlay(options Options) {
-	env := &envReader{checker: c, ignored: options.IgnoreEnviron}
-	c.tree = env.overlay(c.tree)
-	at := Position{Source: "command line", order: orderFlags}
-	for _, path := range keysOf(options.Overrides) {
-		steps, target := c.locate(path)
-		if target == nil {
-			c.problem(at, path, "unknown key%s", suggest(path, allPaths(c.root, "")))
-			continue
-		}
-		c.tree = c.put(c.tree, steps, c.override(target, options.Overrides[path], at, path), "")
+		c.readable = c.readable && !s.broken
 	}
 }
 
-// locate finds the spec of a path of keys.
-func (c *checker) locate(path string) ([]step, *spec) {
-	s := c.root
-	var steps []step
-	for key := range strings.SplitSeq(path, ".") {
-		if s = s.child(key); s == nil {
-			return nil, nil
-		}
-		steps = append(steps, step{key: key, index: -1})
+// finish returns the configuration, or an error when something is wrong with it.
+func (c *checker) finish(problems []Problem) (*Config, error) {
+	if len(problems) == 0 {
+		return c.config, nil
 	}
-	return steps, s
-}
-
-func (c *checker) override(s *spec, value any, at Position, path string) *node {
-	if list, ok := value.([]string); ok {
-		n := &node{kind: listNode, at: at}
-		for _, item := range list {
-			n.items = append(n.items, &node{kind: textNode, text: item, at: at})
-		}
-		return n
-	}
-	return c.structured(s, fmt.Sprint(value), at, path)
-}
-
-func allPaths(s *spec, path string) []string {
-	var paths []string
-	for _, child := range s.children {
-		below := joinPath(path, child.name)
-		paths = append(paths, below)
-		paths = append(paths, allPaths(child, below)...)
-	}
-	return paths
-}
-
-func (c *checker) finish() (*Config, []string, error) {
-	slices.Sort(c.files)
-	c.files = slices.Compact(c.files)
-	c.problems, c.warnings = sorted(c.problems), sorted(c.warnings)
-	if len(c.problems) > 0 {
-		return nil, c.files, &InvalidError{Problems: c.problems, Warnings: c.warnings}
-	}
-	c.config.Files, c.config.Warnings, c.config.positions = c.files, c.warnings, c.positions
-	return c.config, c.files, nil
+	return nil, &InvalidError{Problems: sorted(problems), Warnings: c.config.Warnings}
 }
 
 // Problem returns a problem of a key, with its place, for what is found out

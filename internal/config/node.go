@@ -1,6 +1,9 @@
 package config
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // nodeKind is the type of a value as a file has it.
 type nodeKind int
@@ -60,6 +63,14 @@ func (n *node) item(index int) *node {
 	return n.items[index]
 }
 
+// count returns the number of items of a list.
+func (n *node) count() int {
+	if n == nil {
+		return 0
+	}
+	return len(n.items)
+}
+
 // isNothing reports whether a value is absent or null.
 func (n *node) isNothing() bool { return n == nil || n.kind == nullNode }
 
@@ -89,8 +100,8 @@ func hide(prefix, text, instead string, secret bool) string {
 	return prefix + text
 }
 
-// merge overlays a value: maps deeply, everything else as a whole. A null or an
-// absent value leaves what is below it.
+// merge overlays the values of a file: maps deeply, everything else as a whole.
+// A null or an absent value leaves what is below it.
 func merge(below, above *node) *node {
 	switch {
 	case above.isNothing():
@@ -101,17 +112,45 @@ func merge(below, above *node) *node {
 	case below == nil || below.kind != mapNode || above.kind != mapNode:
 		return above
 	}
-	merged := &node{kind: mapNode, at: above.at}
+	return mergeMaps(below, above, above.at, merge)
+}
+
+// overlay sets the leaves of a value one by one, items of lists by index, as
+// Kratos does with those of the environment.
+func overlay(below, above *node) *node {
+	switch {
+	case above == nil:
+		return below
+	case below.isNothing() || below.kind != above.kind:
+		return above
+	case above.kind == mapNode:
+		return mergeMaps(below, above, below.at, overlay)
+	case above.kind == listNode:
+		list := &node{kind: listNode, at: below.at, items: slices.Clone(below.items)}
+		for i, item := range above.items {
+			if i == len(list.items) {
+				list.items = append(list.items, nil)
+			}
+			list.items[i] = overlay(list.items[i], item)
+		}
+		return list
+	}
+	return above
+}
+
+// mergeMaps merges the values of the keys that both maps have.
+func mergeMaps(below, above *node, at Position, values func(below, above *node) *node) *node {
+	merged := &node{kind: mapNode, at: at}
 	for _, e := range below.entries {
 		if over := above.entry(e.key); over != nil {
-			e = &entry{key: e.key, at: over.at, value: merge(e.value, over.value)}
+			before := e
+			e = &entry{key: e.key, at: over.at, value: values(e.value, over.value)}
+			if e.value.at == before.value.at {
+				e.at = before.at
+			}
 		}
 		merged.entries = append(merged.entries, e)
 	}
-	for _, e := range above.entries {
-		if below.entry(e.key) == nil {
-			merged.entries = append(merged.entries, e)
-		}
-	}
+	merged.entries = append(merged.entries, missingIn(below, above)...)
 	return merged
 }

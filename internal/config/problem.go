@@ -10,7 +10,7 @@ import (
 
 // Position is where a value was set.
 type Position struct {
-	// Source is a file, "environment variable NAME" or "command line".
+	// Source is a file or "environment variable NAME".
 	Source string
 	// Line and Column count from 1; they are 0 where a source has none.
 	Line   int
@@ -78,15 +78,17 @@ func sorted(problems []Problem) []Problem {
 }
 
 // nearestPosition finds the position of a path or of the nearest path above it.
+// It is the same with and without quotes around odd keys.
 func nearestPosition(positions map[string]Position, path string) Position {
-	for path != "" {
+	for path = unquoted(path); path != ""; path = parentPath(path) {
 		if position, ok := positions[path]; ok {
 			return position
 		}
-		path = parentPath(path)
 	}
 	return positions[""]
 }
+
+func unquoted(path string) string { return strings.ReplaceAll(path, `"`, "") }
 
 // parentPath cuts the last step: a.b[0] becomes a.b, a.b becomes a.
 func parentPath(path string) string {

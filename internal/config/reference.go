@@ -11,18 +11,21 @@ This page is generated from the table of keys that the program itself uses.
 
 ## Sources
 
-The defaults are overlaid by the files in the order of ` + "`-c`" + `, then by the environment, then by flags. In files, maps are
+The defaults are overlaid by the files in the order of ` + "`-c`" + `, then by the environment. In files, maps are
 merged deeply and lists are replaced. YAML, JSON (` + "`.json`" + `) and TOML (` + "`.toml`" + `) files are read, up to 1 MiB each.
 A whole kratos.yml can be given: the sections of Ory Kratos that are not listed here are ignored, and the log names them.
 Top-level keys that begin with ` + "`x-`" + ` are for YAML anchors and ignored.
 
 Every key can be set by the environment variable with its path in capitals, joined by underscores, and list indices
 as numbers: ` + "`COURIER_SMS_FROM`, `COURIER_CHANNELS_0_REQUEST_CONFIG_AUTH_CONFIG_PASSWORD`, `STORE_DSN`, `API_PORT`" + `.
-A variable for a list or a map below a section (` + "`COURIER_CHANNELS`" + `) is JSON; one for a single header is named after it
+A variable for a list or a map (` + "`COURIER_CHANNELS`" + `) is JSON. As in Kratos, each value in it is set over those of the files,
+items of lists by their index, and what it does not name stays. Of several variables for one key, that with the longer path
+wins: ` + "`COURIER_CHANNELS_0_REQUEST_CONFIG_METHOD`" + ` over ` + "`COURIER_CHANNELS`" + `. A single header is named after it
 (` + "`…_REQUEST_CONFIG_HEADERS_X_API_KEY`" + `). An empty variable counts as not set, except for texts without a default.
 
 Where the type is *secret*, the value may be ` + "`env://NAME`" + ` for an environment variable or ` + "`file:///run/secrets/name`" + ` for
-a file, whose trailing line breaks are dropped. Header values are secrets too. Secrets are never logged.
+a file, whose trailing line breaks are dropped. Header values are secrets too. Secrets are never logged. Nothing else is
+expanded: a value with ` + "`${NAME}`, `$NAME`, `{{ .Name }}` or `<name>`" + ` is used as it is written, and a warning says so.
 
 A change of a file, of a template or of a secret takes effect while the courier runs. One that is not valid is logged, and
 the last good configuration stays. ` + "`courier config check`" + ` tells of everything that is wrong, with line and column.

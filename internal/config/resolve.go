@@ -41,9 +41,7 @@ func (c *checker) resolveFile(n *node, path, name string) (Secret, bool) {
 		c.problem(n.at, path, "expected the path of a file after file://")
 		return Secret{}, false
 	}
-	file := c.file(name)
-	c.files = append(c.files, file)
-	data, err := readBounded(file, maxSecretSize)
+	data, err := c.read(c.file(name), maxSecretSize)
 	if err != nil {
 		c.problem(n.at, path, "read secret file %s: %s", clip(name), explainFile(err))
 		return Secret{}, false

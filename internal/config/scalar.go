@@ -48,6 +48,8 @@ func advice(s *spec, n *node) string {
 	switch {
 	case wantsText && (isNumber || n.kind == boolNode):
 		return "; put it in quotes"
+	case isBraced(s, n):
+		return ", which YAML makes of braces; put the value in quotes"
 	case wantsBare && n.kind == textNode && fromText(s, n.text, n.at).kind != textNode && n.at.Line > 0:
 		return "; write it without quotes"
 	case s.kind == durationSpec && isNumber:

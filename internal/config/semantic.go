@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
-	"net/url"
+
 	"strings"
 	"time"
 )
@@ -15,11 +15,10 @@ func (c *checker) relations() {
 	c.gateways()
 	c.apiKeys()
 	c.listeners()
+	c.tls()
 	c.apiAccess()
 	c.dispatch()
 	c.retention()
-	c.storeDSN()
-	c.region()
 	c.tracing()
 	c.hints()
 }
@@ -36,7 +35,7 @@ func (c *checker) apiKeys() {
 		if n.kind != mapNode {
 			continue
 		}
-		c.requireKeys(item, n, path)
+		c.requireKeys(item.children, n, path)
 		key := APIKey{Scopes: c.scopes(n, path)}
 		key.Name, _ = textOf(n.get("name"))
 		hash, ok := c.keyHash(n.get("hash"), joinPath(path, "hash"))
@@ -108,8 +107,31 @@ func isLoopback(host string) bool {
 func (c *checker) listeners() {
 	c.host("api.host", &c.config.API.Host)
 	c.host("public.host", &c.config.Public.Host)
-	if c.config.API.Port != 0 && c.config.API.Listener == c.config.Public {
+	if c.config.API.Port != 0 && c.config.API.Port == c.config.Public.Port && c.config.API.Host == c.config.Public.Host {
 		c.problem(c.place("public.port"), "public.port", "the port is that of the admin listener; give each its own")
+	}
+}
+
+// tls finds the files of the listeners, so that a change of one is noticed. The
+// listeners say what is wrong with what they hold.
+func (c *checker) tls() {
+	n := c.at("tls")
+	if n.isNothing() || len(n.entries) == 0 {
+		return
+	}
+	c.requireKeys(tlsSpec().children, n, "tls")
+	for path, name := range map[string]*string{"tls.cert": &c.config.TLS.Cert, "tls.key": &c.config.TLS.Key} {
+		given := *name
+		if given == "" {
+			if c.at("tls", strings.TrimPrefix(path, "tls.")) != nil {
+				c.problem(c.place(path), path, "the value is empty; give the path of a PEM file")
+			}
+			continue
+		}
+		*name = c.file(given)
+		if _, err := c.read(*name, maxFileSize); err != nil {
+			c.problem(c.place(path), path, "read file %s: %s", clip(given), explainFile(err))
+		}
 	}
 }
 
@@ -150,47 +172,6 @@ func (c *checker) retention() {
 		c.warn(c.place(path), path,
 			"messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", seconds(retention.ScrubAfter.Seconds()))
 	}
-}
-
-// storeDSN never quotes the DSN, which may hold a password.
-func (c *checker) storeDSN() {
-	if c.reported("store.dsn") {
-		return
-	}
-	scheme, rest, _ := strings.Cut(c.config.Store.DSN.Reveal(), "://")
-	switch scheme {
-	case "sqlite":
-		if file, _, _ := strings.Cut(rest, "?"); file != "" {
-			return
-		}
-		c.problem(c.place("store.dsn"), "store.dsn", "expected sqlite:///absolute.db or sqlite://relative.db")
-	case "postgres", "postgresql":
-		c.postgresDSN(scheme + "://" + rest)
-	default:
-		c.problem(c.place("store.dsn"), "store.dsn",
-			"expected sqlite://file.db or postgres://user:password@host:port/database; messages are kept in no other kind of database")
-	}
-}
-
-func (c *checker) postgresDSN(dsn string) {
-	parsed, err := url.Parse(dsn)
-	switch {
-	case err != nil:
-		c.problem(c.place("store.dsn"), "store.dsn",
-			"expected postgres://user:password@host:port/database; percent-encode what is special in the user and the password")
-	case strings.Trim(parsed.Path, "/") == "" && !parsed.Query().Has("dbname") && !parsed.Query().Has("database"):
-		c.problem(c.place("store.dsn"), "store.dsn", "expected the name of the database after the host: postgres://user:password@host:port/database")
-	}
-}
-
-func (c *checker) region() {
-	region := c.config.Recipients.DefaultRegion
-	letters := strings.Trim(strings.ToUpper(region), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
-	if region != "" && (!letters || len(region) != 2) {
-		c.problem(c.place("recipients.default_region"), "recipients.default_region",
-			"expected the two letters of a country such as US, got %q", clip(region))
-	}
-	c.config.Recipients.DefaultRegion = strings.ToUpper(region)
 }
 
 func (c *checker) tracing() {

@@ -49,6 +49,10 @@ func (s *source) problem(at Position, path, format string, args ...any) {
 	s.problems = append(s.problems, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
+func (s *source) warn(at Position, path, message string) {
+	s.warnings = append(s.warnings, Problem{Position: at, Path: path, Message: message})
+}
+
 // grow counts one more value and reports whether that is still within bounds.
 func (s *source) grow(at Position, depth int) bool {
 	s.nodes++
@@ -76,9 +80,9 @@ func (s *source) add(m *node, key string, at Position, value *node, path string)
 }
 
 // readSource reads a configuration file in the format that its extension names.
-func readSource(name, path string, order int) (*node, *source) {
+func (c *checker) readSource(name, path string, order int) (*node, *source) {
 	s := &source{name: name, order: order, broken: true}
-	data, err := readBounded(path, maxFileSize)
+	data, err := c.read(path, maxFileSize)
 	if err != nil {
 		s.problem(Position{Source: name, order: order}, "", "read configuration file: %s", explainFile(err))
 		return nil, s
@@ -105,7 +109,7 @@ func (s *source) parse(extension string) *node {
 	}
 	switch extension {
 	case ".json":
-		return parseJSON(s)
+		return parseJSON(s, "")
 	case ".toml":
 		return parseTOML(s)
 	default:
@@ -163,7 +167,14 @@ func (e *tooLargeError) Error() string { return fmt.Sprintf("larger than %d KiB"
 // readBounded reads a regular file of at most limit bytes. A pipe or a device
 // is refused before it can block.
 func readBounded(path string, limit int64) ([]byte, error) {
-	file, err := openRegular(path)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -176,17 +187,6 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		return nil, &tooLargeError{limit: limit}
 	}
 	return data, nil
-}
-
-func openRegular(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errNotRegular
-	}
-	return os.Open(path)
 }
 
 // explainFile says why a file cannot be read and what to do, without its path.

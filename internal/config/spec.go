@@ -20,7 +20,7 @@ const (
 
 // spec is one key of the configuration: what it is called, what it holds, and
 // where its value goes. The table of specs is the one source of the validation,
-// the schema, the starter file and the reference.
+// the schema and the reference.
 type spec struct {
 	name string
 	kind specKind
@@ -29,8 +29,6 @@ type spec struct {
 	def string
 	// example is a value for the reference, as it is written in a file.
 	example string
-	// starter is the value in the starter file where that is not the default.
-	starter string
 	// pattern is a regular expression for editors; code checks more.
 	pattern string
 	enum    []string
@@ -39,7 +37,7 @@ type spec struct {
 	required bool
 	// exclusive are children of which only one may be there.
 	exclusive []string
-	// legacy keys are accepted and not advertised.
+	// legacy keys are accepted and not in the starter file.
 	legacy bool
 	// hidden values are not quoted in messages, as they may hold credentials.
 	hidden bool
@@ -122,12 +120,6 @@ func foreign(name, doc string) *spec { return &spec{name: name, kind: anySpec, d
 
 func (s *spec) with(example string) *spec {
 	s.example = example
-	return s
-}
-
-// starting sets the example and the value in the starter file.
-func (s *spec) starting(value string) *spec {
-	s.example, s.starter = value, value
 	return s
 }
 

@@ -28,20 +28,19 @@ type Watcher struct{ done chan struct{} }
 func (w *Watcher) Wait() { <-w.done }
 
 // Watch calls notify with each new configuration, or with the *InvalidError of
-// one that is not valid, after the files of options, or a template or secret
-// that they name, have changed. It sees a change in place, a file renamed over
-// another, and the symlinks that Kubernetes swaps. Calls come one at a time.
-func Watch(ctx context.Context, options Options, notify func(*Config, error)) (*Watcher, error) {
+// one that is not valid, after the files of options, or a template, secret or
+// certificate that they name, are others than when loaded was read from them. It
+// sees a change in place, a file renamed over another, and the symlinks that
+// Kubernetes swaps. Calls come one at a time.
+func Watch(ctx context.Context, options Options, loaded *Config, notify func(*Config, error)) (*Watcher, error) {
 	if len(options.Files) == 0 {
 		return nil, errors.New("watch configuration: no file is given")
 	}
-	f := newFollower(options, notify)
-	var signs signals
+	f := newFollower(options, loaded.files, notify)
 	// Without the system's signs the files are polled.
 	if system, err := fsnotify.NewWatcher(); err == nil {
-		signs = signals{events: system.Events, faults: system.Errors, system: system}
+		f.signs = signals{events: system.Events, faults: system.Errors, system: system}
 	}
-	f.signs = signs
 	f.subscribe()
 	w := &Watcher{done: make(chan struct{})}
 	go func() {
@@ -67,15 +66,25 @@ type follower struct {
 	files   map[string]fileState
 }
 
-// fileState is a file at one time; a file that cannot be read has no info.
+// fileState is a file at one time; one that cannot be read, or was not looked at
+// since it was loaded, has no info.
 type fileState struct {
 	info   os.FileInfo
-	digest [sha256.Size]byte
+	digest digest
 }
 
-func newFollower(options Options, notify func(*Config, error)) *follower {
+// digest is what a file holds, zero for one that cannot be read.
+type digest [sha256.Size]byte
+
+func digestOf(data []byte, err error) digest {
+	if err != nil {
+		return digest{}
+	}
+	return sha256.Sum256(data)
+}
+
+func newFollower(options Options, files map[string]digest, notify func(*Config, error)) *follower {
 	f := &follower{options: options, notify: notify, files: map[string]fileState{}}
-	_, files, _ := load(options) // the caller has loaded it and knows what is wrong
 	f.follow(files)
 	return f
 }
@@ -89,7 +98,7 @@ func (f *follower) close() {
 func (f *follower) run(ctx context.Context) {
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
-	settled := time.NewTimer(settleTime)
+	settled := time.NewTimer(settleTime) // also for what changed since it was loaded
 	defer settled.Stop()
 	for {
 		select {
@@ -134,30 +143,27 @@ func (f *follower) refresh() {
 	if !f.changed() {
 		return
 	}
-	cfg, files, err := load(f.options)
-	f.follow(files)
+	c := read(f.options)
+	f.follow(c.config.files)
 	f.subscribe()
-	f.notify(cfg, err)
+	f.notify(c.finish(c.problems))
 }
 
 // changed compares the files with what they were, and remembers what they are.
 func (f *follower) changed() bool {
 	changed := false
 	for path, before := range f.files {
-		now := look(path, before)
-		changed = changed || now.digest != before.digest || (now.info == nil) != (before.info == nil)
-		f.files[path] = now
+		f.files[path] = look(path, before)
+		changed = changed || f.files[path].digest != before.digest
 	}
 	return changed
 }
 
 // follow adds files to look at. Those that are no longer named stay, so that a
 // name that comes back is noticed.
-func (f *follower) follow(files []string) {
-	for _, path := range files {
-		if _, known := f.files[path]; !known {
-			f.files[path] = look(path, fileState{})
-		}
+func (f *follower) follow(files map[string]digest) {
+	for path, held := range files {
+		f.files[path] = fileState{digest: held}
 	}
 }
 
@@ -172,10 +178,7 @@ func look(path string, before fileState) fileState {
 		return before
 	}
 	data, err := readBounded(path, maxFileSize)
-	if err != nil {
-		return fileState{info: info}
-	}
-	return fileState{info: info, digest: sha256.Sum256(data)}
+	return fileState{info: info, digest: digestOf(data, err)}
 }
 
 // subscribe asks for the signs of the directories of the files, and of those

@@ -23,7 +23,11 @@ func watching(t *testing.T, options Options) <-chan seen {
 	t.Helper()
 	calls := make(chan seen, 16)
 	ctx, cancel := context.WithCancel(t.Context())
-	w, err := Watch(ctx, options, func(cfg *Config, err error) { calls <- seen{cfg, err} })
+	loaded, err := Load(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := Watch(ctx, options, loaded, func(cfg *Config, err error) { calls <- seen{cfg, err} })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,9 +141,36 @@ courier:
 	}
 }
 
+// TestWatch_ChangeBeforeTheStart changes files between the load and the watch, as
+// a slow start leaves time for.
+func TestWatch_ChangeBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	const text = "courier: { channels: [ { id: sms, request_config: { url: 'http://h/', method: POST, body: 'file://t', headers: { X: file://s } } } ] }"
+	for name, change := range map[string]string{"c.yaml": text + "\napi: { port: 2 }", "t": "2", "s": "new"} {
+		dir := write(t, map[string]string{"c.yaml": text, "t": "1", "s": "old"})
+		options := Options{Files: []string{"c.yaml"}, Dir: dir}
+		loaded, err := Load(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replace(t, filepath.Join(dir, name), change)
+		calls := make(chan seen, 16)
+		ctx, cancel := context.WithCancel(t.Context())
+		w, err := Watch(ctx, options, loaded, func(cfg *Config, err error) { calls <- seen{cfg, err} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if call := await(t, calls); call.err != nil {
+			t.Errorf("%s: got %+v", name, call)
+		}
+		cancel()
+		w.Wait()
+	}
+}
+
 func TestWatch_NeedsFiles(t *testing.T) {
 	t.Parallel()
-	if _, err := Watch(t.Context(), Options{}, nil); err == nil {
+	if _, err := Watch(t.Context(), Options{}, &Config{}, nil); err == nil {
 		t.Error("there is nothing to watch")
 	}
 }
@@ -149,9 +180,14 @@ func TestWatch_NeedsFiles(t *testing.T) {
 func TestFollower_PollsWithoutSigns(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{"c.yaml": "api: { port: 1 }"})
+	options := Options{Files: []string{"c.yaml"}, Dir: dir}
+	loaded, err := Load(options)
+	if err != nil {
+		t.Fatal(err)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		calls := make(chan seen, 1)
-		stop := following(t, newFollower(Options{Files: []string{"c.yaml"}, Dir: dir}, func(cfg *Config, err error) { calls <- seen{cfg, err} }))
+		stop := following(t, newFollower(options, loaded.files, func(cfg *Config, err error) { calls <- seen{cfg, err} }))
 		defer stop()
 		replace(t, filepath.Join(dir, "c.yaml"), "api: { port: 22 }")
 		started := time.Now()
@@ -165,10 +201,15 @@ func TestFollower_PollsWithoutSigns(t *testing.T) {
 func TestFollower_ReadsOnceForManySigns(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{"c.yaml": "api: { port: 1 }"})
+	options := Options{Files: []string{"c.yaml"}, Dir: dir}
+	loaded, err := Load(options)
+	if err != nil {
+		t.Fatal(err)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		calls := make(chan seen, 16)
 		events := make(chan fsnotify.Event)
-		f := newFollower(Options{Files: []string{"c.yaml"}, Dir: dir}, func(cfg *Config, err error) { calls <- seen{cfg, err} })
+		f := newFollower(options, loaded.files, func(cfg *Config, err error) { calls <- seen{cfg, err} })
 		f.signs = signals{events: events}
 		stop := following(t, f)
 		defer stop()

@@ -1,198 +1,220 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"regexp"
 	"slices"
+	"sort"
 	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v3"
 )
 
-// yamlReader builds nodes from YAML with their places. Aliases are expanded,
-// within the bounds of the source.
+// yamlReader builds nodes from YAML with their places. It uses the library that
+// Kratos uses, so that a file means the same here. Aliases are expanded within
+// the bounds of the source.
 type yamlReader struct {
 	*source
-	anchors map[string]ast.Node
-	// open are the anchors that are being expanded.
-	open []string
+	// open are the anchored values that are being expanded.
+	open []*yaml.Node
+	// missing are the places of aliases without an anchor.
+	missing []Position
 }
 
 func parseYAML(s *source) *node {
-	r := &yamlReader{source: s, anchors: map[string]ast.Node{}}
-	file := r.parse()
-	if file == nil {
-		return nil
+	r := &yamlReader{source: s}
+	decoder := yaml.NewDecoder(bytes.NewReader(s.data))
+	document, err := decodeYAML(decoder)
+	for r.blankAlias(err) {
+		decoder = yaml.NewDecoder(bytes.NewReader(s.data))
+		document, err = decodeYAML(decoder)
 	}
-	documents := slices.DeleteFunc(file.Docs, func(d *ast.DocumentNode) bool { return isNoContent(d.Body) })
-	if len(documents) == 0 {
-		return nil
-	}
-	if len(documents) > 1 {
-		s.warnings = append(s.warnings, Problem{
-			Position: r.where(documents[1].Body),
-			Message:  "only the first YAML document of a file is read, as in Kratos; give the others as files of their own",
-		})
-	}
-	return r.value(documents[0].Body, "", 0)
-}
-
-func isNoContent(body ast.Node) bool {
-	return body == nil || body.Type() == ast.CommentType || body.Type() == ast.DirectiveType
-}
-
-// parse reads the text into a tree. The parser of the library is recursive, so
-// the tokens are checked for depth before it sees them; what it panics on is
-// reported as malformed.
-func (r *yamlReader) parse() (file *ast.File) {
-	defer func() {
-		if fault := recover(); fault != nil {
-			r.problem(r.at(1, 1), "", "the YAML is malformed")
-			file = nil
-		}
-	}()
-	tokens := lexer.Tokenize(string(r.data))
-	if deep := tooDeep(tokens); deep != nil {
-		r.problem(r.tokenAt(deep), "", "values are nested more than %d deep; no key needs that", maxDepth)
-		return nil
-	}
-	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		r.syntax(err)
+	}
+	if document == nil {
 		return nil
 	}
-	return file
+	root := r.value(document.Content[0], "", 0)
+	if next, err := decodeYAML(decoder); next != nil || err != nil {
+		at := s.at(1, 1)
+		if next != nil {
+			at = s.at(next.Content[0].Line, next.Content[0].Column)
+		}
+		s.warn(at, "", "only the first YAML document of a file is read, as in Kratos; give the others as files of their own")
+	}
+	return root
 }
 
+// blankAlias replaces an alias without an anchor, for which the library gives up
+// on the whole text, so that what else is wrong is found too. It reports whether
+// the error was one.
+func (r *yamlReader) blankAlias(err error) bool {
+	const most = 20
+	if err == nil || len(r.missing) == most {
+		return false
+	}
+	name, missing := strings.CutPrefix(err.Error(), "yaml: unknown anchor '")
+	if !missing {
+		return false
+	}
+	end := r.endOf(err)
+	start := end - len("*") - len(strings.TrimSuffix(name, "' referenced"))
+	if start < 0 || r.data[start] != '*' {
+		return false
+	}
+	r.missing = append(r.missing, r.place(start))
+	r.data = slices.Concat(r.data[:start], []byte("~"), bytes.Repeat([]byte(" "), end-start-1), r.data[end:])
+	return true
+}
+
+// decodeYAML returns the next document, nil at the end. The library panics on a
+// few malformed texts.
+func decodeYAML(decoder *yaml.Decoder) (document *yaml.Node, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			document, err = nil, errors.New("yaml: the text cannot be read")
+		}
+	}()
+	document = &yaml.Node{}
+	switch err := decoder.Decode(document); {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return document, nil
+}
+
+// syntax reports malformed YAML. The texts of the library quote nothing of it
+// but the name of an alias, which may be a password that was not quoted.
 func (r *yamlReader) syntax(err error) {
-	var syntax yaml.Error
-	if !errors.As(err, &syntax) {
-		r.problem(r.at(1, 1), "", "the YAML is malformed")
-		return
+	at, message := r.place(r.endOf(err)-1), yamlPrefix().ReplaceAllString(err.Error(), "")
+	switch {
+	case strings.Contains(message, "unknown anchor"):
+		r.problem(at, "", "%s", missingAnchor)
+	case strings.Contains(message, "exceeded max depth"):
+		r.problem(at, "", "values are nested more than %d deep; no key needs that", maxDepth)
+	default:
+		r.problem(at, "", "the YAML is malformed: %s%s", printable(message), yamlHint(message))
 	}
-	r.problem(r.tokenAt(syntax.GetToken()), "", "the YAML is malformed: %s", printable(syntax.GetMessage()))
 }
 
-// tooDeep returns the first token that is nested too deeply, or nil.
-func tooDeep(tokens token.Tokens) *token.Token {
-	flow, line, starts := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position != nil && t.Position.Line != line {
-			line, starts = t.Position.Line, t.Position.IndentLevel
-		}
-		if t.Type == token.SequenceStartType || t.Type == token.MappingStartType {
-			flow++
-		}
-		if t.Type == token.SequenceEndType || t.Type == token.MappingEndType {
-			flow--
-		}
-		if t.Type == token.SequenceEntryType || t.Type == token.MappingKeyType || t.Type == token.AnchorType || t.Type == token.TagType {
-			starts++
-		}
-		if flow > maxDepth || starts > 2*maxDepth {
-			return t
-		}
+const missingAnchor = "the value begins with *, which is an alias in YAML, and no anchor of that name is before it; put the value in quotes"
+
+func yamlPrefix() *regexp.Regexp { return regexp.MustCompile(`^yaml: (line \d+: )?`) }
+
+func yamlHint(message string) string {
+	switch message {
+	case "mapping values are not allowed in this context":
+		return "; put a value that holds a colon in quotes, and give the keys of one map the same indentation"
+	case "found character that cannot start any token":
+		return "; indent with blanks, not tabs, and put a value that begins with @, % or ` in quotes"
+	case "did not find expected key":
+		return "; give the keys of one map the same indentation, and put a value that begins with a quote or a bracket in quotes as a whole"
+	case "control characters are not allowed":
+		return "; remove the character"
 	}
-	return nil
+	return ""
 }
 
-func (r *yamlReader) tokenAt(t *token.Token) Position {
-	if t == nil || t.Position == nil {
-		return r.at(1, 1)
-	}
-	return r.at(max(t.Position.Line, 1), max(t.Position.Column, 1))
-}
-
-// where returns the place of a value: of a map that of its first key.
-func (r *yamlReader) where(n ast.Node) Position {
-	switch v := n.(type) {
-	case nil:
-		return r.at(1, 1)
-	case *ast.MappingNode:
-		if len(v.Values) > 0 && !v.IsFlowStyle {
-			return r.where(v.Values[0].Key)
+// endOf returns the offset at which an error comes up: the length of the shortest
+// beginning of the text that has the same error. The library itself tells of no
+// column, and only of the line in which the map around the error begins.
+func (r *yamlReader) endOf(fault error) int {
+	return sort.Search(len(r.data), func(end int) bool {
+		for end < len(r.data) && !utf8.RuneStart(r.data[end]) {
+			end++
 		}
-	case *ast.MappingValueNode:
-		return r.where(v.Key)
-	}
-	return r.tokenAt(n.GetToken())
+		_, err := decodeYAML(yaml.NewDecoder(bytes.NewReader(r.data[:end])))
+		return err != nil && err.Error() == fault.Error()
+	})
 }
 
-func (r *yamlReader) value(n ast.Node, path string, depth int) *node {
-	at := r.where(n)
+func (r *yamlReader) value(n *yaml.Node, path string, depth int) *node {
+	at := r.at(n.Line, n.Column)
 	if !r.grow(at, depth) {
 		return &node{kind: nullNode, at: at}
 	}
-	switch v := n.(type) {
-	case *ast.MappingNode:
-		return r.mapping(v.Values, at, path, depth)
-	case *ast.MappingValueNode:
-		return r.mapping([]*ast.MappingValueNode{v}, at, path, depth)
-	case *ast.SequenceNode:
-		return r.sequence(v, at, path, depth)
-	case *ast.AnchorNode:
-		r.anchors[v.Name.GetToken().Value] = v.Value
-		return r.guarded(v.Name.GetToken().Value, v.Value, path, depth)
-	case *ast.AliasNode:
-		return r.alias(v, at, path, depth)
-	case *ast.TagNode:
-		return r.tagged(v, at, path, depth)
+	if n.Style&yaml.TaggedStyle != 0 && !strings.HasPrefix(n.Tag, "!!") {
+		r.warn(at, path, "the value begins with a YAML tag (!), which changes nothing; put the value in quotes, or write env://NAME to take it from the environment")
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return r.alias(n, at, path, depth)
+	case yaml.MappingNode:
+		return r.guarded(n, func() *node { return r.mapping(n, at, path, depth) })
+	case yaml.SequenceNode:
+		return r.guarded(n, func() *node {
+			list := &node{kind: listNode, at: at}
+			for i, item := range n.Content {
+				list.items = append(list.items, r.value(item, indexPath(path, i), depth+1))
+			}
+			return list
+		})
 	default:
-		return r.scalar(n, at)
+		return r.scalar(n, at, path)
 	}
 }
 
-// guarded reads the value of an anchor; inside it, its alias has no end.
-func (r *yamlReader) guarded(name string, n ast.Node, path string, depth int) *node {
-	r.open = append(r.open, name)
+// guarded reads a map or a list; inside it, its alias has no end.
+func (r *yamlReader) guarded(n *yaml.Node, read func() *node) *node {
+	if n.Anchor == "" {
+		return read()
+	}
+	r.open = append(r.open, n)
 	defer func() { r.open = r.open[:len(r.open)-1] }()
-	return r.value(n, path, depth+1)
+	return read()
 }
 
-func (r *yamlReader) alias(n *ast.AliasNode, at Position, path string, depth int) *node {
-	name := n.Value.GetToken().Value
-	anchored, known := r.anchors[name]
-	switch {
-	case slices.Contains(r.open, name):
-		r.problem(at, path, "the alias *%s is inside its own anchor", clip(name))
-	case !known:
-		r.problem(at, path, "the alias *%s has no anchor before it%s", clip(name), suggest(name, keysOf(r.anchors)))
-	default:
-		return r.guarded(name, anchored, path, depth)
+func (r *yamlReader) alias(n *yaml.Node, at Position, path string, depth int) *node {
+	if slices.Contains(r.open, n.Alias) {
+		r.problem(at, path, "the alias is inside its own anchor")
+		return &node{kind: nullNode, at: at}
 	}
-	return &node{kind: nullNode, at: at}
+	return r.value(n.Alias, path, depth+1)
 }
 
-func (r *yamlReader) sequence(n *ast.SequenceNode, at Position, path string, depth int) *node {
-	list := &node{kind: listNode, at: at}
-	for i, item := range n.Values {
-		list.items = append(list.items, r.value(item, indexPath(path, i), depth+1))
-	}
-	return list
-}
-
-func (r *yamlReader) mapping(values []*ast.MappingValueNode, at Position, path string, depth int) *node {
+func (r *yamlReader) mapping(n *yaml.Node, at Position, path string, depth int) *node {
 	result := &node{kind: mapNode, at: at}
-	var merged []*node
-	for _, v := range values {
-		if v.Key.IsMergeKey() {
-			merged = append(merged, r.merges(v.Value, path, depth)...)
-			continue
+	var merged *yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		place := r.at(key.Line, key.Column)
+		switch name, ok := keyText(key); {
+		case !ok:
+			r.problem(at, path, "expected a plain text as the key; put a value that begins with a brace in quotes, and write env://NAME instead of {{ … }}, as nothing is expanded")
+		case isMergeKey(key) && merged != nil:
+			r.problem(place, joinPath(path, name), "the key is given twice; name several maps in one list")
+		case isMergeKey(key):
+			merged = value
+		default:
+			r.add(result, name, place, r.value(value, joinPath(path, name), depth+1), path)
 		}
-		key, ok := r.key(v.Key, path)
-		if !ok {
-			continue
-		}
-		r.add(result, key, r.where(v.Key), r.value(v.Value, joinPath(path, key), depth+1), path)
 	}
-	for _, m := range merged {
-		result.entries = append(result.entries, missingIn(result, m)...)
+	if merged != nil {
+		for _, m := range r.merges(merged, path, depth) {
+			result.entries = append(result.entries, missingIn(result, m)...)
+		}
 	}
 	return result
+}
+
+func keyText(key *yaml.Node) (string, bool) {
+	if key.Kind == yaml.AliasNode {
+		key = key.Alias
+	}
+	return key.Value, key.Kind == yaml.ScalarNode
+}
+
+func isMergeKey(key *yaml.Node) bool {
+	return key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge"
 }
 
 // missingIn returns the entries of from whose keys are not in n: a key of the
@@ -202,71 +224,44 @@ func missingIn(n, from *node) []*entry {
 }
 
 // merges returns the maps that a merge key (<<) names: one, or a list of them.
-func (r *yamlReader) merges(n ast.Node, path string, depth int) []*node {
+func (r *yamlReader) merges(n *yaml.Node, path string, depth int) []*node {
+	path = joinPath(path, "<<")
 	value := r.value(n, path, depth+1)
 	maps := []*node{value}
 	if value.kind == listNode {
 		maps = value.items
 	}
 	for _, m := range maps {
-		if m.kind != mapNode && m.kind != nullNode {
-			r.problem(m.at, joinPath(path, "<<"), "expected a map or a list of maps to merge, got %s", m.describe(true))
+		if m.kind != mapNode {
+			r.problem(m.at, path, "expected a map or a list of maps to merge, got %s", m.describe(true))
 		}
 	}
 	return maps
 }
 
-func (r *yamlReader) key(n ast.MapKeyNode, path string) (string, bool) {
-	switch v := n.(type) {
-	case *ast.StringNode:
-		return v.Value, true
-	case *ast.LiteralNode:
-		return v.Value.Value, true
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode, *ast.InfinityNode, *ast.NanNode:
-		return n.GetToken().Value, true
-	default:
-		r.problem(r.where(n), path, "expected a plain text as the key")
-		return "", false
-	}
-}
-
-func (r *yamlReader) tagged(n *ast.TagNode, at Position, path string, depth int) *node {
-	value := r.value(n.Value, path, depth+1)
-	switch tag := n.GetToken().Value; tag {
-	case "!!str":
-		if value.kind != listNode && value.kind != mapNode {
-			return &node{kind: textNode, text: plainText(n.Value, value), at: value.at}
-		}
-	case "!!int", "!!float", "!!bool", "!!null", "!!map", "!!seq", "!!merge", "!!timestamp":
-	default:
-		r.problem(at, path, "the YAML tag %s is not known; write the value without it", clip(tag))
-	}
-	return value
-}
-
-// plainText is a scalar as it was written.
-func plainText(n ast.Node, value *node) string {
-	if value.kind == textNode || n == nil || n.GetToken() == nil {
-		return value.text
-	}
-	return n.GetToken().Value
-}
-
-func (r *yamlReader) scalar(n ast.Node, at Position) *node {
-	switch v := n.(type) {
-	case *ast.StringNode:
-		return &node{kind: textNode, text: v.Value, at: at}
-	case *ast.LiteralNode:
-		return &node{kind: textNode, text: v.Value.Value, at: at}
-	case *ast.BoolNode:
-		return boolean(v.Value, at)
-	case *ast.IntegerNode:
-		return &node{kind: intNode, text: fmt.Sprint(v.Value), at: at}
-	case *ast.FloatNode:
-		return &node{kind: floatNode, text: strconv.FormatFloat(v.Value, 'g', -1, 64), at: at}
-	case *ast.InfinityNode, *ast.NanNode:
-		return &node{kind: floatNode, text: n.GetToken().Value, at: at}
-	default:
+// scalar reads a value as Kratos does. One that does not fit its tag is not
+// shown: both may be parts of a password that was not quoted.
+func (r *yamlReader) scalar(n *yaml.Node, at Position, path string) *node {
+	if slices.Contains(r.missing, at) {
+		r.problem(at, path, missingAnchor)
 		return &node{kind: nullNode, at: at}
 	}
+	var value any
+	if err := n.Decode(&value); err != nil {
+		r.problem(at, path, "the value does not fit its YAML tag; write it without the tag")
+	}
+	switch v := value.(type) {
+	case bool:
+		return boolean(v, at)
+	case int, int64, uint64:
+		return &node{kind: intNode, text: fmt.Sprint(v), at: at}
+	case float64:
+		return &node{kind: floatNode, text: strconv.FormatFloat(v, 'g', -1, 64), at: at}
+	case string:
+		return &node{kind: textNode, text: v, at: at}
+	case time.Time:
+		r.warn(at, path, "YAML takes the value for a time and writes it with hours and a zone, as in Kratos; put it in quotes")
+		return &node{kind: textNode, text: v.Format(time.RFC3339Nano), at: at}
+	}
+	return &node{kind: nullNode, at: at}
 }

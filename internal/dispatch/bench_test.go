@@ -3,7 +3,6 @@ package dispatch_test
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -65,11 +64,11 @@ type noopGateway struct{}
 
 func (noopGateway) Name() string { return "sms" }
 
-func (noopGateway) Render(ctx context.Context, _ *courier.Message) (*http.Request, error) {
-	return (&http.Request{}).WithContext(ctx), nil
+func (noopGateway) Render(context.Context, *courier.Message) (dispatch.Request, error) {
+	return noopGateway{}, nil
 }
 
-func (noopGateway) Send(*http.Request) courier.Attempt { return accepted() }
+func (noopGateway) Send(context.Context) courier.Attempt { return accepted() }
 
 // benchOptions are options as in production: with metrics and a log.
 func benchOptions(s dispatch.Store) dispatch.Options {
@@ -89,7 +88,7 @@ func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func BenchmarkEngine_Drain(b *testing.B) {
 	s := &fifo{memory: newMemory(), queued: newMessages(b.N)}
 	s.settled.Add(b.N)
-	engine, err := dispatch.New(benchOptions(s))
+	engine, err := newEngine(benchOptions(s))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -109,7 +108,7 @@ func BenchmarkEngine_Drain(b *testing.B) {
 // straight to the gateway.
 func BenchmarkEngine_Enqueue(b *testing.B) {
 	s := &fifo{memory: newMemory()}
-	engine, err := dispatch.New(benchOptions(s))
+	engine, err := newEngine(benchOptions(s))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -19,11 +19,11 @@ const (
 	statsTimeout = 2 * time.Second
 )
 
-// collector looks up the state of the lanes and of the queue at a scrape.
+// collector looks up the state of the gates and of the queue at a scrape.
 type collector struct {
 	engine *Engine
 
-	inFlight, limit, breaker, depth, age, nodes, keeper *prometheus.Desc
+	inFlight, unsettled, limit, breaker, pace, depth, age *prometheus.Desc
 
 	mu      sync.Mutex
 	stats   store.Stats
@@ -36,25 +36,25 @@ func newCollector(e *Engine) *collector {
 	return &collector{
 		engine: e,
 		inFlight: prometheus.NewDesc("courier_in_flight",
-			"Messages of a gateway that are leased and not yet settled.", byGateway, nil),
+			"Attempts of a gateway that are under way.", byGateway, nil),
+		unsettled: prometheus.NewDesc("courier_unsettled",
+			"Messages of a gateway whose outcome is known and not written yet.", byGateway, nil),
 		limit: prometheus.NewDesc("courier_in_flight_limit",
-			"Most messages of a gateway that may be in flight now; below max_in_flight after the gateway asked for less.", byGateway, nil),
+			"Most attempts of a gateway that may be under way at one time.", byGateway, nil),
+		pace: prometheus.NewDesc("courier_learned_rate",
+			"Attempts a second that a gateway takes, as learned from its throttling; 0 when it does not throttle.", byGateway, nil),
 		breaker: prometheus.NewDesc("courier_breaker_state",
 			"State of the breaker of a gateway: 0 closed, 1 half open, 2 open.", byGateway, nil),
 		depth: prometheus.NewDesc("courier_queue_depth",
 			"Messages in a status that is not final.", []string{"status"}, nil),
 		age: prometheus.NewDesc("courier_oldest_due_age_seconds",
 			"How long the message that waits longest has been due; 0 when none is.", nil, nil),
-		nodes: prometheus.NewDesc("courier_nodes",
-			"Nodes that are alive, as this one was told with its last beat; left out while it cannot beat.", nil, nil),
-		keeper: prometheus.NewDesc("courier_keeper",
-			"1 on the one node that does the housekeeping.", nil, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.inFlight, c.limit, c.breaker, c.depth, c.age, c.nodes, c.keeper} {
+	for _, desc := range []*prometheus.Desc{c.inFlight, c.unsettled, c.limit, c.breaker, c.pace, c.depth, c.age} {
 		descs <- desc
 	}
 }
@@ -66,13 +66,14 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
 	now := c.engine.now()
-	for name, l := range c.engine.route.Load().lanes {
-		state := l.slots.snapshot(now)
-		gauge(c.inFlight, float64(state.inUse), name)
+	for name, g := range c.engine.routing.Load().gates {
+		state := g.snapshot(c.engine.tick())
+		gauge(c.inFlight, float64(state.inFlight), name)
+		gauge(c.unsettled, float64(state.unsettled), name)
 		gauge(c.limit, float64(state.limit), name)
 		gauge(c.breaker, float64(state.breaker), name)
+		gauge(c.pace, state.pace, name)
 	}
-	c.collectNodes(gauge)
 	stats, ok := c.queue(now)
 	if !ok {
 		return
@@ -81,17 +82,6 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge(c.depth, float64(stats.Processing), string(courier.StatusProcessing))
 	gauge(c.depth, float64(stats.Unknown), string(courier.StatusUnknown))
 	gauge(c.age, age(stats.OldestDueAt, now))
-}
-
-func (c *collector) collectNodes(gauge func(*prometheus.Desc, float64, ...string)) {
-	member, duty := c.engine.member, 0.0
-	if member.err() == nil {
-		gauge(c.nodes, float64(member.presence.Load().standing.Nodes))
-	}
-	if member.onDuty() {
-		duty = 1
-	}
-	gauge(c.keeper, duty)
 }
 
 func age(at, now time.Time) float64 {

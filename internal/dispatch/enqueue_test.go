@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"courier"
-	"courier/internal/dispatch"
 	"courier/internal/store"
 )
 
@@ -128,7 +127,7 @@ func TestEngine_NewMessagesWaitBehindOlderOnes(t *testing.T) {
 
 func TestEngine_EnqueueRefusesWhenNotRunning(t *testing.T) {
 	t.Parallel()
-	engine, err := dispatch.New(newOptions(newMemory(), newGateway("sms", answer(accepted()))))
+	engine, err := newEngine(newOptions(newMemory(), newGateway("sms", answer(accepted()))))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,14 +18,11 @@ type metrics struct {
 	settleBatch prometheus.Histogram
 	lateSettles prometheus.Counter
 	expired     prometheus.Counter
-	reclaimed   prometheus.Counter
 	rateWait    *prometheus.CounterVec
-	scrubbed    prometheus.Counter
-	purged      prometheus.Counter
 }
 
-// laneMetrics are those of one gateway, with the labels looked up once.
-type laneMetrics struct {
+// gatewayMetrics are those of one gateway, with the labels looked up once.
+type gatewayMetrics struct {
 	attempts map[courier.Outcome]prometheus.Counter
 	duration prometheus.Observer
 	wait     prometheus.Observer
@@ -57,22 +54,10 @@ func newMetrics() *metrics {
 			Name: "courier_expired_total",
 			Help: "Messages that expired while they were queued.",
 		}),
-		reclaimed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "courier_reclaimed_total",
-			Help: "Messages that this node took back from nodes that died, or whose lease had lapsed.",
-		}),
 		rateWait: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "courier_rate_wait_seconds_total",
 			Help: "Time that due messages of a gateway waited on this node because of dispatch.max_rate.",
 		}, []string{"gateway"}),
-		scrubbed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "courier_scrubbed_total",
-			Help: "Messages whose content was taken out because of retention.scrub_after.",
-		}),
-		purged: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "courier_purged_total",
-			Help: "Messages that were deleted because of retention.delete_after.",
-		}),
 	}
 }
 
@@ -84,18 +69,18 @@ func histogram(name, help string) prometheus.HistogramOpts {
 	}}
 }
 
-// lane returns the metrics of a gateway.
-func (m *metrics) lane(gateway string) laneMetrics {
-	l := laneMetrics{
+// gateway returns the metrics of a gateway.
+func (m *metrics) gateway(gateway string) gatewayMetrics {
+	g := gatewayMetrics{
 		attempts: make(map[courier.Outcome]prometheus.Counter),
 		duration: m.duration.WithLabelValues(gateway),
 		wait:     m.wait.WithLabelValues(gateway),
 		rateWait: m.rateWait.WithLabelValues(gateway),
 	}
 	for _, outcome := range courier.Outcomes() {
-		l.attempts[outcome] = m.attempts.WithLabelValues(gateway, string(outcome))
+		g.attempts[outcome] = m.attempts.WithLabelValues(gateway, string(outcome))
 	}
-	return l
+	return g
 }
 
 // register registers all metrics, or none and returns why.
@@ -106,7 +91,7 @@ func (m *metrics) register(registerer prometheus.Registerer, extra prometheus.Co
 	var faults []error
 	collectors := []prometheus.Collector{
 		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles,
-		m.expired, m.scrubbed, m.purged, m.reclaimed, m.rateWait, extra,
+		m.expired, m.rateWait, extra,
 	}
 	for i, collector := range collectors {
 		if err := registerer.Register(collector); err != nil {

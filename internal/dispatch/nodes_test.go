@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"courier"
+	"courier/internal/cluster"
 	"courier/internal/dispatch"
 	"courier/internal/store"
 )
@@ -31,8 +32,8 @@ func TestNodes_BeatBeforeTheyLease(t *testing.T) {
 		memory.put(newMessages(3)...)
 		began := time.Now()
 		a := startPeer(t, memory, "a", newGateway("sms", answer(accepted())), func(o *dispatch.Options) {
-			o.Host, o.Version = "host-a", "v1"
-			o.Gateways = append([]dispatch.LaneOptions{lane(newGateway("zulu", answer(accepted())))}, o.Gateways...)
+			o.ClusterFunc = joining(*o, func(c *cluster.Options) { c.Host, c.Version = "host-a", "v1" })
+			o.Gateways = append([]dispatch.GatewayOptions{lane(newGateway("zulu", answer(accepted())))}, o.Gateways...)
 		})
 		if memory.count("beat a") != 1 || memory.count("claim") != 0 {
 			t.Errorf("%d beats and %d claims during the start, want one beat", memory.count("beat a"), memory.count("claim"))
@@ -42,7 +43,7 @@ func TestNodes_BeatBeforeTheyLease(t *testing.T) {
 			t.Errorf("%d beats in ten seconds", beats)
 		}
 		got, _ := memory.known("a")
-		if got.Host != "host-a" || got.Version != "v1" || !got.StartedAt.Equal(began) || got.Lapse != dispatch.DefaultLapse {
+		if got.Host != "host-a" || got.Version != "v1" || !got.StartedAt.Equal(began) || got.Lapse != cluster.DefaultLapse {
 			t.Errorf("beat is %+v", got)
 		}
 		if strings.Join(got.Gateways, " ") != "zulu sms" {
@@ -75,7 +76,7 @@ func TestNodes_LeasesOfADeadNodeComeBack(t *testing.T) {
 				pass(30 * time.Second)
 				wantStatus(t, memory, m, courier.StatusProcessing)
 				a.link.fail(store.ErrUnavailable)
-				pass(dispatch.DefaultLapse - 2*time.Second)
+				pass(cluster.DefaultLapse - 2*time.Second)
 				wantStatus(t, memory, m, courier.StatusProcessing)
 				pass(4 * time.Second)
 				wantStatus(t, memory, m, test.want)
@@ -106,7 +107,7 @@ func TestNodes_CutOffNodeBlamesNoGateway(t *testing.T) {
 			enqueue(t, a.Engine, newMessage())
 		}
 		a.link.fail(store.ErrUnavailable)
-		pass(dispatch.DefaultLapse + time.Second)
+		pass(cluster.DefaultLapse + time.Second)
 		if lines := a.log.lines(t, "gateway does not take messages; they wait and no attempts are spent"); len(lines) != 0 {
 			t.Errorf("the gateway is blamed: %v", lines)
 		}
@@ -141,7 +142,7 @@ func TestNodes_CutOffNodeStopsInTime(t *testing.T) {
 				flying, rendering := newMessage(), newMessage(func(m *courier.Message) { m.From = "slow" })
 				enqueue(t, a.Engine, flying, rendering)
 				cut(a.link)
-				pass(dispatch.DefaultLapse - 100*time.Millisecond)
+				pass(cluster.DefaultLapse - 100*time.Millisecond)
 				if a.Ready() == nil {
 					t.Error("a node that cannot beat is ready")
 				}
@@ -195,7 +196,9 @@ func TestNodes_StoppedProcess(t *testing.T) {
 			}
 			return nil
 		}
-		a := startPeer(t, memory, "a", gateway, func(o *dispatch.Options) { o.TickFunc = clock.now })
+		a := startPeer(t, memory, "a", gateway, func(o *dispatch.Options) {
+			o.ClusterFunc = joining(*o, func(c *cluster.Options) { c.TickFunc = clock.now })
+		})
 		pass(time.Second)
 		m := newMessage()
 		enqueue(t, a.Engine, m)
@@ -465,7 +468,7 @@ func TestNodes_RerouteAfterTheBeat(t *testing.T) {
 		enqueue(t, a.Engine, m)
 		synctest.Wait()
 		a.link.delay(100 * time.Millisecond)
-		next := dispatch.Settings{Gateways: []dispatch.LaneOptions{lane(newGateway("new", answer(accepted())))}}
+		next := dispatch.Settings{Gateways: []dispatch.GatewayOptions{lane(newGateway("new", answer(accepted())))}}
 		if err := a.Reconfigure(next); err != nil {
 			t.Fatal(err)
 		}
@@ -603,8 +606,8 @@ func TestNodes_TokensAreGiven(t *testing.T) {
 func TestNew_LapseOutlastsBeats(t *testing.T) {
 	t.Parallel()
 	options := newOptions(newMemory(), newGateway("sms", answer(accepted())))
-	options.BeatInterval, options.Lapse = time.Second, 2*time.Second
-	if _, err := dispatch.New(options); err == nil || !strings.Contains(err.Error(), "lapse") {
+	options.ClusterFunc = joining(options, func(c *cluster.Options) { c.BeatInterval, c.Lapse = time.Second, 2*time.Second })
+	if _, err := newEngine(options); err == nil || !strings.Contains(err.Error(), "lapse") {
 		t.Errorf("got %v, want what is wrong with the lapse", err)
 	}
 }
@@ -644,7 +647,7 @@ func TestNodes_FailedStartSignsOff(t *testing.T) {
 	t.Parallel()
 	memory := newShared()
 	memory.fail(failOp("reroute", store.ErrReadOnly))
-	engine, err := dispatch.New(newOptions(&link{memory: memory}, newGateway("sms", answer(accepted()))))
+	engine, err := newEngine(newOptions(&link{memory: memory}, newGateway("sms", answer(accepted()))))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,50 +24,52 @@ type Gateway interface {
 	Name() string
 	// Render builds the request of a message without sending anything. Its
 	// errors are courier.ErrTemplateCanceled or *courier.RenderError.
-	Render(ctx context.Context, m *courier.Message) (*http.Request, error)
-	// Send writes the request and judges the answer. It returns soon after the
-	// context of the request ends.
-	Send(request *http.Request) courier.Attempt
+	Render(ctx context.Context, m *courier.Message) (Request, error)
+}
+
+// Request is the request of one message, to be sent once.
+type Request interface {
+	// Send writes the request and judges the answer. It returns when the answer is
+	// read, and soon after the context ends. The engine fills in the Number, the
+	// Gateway, StartedAt and the Duration.
+	Send(ctx context.Context) courier.Attempt
 }
 
 // Store is the part of store.Store that the engine needs.
 type Store interface {
-	queueStore
-	keeperStore
-	retentionStore
-	memberStore
-}
-
-// queueStore moves messages through the queue.
-type queueStore interface {
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error)
 	Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error)
 	Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error)
 	NextDue(ctx context.Context, gateway string) (time.Time, error)
-}
-
-// keeperStore keeps the queue in order.
-type keeperStore interface {
-	Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
-	Expire(ctx context.Context, now time.Time, limit int) (int, error)
-	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
 	Stats(ctx context.Context, now time.Time) (store.Stats, error)
+	Check(ctx context.Context) error
 }
 
-// retentionStore forgets what is old.
-type retentionStore interface {
-	Scrub(ctx context.Context, sweep store.Sweep) (int, error)
-	Purge(ctx context.Context, sweep store.Sweep) (int, error)
-}
-
-// memberStore lets the nodes that share the store know of each other, and share
-// the rates of the gateways.
-type memberStore interface {
-	Beat(ctx context.Context, beat store.Beat) (store.Standing, error)
-	Leave(ctx context.Context, node string) error
-	Reserve(ctx context.Context, reservation store.Reservation) (store.Grant, error)
-	// Wakes is nil when no other node can use the store.
-	Wakes() <-chan string
+// Cluster is this node among those that share the store.
+type Cluster interface {
+	// Join makes the node known before it leases anything. The context of every
+	// attempt is attempts or derived from it.
+	Join(ctx, attempts context.Context) error
+	// Run tells the others that the node is alive, and does what is to be done for
+	// all, until ctx ends.
+	Run(ctx context.Context)
+	// Leave signs off: nothing is leased any more.
+	Leave(ctx context.Context)
+	// Changed says that the gateways of the engine or its settings are others now, or
+	// that it left messages to nobody.
+	Changed()
+	// Ready returns why the node may begin nothing, or nil.
+	Ready() error
+	// Term is the time for which leases hold, and false when the node may begin
+	// nothing. What was leased in an earlier one may be another node's by now.
+	Term() (term uint64, ok bool)
+	// Holds reports whether what was leased in a term is this node's for sure.
+	Holds(term uint64) bool
+	// Attempts is the context of attempts that begin now. It ends when another node
+	// may take their messages over.
+	Attempts() context.Context
+	// Nodes counts the nodes that are alive, this one included.
+	Nodes() int
 }
 
 // UnknownPolicy says what becomes of a message whose request was written and
@@ -89,30 +91,41 @@ const (
 	DefaultLeaseDuration = 2 * time.Minute
 	DefaultGracePeriod   = 20 * time.Second
 	DefaultPollInterval  = time.Second
-	DefaultBeatInterval  = time.Second
-	DefaultLapse         = 6 * time.Second
 	DefaultRetryInitial  = 500 * time.Millisecond
 	DefaultRetryMax      = 30 * time.Second
 )
 
-// LaneOptions describe one gateway and how hard it may be driven.
-type LaneOptions struct {
+// Retention says how long messages are kept after their last change, once they
+// are sent or final. 0 keeps them for ever.
+type Retention struct {
+	// ScrubAfter is when the content is taken out.
+	ScrubAfter time.Duration
+	// DeleteAfter is when the message is deleted. A scrub counts as a change.
+	DeleteAfter time.Duration
+}
+
+// GatewayOptions describe one gateway and how hard it may be driven.
+type GatewayOptions struct {
 	Gateway Gateway
-	// MaxInFlight is the most messages of the gateway that are leased and not
-	// yet settled, which bounds the requests in flight and what a crash can
-	// repeat. 0 is DefaultMaxInFlight.
+	// Fingerprint changes with everything that decides whether the gateway takes
+	// messages: while it is the same, a Reconfigure keeps what was learnt. Empty is
+	// always another.
+	Fingerprint string
+	// MaxInFlight is the most attempts at one time. As many outcomes may wait to be
+	// written, so a crash can repeat twice as many. 0 is DefaultMaxInFlight.
 	MaxInFlight int
 	// Timeout bounds one attempt. 0 is DefaultTimeout.
 	Timeout time.Duration
-	// MaxRate is the most attempts in a second of all nodes together; 0 is no limit.
+	// MaxRate is the most attempts in a second of all nodes together, each of which gets
+	// the same part; 0 is no limit.
 	MaxRate float64
 }
 
 // Settings are what Reconfigure can change while the engine runs.
 type Settings struct {
-	// Gateways are the lanes. The first takes the messages of a gateway that is
-	// not among them. With none, Enqueue refuses.
-	Gateways []LaneOptions
+	// Gateways are those that messages are sent through. The first takes the messages
+	// of a gateway that is not among them. With none, Enqueue refuses.
+	Gateways []GatewayOptions
 	// MessageRetries is how often a message is attempted again; 0 is one attempt.
 	MessageRetries int
 	Retry          Retry
@@ -121,7 +134,7 @@ type Settings struct {
 	Retention Retention
 }
 
-// Options are what New needs. Store and Node are mandatory.
+// Options are what New needs. Store, Node and ClusterFunc are mandatory.
 type Options struct {
 	Settings
 
@@ -134,22 +147,17 @@ type Options struct {
 	// GracePeriod is how long Stop lets attempts in flight finish. 0 is
 	// DefaultGracePeriod, a negative one none.
 	GracePeriod time.Duration
-	// PollInterval is how often a lane looks for messages that it was not told
+	// PollInterval is how often a queue looks for messages that it was not told
 	// of. 0 is DefaultPollInterval.
 	PollInterval time.Duration
 
-	// Host and Version tell an operator which machine and program the node is.
-	Host, Version string
-	// BeatInterval is how often the node tells the others that it is alive. 0 is
-	// DefaultBeatInterval.
-	BeatInterval time.Duration
-	// Lapse is how long after a beat the others take it for dead. It is a few times
-	// BeatInterval. 0 is DefaultLapse.
-	Lapse time.Duration
+	// ClusterFunc returns this process among those that share the store. Mandatory.
+	ClusterFunc func(e *Engine) (Cluster, error)
 
 	// NowFunc is the clock of the store, which all nodes share; time.Now when nil.
 	NowFunc func() time.Time
-	// TickFunc is the clock of this machine, with a monotonic reading; time.Now when nil.
+	// TickFunc is the clock of this machine, with a monotonic reading, for all that is
+	// waited for; time.Now when nil.
 	TickFunc func() time.Time
 	// TokenFunc returns the token of a lease, from any goroutine: above 0 and such
 	// that no two of any nodes are the same. Random when nil.
@@ -173,13 +181,14 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Node == "" {
 		return o, errors.New("dispatch options: Node is mandatory; name this process")
 	}
+	if o.ClusterFunc == nil {
+		return o, errors.New("dispatch options: ClusterFunc is mandatory")
+	}
 	settings, err := o.Settings.withDefaults()
 	o.Settings = settings
 	setDefault(&o.LeaseDuration, DefaultLeaseDuration)
 	setDefault(&o.GracePeriod, DefaultGracePeriod)
 	setDefault(&o.PollInterval, DefaultPollInterval)
-	setDefault(&o.BeatInterval, DefaultBeatInterval)
-	setDefault(&o.Lapse, DefaultLapse)
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
 	}
@@ -195,9 +204,6 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err == nil && o.Lapse < 3*o.BeatInterval {
-		err = fmt.Errorf("dispatch options: lapse %s is below three times the beat interval %s; raise it", o.Lapse, o.BeatInterval)
-	}
 	return o, err
 }
 
@@ -211,13 +217,11 @@ func (s Settings) withDefaults() (Settings, error) {
 	setDefault(&s.Retry.Initial, DefaultRetryInitial)
 	setDefault(&s.Retry.Max, max(DefaultRetryMax, s.Retry.Initial))
 	setDefault(&s.OnUnknown, ResendUnknown)
-	lanes := make([]LaneOptions, len(s.Gateways))
-	for i, lane := range s.Gateways {
-		setDefault(&lane.MaxInFlight, DefaultMaxInFlight)
-		setDefault(&lane.Timeout, DefaultTimeout)
-		lanes[i] = lane
+	s.Gateways = slices.Clone(s.Gateways)
+	for i := range s.Gateways {
+		setDefault(&s.Gateways[i].MaxInFlight, DefaultMaxInFlight)
+		setDefault(&s.Gateways[i].Timeout, DefaultTimeout)
 	}
-	s.Gateways = lanes
 	return s, s.validate()
 }
 
@@ -241,24 +245,24 @@ func (s Settings) validate() error {
 	if s.Retention.ScrubAfter < 0 || s.Retention.DeleteAfter < 0 {
 		return fmt.Errorf("dispatch settings: retention is %s and %s; give times of 0 or more", s.Retention.ScrubAfter, s.Retention.DeleteAfter)
 	}
-	return validateLanes(s.Gateways)
+	return validateGateways(s.Gateways)
 }
 
-func validateLanes(lanes []LaneOptions) error {
-	seen := make(map[string]bool, len(lanes))
-	for i, lane := range lanes {
-		if lane.Gateway == nil {
+func validateGateways(gateways []GatewayOptions) error {
+	seen := make(map[string]bool, len(gateways))
+	for i, g := range gateways {
+		if g.Gateway == nil {
 			return fmt.Errorf("dispatch settings: gateways[%d] has no gateway", i)
 		}
-		name := lane.Gateway.Name()
+		name := g.Gateway.Name()
 		if name == "" || seen[name] {
 			return fmt.Errorf("dispatch settings: gateways[%d] is named %q; give each its own name", i, name)
 		}
-		if lane.MaxInFlight < 0 || lane.Timeout < 0 {
+		if g.MaxInFlight < 0 || g.Timeout < 0 {
 			return fmt.Errorf("dispatch settings: gateway %q: max_in_flight and timeout must be positive", name)
 		}
-		if !(lane.MaxRate >= 0) || math.IsInf(lane.MaxRate, 0) {
-			return fmt.Errorf("dispatch settings: gateway %q: max_rate is %v; give attempts per second, or 0 for no limit", name, lane.MaxRate)
+		if !(g.MaxRate >= 0) || math.IsInf(g.MaxRate, 0) {
+			return fmt.Errorf("dispatch settings: gateway %q: max_rate is %v; give attempts per second, or 0 for no limit", name, g.MaxRate)
 		}
 		seen[name] = true
 	}

@@ -269,7 +269,7 @@ func TestEngine_RetentionSurvivesFaults(t *testing.T) {
 func TestNew_RefusesNegativeRetention(t *testing.T) {
 	t.Parallel()
 	for _, options := range []dispatch.Options{keeping(newMemory(), -1, 0), keeping(newMemory(), 0, -1)} {
-		if _, err := dispatch.New(options); err == nil {
+		if _, err := newEngine(options); err == nil {
 			t.Errorf("retention %+v was taken", options.Retention)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // startBare returns a running engine that the test stops.
 func startBare(t *testing.T, options dispatch.Options) *dispatch.Engine {
 	t.Helper()
-	engine, err := dispatch.New(options)
+	engine, err := newEngine(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestEngine_StopGivesBackWhatWasNotAttempted(t *testing.T) {
 
 func TestEngine_StopBeforeStart(t *testing.T) {
 	t.Parallel()
-	engine, err := dispatch.New(newOptions(newMemory(), newGateway("sms", answer(accepted()))))
+	engine, err := newEngine(newOptions(newMemory(), newGateway("sms", answer(accepted()))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestEngine_StopCutsAStartShort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hanging := &hangingStore{memory: newMemory(), called: make(chan struct{})}
-		engine, err := dispatch.New(newOptions(hanging, newGateway("sms", answer(accepted()))))
+		engine, err := newEngine(newOptions(hanging, newGateway("sms", answer(accepted()))))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,7 +199,7 @@ func TestEngine_StartStopStress(t *testing.T) {
 	t.Parallel()
 	for range 60 {
 		memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
-		engine, err := dispatch.New(newOptions(memory, gateway))
+		engine, err := newEngine(newOptions(memory, gateway))
 		if err != nil {
 			t.Fatal(err)
 		}

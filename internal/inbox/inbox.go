@@ -21,8 +21,6 @@ type Options struct {
 	RetryAfter time.Duration
 	// Hang never answers, Reset resets the connection after the request was read.
 	Hang, Reset bool
-	// ShowCredentials leaves credentials readable in the listing.
-	ShowCredentials bool
 	// OnMessageFunc sees each message before it is answered, nil for none.
 	OnMessageFunc func(Message)
 	// NowFunc is the clock, nil is time.Now.
@@ -42,13 +40,12 @@ const messagesPath = "/_inbox/messages"
 
 // Inbox is an http.Handler. It is safe for concurrent use.
 type Inbox struct {
-	gateway         *gatewaytest.Handler
-	showCredentials bool
+	gateway *gatewaytest.Handler
 }
 
 // New returns an empty inbox.
 func New(options Options) *Inbox {
-	inbox := &Inbox{showCredentials: options.ShowCredentials}
+	inbox := &Inbox{}
 	settings := gatewaytest.Options{
 		Default:   behavior(options),
 		MaxBody:   maxBody,
@@ -59,7 +56,7 @@ func New(options Options) *Inbox {
 	}
 	if options.OnMessageFunc != nil {
 		settings.OnRequestFunc = func(request gatewaytest.Request) {
-			options.OnMessageFunc(inbox.message(&request))
+			options.OnMessageFunc(newMessage(&request))
 		}
 	}
 	inbox.gateway = gatewaytest.New(settings)
@@ -84,11 +81,17 @@ func behavior(options Options) gatewaytest.Behavior {
 
 // ServeHTTP implements http.Handler.
 func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/_inbox/") {
+	own := strings.HasPrefix(r.URL.Path, "/_inbox/")
+	switch {
+	case !own && !isPage(r):
+		i.gateway.ServeHTTP(w, r)
+	case !isOwnHost(r.Host):
+		problem(w, http.StatusForbidden, "name the inbox by its IP address, as localhost or by a name without dots")
+	case own:
 		i.serveOwn(w, r)
-		return
+	default:
+		i.servePage(w)
 	}
-	i.gateway.ServeHTTP(w, r)
 }
 
 // Messages returns what is kept, the oldest first.
@@ -96,7 +99,7 @@ func (i *Inbox) Messages() []Message {
 	requests := i.gateway.Requests()
 	messages := make([]Message, len(requests))
 	for n := range requests {
-		messages[n] = i.message(&requests[n])
+		messages[n] = newMessage(&requests[n])
 	}
 	return messages
 }

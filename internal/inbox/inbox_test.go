@@ -27,6 +27,9 @@ type listing struct {
 func do(t *testing.T, handler http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+	if strings.HasPrefix(target, "/_inbox/") {
+		request.Host = "127.0.0.1:4479"
+	}
 	for i := 0; i+1 < len(header); i += 2 {
 		request.Header.Set(header[i], header[i+1])
 	}
@@ -117,21 +120,68 @@ func TestInbox_OwnInterface(t *testing.T) {
 	}
 }
 
+// TestInbox_Page shows what was caught, escaped, and is no message itself.
+func TestInbox_Page(t *testing.T) {
+	t.Parallel()
+	box := inbox.New(inbox.Options{})
+	get := func(method, target, host string) *httptest.ResponseRecorder {
+		request := httptest.NewRequestWithContext(t.Context(), method, target, nil)
+		request.Host = host
+		recorder := httptest.NewRecorder()
+		box.ServeHTTP(recorder, request)
+		return recorder
+	}
+	do(t, box, http.MethodPost, "/", `{"to":"+12065550101","body":"<script>alert(1)</script> first"}`)
+	do(t, box, http.MethodPost, "/x", `{"to":"+12065550102","body":"second"}`)
+	page := get(http.MethodGet, "/", "localhost:4479")
+	text := page.Body.String()
+	if page.Code != http.StatusOK || !strings.HasPrefix(page.Header().Get("Content-Type"), "text/html") {
+		t.Errorf("page: %d %v", page.Code, page.Header())
+	}
+	first, second := strings.Index(text, "&lt;script&gt;alert(1)&lt;/script&gt; first"), strings.Index(text, "second")
+	if first < 0 || second < 0 || second > first || strings.Contains(text, "<script>") {
+		t.Errorf("page:\n%s", text)
+	}
+	if box.Count() != 2 {
+		t.Errorf("%d messages were counted, want 2", box.Count())
+	}
+	get(http.MethodGet, "/?to=%2B12065550103&text=by+query", "localhost")
+	if box.Count() != 3 {
+		t.Error("a message by GET was taken for a look at the page")
+	}
+}
+
+// TestInbox_RefusesForeignHosts asks for codes by the name of another site.
+func TestInbox_RefusesForeignHosts(t *testing.T) {
+	t.Parallel()
+	box := inbox.New(inbox.Options{})
+	do(t, box, http.MethodPost, "/send", `{"to":"+12065550101","body":"code 123456"}`)
+	for host, want := range map[string]int{
+		"127.0.0.1:4479": 200, "[::1]:4479": 200, "::1": 200, "localhost": 200, "LOCALHOST:4479": 200, "inbox:4479": 200, "app.localhost": 200,
+		"192.0.2.7": 200, "evil.example": 403, "evil.example:4479": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403,
+	} {
+		for _, target := range []string{"/", "/_inbox/messages"} {
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+			request.Host = host
+			recorder := httptest.NewRecorder()
+			box.ServeHTTP(recorder, request)
+			if recorder.Code != want || want != 200 && strings.Contains(recorder.Body.String(), "123456") {
+				t.Errorf("%s of %s: status %d, want %d", target, host, recorder.Code, want)
+			}
+		}
+	}
+	if box.Count() != 1 {
+		t.Errorf("%d messages were counted, want 1", box.Count())
+	}
+}
+
 func TestInbox_HidesCredentials(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		show                  bool
-		authorization, cookie string
-	}{
-		{false, "Basic •••", "sid=•••; lang=•••"},
-		{true, "Basic dTpw", "sid=k1; lang=en"},
-	} {
-		box := inbox.New(inbox.Options{ShowCredentials: c.show})
-		do(t, box, http.MethodPost, "/", "x", "Authorization", "Basic dTpw", "Cookie", "sid=k1; lang=en")
-		got := list(t, box, "")[0].Headers
-		if got.Get("Authorization") != c.authorization || got.Get("Cookie") != c.cookie {
-			t.Errorf("show %t: headers are %v", c.show, got)
-		}
+	box := inbox.New(inbox.Options{})
+	do(t, box, http.MethodPost, "/", "x", "Authorization", "Basic dTpw", "Cookie", "sid=k1; lang=en")
+	got := list(t, box, "")[0].Headers
+	if got.Get("Authorization") != "Basic ***" || got.Get("Cookie") != "sid=***; lang=***" {
+		t.Errorf("headers are %v", got)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"courier/internal/gateway/gatewaytest"
+	"courier/internal/mask"
 )
 
 // Message is one request that the inbox caught.
@@ -30,13 +31,13 @@ type Message struct {
 	Text string `json:"text"`
 }
 
-func (i *Inbox) message(request *gatewaytest.Request) Message {
+func newMessage(request *gatewaytest.Request) Message {
 	read := readMessage(request)
 	message := Message{
 		ID:         request.ID,
 		Method:     request.Method,
 		Target:     request.Target,
-		Headers:    i.headers(request),
+		Headers:    headers(request),
 		Body:       string(request.Body),
 		Truncated:  request.Truncated,
 		ReceivedAt: request.ReceivedAt.Truncate(time.Microsecond),
@@ -53,48 +54,17 @@ func (i *Inbox) message(request *gatewaytest.Request) Message {
 
 func validText(text string) string { return strings.ToValidUTF8(text, "\ufffd") }
 
-const hidden = "•••"
-
 // headers copies the headers, with the secrets of the usual credentials hidden.
-func (i *Inbox) headers(request *gatewaytest.Request) http.Header {
+func headers(request *gatewaytest.Request) http.Header {
 	headers := request.Header.Clone()
 	if headers == nil {
 		headers = http.Header{}
 	}
 	headers.Set("Host", request.Host)
-	if i.showCredentials {
-		return headers
-	}
-	for _, name := range [...]string{"Authorization", "Proxy-Authorization"} {
+	for _, name := range [...]string{"Authorization", "Proxy-Authorization", "Cookie"} {
 		for n, value := range headers[name] {
-			headers[name][n] = hideToken(value)
+			headers[name][n] = mask.Header(name, value)
 		}
-	}
-	for n, value := range headers["Cookie"] {
-		headers["Cookie"][n] = hideCookies(value)
 	}
 	return headers
-}
-
-// hideToken keeps the scheme: "Basic •••".
-func hideToken(value string) string {
-	scheme, _, found := strings.Cut(value, " ")
-	if !found {
-		return hidden
-	}
-	return scheme + " " + hidden
-}
-
-// hideCookies keeps the names: "sid=•••; lang=•••".
-func hideCookies(value string) string {
-	cookies := strings.Split(value, ";")
-	for n, cookie := range cookies {
-		name, _, found := strings.Cut(cookie, "=")
-		if !found {
-			cookies[n] = hidden
-			continue
-		}
-		cookies[n] = name + "=" + hidden
-	}
-	return strings.Join(cookies, ";")
 }

@@ -31,7 +31,7 @@ func (i *Inbox) list(w http.ResponseWriter, r *http.Request) {
 	requests := i.gateway.Requests()
 	separator := `{"messages":[`
 	for n := range requests {
-		message := i.message(&requests[n])
+		message := newMessage(&requests[n])
 		if to != "" && !sameRecipient(message.To, to) {
 			continue
 		}

@@ -15,6 +15,9 @@ type Beat struct {
 	Gateways []string
 	// Lapse is how long this beat holds.
 	Lapse time.Duration
+	// Unable gives the housekeeping to another node that can do it, where there may
+	// be one.
+	Unable bool
 }
 
 // Standing is how a node stands among those that are alive.

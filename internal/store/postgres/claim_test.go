@@ -8,6 +8,21 @@ import (
 	"courier/internal/store"
 )
 
+// Eventually polls until a condition holds; also for the tests outside the package.
+func Eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	patience := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-ticker.C:
+		case <-patience:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
 // TestStore_BeatReturnsLostLeases stores a leased message whose enqueue seemed
 // to fail. On a node with nothing to claim the next beat gives the lease back.
 func TestStore_BeatReturnsLostLeases(t *testing.T) {
@@ -27,8 +42,8 @@ func TestStore_BeatReturnsLostLeases(t *testing.T) {
 	if _, err := s.Beat(t.Context(), store.Beat{Node: "node-a", StartedAt: now, Lapse: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
-	got, _, err := s.Message(t.Context(), m.ID)
-	if err != nil || got.Status != courier.StatusQueued || got.SendCount != 0 {
-		t.Errorf("message is %+v, %v, want it queued and not attempted", got, err)
-	}
+	Eventually(t, "the message is queued and not attempted", func() bool {
+		got, _, err := s.Message(t.Context(), m.ID)
+		return err == nil && got.Status == courier.StatusQueued && got.SendCount == 0
+	})
 }

@@ -28,12 +28,12 @@ type wire struct {
 
 // openWire opens a store whose statements travel with their text, so that the
 // proxy knows them.
-func openWire(t *testing.T, retryFor time.Duration) wire {
+func openWire(t *testing.T, retryFor time.Duration, parameters ...string) wire {
 	t.Helper()
 	shared := pgtest.Shared(t)
 	proxy, direct := shared.NewProxy(t), shared.NewDatabase(t)
 	s, err := postgres.Open(t.Context(), postgres.Options{
-		DSN: through(proxy, shared, direct) + "&default_query_exec_mode=exec", RetryFor: retryFor,
+		DSN: through(proxy, shared, direct) + "&default_query_exec_mode=exec" + strings.Join(parameters, ""), RetryFor: retryFor,
 	})
 	if err != nil {
 		t.Fatal(err)

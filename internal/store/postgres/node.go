@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"time"
@@ -26,7 +28,7 @@ func (s *Store) beside(ctx context.Context, name string, run try) error {
 	if s.queue.isClosed() {
 		return store.ErrClosed
 	}
-	_, err := s.attempt(ctx, readWriter, run)
+	_, err := s.attempt(ctx, nodeWriter, run)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -38,16 +40,20 @@ func (s *Store) beside(ctx context.Context, name string, run try) error {
 func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
 	var standing store.Standing
 	err := s.beside(ctx, "beat", func(ctx context.Context, on *session, _ bool) (err error) {
-		standing, err = s.beat(ctx, on, beat)
+		standing, err = readBeat(ctx, on, beat)
 		return err
 	})
 	if err != nil {
 		return store.Standing{}, s.fault("beat", err)
 	}
+	select {
+	case s.beaten <- standing.Keeper:
+	default: // the upkeep after an earlier beat is under way
+	}
 	return standing, nil
 }
 
-func (s *Store) beat(ctx context.Context, on *session, beat store.Beat) (store.Standing, error) {
+func readBeat(ctx context.Context, on *session, beat store.Beat) (store.Standing, error) {
 	var standing store.Standing
 	gateways := slices.Clone(beat.Gateways)
 	if gateways == nil {
@@ -65,33 +71,47 @@ func (s *Store) beat(ctx context.Context, on *session, beat store.Beat) (store.S
 		standing.Keeper = standing.Keeper || keeper
 		seen = append(seen, theirs...)
 		return nil
-	}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways) //nolint:gosec // bounded by the limits of the lanes
+	}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways, beat.Unable) //nolint:gosec // bounded by the limits of the lanes
 	if err != nil {
 		return store.Standing{}, err
 	}
 	slices.Sort(seen)
 	standing.Gateways = slices.Compact(seen)
-	// A node that claims nothing returns them too.
-	if err := s.returnLostLeases(ctx, on); err != nil {
-		return store.Standing{}, err
-	}
-	if standing.Keeper {
-		if err := tidy(ctx, on); err != nil {
-			return store.Standing{}, err
-		}
-	}
-	return standing, s.clock.measure(ctx, on)
+	return standing, nil
 }
 
-// maxFold bounds the rows of tally that one beat adds up, which must not make it late.
+// maxFold bounds the rows of tally that one round of upkeep adds up.
 const maxFold = 20_000
 
-// tidy keeps the tables small that each node and each transaction adds to.
-func tidy(ctx context.Context, on *session) error {
-	if err := on.exec(ctx, "ForgetNodes"); err != nil {
-		return err
+// upkeep does after each beat what a beat must neither wait for nor fail with: the
+// node is alive all the same. What fails is tried again after the next beat.
+func (s *Store) upkeep(ctx context.Context) {
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case keeper := <-s.beaten:
+			err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error { return s.maintain(ctx, on, keeper) }, false)
+			s.metrics.Count("upkeep", err)
+			if err != nil && !failing && !passing(err) && ctx.Err() == nil {
+				s.logger.WarnContext(ctx, "upkeep of the database fails: the tables of nodes and counts grow until it works again",
+					slog.String("database", s.target.name), slog.Any("error", s.fault("upkeep", err)))
+			}
+			failing = err != nil && !passing(err)
+		}
 	}
-	return on.exec(ctx, "FoldTally", int64(maxFold))
+}
+
+// maintain returns the leases that nobody was told of, also on a node that claims
+// nothing, measures the clock, and on the node that does the housekeeping keeps the
+// tables small that each node and each transaction adds to.
+func (s *Store) maintain(ctx context.Context, on *session, keeper bool) error {
+	err := errors.Join(s.clock.measure(ctx, on), s.returnLostLeases(ctx, on))
+	if keeper {
+		err = errors.Join(err, on.exec(ctx, "ForgetNodes"), on.exec(ctx, "FoldTally", int64(maxFold)))
+	}
+	return err
 }
 
 // Leave implements store.Store.

@@ -432,7 +432,8 @@ SELECT clock_timestamp()
 SELECT pg_notify('courier_wake', gateway || $2) FROM unnest($1::text[]) AS g (gateway)
 
 -- A node's sign of life, and who does the housekeeping: the node that did, or the
--- first to beat after its time ran out. The rows of others that are alive follow.
+-- first to beat after its time ran out. One that cannot ($8) ends its time at once.
+-- The rows of others that are alive follow.
 -- name: Beat
 WITH clock AS (
     SELECT clock_timestamp() AS now
@@ -443,12 +444,12 @@ WITH clock AS (
         seen_at = excluded.seen_at, lapses_at = excluded.lapses_at, in_flight = excluded.in_flight, gateways = excluded.gateways
 ), kept AS (
     INSERT INTO courier.duty AS d (name, holder, until)
-    SELECT 'housekeeping', $1, now + $5 * interval '1 microsecond' FROM clock
+    SELECT 'housekeeping', $1, CASE WHEN $8 THEN now ELSE now + $5 * interval '1 microsecond' END FROM clock
     ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
     WHERE d.holder = excluded.holder OR d.until <= clock_timestamp()
     RETURNING holder
 )
-SELECT $1::text AS name, EXISTS (SELECT 1 FROM kept) AS keeper, $7::text[] AS gateways
+SELECT $1::text AS name, NOT $8::boolean AND EXISTS (SELECT 1 FROM kept) AS keeper, $7::text[] AS gateways
 UNION ALL
 SELECT n.name, false, n.gateways FROM courier.node AS n, clock WHERE n.lapses_at > clock.now AND n.name <> $1
 

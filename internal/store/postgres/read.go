@@ -10,8 +10,12 @@ import (
 	"courier/internal/store"
 )
 
-// readWriter is the number of sessions that change no counts.
-const readWriter = -1
+// The numbers of sessions that write no tally: those that read, and those with which
+// the node says that it is alive.
+const (
+	readWriter = -1
+	nodeWriter = -2
+)
 
 // reading runs a function on a connection, again when the connection is lost: one
 // that changes nothing, or that does no harm twice.

@@ -41,6 +41,9 @@ func (s *Store) attemptAgain(ctx context.Context, writer int32, run try, doubtfu
 	ended := time.NewTimer(s.retryFor)
 	defer ended.Stop()
 	for pause := firstPause; ; pause = min(pause*growthOfPause, longestPause) {
+		if err := s.refusal(writer); err != nil {
+			return doubtful, err
+		}
 		err = s.once(ctx, writer, run, doubtful)
 		if err == nil {
 			return false, nil
@@ -60,20 +63,35 @@ func (s *Store) attemptAgain(ctx context.Context, writer int32, run try, doubtfu
 				return true, err
 			}
 			return false, store.ErrClosed
+		case <-s.known(writer, err): // the next round tells why
 		case <-time.After(pause/2 + rand.N(pause)):
 		}
 	}
 }
 
-// once runs an operation on a connection of the pool, for a bounded time.
+// once runs an operation on a connection of the pool, for a bounded time. All but
+// those of the node itself leave it one.
 func (s *Store) once(ctx context.Context, writer int32, run try, again bool) error {
+	if writer != nodeWriter {
+		select {
+		case s.shared <- struct{}{}:
+			defer func() { <-s.shared }()
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", errNoConnection, ctx.Err())
+		}
+	}
+	began := time.Now()
 	bounded, cancel := context.WithTimeoutCause(ctx, tryFor, errNoAnswer)
 	defer cancel()
+	if writer != nodeWriter {
+		defer context.AfterFunc(s.outages.away.now(), cancel)()
+	}
 	conn, err := acquire(bounded, s.pool)
 	if err == nil {
 		defer conn.Release()
 		err = run(bounded, &session{on: conn, texts: s.texts, store: s.id, writer: writer}, again)
 	}
+	s.learn(ctx, writer, began, err)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		// The text alone: the context of the caller has not ended.
 		return noAnswer(err)

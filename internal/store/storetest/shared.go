@@ -25,6 +25,7 @@ func RunShared(t *testing.T, open OpenFunc, openShared OpenSharedFunc) {
 		"OneNodeOfManyKeeps":            testOneKeeper,
 		"LeaveHandsTheKeepingOver":      testKeeperLeaves,
 		"LapseHandsTheKeepingOver":      testKeeperLapses,
+		"UnableHandsTheKeepingOver":     testKeeperUnable,
 		"StandingCountsWhoIsAlive":      testStanding,
 		"LeasesOfTheLivingAreKept":      testReclaimOfTheLiving,
 		"LeasesOfTheDeadAreTaken":       testReclaimOfTheDead,
@@ -125,6 +126,26 @@ func testKeeperLeaves(t *testing.T, p *pair) {
 	p.isListed(t, node(p.beat(nodeB), true, true))
 	if beatOn(t, p.store, p.beat(nodeA)).Keeper {
 		t.Error("the node that is back took the keeping away")
+	}
+}
+
+func testKeeperUnable(t *testing.T, p *pair) {
+	unable := p.beat(nodeA)
+	unable.Unable = true
+	if beatOn(t, p.store, unable).Keeper || len(p.keepers(t)) != 0 {
+		t.Error("a node that cannot keep does")
+	}
+	if !beatOn(t, p.store, p.beat(nodeA)).Keeper || beatOn(t, p.other, p.beat(nodeB)).Keeper {
+		t.Fatal("the first node that can does not keep alone")
+	}
+	if standing := beatOn(t, p.store, unable); standing.Keeper || standing.Nodes != 2 {
+		t.Errorf("standing of a node that cannot keep any more is %+v", standing)
+	}
+	if !beatOn(t, p.other, p.beat(nodeB)).Keeper {
+		t.Error("the other node does not keep")
+	}
+	if beatOn(t, p.store, p.beat(nodeA)).Keeper {
+		t.Error("the node that can again took the keeping away")
 	}
 }
 

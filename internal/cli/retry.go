@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"courier"
+	"courier/client"
+)
+
+// retryConcurrency is how many messages are queued again at once.
+const retryConcurrency = 8
+
+// retryable are the statuses from which a message can be queued again by hand.
+func retryable() []courier.Status {
+	var statuses []courier.Status
+	for _, status := range courier.StatusQueued.Before() {
+		if status != courier.StatusProcessing {
+			statuses = append(statuses, status)
+		}
+	}
+	return statuses
+}
+
+func newMessagesRetry(shared *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "retry (ID | --status STATUS ...)",
+		Short: "Queue messages that failed again",
+		Long: `Queue again a message that was rejected, abandoned, expired or undelivered, or whose
+outcome is unknown; or, with flags instead of an id, all such messages that the flags
+select. Their retries are counted anew. A message whose outcome is unknown may have
+been sent, so those are only selected by --status unknown. A message whose content was
+deleted (see retention.scrub_after) cannot be sent again.`,
+		Example: `  courier messages retry 0190163d-8694-739b-aea5-966c26f8ad91
+  courier messages retry --status rejected --class unauthorized --since 2h
+  courier messages retry --gateway sms --since 2026-01-31 --yes`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	connection, format := addConnection(cmd, shared), addFormat(cmd)
+	cmd.ValidArgsFunction = completeFrom(connection, messageIDs(retryable()...))
+	var filter messageFilter
+	filter.register(cmd, connection, retryable())
+	yes := cmd.Flags().Bool("yes", false, "do not ask before the selected messages are queued again")
+	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
+		switch filtered := filter != (messageFilter{}); {
+		case len(args) == 1 && filtered:
+			return usageText("give either an id or flags that select messages")
+		case len(args) == 1:
+			return runOnMessage(ctx, cmd, connection, *format, args[0], (*client.Client).Retry)
+		case !filtered:
+			return usageText("nothing selects the messages: give an id, or a flag such as --status rejected")
+		}
+		return retryAll(ctx, cmd, connection, *format, filter, *yes)
+	})
+	return cmd
+}
+
+// retryTally says what became of the selected messages.
+type retryTally struct {
+	Selected int `json:"selected"`
+	Retried  int `json:"retried"`
+	// Scrubbed cannot be retried, as their content was deleted.
+	Scrubbed int `json:"scrubbed"`
+	// Refused were selected and could not be retried by then.
+	Refused int `json:"refused"`
+}
+
+func retryAll(ctx context.Context, cmd *cobra.Command, connection *connection, format format, filter messageFilter, yes bool) error {
+	since, err := filter.check(retryable(), time.Now())
+	if err != nil {
+		return err
+	}
+	ask := !yes && isTerminal(cmd.InOrStdin())
+	if !yes && !ask {
+		return usageText("nobody can be asked before the selected messages are queued again: add --yes; courier messages list shows which they are")
+	}
+	opened, err := connection.open(client.Options{})
+	if err != nil {
+		return err
+	}
+	var total retryTally
+	ids, err := selectMessages(ctx, opened, filter, since, &total)
+	if err != nil {
+		return err
+	}
+	tell(cmd.ErrOrStderr(), "%d messages are selected%s\n", len(ids), scrubbedText(total.Scrubbed))
+	if ask && len(ids) > 0 && !confirmed(cmd.ErrOrStderr(), cmd.InOrStdin(), "Queue them again? [y/N] ") {
+		return errors.New("nothing was queued again")
+	}
+	err = retrySelected(ctx, opened, ids, connection.shared.newProgress(cmd.ErrOrStderr()), &total)
+	if format == formatJSON {
+		err = errors.Join(printJSON(cmd.OutOrStdout(), total), err)
+	} else {
+		err = errors.Join(printText(cmd.OutOrStdout(), fmt.Sprintf("%d messages: %d queued again, %d refused\n", total.Selected, total.Retried, total.Refused)), err)
+	}
+	if err == nil && total.Refused > 0 {
+		err = fmt.Errorf("%d of %d messages could not be queued again", total.Refused, total.Selected)
+	}
+	return err
+}
+
+func scrubbedText(count int) string {
+	if count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d more have no content any more and cannot be sent again", count)
+}
+
+// selectMessages returns the messages that can be retried. Without a status those whose
+// outcome is unknown are left out.
+func selectMessages(ctx context.Context, from *client.Client, filter messageFilter, since time.Time, total *retryTally) ([]courier.ID, error) {
+	statuses := []courier.Status{courier.Status(filter.status)}
+	if filter.status == "" {
+		statuses = retryable()
+	}
+	var ids []courier.ID
+	for _, status := range statuses {
+		if status == courier.StatusUnknown && filter.status == "" {
+			continue
+		}
+		filter.status = string(status)
+		for token, more := "", true; more; more = token != "" {
+			page, err := filter.page(ctx, from, since, client.ListQuery{PageSize: listPage, PageToken: token})
+			if err != nil {
+				return nil, err
+			}
+			for i := range page.Messages {
+				if page.Messages[i].ScrubbedAt.IsZero() {
+					ids = append(ids, page.Messages[i].ID)
+				} else {
+					total.Scrubbed++
+				}
+			}
+			token = page.NextPageToken
+		}
+		filter.status = ""
+	}
+	total.Selected = len(ids)
+	return ids, nil
+}
+
+// retrySelected goes on after a message that is refused, and stops when the server is
+// away or takes nothing from this caller.
+func retrySelected(ctx context.Context, to *client.Client, ids []courier.ID, progress *progress, total *retryTally) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(retryConcurrency)
+	var mutex sync.Mutex
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			_, err := to.Retry(ctx, id)
+			mutex.Lock()
+			defer mutex.Unlock()
+			switch courier.CodeOf(err) { //nolint:exhaustive // the codes that are about one message
+			case courier.CodeIllegalTransition, courier.CodeContentScrubbed, courier.CodeNotFound:
+				if total.Refused++; total.Refused <= maxToldRefusals {
+					progress.line(fmt.Sprintf("%s: %v", id, err))
+				}
+			default:
+				if err != nil {
+					return err
+				}
+				total.Retried++
+			}
+			done := total.Retried + total.Refused
+			progress.update(done, float64(done)/float64(len(ids)), fmt.Sprintf("%d of %d messages", done, len(ids)))
+			return nil
+		})
+	}
+	err := group.Wait()
+	progress.finish()
+	if err != nil {
+		return fmt.Errorf("stopped before the end: %w; repeat the same command to go on", err)
+	}
+	return nil
+}
+
+// confirmed asks a person.
+func confirmed(out io.Writer, in io.Reader, question string) bool {
+	tell(out, "%s", question)
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return err == nil && (answer == "y" || answer == "yes")
+}

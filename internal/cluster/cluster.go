@@ -1,0 +1,240 @@
+// Package cluster is this node among those that share the store: it tells the
+// others that it is alive, stops in time when it cannot, does the housekeeping
+// while that is its own, and passes on what the others tell.
+//
+// Nodes know of each other by beats. One whose last beat has lapsed is dead to
+// the others, who take its messages over, so a node that cannot beat stops by
+// itself before that.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"courier/internal/store"
+)
+
+// Store is the part of store.Store that a node needs.
+type Store interface {
+	Beat(ctx context.Context, beat store.Beat) (store.Standing, error)
+	Leave(ctx context.Context, node string) error
+	// Wakes is nil when no other node can use the store.
+	Wakes() <-chan string
+	Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
+	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
+	Expire(ctx context.Context, now time.Time, limit int) (int, error)
+	Scrub(ctx context.Context, sweep store.Sweep) (int, error)
+	Purge(ctx context.Context, sweep store.Sweep) (int, error)
+}
+
+// Engine is what sends messages on this node. All methods may be called from any
+// goroutine.
+type Engine interface {
+	// Gateways names those that the engine sends through. The first takes the
+	// messages of gateways that no node has.
+	Gateways() []string
+	// InFlight counts the messages that are leased and not yet settled.
+	InFlight() int
+	// Behind reports whether outcomes wait to be written for so long that their
+	// leases may have lapsed.
+	Behind() bool
+	// HoldUnknown reports whether a message whose attempt was cut short is left to
+	// an operator. Otherwise it is queued again.
+	HoldUnknown() bool
+	// Retention says how long after their last change messages are scrubbed and
+	// deleted, once they are sent or final; 0 is never.
+	Retention() (scrubAfter, deleteAfter time.Duration)
+	// CountExpired counts messages that expired in the queue.
+	CountExpired(count int)
+	// Wake makes the engine look for due messages of every gateway, WakeGateway for
+	// those of one. One that the engine does not have is ignored.
+	Wake()
+	WakeGateway(gateway string)
+}
+
+// The values that stand for zero fields of Options.
+const (
+	DefaultBeatInterval = time.Second
+	DefaultLapse        = 6 * time.Second
+)
+
+// Options are what New needs. Store, Engine, Health and Node are mandatory.
+type Options struct {
+	Store  Store
+	Engine Engine
+	// Health learns how the store does.
+	Health *store.Health
+	// Node names this process among all that ever held a lease.
+	Node string
+	// Host and Version tell an operator which machine and program the node is.
+	Host, Version string
+	// BeatInterval is how often the node tells the others that it is alive. 0 is
+	// DefaultBeatInterval.
+	BeatInterval time.Duration
+	// Lapse is how long after a beat the others take it for dead. It is a few times
+	// BeatInterval. 0 is DefaultLapse.
+	Lapse time.Duration
+
+	// NowFunc is the clock of the store, which all nodes share; time.Now when nil.
+	NowFunc func() time.Time
+	// TickFunc is the clock of this machine, with a monotonic reading; time.Now when nil.
+	TickFunc func() time.Time
+	// Logger discards when nil.
+	Logger *slog.Logger
+	// Registerer gets the metrics of the node; nil keeps them to itself.
+	Registerer prometheus.Registerer
+}
+
+// withDefaults returns the options with every zero field filled in, or what is
+// wrong with them.
+func (o Options) withDefaults() (Options, error) {
+	switch {
+	case o.Store == nil || o.Engine == nil || o.Health == nil:
+		return o, errors.New("cluster options: Store, Engine and Health are mandatory")
+	case o.Node == "":
+		return o, errors.New("cluster options: Node is mandatory; name this process")
+	}
+	if o.BeatInterval == 0 {
+		o.BeatInterval = DefaultBeatInterval
+	}
+	if o.Lapse == 0 {
+		o.Lapse = DefaultLapse
+	}
+	if o.NowFunc == nil {
+		o.NowFunc = time.Now
+	}
+	if o.TickFunc == nil {
+		o.TickFunc = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Lapse < 3*o.BeatInterval {
+		return o, fmt.Errorf("cluster options: lapse %s is below three times the beat interval %s; raise it", o.Lapse, o.BeatInterval)
+	}
+	return o, nil
+}
+
+// Node is this process. Its methods are safe for concurrent use, but Join, Run and
+// Leave are called one after the other.
+type Node struct {
+	options Options
+	store   Store
+	engine  Engine
+	health  *store.Health
+	logger  *slog.Logger
+	metrics *metrics
+
+	// alone is true when no other node can use the database: nobody takes over what
+	// this one has begun.
+	alone     bool
+	startedAt time.Time
+	// attempts is the context of all attempts of the engine.
+	attempts context.Context
+	last     atomic.Pointer[presence]
+	beatNow  chan struct{}
+	// callOff ends the attempts when no beat gets through in time.
+	callOff *time.Timer
+
+	reclaiming, rerouting, expiring, forgetting *chore
+	// aside is until when another node is to do the housekeeping.
+	aside atomic.Pointer[time.Time]
+}
+
+// New returns a node that nobody knows of yet. Errors tell what is wrong with the
+// options, or that the registerer already has the metrics.
+func New(options Options) (*Node, error) {
+	options, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		options: options, store: options.Store, engine: options.Engine, health: options.Health, logger: options.Logger,
+		metrics: newMetrics(), alone: options.Store.Wakes() == nil, beatNow: make(chan struct{}, 1),
+	}
+	n.addChores()
+	if err := n.metrics.register(options.Registerer, n); err != nil {
+		return nil, fmt.Errorf("register metrics of the node: %w", err)
+	}
+	return n, nil
+}
+
+// Join makes the node known, before it leases anything, and brings the queue that
+// the processes before left behind in order, unless another node does. All
+// attempts have the context attempts or one that Attempts derives from it. After
+// an error the node is not known.
+func (n *Node) Join(ctx, attempts context.Context) error {
+	n.attempts, n.startedAt = attempts, n.now()
+	err := n.beat(ctx)
+	if err == nil && n.onDuty() {
+		err = n.takeOver(ctx)
+	}
+	if err != nil {
+		n.leaveAfterFault(ctx)
+	}
+	return err
+}
+
+// Run beats, does the housekeeping and hears of the other nodes until ctx ends.
+func (n *Node) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { n.keepBeating(ctx) })
+	for _, c := range n.chores() {
+		running.Go(func() { n.keepDoing(ctx, c) })
+	}
+	if wakes := n.store.Wakes(); wakes != nil {
+		running.Go(func() { n.listen(ctx, wakes) })
+	}
+	running.Wait()
+}
+
+// leaveTimeout bounds the sign-off of a start that did not succeed.
+const leaveTimeout = time.Second
+
+// Leave signs off, so that another node takes the housekeeping over at once. A
+// node that cannot is dead to the others after its lapse.
+func (n *Node) Leave(ctx context.Context) {
+	if n.callOff != nil {
+		n.callOff.Stop()
+	}
+	if n.last.Load() == nil {
+		return
+	}
+	if err := n.store.Leave(ctx, n.options.Node); err != nil {
+		n.logger.WarnContext(ctx, "could not sign off; the other nodes take over once the last beat has lapsed",
+			slog.String("error", err.Error()), slog.Duration("lapse", n.options.Lapse))
+	}
+}
+
+// leaveAfterFault is Leave for a start that did not succeed.
+func (n *Node) leaveAfterFault(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	n.Leave(ctx)
+}
+
+// Changed tells the node that the gateways of the engine or its rules of retention
+// are others now, or that it left messages to nobody.
+func (n *Node) Changed() {
+	poke(n.beatNow)
+	n.rerouting.ask()
+	n.forgetting.poke()
+}
+
+// now returns the time of the store in UTC.
+func (n *Node) now() time.Time { return n.options.NowFunc().UTC() }
+
+// poke wakes who waits on a channel of one place.
+func poke(wake chan struct{}) {
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}

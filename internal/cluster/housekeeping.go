@@ -1,0 +1,247 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"courier/internal/store"
+)
+
+// The rhythm of the housekeeping.
+const (
+	choreInterval   = time.Second
+	rerouteInterval = 10 * time.Second
+	// callTimeout bounds one call of the store.
+	callTimeout = 30 * time.Second
+	// expireBatch is the most messages of one call, and expireRound how long a round
+	// of calls lasts at most before it is reported and the next begins.
+	expireBatch = 500
+	expireRound = time.Second
+	// A node on which a chore fails for dutyPatience leaves the housekeeping to another
+	// for asideFor.
+	dutyPatience = 10 * time.Second
+	asideFor     = time.Minute
+)
+
+// errOffDuty ends a piece of housekeeping that has become another node's.
+var errOffDuty = errors.New("another node does the housekeeping now")
+
+// chore is one piece of the housekeeping. Each has a goroutine and time-outs of
+// its own, so that none waits for another: the leases of a dead node come back
+// while a million messages expire.
+type chore struct {
+	// name is what the chore does, for the log.
+	name string
+	// round does a bounded piece of work and reports whether there is more.
+	round func(ctx context.Context) (more bool, err error)
+	wake  chan struct{}
+	// asked is true when a round is wanted before its time.
+	asked atomic.Bool
+	// failingSince is when the first of the last rounds failed, zero if the last did not.
+	failingSince time.Time
+}
+
+func newChore(name string, round func(context.Context) (bool, error)) *chore {
+	return &chore{name: name, round: round, wake: make(chan struct{}, 1)}
+}
+
+// poke has the next round begin at once.
+func (c *chore) poke() { poke(c.wake) }
+
+// ask is poke for a chore that does nothing in most rounds.
+func (c *chore) ask() {
+	c.asked.Store(true)
+	c.poke()
+}
+
+func (n *Node) addChores() {
+	n.reclaiming = newChore("reclaim messages", n.reclaimRound)
+	n.rerouting = newChore("reroute messages", (&reroute{node: n}).round)
+	n.expiring = newChore("expire messages", n.expireRound)
+	n.forgetting = newChore("scrub and delete old messages", newRetention(n).round)
+}
+
+func (n *Node) chores() []*chore {
+	return []*chore{n.reclaiming, n.rerouting, n.expiring, n.forgetting}
+}
+
+// keepDoing does a chore until ctx ends, while it is this node's to do. A fault is
+// logged, and the next round tries again.
+func (n *Node) keepDoing(ctx context.Context, c *chore) {
+	ticker := time.NewTicker(choreInterval)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		more, err := false, error(nil)
+		if n.onDuty() {
+			more, err = c.round(ctx)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if errors.Is(err, errOffDuty) {
+			err = nil // what failed here is no longer this node's
+		}
+		n.health.Set(ctx, c.name, err)
+		n.judgeDuty(ctx, c, err)
+		if more && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-ticker.C:
+		case <-c.wake:
+		}
+	}
+}
+
+// judgeDuty gives the housekeeping to another node when a chore keeps failing on
+// this one. When none takes it, this one tries again after a while.
+func (n *Node) judgeDuty(ctx context.Context, c *chore, err error) {
+	now := n.options.TickFunc()
+	switch {
+	case err == nil:
+		c.failingSince = time.Time{}
+	case c.failingSince.IsZero():
+		c.failingSince = now
+	case now.Sub(c.failingSince) >= dutyPatience && n.Nodes() > 1:
+		c.failingSince = time.Time{}
+		until := now.Add(asideFor)
+		n.aside.Store(&until)
+		poke(n.beatNow)
+		n.logger.WarnContext(ctx, "this node cannot do the housekeeping; another one is to do it",
+			slog.String("operation", c.name), slog.String("error", err.Error()))
+	}
+}
+
+// unable reports whether another node is to do the housekeeping.
+func (n *Node) unable() bool {
+	until := n.aside.Load()
+	return until != nil && n.options.TickFunc().Before(*until)
+}
+
+// takeOver is the housekeeping of a start.
+func (n *Node) takeOver(ctx context.Context) error {
+	if _, err := n.reclaimRound(ctx); err != nil {
+		return err
+	}
+	_, err := n.reroute(ctx, n.last.Load().told)
+	return err
+}
+
+// mayReclaim reports whether the node can judge who is dead. One that was cut
+// off waits for a lapse: what cut it off may have cut off the others too, and
+// those that are alive beat again by then.
+func (n *Node) mayReclaim() bool {
+	return n.alone || n.options.TickFunc().Sub(n.last.Load().termAt) >= n.options.Lapse
+}
+
+// reclaimRound takes back the leases of nodes that are no more. Those that lapsed
+// are taken back too unless what this node came to may be waiting to be written:
+// that would be overtaken. A sole node leaves them: it knows of each, and the clock
+// of its machine may be set while an attempt is under way.
+func (n *Node) reclaimRound(ctx context.Context) (bool, error) {
+	if !n.mayReclaim() {
+		return false, nil
+	}
+	hold := n.engine.HoldUnknown()
+	count, more, err := call(ctx, func(ctx context.Context) (int, error) {
+		return n.store.Reclaim(ctx, store.Reclaim{
+			Node: n.options.Node, Now: n.now(), Hold: hold, Lapsed: !n.alone && !n.engine.Behind(),
+		})
+	})
+	if count > 0 {
+		n.metrics.reclaimed.Add(float64(count))
+		n.logger.WarnContext(ctx, "reclaimed messages whose attempt was cut short; with on_unknown resend a recipient may get one twice",
+			slog.Int("count", count), slog.String("on_unknown", map[bool]string{true: "hold", false: "resend"}[hold]))
+		n.engine.Wake()
+	}
+	if err != nil {
+		return false, fmt.Errorf("reclaim messages of a crashed process: %w", err)
+	}
+	return more, nil
+}
+
+// call makes one bounded call of the store. One that changed something until its
+// time was over did not fail: there is more.
+func call(ctx context.Context, do func(context.Context) (int, error)) (count int, more bool, err error) {
+	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	count, err = do(callCtx)
+	if count > 0 && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return count, true, nil
+	}
+	return count, false, err
+}
+
+// reroute gives the messages of gateways that no node has to another.
+type reroute struct {
+	node *Node
+	// nextAt is when to look without being asked, as other nodes come and go.
+	nextAt time.Time
+}
+
+// round looks once the other nodes know the gateways of this one, or each would
+// give away the messages of the other's new gateways. The beat that tells them
+// wakes this chore.
+func (r *reroute) round(ctx context.Context) (bool, error) {
+	n, told := r.node, r.node.last.Load().told
+	if r.nextAt.IsZero() {
+		r.nextAt = n.options.TickFunc().Add(rerouteInterval) // a start has just looked
+	}
+	due := n.rerouting.asked.Load() || !n.options.TickFunc().Before(r.nextAt)
+	if !due || !slices.Equal(told, n.engine.Gateways()) {
+		return false, nil
+	}
+	n.rerouting.asked.Store(false)
+	more, err := n.reroute(ctx, told)
+	if err != nil || more {
+		n.rerouting.asked.Store(true)
+		return more, err
+	}
+	r.nextAt = n.options.TickFunc().Add(rerouteInterval)
+	return false, nil
+}
+
+// reroute gives the queued messages of gateways that no node has to the first of
+// this node's.
+func (n *Node) reroute(ctx context.Context, own []string) (more bool, err error) {
+	if len(own) == 0 {
+		return false, nil
+	}
+	known := slices.Sorted(slices.Values(slices.Concat(own, n.last.Load().standing.Gateways)))
+	count, more, err := call(ctx, func(ctx context.Context) (int, error) {
+		return n.store.Reroute(ctx, slices.Compact(known), own[0], n.now())
+	})
+	if count > 0 {
+		n.logger.WarnContext(ctx, "gave the messages of gateways that are no longer configured to the first one",
+			slog.Int("count", count), slog.String("gateway", own[0]))
+		n.engine.WakeGateway(own[0])
+	}
+	if err != nil {
+		return false, fmt.Errorf("reroute messages of removed gateways: %w", err)
+	}
+	return more, nil
+}
+
+// expireRound moves what is past its expiry, in batches.
+func (n *Node) expireRound(ctx context.Context) (more bool, err error) {
+	began, total, count := time.Now(), 0, expireBatch
+	for err == nil && count == expireBatch && time.Since(began) < expireRound {
+		if !n.onDuty() {
+			err = errOffDuty
+			break
+		}
+		count, _, err = call(ctx, func(ctx context.Context) (int, error) { return n.store.Expire(ctx, n.now(), expireBatch) })
+		total += count
+	}
+	if total > 0 {
+		n.engine.CountExpired(total)
+		n.logger.InfoContext(ctx, "expired messages that no gateway took in time", slog.Int("count", total))
+	}
+	return count == expireBatch, err
+}
