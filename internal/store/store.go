@@ -158,9 +158,6 @@ type Store interface {
 	// less than a day ago, by name.
 	Nodes(ctx context.Context) ([]Node, error)
 
-	// Reserve takes attempts out of a rate that all nodes share.
-	Reserve(ctx context.Context, reservation Reservation) (Grant, error)
-
 	// Wakes tells of gateways for which a message was stored that is due, by
 	// another node or by SQL; the empty name stands for any gateway. It is a hint:
 	// some may be missing. It is nil where only this process stores messages, and

@@ -114,10 +114,6 @@ func (k *kit) housekeeping() map[string]func(ctx context.Context) error {
 			_, err := k.store.Nodes(ctx)
 			return err
 		},
-		"Reserve": func(ctx context.Context) error {
-			_, err := k.store.Reserve(ctx, store.Reservation{Gateway: gatewayA, Now: k.now, Rate: 1, Want: 1})
-			return err
-		},
 	}
 }
 

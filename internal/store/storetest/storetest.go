@@ -59,7 +59,6 @@ func runGroups(t *testing.T, open OpenFunc) {
 		{"List", listTests()},
 		{"Stats", statsTests()},
 		{"Node", nodeTests()},
-		{"Rate", rateTests()},
 		{"Concurrency", concurrencyTests()},
 		{"Lifecycle", lifecycleTests()},
 		{"Transition", transitionTests()},
