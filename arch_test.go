@@ -40,7 +40,8 @@ func layout() map[string][]string {
 		"internal/store/postgres":        {root, store},
 		"internal/store/postgres/pgtest": {},
 		"internal/store/sqlite":          {root, store},
-		"internal/store/storetest":       {root, store},
+		"internal/store/memory":          {root, store},
+		"internal/store/storetest":       {root, store, "courier/internal/store/memory"},
 	}
 }
 
