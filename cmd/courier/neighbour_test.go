@@ -151,6 +151,16 @@ func list(t *testing.T, p *process, status string) []seenMessage {
 	}
 }
 
+// within is waitFor with a bound of its own.
+func within(t *testing.T, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	until := time.Now().Add(limit)
+	waitFor(t, what, func() bool { return holds() || time.Now().After(until) })
+	if !holds() {
+		t.Fatalf("waited %s for %s", limit, what)
+	}
+}
+
 // TestServe_RefusedRecipientsHarmNobody lets a gateway refuse one recipient in twenty, each
 // time with another status, and in another order.
 func TestServe_RefusedRecipientsHarmNobody(t *testing.T) {
@@ -178,7 +188,7 @@ func TestServe_RefusedRecipientsHarmNobody(t *testing.T) {
 			}
 			orders[order](recipients)
 			accepted := sendAll(t, p, recipients)
-			waitFor(t, "the good recipients to be served", func() bool { return j.takenCount() == count-count/every })
+			within(t, 20*time.Second, "the good recipients to be served", func() bool { return j.takenCount() == count-count/every })
 			j.mu.Lock()
 			last := slices.MaxFunc(slices.Collect(maps.Values(j.taken)), time.Time.Compare)
 			j.mu.Unlock()
