@@ -49,6 +49,7 @@ func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/danielgtaylor/huma":      {"internal/httpapi"},
 		"github.com/fsnotify/fsnotify":       {"internal/config", "internal/gateway"},
+		"github.com/go-json-experiment/json": {"internal/httpapi"},
 		"go.yaml.in/yaml/v3":                 {"internal/config"},
 		"github.com/google/go-jsonnet":       {"internal/jsonnet"},
 		"github.com/jackc/pgx":               {"internal/store/postgres"},

@@ -25,6 +25,7 @@ const (
 	CodeUnauthorized        ErrorCode = "unauthorized"
 	CodeForbidden           ErrorCode = "forbidden"
 	CodeRequestTooLarge     ErrorCode = "request_too_large"
+	CodeRateLimited         ErrorCode = "rate_limited"
 	CodeUnsupportedMedia    ErrorCode = "unsupported_media_type"
 	CodeStoreFull           ErrorCode = "store_full"
 	CodeStoreReadOnly       ErrorCode = "store_read_only"
@@ -38,7 +39,7 @@ func ErrorCodes() []ErrorCode {
 	return []ErrorCode{
 		CodeInvalidRequest, CodeInvalidRecipient, CodeInvalidSender, CodeMessageTooLong, CodeUnknownChannel,
 		CodeSMSDisabled, CodeIdempotencyConflict, CodeIllegalTransition, CodeContentScrubbed, CodeNotFound,
-		CodeMethodNotAllowed, CodeUnauthorized, CodeForbidden, CodeRequestTooLarge, CodeUnsupportedMedia, CodeStoreFull,
+		CodeMethodNotAllowed, CodeUnauthorized, CodeForbidden, CodeRequestTooLarge, CodeRateLimited, CodeUnsupportedMedia, CodeStoreFull,
 		CodeStoreReadOnly, CodeStoreUnavailable, CodeShuttingDown, CodeInternal,
 	}
 }
@@ -62,6 +63,8 @@ func (c ErrorCode) HTTPStatus() int {
 		return http.StatusConflict
 	case CodeRequestTooLarge:
 		return http.StatusRequestEntityTooLarge
+	case CodeRateLimited:
+		return http.StatusTooManyRequests
 	case CodeUnsupportedMedia:
 		return http.StatusUnsupportedMediaType
 	case CodeSMSDisabled, CodeStoreFull, CodeStoreReadOnly, CodeStoreUnavailable, CodeShuttingDown:

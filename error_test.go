@@ -25,6 +25,7 @@ func httpStatuses() map[courier.ErrorCode]int {
 		"unauthorized":           401,
 		"forbidden":              403,
 		"request_too_large":      413,
+		"rate_limited":           429,
 		"unsupported_media_type": 415,
 		"store_full":             503,
 		"store_read_only":        503,

@@ -97,7 +97,7 @@ func TestNew_RefusesBadOptions(t *testing.T) {
 func TestClient_Send(t *testing.T) {
 	t.Parallel()
 	c, requests := serve(t, http.StatusAccepted,
-		`{"id":"`+idText+`","status":"queued","to":"+12065550199","created_at":"2026-01-02T03:04:05.000006Z","later":1}`)
+		`{"id":"`+idText+`","status":"queued","to":"+12065550199","created_at":"2026-01-02T03:04:05.000006Z","replayed":true,"later":1}`)
 	message, err := c.Send(t.Context(), client.SendRequest{
 		To: "+12065550199", Body: "Hi", From: "Shop", Channel: "sms", Subject: "s",
 		TemplateType: "login_code_valid", TemplateData: json.RawMessage(`{"code":"123"}`),
@@ -107,7 +107,7 @@ func TestClient_Send(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &client.Message{ID: messageID(t), Status: courier.StatusQueued, To: "+12065550199"}
+	want := &client.Message{ID: messageID(t), Status: courier.StatusQueued, To: "+12065550199", Replayed: true}
 	want.CreatedAt = time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
 	if diff := cmp.Diff(want, message); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
@@ -132,7 +132,7 @@ func TestClient_Send(t *testing.T) {
 func TestClient_SendBatch(t *testing.T) {
 	t.Parallel()
 	c, requests := serve(t, http.StatusAccepted, `{"results":[
-		{"index":0,"id":"`+idText+`","status":"queued","to":"+12065550199"},
+		{"index":0,"id":"`+idText+`","status":"queued","to":"+12065550199","replayed":true},
 		{"index":1,"error":{"code":"invalid_recipient","detail":"too short","field":"to"}}]}`)
 	results, err := c.SendBatch(t.Context(), []client.SendRequest{
 		{To: "+12065550199", Body: "a", IdempotencyKey: "k"}, {To: "+1", Body: "b"},
@@ -140,7 +140,7 @@ func TestClient_SendBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if results[0].Err() != nil || results[0].ID != messageID(t) {
+	if results[0].Err() != nil || results[0].ID != messageID(t) || !results[0].Replayed {
 		t.Errorf("first result: %+v", results[0])
 	}
 	if err := results[1].Err(); courier.CodeOf(err) != courier.CodeInvalidRecipient || err.Error() != "to: too short" {
@@ -200,6 +200,7 @@ func TestClient_Messages(t *testing.T) {
 	c, requests := serve(t, http.StatusOK, `{"messages":[{"id":"`+idText+`","status":"sent","to":"x"}],"next_page_token":"n"}`)
 	page, err := c.Messages(t.Context(), client.ListQuery{
 		Status: courier.StatusSent, To: "+1206", Gateway: "sms", PageSize: 2, PageToken: "p",
+		Class: courier.ClassBarred, Since: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Until: time.Date(2026, 1, 3, 0, 0, 0, 5e8, time.FixedZone("", 3600)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -207,7 +208,8 @@ func TestClient_Messages(t *testing.T) {
 	if len(page.Messages) != 1 || page.NextPageToken != "n" {
 		t.Errorf("page: %+v", page)
 	}
-	if target := (<-requests).Target; target != "/v1/messages?gateway=sms&page_size=2&page_token=p&status=sent&to=%2B1206" {
+	if target := (<-requests).Target; target != "/v1/messages?class=barred&gateway=sms&page_size=2&page_token=p&since=2026-01-02T03%3A04%3A05Z"+
+		"&status=sent&to=%2B1206&until=2026-01-02T23%3A00%3A00.5Z" {
 		t.Errorf("target: %s", target)
 	}
 	if _, err := c.Messages(t.Context(), client.ListQuery{}); err != nil {

@@ -23,6 +23,9 @@ type Message struct {
 	Metadata     json.RawMessage  `json:"metadata,omitempty"`
 	Segments     int              `json:"segments,omitempty"`
 	Encoding     courier.Encoding `json:"encoding,omitempty"`
+	// Replayed is true in the answer to Send when the idempotency key was used
+	// before: this is the first message that had it, and no new one was made.
+	Replayed bool `json:"replayed,omitempty"`
 	Delivery
 	Timeline
 }
@@ -91,6 +94,8 @@ type BatchResult struct {
 	Status    courier.Status `json:"status,omitempty"`
 	To        string         `json:"to,omitempty"`
 	CreatedAt time.Time      `json:"created_at,omitzero"`
+	// Replayed is as for a single message.
+	Replayed bool `json:"replayed,omitempty"`
 	// Refusal is nil for a message that was taken.
 	Refusal *Refusal `json:"error,omitempty"`
 }
@@ -116,4 +121,22 @@ type MessagePage struct {
 	// NextPageToken asks for the next page; empty after the last. A page may
 	// hold fewer messages than asked for, or none, and still have a next one.
 	NextPageToken string `json:"next_page_token,omitempty"`
+}
+
+// Node is one running courier of those that share a database. Times are UTC.
+type Node struct {
+	// Name is new for each start.
+	Name      string    `json:"name"`
+	Host      string    `json:"host"`
+	Version   string    `json:"version"`
+	StartedAt time.Time `json:"started_at"`
+	// SeenAt is when it last told the others that it is alive.
+	SeenAt time.Time `json:"seen_at"`
+	// Alive is false once it was not heard of for too long.
+	Alive bool `json:"alive"`
+	// Keeper is true for the one that does the housekeeping.
+	Keeper bool `json:"keeper"`
+	// InFlight is how many messages it held when it was last seen.
+	InFlight int      `json:"in_flight"`
+	Gateways []string `json:"gateways"`
 }

@@ -132,6 +132,8 @@ func codeOfStatus(status int) courier.ErrorCode {
 		return courier.CodeMethodNotAllowed
 	case http.StatusRequestEntityTooLarge:
 		return courier.CodeRequestTooLarge
+	case http.StatusTooManyRequests:
+		return courier.CodeRateLimited
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return courier.CodeStoreUnavailable
 	default:

@@ -98,6 +98,11 @@ type ListQuery struct {
 	Status  courier.Status
 	To      string
 	Gateway string
+	// Class is that of the last attempt that failed.
+	Class courier.Class
+	// Since and Until bound when a message was taken, to the millisecond; one that
+	// was taken at Until is not among them.
+	Since, Until time.Time
 	// PageSize is the most messages a page holds; the server's default when 0.
 	PageSize int
 	// PageToken is the NextPageToken of the page before.
@@ -107,7 +112,8 @@ type ListQuery struct {
 func (q ListQuery) values() url.Values {
 	values := url.Values{}
 	for name, value := range map[string]string{
-		"status": string(q.Status), "to": q.To, "gateway": q.Gateway, "page_token": q.PageToken,
+		"status": string(q.Status), "to": q.To, "gateway": q.Gateway, "class": string(q.Class), "page_token": q.PageToken,
+		"since": timeText(q.Since), "until": timeText(q.Until),
 	} {
 		if value != "" {
 			values.Set(name, value)
@@ -117,4 +123,11 @@ func (q ListQuery) values() url.Values {
 		values.Set("page_size", strconv.Itoa(q.PageSize))
 	}
 	return values
+}
+
+func timeText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339Nano)
 }

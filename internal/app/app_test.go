@@ -79,8 +79,9 @@ func start(t *testing.T, configure func(dir string) string) *courier {
 	return startWith(t, func(dir string) string { return configure(dir) + settings(dir) })
 }
 
-// startWith runs a courier with the configuration that configure returns.
-func startWith(t *testing.T, configure func(dir string) string) *courier {
+// startWith runs a courier with the configuration that configure returns, and lets the
+// functions change its files after they were loaded.
+func startWith(t *testing.T, configure func(dir string) string, changes ...func(*courier)) *courier {
 	t.Helper()
 	c := &courier{dir: t.TempDir(), log: &syncBuffer{}}
 	c.write(t, "body.jsonnet", `function(ctx) { to: ctx.to, body: ctx.body }`)
@@ -93,6 +94,9 @@ func startWith(t *testing.T, configure func(dir string) string) *courier {
 	c.App, err = app.New(app.Options{Config: cfg, Watch: options, LogOutput: c.log, Version: "test"})
 	if err != nil {
 		t.Fatalf("new courier: %v", err)
+	}
+	for _, change := range changes {
+		change(c)
 	}
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatalf("start courier: %v", err)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"courier"
 	"courier/internal/config"
 	"courier/internal/dispatch"
 	"courier/internal/gateway"
@@ -23,7 +24,7 @@ type gatewayBuilder struct {
 type gatewaySet struct {
 	gateways  []*gateway.Gateway
 	templates []*liveTemplate
-	lanes     []dispatch.LaneOptions
+	lanes     []dispatch.GatewayOptions
 
 	stop      context.CancelFunc
 	following sync.WaitGroup
@@ -57,20 +58,37 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 		return ".body", err
 	}
 	options := b.options(from)
+	var text []byte
 	if template != nil {
 		set.templates = append(set.templates, template)
-		options.Template = template.holder
+		options.Template, text = template.holder, template.source.Current()
+	}
+	sum, err := fingerprint(&options, text)
+	if err != nil {
+		return "", err
 	}
 	built, err := gateway.New(options)
 	if err != nil {
 		return "", err
 	}
 	set.gateways = append(set.gateways, built)
-	set.lanes = append(set.lanes, dispatch.LaneOptions{
-		Gateway: built, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
-		MaxRate: b.config.Dispatch.MaxRate,
+	set.lanes = append(set.lanes, dispatch.GatewayOptions{
+		Gateway: sender{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
+		MaxRate: b.config.Dispatch.MaxRate, Fingerprint: sum,
 	})
 	return "", nil
+}
+
+// sender is a gateway as the engine sees it.
+type sender struct{ *gateway.Gateway }
+
+// Render implements dispatch.Gateway.
+func (s sender) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
+	request, err := s.Gateway.Render(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return request, nil
 }
 
 func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {

@@ -81,6 +81,21 @@ func TestApp_ReloadIsTriedAgain(t *testing.T) {
 	})
 }
 
+// TestApp_NoticesAChangeDuringItsStart changes the template after the configuration was
+// loaded and before anything watches it, as during a start that waits for its database.
+func TestApp_NoticesAChangeDuringItsStart(t *testing.T) {
+	t.Parallel()
+	gateway, url := gatewaytest.Start(t, gatewaytest.Options{})
+	c := startWith(t, func(dir string) string { return channel(dir, url) + settings(dir) }, func(c *courier) {
+		c.write(t, "courier.yml", strings.Replace(channel(c.dir, url), "/send", "/moved", 1)+settings(c.dir))
+	})
+	until(t, "the changed address", func() bool {
+		c.send(t, "hello")
+		requests := gateway.Requests()
+		return len(requests) > 0 && requests[len(requests)-1].Target == "/moved"
+	})
+}
+
 // TestApp_Reload reads what it was started with again, whether or not a file changed.
 func TestApp_Reload(t *testing.T) {
 	t.Parallel()

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
 
 	"courier/internal/store"
 	"courier/internal/store/postgres"
@@ -83,43 +84,35 @@ type sharedCheck struct {
 	checkFunc func(context.Context) error
 	nowFunc   func() time.Time
 
-	mu sync.Mutex
-	// running is closed at the end of the check under way, nil without one.
-	running chan struct{}
-	doneAt  time.Time
-	err     error
+	group singleflight.Group
+	last  atomic.Pointer[checked]
 }
 
-// check returns what the check came to, within the time of the caller.
+// checked is what a check came to, and when.
+type checked struct {
+	at  time.Time
+	err error
+}
+
+// check returns what the check came to, within the time of the caller. The check itself is
+// nobody's own, so no caller cuts it short.
 func (c *sharedCheck) check(ctx context.Context) error {
-	c.mu.Lock()
-	if since := c.nowFunc().Sub(c.doneAt); c.running == nil && since >= 0 && since < checkMaxAge {
-		defer c.mu.Unlock()
-		return c.err
+	if last := c.last.Load(); last != nil {
+		if since := c.nowFunc().Sub(last.at); since >= 0 && since < checkMaxAge {
+			return last.err
+		}
 	}
-	if c.running == nil {
-		c.running = make(chan struct{})
-		go c.run(context.WithoutCancel(ctx), c.running)
-	}
-	running := c.running
-	c.mu.Unlock()
+	result := c.group.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+		defer cancel()
+		err := c.checkFunc(ctx)
+		c.last.Store(&checked{c.nowFunc(), err})
+		return nil, err
+	})
 	select {
-	case <-running:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.err
+	case done := <-result:
+		return done.Err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// run makes the check. It is nobody's own, so no caller cuts it short.
-func (c *sharedCheck) run(ctx context.Context, done chan<- struct{}) {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	err := c.checkFunc(ctx)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.err, c.doneAt, c.running = err, c.nowFunc(), nil
-	close(done)
 }

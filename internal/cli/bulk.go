@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -90,16 +91,13 @@ func sendBulk(ctx context.Context, cmd *cobra.Command, connection *connection, f
 		return &usageError{fmt.Errorf("read %s: %w", bulk.file, err)}
 	}
 	progress := connection.shared.newProgress(cmd.ErrOrStderr())
-	report := &report{progress: progress}
-	if bulk.report != "" {
-		if err := report.create(bulk.report, file); err != nil {
-			return &usageError{fmt.Errorf("create report: %w", err)}
-		}
-		defer func() { err = errors.Join(err, report.file.Close()) }()
+	report, err := newReport(bulk.report, file, progress)
+	if err != nil {
+		return &usageError{err}
 	}
 	opened, err := connection.open(client.Options{RetryFor: bulkRetryFor, OnRetryFunc: progress.onRetry})
 	if err != nil {
-		return err
+		return errors.Join(err, report.close())
 	}
 	sender := bulkSender{client: opened, runID: bulk.runID, concurrency: bulk.concurrency}
 	total, sending := sender.run(ctx, reader.next, func(outcomes []outcome, total tally) {
@@ -107,10 +105,7 @@ func sendBulk(ctx context.Context, cmd *cobra.Command, connection *connection, f
 		progress.update(total.Rows, total.share(size), fmt.Sprintf("%d rows, %d refused", total.Rows, total.Refused))
 	})
 	progress.finish()
-	if err := total.print(cmd.OutOrStdout(), format); err != nil {
-		return err
-	}
-	return bulkFault(total, sending, report.flush())
+	return bulkFault(total, sending, errors.Join(report.close(), total.print(cmd.OutOrStdout(), format)))
 }
 
 func bulkFault(total tally, sending, reporting error) error {
@@ -120,7 +115,7 @@ func bulkFault(total tally, sending, reporting error) error {
 	case sending != nil:
 		return fmt.Errorf("stopped before the end: %w; repeat the same command to go on, nothing is sent twice", sending)
 	case reporting != nil:
-		return fmt.Errorf("write report: %w", reporting)
+		return fmt.Errorf("print what became of the rows: %w", reporting)
 	case total.Refused > 0:
 		return fmt.Errorf("%d of %d rows were refused; correct them and repeat the same command, nothing is sent twice", total.Refused, total.Rows)
 	}
@@ -297,7 +292,7 @@ func (s bulkSender) deliver(ctx context.Context, rows []row) ([]outcome, error) 
 	}
 	outcomes := make([]outcome, len(rows))
 	for i, row := range rows {
-		outcomes[i] = outcome{row: row, err: results[i].Err()}
+		outcomes[i] = outcome{row: row, replayed: results[i].Replayed, err: results[i].Err()}
 	}
 	return outcomes, nil
 }
@@ -369,68 +364,70 @@ func (i rowIdentity) sum() ([sha256.Size]byte, error) {
 // report tells of the refused rows, on standard error and in a CSV file.
 type report struct {
 	progress *progress
-	// file and writer are nil without a file.
-	file   *os.File
-	writer *csv.Writer
-	told   int
+	file     io.WriteCloser
+	writer   *csv.Writer
+	// told counts the rows told on standard error, which are at most limit.
+	told, limit int
 }
 
-// create makes the file at path. The file of the messages themselves is refused.
-func (r *report) create(path string, messages io.Reader) (err error) {
+// newReport creates the file at path, or returns a report without a file when path is
+// empty. The file of the messages themselves is refused.
+func newReport(path string, messages io.Reader, progress *progress) (*report, error) {
+	r := &report{progress: progress, writer: csv.NewWriter(io.Discard), limit: math.MaxInt}
+	if path == "" {
+		return r, nil
+	}
 	if file, ok := messages.(*os.File); ok {
 		one, oneErr := os.Stat(path)
 		two, twoErr := file.Stat()
 		if oneErr == nil && twoErr == nil && os.SameFile(one, two) {
-			return errors.New("it would overwrite the file of messages; name another --report")
+			return nil, errors.New("create report: it would overwrite the file of messages; name another --report")
 		}
 	}
-	if r.file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
-		return err
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("create report: %w", err)
 	}
-	r.writer = csv.NewWriter(r.file)
-	return r.writer.Write([]string{"line", "to", "code", "field", "reason"})
+	r.file, r.writer, r.limit = file, csv.NewWriter(file), maxToldRefusals
+	return r, r.writer.Write([]string{"line", "to", "code", "field", "reason"})
 }
 
-// write tells of the refused rows among the outcomes, in the order of the file.
-// flush returns what went wrong with the file.
+// write tells of the refused rows among the outcomes, in the order of the file. close
+// returns what went wrong with the file.
 func (r *report) write(outcomes []outcome) {
-	refused := slices.DeleteFunc(slices.Clone(outcomes), func(o outcome) bool { return o.err == nil })
-	slices.SortFunc(refused, func(a, b outcome) int { return a.row.number - b.row.number })
-	for _, outcome := range refused {
+	slices.SortFunc(outcomes, func(a, b outcome) int { return a.row.number - b.row.number })
+	for _, outcome := range outcomes {
+		if outcome.err == nil {
+			continue
+		}
 		code, field, reason := courier.CodeInvalidRequest, "", outcome.err.Error()
 		if refusal, ok := errors.AsType[*courier.Error](outcome.err); ok {
 			code, field, reason = refusal.Code, refusal.Field, refusal.Message
 		} else if fault, ok := errors.AsType[*fieldError](outcome.err); ok {
 			field, reason = fault.field, fault.text
 		}
-		r.tell(outcome.row.line, field, reason)
-		if r.writer != nil {
-			to := ""
-			if outcome.row.request.To != "" {
-				to = courier.MaskRecipient(outcome.row.request.To)
-			}
-			_ = r.writer.Write([]string{strconv.Itoa(outcome.row.line), to, string(code), field, reason})
+		to := ""
+		if outcome.row.request.To != "" {
+			to = courier.MaskRecipient(outcome.row.request.To)
 		}
-	}
-}
-
-func (r *report) tell(line int, field, reason string) {
-	r.told++
-	switch {
-	case r.writer == nil || r.told <= maxToldRefusals:
+		_ = r.writer.Write([]string{strconv.Itoa(outcome.row.line), to, string(code), field, reason})
 		if field != "" {
 			reason = field + ": " + reason
 		}
-		r.progress.line(fmt.Sprintf("line %d: %s", line, reason))
-	case r.told == maxToldRefusals+1:
-		r.progress.line("more refused rows are in the report only")
+		switch r.told++; {
+		case r.told <= r.limit:
+			r.progress.line(fmt.Sprintf("line %d: %s", outcome.row.line, reason))
+		case r.told == r.limit+1:
+			r.progress.line("more refused rows are in the report only")
+		}
 	}
 }
 
-func (r *report) flush() error {
-	if r.writer == nil {
-		return nil
-	}
+func (r *report) close() error {
 	r.writer.Flush()
-	return r.writer.Error()
+	err := r.writer.Error()
+	if r.file != nil {
+		err = errors.Join(err, r.file.Close())
+	}
+	return err
 }

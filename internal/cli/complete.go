@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"courier"
 	"courier/client"
 )
 
@@ -52,22 +51,4 @@ func gatewayNames(ctx context.Context, from *client.Client) ([]string, error) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names), err
-}
-
-// messageIDs returns the newest messages of some statuses, or of any, with what they are.
-func messageIDs(statuses ...courier.Status) func(context.Context, *client.Client) ([]string, error) {
-	return func(ctx context.Context, from *client.Client) ([]string, error) {
-		page, err := from.Messages(ctx, client.ListQuery{PageSize: listPage})
-		if err != nil {
-			return nil, err
-		}
-		var ids []string
-		for i := range page.Messages {
-			m := &page.Messages[i]
-			if len(statuses) == 0 || slices.Contains(statuses, m.Status) {
-				ids = append(ids, m.ID.String()+"\t"+string(m.Status)+" "+m.To)
-			}
-		}
-		return ids, nil
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"strconv"
@@ -101,8 +102,8 @@ func (d *dev) run(ctx context.Context) (err error) {
 
 // startInbox listens on the wanted port, or on a free one.
 func (d *dev) startInbox(ctx context.Context) (*inbox.Server, error) {
-	d.caught = newCatcher(d.out)
-	options := inbox.Options{OnMessageFunc: d.caught.catch}
+	d.sample = fmt.Sprintf("Your code is %06d", rand.N(1_000_000))
+	options := inbox.Options{OnMessageFunc: d.caught(&catchPrinter{out: d.out, format: formatTable})}
 	server, err := inbox.Listen(ctx, d.flags.inboxPort.address(), options)
 	if err != nil && !d.flags.inboxPort.asked {
 		d.moved(d.flags.inboxPort)

@@ -38,7 +38,7 @@ func TestDev_MovesFromTakenPorts(t *testing.T) {
 	if count := strings.Count(out.String(), "is taken by another program, so a free one is used.\n"); count != 3 {
 		t.Errorf("told of %d ports:\n%s", count, &out)
 	}
-	if !strings.Contains(out.String(), d.caught.sample) || log.Len() > 0 {
+	if !strings.Contains(out.String(), d.sample) || log.Len() > 0 {
 		t.Errorf("printed:\n%s%s", &out, &log)
 	}
 }
@@ -66,19 +66,16 @@ func TestDev_RefusesTakenPortsThatWereAskedFor(t *testing.T) {
 	}
 }
 
-func TestCatcher_HandsOverSampleOnce(t *testing.T) {
+func TestDev_PrintsSampleApartOnce(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
-	caught := newCatcher(&out)
-	sample := inbox.Message{To: sampleTo, Text: caught.sample}
-	caught.catch(inbox.Message{To: "+12065550100", Text: "another"})
-	caught.catch(sample)
-	caught.catch(sample)
-	if got := <-caught.arrivals; got.Text != caught.sample || len(caught.arrivals) != 0 {
-		t.Errorf("handed over %+v", got)
+	d := &dev{sample: "the sample"}
+	catch := d.caught(&catchPrinter{out: &out, format: formatTable})
+	for _, text := range []string{"another", d.sample, d.sample} {
+		catch(inbox.Message{To: sampleTo, Text: text})
 	}
-	if !strings.Contains(out.String(), "another") || strings.Count(out.String(), caught.sample) != 1 {
-		t.Errorf("printed %q", out.String())
+	if got := out.String(); !strings.Contains(got, "another") || strings.Count(got, d.sample) != 1 {
+		t.Errorf("printed %q", got)
 	}
 }
 

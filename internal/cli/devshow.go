@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"courier/client"
@@ -25,34 +25,18 @@ type dev struct {
 	shared   *shared
 	flags    devFlags
 	out, log io.Writer
-	caught   *catcher
+	// sample is the text of the sample, shown is set once it was printed apart.
+	sample string
+	shown  atomic.Bool
 }
 
-// catcher prints what the inbox catches, but for the sample, which it hands over.
-type catcher struct {
-	printer catchPrinter
-	// sample is the text of the sample.
-	sample   string
-	arrivals chan inbox.Message
-}
-
-func newCatcher(out io.Writer) *catcher {
-	return &catcher{
-		printer:  catchPrinter{out: out, format: formatTable},
-		sample:   fmt.Sprintf("Your code is %06d", rand.N(1_000_000)),
-		arrivals: make(chan inbox.Message, 1),
-	}
-}
-
-func (c *catcher) catch(message inbox.Message) {
-	if message.Text == c.sample {
-		select {
-		case c.arrivals <- message:
-			return
-		default: // sent again by hand
+// caught prints what the inbox catches, but for the first sample.
+func (d *dev) caught(printer *catchPrinter) func(inbox.Message) {
+	return func(message inbox.Message) {
+		if message.Text != d.sample || d.shown.Swap(true) {
+			printer.print(message)
 		}
 	}
-	c.printer.print(message)
 }
 
 // show sends the sample and stays up, unless it is told to end.
@@ -61,7 +45,7 @@ func (d *dev) show(ctx context.Context, running *app.App, phone *inbox.Server, f
 	tell(d.out, "The courier listens on          %s\n", server)
 	tell(d.out, "The inbox, a fake phone, is on  %s\n", phone.URL())
 	tell(d.out, "Configuration and messages in   %s%s\n\n", folder, d.lifetime())
-	if err := d.showSample(ctx, server); err != nil {
+	if err := d.showSample(ctx, server, phone); err != nil {
 		return err
 	}
 	if d.flags.once {
@@ -84,7 +68,7 @@ func (d *dev) lifetime() string {
 }
 
 // showSample sends a message the way that any program would.
-func (d *dev) showSample(ctx context.Context, server string) error {
+func (d *dev) showSample(ctx context.Context, server string, phone *inbox.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
 	defer cancel()
 	sender, err := client.New(client.Options{BaseURL: server, UserAgent: "courier-dev"})
@@ -92,20 +76,22 @@ func (d *dev) showSample(ctx context.Context, server string) error {
 		return err
 	}
 	began := time.Now()
-	sent, err := sender.Send(ctx, client.SendRequest{To: sampleTo, Body: d.caught.sample})
+	sent, err := sender.Send(ctx, client.SendRequest{To: sampleTo, Body: d.sample})
 	if err != nil {
 		return fmt.Errorf("send sample: %w", err)
 	}
-	select {
-	case message := <-d.caught.arrivals:
-		d.printSample(sent, message, message.ReceivedAt.Sub(began))
-		return nil
-	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return fmt.Errorf("sample did not arrive within %s; the log above says why", sampleTimeout)
+	for count := 1; phone.WaitFor(ctx, count) == nil; count++ { // messages of another day may come first
+		for _, message := range phone.Messages() {
+			if message.Text == d.sample {
+				d.printSample(sent, message, message.ReceivedAt.Sub(began))
+				return nil
+			}
 		}
-		return nil
 	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("sample did not arrive within %s; the log above says why", sampleTimeout)
+	}
+	return nil
 }
 
 func (d *dev) printSample(sent *client.Message, message inbox.Message, took time.Duration) {

@@ -27,8 +27,8 @@ func newMessages(shared *shared) *cobra.Command {
 // onMessage is a call of the client that takes one message.
 type onMessage func(c *client.Client, ctx context.Context, id courier.ID) (*client.Message, error)
 
-// newOnMessage returns a command that does one thing to one message of some statuses.
-func newOnMessage(shared *shared, verb, short, long string, call onMessage, statuses ...courier.Status) *cobra.Command {
+// newOnMessage returns a command that does one thing to one message.
+func newOnMessage(shared *shared, verb, short, long string, call onMessage) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     verb + " ID",
 		Short:   short,
@@ -37,7 +37,6 @@ func newOnMessage(shared *shared, verb, short, long string, call onMessage, stat
 		Args:    cobra.ExactArgs(1),
 	}
 	connection, format := addConnection(cmd, shared), addFormat(cmd)
-	cmd.ValidArgsFunction = completeFrom(connection, messageIDs(statuses...))
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
 		return runOnMessage(ctx, cmd, connection, *format, args[0], call)
 	})
@@ -67,7 +66,7 @@ func newMessagesGet(shared *shared) *cobra.Command {
 func newMessagesCancel(shared *shared) *cobra.Command {
 	return newOnMessage(shared, "cancel", "Withdraw a message that no gateway has taken",
 		"Withdraw a message that is queued, or whose outcome is unknown. One that a gateway\nhas taken, or that is being handed to one right now, cannot be withdrawn.",
-		(*client.Client).Cancel, courier.StatusQueued, courier.StatusUnknown)
+		(*client.Client).Cancel)
 }
 
 // messageFilter selects messages.
@@ -123,27 +122,13 @@ func (f *messageFilter) check(statuses []courier.Status, now time.Time) (time.Ti
 	return at, nil
 }
 
-// page asks for one page of messages, newest first, and leaves out those that the server
-// does not filter. A page may be empty and still not the last.
-func (f *messageFilter) page(ctx context.Context, from *client.Client, since time.Time, query client.ListQuery) (*client.MessagePage, error) {
-	query.Status, query.To, query.Gateway = courier.Status(f.status), f.to, f.gateway
-	page, err := from.Messages(ctx, query)
-	if err != nil {
-		return nil, err
+// query asks for one page of messages, newest first. A page may be empty and still not
+// the last.
+func (f *messageFilter) query(since time.Time, size int, token string) client.ListQuery {
+	return client.ListQuery{
+		Status: courier.Status(f.status), To: f.to, Gateway: f.gateway, Class: courier.Class(f.class), Since: since,
+		PageSize: size, PageToken: token,
 	}
-	kept := page.Messages[:0]
-	for i := range page.Messages {
-		m := &page.Messages[i]
-		if m.CreatedAt.Before(since) { // and so are all that follow
-			page.NextPageToken = ""
-			break
-		}
-		if f.class == "" || m.LastError != nil && string(m.LastError.Class) == f.class {
-			kept = append(kept, *m)
-		}
-	}
-	page.Messages = kept
-	return page, nil
 }
 
 func newMessagesList(shared *shared) *cobra.Command {
@@ -176,7 +161,7 @@ func newMessagesList(shared *shared) *cobra.Command {
 		all := &client.MessagePage{Messages: []client.Message{}, NextPageToken: *token}
 		for {
 			size := min(*limit-len(all.Messages), listPage)
-			page, err := filter.page(ctx, opened, since, client.ListQuery{PageSize: size, PageToken: all.NextPageToken})
+			page, err := opened.Messages(ctx, filter.query(since, size, all.NextPageToken))
 			if err != nil {
 				return err
 			}

@@ -46,7 +46,6 @@ deleted (see retention.scrub_after) cannot be sent again.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	connection, format := addConnection(cmd, shared), addFormat(cmd)
-	cmd.ValidArgsFunction = completeFrom(connection, messageIDs(retryable()...))
 	var filter messageFilter
 	filter.register(cmd, connection, retryable())
 	yes := cmd.Flags().Bool("yes", false, "do not ask before the selected messages are queued again")
@@ -129,7 +128,7 @@ func selectMessages(ctx context.Context, from *client.Client, filter messageFilt
 		}
 		filter.status = string(status)
 		for token, more := "", true; more; more = token != "" {
-			page, err := filter.page(ctx, from, since, client.ListQuery{PageSize: listPage, PageToken: token})
+			page, err := from.Messages(ctx, filter.query(since, listPage, token))
 			if err != nil {
 				return nil, err
 			}

@@ -49,7 +49,11 @@ func newFailedMessages(t *testing.T) *failedMessages {
 func (f *failedMessages) list(w http.ResponseWriter, r *http.Request) {
 	var matching []map[string]any
 	for _, m := range f.messages {
-		if m["status"] == r.URL.Query().Get("status") {
+		query := r.URL.Query()
+		fault, _ := m["last_error"].(map[string]any)
+		created, _ := m["created_at"].(time.Time)
+		since, _ := time.Parse(time.RFC3339Nano, query.Get("since"))
+		if m["status"] == query.Get("status") && (query.Get("class") == "" || fault["class"] == query.Get("class")) && created.After(since) {
 			matching = append(matching, m)
 		}
 	}

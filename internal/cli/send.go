@@ -68,6 +68,9 @@ func sendOne(ctx context.Context, cmd *cobra.Command, connection *connection, fo
 	if err != nil {
 		return err
 	}
+	if message.Replayed {
+		tell(cmd.ErrOrStderr(), "this idempotency key was used before, so nothing was sent now\n")
+	}
 	if flags.wait {
 		return waitAndPrint(ctx, cmd, opened, format, message.ID, flags.waitTimeout)
 	}

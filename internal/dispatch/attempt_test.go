@@ -40,8 +40,6 @@ func TestEngine_Outcomes(t *testing.T) {
 		"Accepted":      {answer: accepted(), status: courier.StatusSent, attempts: 1},
 		"Rejected":      {answer: rejected(), status: courier.StatusRejected, attempts: 1},
 		"Retry":         {answer: failing(), status: courier.StatusAbandoned, attempts: 6},
-		"Refused":       {answer: refused(), status: courier.StatusAbandoned, attempts: 6},
-		"Throttled":     {answer: limited(), status: courier.StatusAbandoned, attempts: 6},
 		"RetryOnce":     {answer: failing(), edit: func(o *dispatch.Options) { o.MessageRetries = 1 }, status: courier.StatusAbandoned, attempts: 2},
 		"RetryNever":    {answer: failing(), edit: func(o *dispatch.Options) { o.MessageRetries = 0 }, status: courier.StatusAbandoned, attempts: 1},
 		"UnknownResend": {answer: unknown(), status: courier.StatusAbandoned, attempts: 6},
@@ -68,6 +66,42 @@ func TestEngine_Outcomes(t *testing.T) {
 						t.Errorf("attempt %d is %+v, want its number, gateway, start and outcome", i+1, attempt)
 					}
 				}
+			})
+		})
+	}
+}
+
+// TestEngine_WhatCannotBeItsFaultCostsAMessageNothing tries a message again until it
+// expires, with growing waits, when the gateway is away or takes less for now.
+func TestEngine_WhatCannotBeItsFaultCostsAMessageNothing(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		answer  courier.Attempt
+		longest time.Duration
+	}{
+		"Refused":   {refused(), 7 * time.Second},
+		"Throttled": {limited(), 40 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				gateway, current := switchGateway(test.answer)
+				m := newMessage()
+				memory := run(t, gateway, m, 10*time.Minute, func(o *dispatch.Options) { o.MessageRetries = 0 })
+				row := memory.message(m.ID)
+				if row.Status != courier.StatusQueued || row.RetryCount != 0 {
+					t.Errorf("message is %s with %d tries spent, want it queued", row.Status, row.RetryCount)
+				}
+				sent := gateway.sendsOf(m.ID)
+				if len(sent) < int(10*time.Minute/test.longest) || len(sent) > 150 {
+					t.Errorf("%d attempts in ten minutes", len(sent))
+				}
+				if first, last := sent[1].Sub(sent[0]), sent[len(sent)-1].Sub(sent[len(sent)-2]); first > time.Second || last < 4*first {
+					t.Errorf("waits are %s at first and %s at last, want them to grow", first, last)
+				}
+				current(accepted())
+				pass(test.longest)
+				wantStatus(t, memory, m, courier.StatusSent)
 			})
 		})
 	}

@@ -10,6 +10,19 @@ const backoffFactor = 3
 // header does not park a message for good.
 const maxRetryAfter = time.Hour
 
+// The waits of a message that has done nothing wrong: short, so that it flows soon
+// after the gateway is back, but growing.
+const (
+	shortWaitInitial = 500 * time.Millisecond
+	shortWaitMax     = 5 * time.Second
+)
+
+// shortWait is how long a message waits for a gateway after its nth attempt.
+func shortWait(n int, random float64) time.Duration {
+	wait := min(shortWaitInitial<<min(max(n-1, 0), 10), shortWaitMax)
+	return wait - time.Duration(random*float64(wait)/2)
+}
+
 // Retry says how long a failed message waits.
 type Retry struct {
 	// Initial is the longest wait before the first retry. 0 is DefaultRetryInitial.

@@ -3,7 +3,6 @@ package dispatch_test
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
@@ -65,11 +64,11 @@ type noopGateway struct{}
 
 func (noopGateway) Name() string { return "sms" }
 
-func (noopGateway) Render(ctx context.Context, _ *courier.Message) (*http.Request, error) {
-	return (&http.Request{}).WithContext(ctx), nil
+func (noopGateway) Render(context.Context, *courier.Message) (dispatch.Request, error) {
+	return noopGateway{}, nil
 }
 
-func (noopGateway) Send(*http.Request) courier.Attempt { return accepted() }
+func (noopGateway) Send(context.Context) courier.Attempt { return accepted() }
 
 // benchOptions are options as in production: with metrics and a log.
 func benchOptions(s dispatch.Store) dispatch.Options {

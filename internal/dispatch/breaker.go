@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"slices"
 	"time"
 
 	"courier"
@@ -9,20 +8,23 @@ import (
 
 // The rules of the breaker.
 const (
-	// breakerFailures in a row open it when they come from breakerSuspects
-	// different messages, so that one poisonous message cannot.
-	breakerFailures = 5
-	breakerSuspects = 3
-	// breakerConnects failed connects in a row open it whatever the message, as
-	// no message can be at fault.
-	breakerConnects = 3
+	// Trouble opens it when at least half of the attempts of the last seconds failed,
+	// troubleFew of them, of severalRecipients: one that is poisonous cannot.
+	troubleFew    = 5
+	troubleWindow = 10 // seconds
+	// unsentFew attempts in a row of which nothing was processed open it whatever the
+	// message, as no message can be at fault.
+	unsentFew = 3
 
-	breakerOpenInitial = time.Second
-	breakerOpenMax     = 10 * time.Second
-	// breakerBlamed is how many messages are remembered that opened it.
-	breakerBlamed = 64
-	// breakerRetryAfterMax bounds what a gateway's Retry-After can ask of all messages.
-	breakerRetryAfterMax = 5 * time.Minute
+	// A gateway that refuses is asked again each second, as any of the messages that
+	// wait may be one that it takes, and less often once many were tried. One that is
+	// away is asked less and less often.
+	probeFirst = 500 * time.Millisecond
+	probeEach  = time.Second
+	probeMax   = 5 * time.Second
+	probesSoon = 10
+	// breakerCalm is how long it has to be closed before an outage is a new one.
+	breakerCalm = 30 * time.Second
 )
 
 // breakerState is where a breaker stands. The numbers are those of the metric.
@@ -47,23 +49,32 @@ func (s breakerState) String() string {
 	return "invalid"
 }
 
-// breaker stops attempts at a gateway that cannot take them. It is not safe for
-// concurrent use. Every change of state begins a new epoch; what attempts of an
-// earlier epoch came to is no news.
+// breaker stops attempts at a gateway that cannot take them, and asks it now and
+// then with a single message, a probe. Every change of state begins a new epoch;
+// what attempts of an earlier one came to is no news of the present. It is not safe
+// for concurrent use.
 type breaker struct {
-	state     breakerState
-	epoch     uint64
+	state breakerState
+	epoch uint64
+	// cause is what opened it.
+	cause     kind
 	openUntil time.Time
-	// opened counts the openings since the gateway last took a message.
-	opened int
+	// opened counts the openings of one outage.
+	opened   int
+	closedAt time.Time
 	// probing is true while the one attempt of a half-open breaker is out.
-	probing bool
+	probing  bool
+	probedAt time.Time
+	// passed is the probe that succeeded while another is wanted.
+	passed courier.ID
 
-	failures int
-	connects int
-	suspects []courier.ID
-	// blamed are the latest messages for which the gateway was found down.
-	blamed []courier.ID
+	troubled, worked window
+	who              crowd
+	unsent           int
+}
+
+func newBreaker() breaker {
+	return breaker{troubled: newWindow(troubleWindow, time.Second), worked: newWindow(troubleWindow, time.Second)}
 }
 
 // advance lets a probe through once the open time is over.
@@ -77,79 +88,86 @@ func (b *breaker) enter(state breakerState) {
 	b.state = state
 	b.epoch++
 	b.probing = false
-	b.clearFailures()
+	b.unsent = 0
+	b.troubled.reset()
+	b.worked.reset()
+	b.who.reset()
 }
 
-func (b *breaker) clearFailures() {
-	b.failures, b.connects, b.suspects = 0, 0, b.suspects[:0]
+// isCurrent reports whether what an attempt of an epoch came to is news.
+func (b *breaker) isCurrent(epoch uint64) bool { return epoch == b.epoch }
+
+// works takes in that the gateway answered as it should. It reports whether the
+// breaker closes. After trouble that takes two probes of different messages, as one
+// may have come through by chance.
+func (b *breaker) works(id courier.ID, now time.Time) bool {
+	b.unsent = 0
+	b.worked.add(now)
+	if b.state == breakerClosed {
+		return false
+	}
+	if b.cause == kindTrouble && (b.passed == courier.ID{} || b.passed == id) {
+		b.passed = id
+		b.enter(breakerHalfOpen)
+		return false
+	}
+	b.close(now)
+	return true
 }
 
-// reset closes the breaker, as the gateway has been configured anew.
-func (b *breaker) reset() {
+func (b *breaker) close(now time.Time) {
 	b.enter(breakerClosed)
-	b.opened, b.blamed = 0, b.blamed[:0]
+	b.closedAt = now
+	b.passed = courier.ID{}
 }
 
-// report takes in what an attempt of an epoch says about the gateway. random is
-// a number in [0, 1).
-func (b *breaker) report(epoch uint64, r report, now time.Time, random float64) {
-	if epoch != b.epoch {
-		return
+// fails takes in a failure that is no refusal. It reports whether the breaker is to
+// be opened.
+func (b *breaker) fails(k kind, who digest, now time.Time) bool {
+	if b.state != breakerClosed {
+		return true
 	}
-	switch r.verdict {
-	case verdictNone: // a probe that told nothing makes room for another when its slot is given back
-	case verdictAlive:
-		b.alive()
-	case verdictDown:
-		b.down(r.id, now, random)
-	case verdictFailing:
-		b.fail(r, now, random)
+	if k == kindUnsent {
+		b.unsent++
+		return b.unsent >= unsentFew
 	}
+	b.unsent = 0
+	b.troubled.add(now)
+	b.who.add(who, now)
+	failed := b.troubled.sum(now)
+	return failed >= troubleFew && failed >= b.worked.sum(now) &&
+		b.who.since(now.Add(-troubleWindow*time.Second)) >= severalRecipients
 }
 
-func (b *breaker) alive() {
-	b.clearFailures()
-	if b.state == breakerHalfOpen {
-		b.enter(breakerClosed)
+// open closes the way to the gateway. random is a number in [0, 1).
+func (b *breaker) open(cause kind, now time.Time, random float64) {
+	if b.state == breakerClosed && now.Sub(b.closedAt) > breakerCalm {
+		b.opened = 0
 	}
-	b.opened = 0
-}
-
-// down opens the breaker at once, but not again for a message that opened it
-// before when others got through since: the fault is then that message's.
-func (b *breaker) down(id courier.ID, now time.Time, random float64) {
-	known := slices.Contains(b.blamed, id)
-	if known && b.state == breakerClosed && b.opened == 0 {
-		return
-	}
-	if !known {
-		b.blamed = append(b.blamed[max(0, len(b.blamed)-breakerBlamed+1):], id)
-	}
-	b.open(now, 0, random)
-}
-
-func (b *breaker) fail(r report, now time.Time, random float64) {
-	b.failures++
-	if r.connect {
-		b.connects++
-	} else {
-		b.connects = 0
-	}
-	if len(b.suspects) < breakerSuspects && !slices.Contains(b.suspects, r.id) {
-		b.suspects = append(b.suspects, r.id)
-	}
-	many := b.failures >= breakerFailures && len(b.suspects) >= breakerSuspects
-	if b.state == breakerHalfOpen || many || b.connects >= breakerConnects {
-		b.open(now, min(r.retryAfter, breakerRetryAfterMax), random)
-	}
-}
-
-// open closes the way to the gateway for twice as long as the last time, 20 %
-// more or less, and at least for as long as the gateway asked.
-func (b *breaker) open(now time.Time, atLeast time.Duration, random float64) {
-	length := min(breakerOpenInitial<<min(b.opened, 10), breakerOpenMax)
-	length = time.Duration(float64(length) * (0.8 + 0.4*random))
 	b.opened++
-	b.openUntil = now.Add(max(length, atLeast))
+	b.cause = cause
+	b.passed = courier.ID{}
+	b.openUntil = now.Add(b.openFor(random))
 	b.enter(breakerOpen)
+}
+
+// openFor is how long the breaker is open this time. Two probes are never closer
+// than probeEach.
+func (b *breaker) openFor(random float64) time.Duration {
+	jitter := func(d time.Duration) time.Duration { return d + time.Duration(random*float64(d)/4) }
+	switch {
+	case b.opened == 1:
+		return jitter(probeFirst)
+	case b.cause.isRefusal() && b.opened <= probesSoon:
+		return jitter(probeEach)
+	case b.cause.isRefusal():
+		return min(jitter(probeEach*time.Duration(b.opened-probesSoon+1)), probeMax)
+	}
+	return min(jitter(probeEach<<min(b.opened-2, 8)), probeMax)
+}
+
+// mayProbeNew reports whether a new message may be a probe though the breaker is
+// open, since nobody was one for a while.
+func (b *breaker) mayProbeNew(now time.Time) bool {
+	return b.state == breakerOpen && b.opened > 1 && now.Sub(b.probedAt) >= probeEach
 }

@@ -19,11 +19,11 @@ const (
 	statsTimeout = 2 * time.Second
 )
 
-// collector looks up the state of the lanes and of the queue at a scrape.
+// collector looks up the state of the gates and of the queue at a scrape.
 type collector struct {
 	engine *Engine
 
-	inFlight, limit, breaker, depth, age *prometheus.Desc
+	inFlight, unsettled, limit, breaker, pace, depth, age *prometheus.Desc
 
 	mu      sync.Mutex
 	stats   store.Stats
@@ -36,9 +36,13 @@ func newCollector(e *Engine) *collector {
 	return &collector{
 		engine: e,
 		inFlight: prometheus.NewDesc("courier_in_flight",
-			"Messages of a gateway that are leased and not yet settled.", byGateway, nil),
+			"Attempts of a gateway that are under way.", byGateway, nil),
+		unsettled: prometheus.NewDesc("courier_unsettled",
+			"Messages of a gateway whose outcome is known and not written yet.", byGateway, nil),
 		limit: prometheus.NewDesc("courier_in_flight_limit",
-			"Most messages of a gateway that may be in flight now; below max_in_flight after the gateway asked for less.", byGateway, nil),
+			"Most attempts of a gateway that may be under way at one time.", byGateway, nil),
+		pace: prometheus.NewDesc("courier_learned_rate",
+			"Attempts a second that a gateway takes, as learned from its throttling; 0 when it does not throttle.", byGateway, nil),
 		breaker: prometheus.NewDesc("courier_breaker_state",
 			"State of the breaker of a gateway: 0 closed, 1 half open, 2 open.", byGateway, nil),
 		depth: prometheus.NewDesc("courier_queue_depth",
@@ -50,7 +54,7 @@ func newCollector(e *Engine) *collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{c.inFlight, c.limit, c.breaker, c.depth, c.age} {
+	for _, desc := range []*prometheus.Desc{c.inFlight, c.unsettled, c.limit, c.breaker, c.pace, c.depth, c.age} {
 		descs <- desc
 	}
 }
@@ -62,11 +66,13 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
 	now := c.engine.now()
-	for name, l := range c.engine.route.Load().lanes {
-		state := l.slots.snapshot(now)
-		gauge(c.inFlight, float64(state.inUse), name)
+	for name, g := range c.engine.routing.Load().gates {
+		state := g.snapshot(c.engine.tick())
+		gauge(c.inFlight, float64(state.inFlight), name)
+		gauge(c.unsettled, float64(state.unsettled), name)
 		gauge(c.limit, float64(state.limit), name)
 		gauge(c.breaker, float64(state.breaker), name)
+		gauge(c.pace, state.pace, name)
 	}
 	stats, ok := c.queue(now)
 	if !ok {

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"courier"
 	"courier/internal/store"
 )
 
@@ -21,6 +20,14 @@ const (
 	settleMargin = 30 * time.Second
 )
 
+// The operations of the engine on the store, as they are named to who looks after
+// its health.
+const (
+	opClaim   = "claim messages"
+	opNextDue = "look for due messages"
+	opSettle  = "record outcomes"
+)
+
 // Engine moves messages from the store to their gateways. All methods are safe
 // for concurrent use.
 type Engine struct {
@@ -29,40 +36,23 @@ type Engine struct {
 	leaseDuration time.Duration
 	pollInterval  time.Duration
 
+	// nowFunc is the clock of what is stored, tick that of what is waited for.
 	nowFunc  func() time.Time
+	tick     func() time.Time
 	random   func() float64
+	token    func() int64
 	logger   *slog.Logger
 	tracer   *tracer
 	metrics  *metrics
 	health   *store.Health
 	settler  *settler
 	cluster  Cluster
-	token    func() int64
-	route    atomic.Pointer[route]
+	routing  atomic.Pointer[routing]
 	lifetime lifetime
-	// retired are lanes that are gone from the configuration and may still have
-	// attempts in flight; of lifetime.mu.
-	retired []*lane
+	// retired are gates that are gone from the configuration and may still have
+	// messages out; of lifetime.mu.
+	retired []*gate
 }
-
-// route is one configuration of the lanes, swapped whole.
-type route struct {
-	lanes map[string]*lane
-	// fallback takes the messages of unknown gateways; nil when there is no lane.
-	fallback *lane
-	settings Settings
-}
-
-// lane returns the lane of a gateway, or the fallback.
-func (r *route) lane(gateway string) *lane {
-	if l, ok := r.lanes[gateway]; ok {
-		return l
-	}
-	return r.fallback
-}
-
-// names returns the gateways in order.
-func (r *route) names() []string { return slices.Sorted(maps.Keys(r.lanes)) }
 
 // New returns an engine that is not started. Errors tell what is wrong with the
 // options, or that the registerer already has the metrics.
@@ -77,6 +67,7 @@ func New(options Options) (*Engine, error) {
 		leaseDuration: options.LeaseDuration,
 		pollInterval:  options.PollInterval,
 		nowFunc:       options.NowFunc,
+		tick:          options.TickFunc,
 		random:        options.RandFunc,
 		token:         options.TokenFunc,
 		logger:        options.Logger,
@@ -87,7 +78,7 @@ func New(options Options) (*Engine, error) {
 	e.settler = newSettler(e)
 	e.lifetime.stopped = make(chan struct{})
 	e.lifetime.grace = max(options.GracePeriod, 0)
-	e.route.Store(e.newRoute(&route{}, options.Settings))
+	e.routing.Store(e.newRouting(&routing{}, options.Settings))
 	if err := e.metrics.register(options.Registerer, newCollector(e)); err != nil {
 		return nil, fmt.Errorf("register metrics of the engine: %w", err)
 	}
@@ -97,41 +88,80 @@ func New(options Options) (*Engine, error) {
 	return e, nil
 }
 
-// newRoute makes lanes for settings and keeps those of old that are still there.
-func (e *Engine) newRoute(old *route, settings Settings) *route {
-	next := &route{lanes: make(map[string]*lane, len(settings.Gateways)), settings: settings}
-	for _, options := range settings.Gateways {
-		name := options.Gateway.Name()
-		l, kept := old.lanes[name]
-		if kept {
-			l.configure(options)
-		} else {
-			l = newLane(e, options)
-		}
-		next.lanes[name] = l
-		if next.fallback == nil {
-			next.fallback = l
+// Reconfigure swaps the gateways, their limits and the retry rules while the
+// engine runs. Attempts in flight finish on the gateway they began with. A gateway
+// whose fingerprint is the same keeps its breaker and what was learnt of it; any
+// other begins anew, as its configuration may have corrected what was wrong. The
+// queued messages of gateways that are gone move to the first one. An error means
+// that the settings are wrong and nothing was changed.
+func (e *Engine) Reconfigure(settings Settings) error {
+	settings, err := settings.withDefaults()
+	if err != nil {
+		return err
+	}
+	t := &e.lifetime
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.phase == phaseStopping {
+		return errStopping
+	}
+	before := e.routing.Load()
+	after := e.newRouting(before, settings)
+	e.routing.Store(after)
+	e.retire(before, after)
+	if t.phase == phaseRunning {
+		for key, q := range after.queues {
+			if before.queues[key] == nil {
+				q.start(t.loopCtx, &t.loops)
+			}
 		}
 	}
-	return next
+	e.cluster.Changed()
+	return nil
 }
 
-// lanes returns all lanes that may have messages out.
-func (e *Engine) lanes() []*lane {
+// retire ends the gates and queues that are gone. Their attempts in flight go on.
+func (e *Engine) retire(before, after *routing) {
+	e.retired = slices.DeleteFunc(e.retired, func(g *gate) bool { return g.snapshot(e.tick()).leased == 0 })
+	for name, g := range before.gates {
+		if after.gates[name] == nil {
+			g.retire()
+			g.sender.end()
+			e.retired = append(e.retired, g)
+		}
+	}
+	for key, q := range before.queues {
+		if after.queues[key] == nil {
+			q.retire()
+		}
+	}
+}
+
+// gates returns all gates that may have messages out.
+func (e *Engine) gates() []*gate {
 	e.lifetime.mu.Lock()
 	defer e.lifetime.mu.Unlock()
-	return slices.AppendSeq(slices.Clone(e.retired), maps.Values(e.route.Load().lanes))
+	return slices.AppendSeq(slices.Clone(e.retired), maps.Values(e.routing.Load().gates))
 }
 
-// now returns the time in UTC.
+// now returns the time of the store in UTC.
 func (e *Engine) now() time.Time { return e.nowFunc().UTC() }
 
-// Wake makes every lane look for due messages at once, for a change to the
+// Wake makes every queue look for due messages at once, for a change to the
 // store that did not go through Enqueue, such as a retry by hand.
 func (e *Engine) Wake() {
-	now := e.now()
-	for _, l := range e.route.Load().lanes {
-		l.note(now, false)
+	for _, q := range e.routing.Load().queues {
+		q.note(0, false)
+	}
+}
+
+// WakeGateway makes the engine look for due messages of a gateway. One that it does
+// not have is another node's.
+func (e *Engine) WakeGateway(gateway string) {
+	for key, q := range e.routing.Load().queues {
+		if key.gateway == gateway {
+			q.note(0, false)
+		}
 	}
 }
 
@@ -146,26 +176,49 @@ func (e *Engine) Ready() error {
 	return errors.Join(e.cluster.Ready(), e.health.Err())
 }
 
-// Enqueue stores messages and answers for each in order, as store.Store does.
-// The answer shows a message as it was accepted, queued, though it may be on its
-// way already: when its gateway has a free slot and no older message waits, it
-// is stored already leased and handed to a worker once it is on the disk.
-// Messages of an unknown gateway, or of none, go to the first. An engine that
-// does not run refuses with *courier.Error of courier.CodeShuttingDown, one
-// without gateways with courier.CodeSMSDisabled; errors of the store are passed on.
-func (e *Engine) Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
-	if err := e.lifetime.enter(); err != nil {
-		return nil, err
-	}
-	defer e.lifetime.leave()
-	began := time.Now()
-	defer func() { e.metrics.enqueue.Observe(time.Since(began).Seconds()) }()
-	r := e.route.Load()
+// Gateways names the gateways: the one that takes the messages of unknown gateways
+// first, the others in order.
+func (e *Engine) Gateways() []string {
+	r := e.routing.Load()
 	if r.fallback == nil {
-		return nil, &courier.Error{
-			Code:    courier.CodeSMSDisabled,
-			Message: "no SMS gateway is configured; add courier.channels or courier.sms to the configuration",
-		}
+		return nil
 	}
-	return e.newIntake(r, messages).store(ctx)
+	first := r.fallback.key.gateway
+	others := slices.DeleteFunc(r.names(), func(name string) bool { return name == first })
+	return append([]string{first}, others...)
+}
+
+// InFlight counts the messages that are leased and not yet settled.
+func (e *Engine) InFlight() int {
+	leased := 0
+	for _, g := range e.gates() {
+		leased += g.snapshot(e.tick()).leased
+	}
+	return leased
+}
+
+// Behind reports whether outcomes wait to be written for longer than they should.
+func (e *Engine) Behind() bool { return e.settler.behind() }
+
+// HoldUnknown reports whether a message of unknown outcome is left to an operator.
+func (e *Engine) HoldUnknown() bool { return e.routing.Load().settings.OnUnknown == HoldUnknown }
+
+// Retention says how long after their last change messages are scrubbed and deleted.
+func (e *Engine) Retention() (scrubAfter, deleteAfter time.Duration) {
+	kept := e.routing.Load().settings.Retention
+	return kept.ScrubAfter, kept.DeleteAfter
+}
+
+// CountExpired counts messages that expired in the queue.
+func (e *Engine) CountExpired(count int) { e.metrics.expired.Add(float64(count)) }
+
+// reportLeft returns an error when messages are still leased.
+func (e *Engine) reportLeft(ctx context.Context) error {
+	left := e.InFlight()
+	if left == 0 {
+		return nil
+	}
+	e.logger.ErrorContext(ctx, "stopped before every outcome was written; these messages may be sent twice after the next start",
+		slog.Int("count", left))
+	return fmt.Errorf("stop dispatcher: the outcome of %d messages could not be written in time; they may be repeated", left)
 }

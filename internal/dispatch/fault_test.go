@@ -15,7 +15,7 @@ import (
 )
 
 // lane returns the options of a gateway with the defaults.
-func lane(g dispatch.Gateway) dispatch.LaneOptions { return dispatch.LaneOptions{Gateway: g} }
+func lane(g dispatch.Gateway) dispatch.GatewayOptions { return dispatch.GatewayOptions{Gateway: g} }
 
 // failOp makes one operation fail before it is done.
 func failOp(name string, err error) func(string, bool) error {
@@ -96,8 +96,8 @@ func TestEngine_SettleFaultKeepsOutcomes(t *testing.T) {
 				})
 				enqueue(t, engine, newMessages(100)...)
 				pass(time.Minute)
-				if sent := len(gateway.sends()); (!after && sent != 8) || engine.Ready() == nil {
-					t.Errorf("%d sent while nothing can be settled, want 8; ready says %v", sent, engine.Ready())
+				if sent := len(gateway.sends()); (!after && sent != 16) || engine.Ready() == nil {
+					t.Errorf("%d sent while nothing can be settled, want 16, which are twice the limit; ready says %v", sent, engine.Ready())
 				}
 				memory.fail(nil)
 				pass(time.Minute)

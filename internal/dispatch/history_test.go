@@ -28,7 +28,7 @@ func newHistory(seed uint64) *history {
 	h := &history{random: rand.New(rand.NewPCG(seed, 1)), memory: newMemory()}
 	h.gateway, h.other = newGateway("sms", h.send), newGateway("other", h.send)
 	h.options = newOptions(h.memory, h.gateway)
-	h.options.Gateways = []dispatch.LaneOptions{{Gateway: h.gateway, MaxInFlight: 1 + h.random.IntN(16)}, {Gateway: h.other, MaxInFlight: 4}}
+	h.options.Gateways = []dispatch.GatewayOptions{{Gateway: h.gateway, MaxInFlight: 1 + h.random.IntN(16)}, {Gateway: h.other, MaxInFlight: 4}}
 	h.options.RandFunc = rand.Float64
 	h.options.MessageRetries = h.random.IntN(4)
 	if h.random.IntN(2) == 0 {
@@ -50,7 +50,7 @@ func (h *history) send(ctx context.Context, m *courier.Message) courier.Attempt 
 	case <-ctx.Done():
 		return unknown()
 	}
-	answers := []courier.Attempt{accepted(), accepted(), accepted(), accepted(), failing(), refused(), rejected(), down(), unknown(), limited(), {}}
+	answers := []courier.Attempt{accepted(), accepted(), accepted(), accepted(), failing(), refused(), rejected(), down(), unknown(), limited(), ambiguous(), guessed(), {}}
 	if m.From == "panic" {
 		panic("as asked")
 	}
@@ -129,7 +129,8 @@ func (h *history) check(t *testing.T) {
 	for _, m := range h.messages {
 		row, counted := h.memory.message(m.ID), 0
 		for _, attempt := range h.memory.tried(m.ID) {
-			if attempt.Outcome != courier.OutcomeGatewayDown {
+			// A refusal counts too, but is forgiven when it turns out to be the gateway's fault.
+			if attempt.Outcome != courier.OutcomeGatewayDown && attempt.Class != courier.ClassThrottled && attempt.HTTPStatus != 403 {
 				counted++
 			}
 		}

@@ -54,15 +54,22 @@ func openStore(tb testing.TB, path string) *sqlite.Store {
 	return s
 }
 
+// posting is a gateway as the engine sees it.
+type posting struct{ *gateway.Gateway }
+
+func (p posting) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
+	return p.Gateway.Render(ctx, m)
+}
+
 // realGateway returns a gateway that posts to a URL.
-func realGateway(tb testing.TB, url string, timeout time.Duration) *gateway.Gateway {
+func realGateway(tb testing.TB, url string, timeout time.Duration) posting {
 	tb.Helper()
 	g, err := gateway.New(gateway.Options{Name: "sms", URL: url + "/send", Method: "POST", Template: bodyTemplate{}, Timeout: timeout})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(g.Close)
-	return g
+	return posting{g}
 }
 
 // realMessages returns messages with ids of their own.
@@ -135,7 +142,7 @@ func (w *settledWatch) wait(tb testing.TB) {
 func integrationOptions(s dispatch.Store, g dispatch.Gateway, node string) dispatch.Options {
 	return dispatch.Options{
 		Settings: dispatch.Settings{
-			Gateways: []dispatch.LaneOptions{{Gateway: g}}, MessageRetries: 30,
+			Gateways: []dispatch.GatewayOptions{{Gateway: g}}, MessageRetries: 30,
 			Retry: dispatch.Retry{Initial: 5 * time.Millisecond, Max: 20 * time.Millisecond},
 		},
 		Store: s, Node: node, Registerer: prometheus.NewRegistry(),

@@ -3,7 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"crypto/rand"
-	"net/http"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -37,28 +37,31 @@ type sending struct {
 	at time.Time
 }
 
-type messageKey struct{}
-
 func newGateway(name string, send func(context.Context, *courier.Message) courier.Attempt) *fakeGateway {
 	return &fakeGateway{name: name, sendFunc: send, busy: make(map[courier.ID]bool)}
 }
 
 func (g *fakeGateway) Name() string { return g.name }
 
-func (g *fakeGateway) Render(ctx context.Context, m *courier.Message) (*http.Request, error) {
+func (g *fakeGateway) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
 	if g.renderFunc != nil {
 		if err := g.renderFunc(ctx, m); err != nil {
 			return nil, err
 		}
 	}
-	return (&http.Request{}).WithContext(context.WithValue(ctx, messageKey{}, m)), nil
+	return fakeRequest{g, m}, nil
 }
 
-func (g *fakeGateway) Send(request *http.Request) courier.Attempt {
-	m, _ := request.Context().Value(messageKey{}).(*courier.Message)
-	g.enter(m.ID)
-	defer g.leave(m.ID)
-	return g.sendFunc(request.Context(), m)
+// fakeRequest is the request of one message.
+type fakeRequest struct {
+	gateway *fakeGateway
+	message *courier.Message
+}
+
+func (r fakeRequest) Send(ctx context.Context) courier.Attempt {
+	r.gateway.enter(r.message.ID)
+	defer r.gateway.leave(r.message.ID)
+	return r.gateway.sendFunc(ctx, r.message)
 }
 
 func (g *fakeGateway) enter(id courier.ID) {
@@ -106,45 +109,71 @@ func accepted() courier.Attempt {
 }
 
 func rejected() courier.Attempt {
-	return courier.Attempt{Outcome: courier.OutcomeRejected, Class: courier.ClassInvalidDestination, HTTPStatus: 400}
+	return courier.Attempt{Outcome: courier.OutcomeRejected, Class: courier.ClassInvalidDestination, Known: true, HTTPStatus: 400}
 }
 
 func failing() courier.Attempt { return retryWith(courier.ClassGatewayError, 500) }
 
-func refused() courier.Attempt { return retryWith(courier.ClassNetworkError, 0) }
+// refused is what a connection that was refused comes to.
+func refused() courier.Attempt {
+	return courier.Attempt{
+		Outcome: courier.OutcomeGatewayDown, Class: courier.ClassNetworkError, Scope: courier.ScopeGateway, Unsent: true,
+	}
+}
 
 func limited() courier.Attempt { return retryWith(courier.ClassThrottled, 429) }
 
 func retryWith(class courier.Class, status int) courier.Attempt {
-	return courier.Attempt{Outcome: courier.OutcomeRetry, Class: class, HTTPStatus: status}
+	return courier.Attempt{Outcome: courier.OutcomeRetry, Class: class, Scope: courier.ScopeMoment, HTTPStatus: status}
 }
 
 func down() courier.Attempt {
-	return courier.Attempt{Outcome: courier.OutcomeGatewayDown, Class: courier.ClassUnauthorized, HTTPStatus: 401}
+	return courier.Attempt{
+		Outcome: courier.OutcomeGatewayDown, Class: courier.ClassUnauthorized, Scope: courier.ScopeGateway, HTTPStatus: 401,
+	}
+}
+
+// ambiguous is a refusal that may be about the message or the gateway.
+func ambiguous() courier.Attempt {
+	return courier.Attempt{
+		Outcome: courier.OutcomeGatewayDown, Class: courier.ClassUnauthorized, Scope: courier.ScopeAmbiguous, HTTPStatus: 403,
+	}
+}
+
+// guessed is a refusal that looks as if it were about the message.
+func guessed() courier.Attempt {
+	return courier.Attempt{
+		Outcome: courier.OutcomeRejected, Class: courier.ClassBadRequest, Scope: courier.ScopeMessage, HTTPStatus: 422,
+	}
 }
 
 func unknown() courier.Attempt {
-	return courier.Attempt{Outcome: courier.OutcomeUnknown, Class: courier.ClassTimeout}
+	return courier.Attempt{Outcome: courier.OutcomeUnknown, Class: courier.ClassTimeout, Scope: courier.ScopeMoment}
 }
 
-// newMessage returns a message that is due now.
+// newMessage returns a message that is due now, to one of many recipients.
 func newMessage(edits ...func(*courier.Message)) *courier.Message {
 	m := &courier.Message{
-		Status: courier.StatusQueued, Channel: "sms", To: "+12065550199", From: "Acme", Body: "code 123456",
+		Status: courier.StatusQueued, Channel: "sms", From: "Acme", Body: "code 123456",
 		Gateway: "sms", CreatedAt: time.Now().UTC(), NextAttemptAt: time.Now().UTC(),
 	}
 	_, _ = rand.Read(m.ID[:]) // never fails
+	m.To = number(int(m.ID[0]))
 	for _, edit := range edits {
 		edit(m)
 	}
 	return m
 }
 
-// newMessages returns several messages that are due now.
+// number returns one of the hundred numbers that are reserved for tests.
+func number(i int) string { return fmt.Sprintf("+120655501%02d", i%100) }
+
+// newMessages returns several messages that are due now, to different recipients as
+// far as there are.
 func newMessages(count int, edits ...func(*courier.Message)) []*courier.Message {
 	messages := make([]*courier.Message, count)
 	for i := range messages {
-		messages[i] = newMessage(edits...)
+		messages[i] = newMessage(append([]func(*courier.Message){func(m *courier.Message) { m.To = number(i) }}, edits...)...)
 	}
 	return messages
 }
@@ -152,7 +181,7 @@ func newMessages(count int, edits ...func(*courier.Message)) []*courier.Message 
 // newOptions returns options for one gateway, whose jitter is at its longest.
 func newOptions(s dispatch.Store, g dispatch.Gateway) dispatch.Options {
 	return dispatch.Options{
-		Settings: dispatch.Settings{Gateways: []dispatch.LaneOptions{{Gateway: g}}, MessageRetries: 5},
+		Settings: dispatch.Settings{Gateways: []dispatch.GatewayOptions{{Gateway: g}}, MessageRetries: 5},
 		Store:    s,
 		Node:     "node-1",
 		RandFunc: func() float64 { return 0 },

@@ -35,8 +35,8 @@ type lifetime struct {
 	// stopped is closed when Stop is done, with stopErr.
 	stopped chan struct{}
 	stopErr error
-	// callers are calls of Enqueue under way, loops the claim loops and the one that
-	// heeds the store. Workers are begun by both.
+	// callers are calls of Enqueue under way, loops those of the queues. Workers are
+	// begun by both.
 	callers, loops, workers sync.WaitGroup
 	// duties are the beats and the housekeeping, which go on until nothing is in
 	// flight any more.

@@ -154,10 +154,6 @@ func (l *link) Leave(ctx context.Context, node string) error {
 	return err
 }
 
-func (l *link) Reserve(ctx context.Context, reservation store.Reservation) (store.Grant, error) {
-	return through(ctx, l, func() (store.Grant, error) { return l.memory.Reserve(ctx, reservation) })
-}
-
 // peer is one of several nodes.
 type peer struct {
 	*dispatch.Engine

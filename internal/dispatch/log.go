@@ -6,16 +6,16 @@ import (
 	"time"
 
 	"courier"
-	"courier/internal/store"
 )
 
 // logAttempt writes the one line of an attempt.
-func (l *lane) logAttempt(ctx context.Context, m *courier.Message, a *courier.Attempt, s *store.Settlement, waited time.Duration) {
+func (s *sender) logAttempt(ctx context.Context, t *ticket, a *courier.Attempt, waited time.Duration) {
+	m, next := t.message, &t.settlement
 	level := slog.LevelInfo
 	if a.Outcome != courier.OutcomeAccepted {
 		level = slog.LevelWarn
 	}
-	logger := l.engine.logger
+	logger := s.engine.logger
 	if !logger.Enabled(ctx, level) {
 		return
 	}
@@ -23,14 +23,14 @@ func (l *lane) logAttempt(ctx context.Context, m *courier.Message, a *courier.At
 	attrs := append(room[:0],
 		slog.String("message_id", m.ID.String()),
 		slog.String("channel", m.Channel),
-		slog.String("gateway", l.name),
+		slog.String("gateway", s.name),
 		slog.String("to", courier.MaskRecipient(m.To)),
 		slog.Int("attempt", a.Number),
 		slog.String("outcome", string(a.Outcome)),
 		slog.Int("http_status", a.HTTPStatus),
 		slog.Duration("duration", a.Duration),
 		slog.Duration("queue_time", waited),
-		slog.String("next_status", string(s.Status)),
+		slog.String("next_status", string(next.Status)),
 	)
 	if id := traceID(m); id != "" {
 		attrs = append(attrs, slog.String("trace_id", id))
@@ -38,46 +38,61 @@ func (l *lane) logAttempt(ctx context.Context, m *courier.Message, a *courier.At
 	if a.Outcome != courier.OutcomeAccepted {
 		attrs = append(attrs, slog.String("class", string(a.Class)), slog.String("code", a.Code), slog.String("error", a.Message))
 	}
-	if s.Status == courier.StatusQueued {
-		attrs = append(attrs, slog.Time("next_attempt_at", s.NextAttemptAt))
+	if next.Status == courier.StatusQueued {
+		attrs = append(attrs, slog.Time("next_attempt_at", next.NextAttemptAt))
 	}
 	logger.LogAttrs(ctx, level, "attempt", attrs...)
 }
 
 // logExpired tells of a message that expired before it could be attempted.
-func (l *lane) logExpired(m *courier.Message) {
-	l.engine.logger.LogAttrs(l.engine.lifetime.attemptCtx, slog.LevelWarn, "message expired before it could be attempted",
+func (s *sender) logExpired(m *courier.Message) {
+	s.logEnd(m, "message expired before it could be attempted", slog.Time("expires_at", m.ExpiresAt))
+}
+
+// logUsedUp tells of a message that is ended by what became of others.
+func (s *sender) logUsedUp(m *courier.Message) {
+	s.logEnd(m, "message is rejected: the gateway refused it and takes others", slog.String("class", string(m.LastError.Class)))
+}
+
+func (s *sender) logEnd(m *courier.Message, text string, why slog.Attr) {
+	s.engine.logger.LogAttrs(s.engine.lifetime.attemptCtx, slog.LevelWarn, text,
 		slog.String("message_id", m.ID.String()),
 		slog.String("channel", m.Channel),
-		slog.String("gateway", l.name),
+		slog.String("gateway", s.name),
 		slog.String("to", courier.MaskRecipient(m.To)),
-		slog.Time("expires_at", m.ExpiresAt),
+		why,
 	)
 }
 
 // logBreaker tells once that a gateway is left alone, and once that it is back.
-func (l *lane) logBreaker(c change, cause *courier.Attempt) {
-	ctx, logger := l.engine.lifetime.attemptCtx, l.engine.logger
+func (s *sender) logBreaker(c change, cause *courier.Attempt) {
+	ctx, logger := s.engine.lifetime.attemptCtx, s.engine.logger
 	switch {
 	case c.opened:
 		logger.LogAttrs(ctx, slog.LevelError, "gateway does not take messages; they wait and no attempts are spent",
-			slog.String("gateway", l.name),
+			slog.String("gateway", s.name),
 			slog.String("class", string(cause.Class)),
 			slog.String("code", cause.Code),
 			slog.Int("http_status", cause.HTTPStatus),
 			slog.String("error", cause.Message),
 			slog.Duration("next_probe_in", c.openFor),
-			slog.String("next_step", gatewayNextStep(cause)),
+			slog.String("next_step", nextStep(c.cause, cause.Class)),
 		)
 	case c.closed:
-		logger.LogAttrs(ctx, slog.LevelInfo, "gateway takes messages again", slog.String("gateway", l.name))
+		logger.LogAttrs(ctx, slog.LevelInfo, "gateway takes messages again", slog.String("gateway", s.name))
 	}
 }
 
-// gatewayNextStep tells an operator what to look at.
-func gatewayNextStep(cause *courier.Attempt) string {
-	if cause.Outcome == courier.OutcomeGatewayDown {
+// nextStep tells an operator what to look at.
+func nextStep(cause kind, class courier.Class) string {
+	const retry = "; the few that were rejected before it was noticed can be sent again by: courier messages retry --status rejected --class "
+	switch cause { //nolint:exhaustive // the rest are faults of the way there
+	case kindRefused:
 		return "check the url, the credentials and the account of this gateway; a corrected configuration takes effect at once"
+	case kindGuessed:
+		return "it refuses one message after the other: check the account, and the template in request_config" + retry + string(class)
+	case kindUnrendered:
+		return "the template fails for one message after the other: correct it; that takes effect at once" + retry + string(class)
 	}
 	return "check whether the gateway can be reached from here and what its status page says; it is tried again by itself"
 }

@@ -57,6 +57,7 @@ func TestEngine_LogsEachAttemptOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &logBuffer{}
 		m := newMessage(func(m *courier.Message) {
+			m.To = number(99)
 			m.TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 		})
 		run(t, newGateway("sms", answer(accepted())), m, time.Second, log.install)

@@ -30,8 +30,6 @@ type memory struct {
 	keeper string
 	// wakes is nil when the store has one node.
 	wakes chan string
-	// paidUntil are the buckets of the rates, by gateway.
-	paidUntil map[string]time.Time
 	// faultFunc returns the error of an operation, before or after it was done.
 	faultFunc func(op string, after bool) error
 }
@@ -43,8 +41,7 @@ func newMemory() *memory {
 		keys:     make(map[string]courier.ID),
 		calls:    make(map[string]int),
 
-		nodes:     make(map[string]beat),
-		paidUntil: make(map[string]time.Time),
+		nodes: make(map[string]beat),
 	}
 }
 
@@ -109,7 +106,7 @@ func (s *memory) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messa
 	var claimed []*courier.Message
 	err := s.call(ctx, "claim", func() {
 		due := s.queued(func(m *courier.Message) bool {
-			return m.Gateway == claim.Gateway && !m.NextAttemptAt.After(claim.Now)
+			return m.Gateway == claim.Gateway && !m.NextAttemptAt.After(claim.Now) && !m.NextAttemptAt.Before(claim.DueFrom)
 		})
 		for _, m := range due[:min(len(due), claim.Limit)] {
 			s.tokens++
@@ -174,6 +171,10 @@ func (s *memory) settle(settlement *store.Settlement) bool {
 	}
 	if attempt := settlement.Attempt; attempt != nil {
 		row.SendCount = attempt.Number
+		row.LastError = attempt
+		if attempt.Outcome == courier.OutcomeAccepted {
+			row.LastError = nil
+		}
 		s.attempts[row.ID] = append(s.attempts[row.ID], *attempt)
 	}
 	return true
@@ -233,6 +234,8 @@ func (s *memory) NextDue(ctx context.Context, gateway string) (time.Time, error)
 	})
 	return due, err
 }
+
+func (s *memory) Check(ctx context.Context) error { return s.call(ctx, "check", func() {}) }
 
 func (s *memory) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
 	var stats store.Stats

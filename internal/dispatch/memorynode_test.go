@@ -66,14 +66,6 @@ func (s *memory) Leave(ctx context.Context, node string) error {
 	return s.call(ctx, "leave "+node, func() { delete(s.nodes, node) })
 }
 
-func (s *memory) Reserve(ctx context.Context, reservation store.Reservation) (store.Grant, error) {
-	var grant store.Grant
-	err := s.call(ctx, "reserve", func() {
-		grant, s.paidUntil[reservation.Gateway] = reservation.Take(s.paidUntil[reservation.Gateway])
-	})
-	return grant, err
-}
-
 func (s *memory) Wakes() <-chan string { return s.wakes }
 
 // known returns the last beat of a node and whether the store still has it.

@@ -21,8 +21,8 @@ type metrics struct {
 	rateWait    *prometheus.CounterVec
 }
 
-// laneMetrics are those of one gateway, with the labels looked up once.
-type laneMetrics struct {
+// gatewayMetrics are those of one gateway, with the labels looked up once.
+type gatewayMetrics struct {
 	attempts map[courier.Outcome]prometheus.Counter
 	duration prometheus.Observer
 	wait     prometheus.Observer
@@ -69,18 +69,18 @@ func histogram(name, help string) prometheus.HistogramOpts {
 	}}
 }
 
-// lane returns the metrics of a gateway.
-func (m *metrics) lane(gateway string) laneMetrics {
-	l := laneMetrics{
+// gateway returns the metrics of a gateway.
+func (m *metrics) gateway(gateway string) gatewayMetrics {
+	g := gatewayMetrics{
 		attempts: make(map[courier.Outcome]prometheus.Counter),
 		duration: m.duration.WithLabelValues(gateway),
 		wait:     m.wait.WithLabelValues(gateway),
 		rateWait: m.rateWait.WithLabelValues(gateway),
 	}
 	for _, outcome := range courier.Outcomes() {
-		l.attempts[outcome] = m.attempts.WithLabelValues(gateway, string(outcome))
+		g.attempts[outcome] = m.attempts.WithLabelValues(gateway, string(outcome))
 	}
-	return l
+	return g
 }
 
 // register registers all metrics, or none and returns why.

@@ -49,19 +49,19 @@ func TestEngine_Metrics(t *testing.T) {
 		enqueue(t, engine, newMessages(3)...)
 		synctest.Wait()
 		current(down())
-		enqueue(t, engine, newMessages(1)...)
+		enqueue(t, engine, newMessages(3)...)
 		synctest.Wait()
 		enqueue(t, engine, newMessages(4)...)
-		pass(500 * time.Millisecond)
+		pass(400 * time.Millisecond)
 		want := map[string]float64{
 			"courier_attempts_total,gateway=sms,outcome=accepted":     3,
 			"courier_attempts_total,gateway=sms,outcome=canceled":     0,
-			"courier_attempts_total,gateway=sms,outcome=gateway_down": 1,
+			"courier_attempts_total,gateway=sms,outcome=gateway_down": 3,
 			"courier_attempts_total,gateway=sms,outcome=rejected":     0,
 			"courier_attempts_total,gateway=sms,outcome=retry":        0,
 			"courier_attempts_total,gateway=sms,outcome=unknown":      0,
-			"courier_attempt_duration_seconds,gateway=sms":            4,
-			"courier_accept_to_gateway_seconds,gateway=sms":           4,
+			"courier_attempt_duration_seconds,gateway=sms":            6,
+			"courier_accept_to_gateway_seconds,gateway=sms":           6,
 			"courier_enqueue_seconds":                                 3,
 			"courier_settle_batch_size":                               2,
 			"courier_late_settles_total":                              0,
@@ -70,19 +70,21 @@ func TestEngine_Metrics(t *testing.T) {
 			"courier_purged_total":                                    0,
 			"courier_in_flight,gateway=sms":                           0,
 			"courier_in_flight_limit,gateway=sms":                     64,
+			"courier_unsettled,gateway=sms":                           0,
+			"courier_learned_rate,gateway=sms":                        0,
 			"courier_breaker_state,gateway=sms":                       2,
-			"courier_queue_depth,status=queued":                       5,
+			"courier_queue_depth,status=queued":                       7,
 			"courier_queue_depth,status=processing":                   0,
 			"courier_queue_depth,status=unknown":                      0,
-			"courier_oldest_due_age_seconds":                          0.5,
+			"courier_oldest_due_age_seconds":                          0.4,
 			"courier_nodes":                                           1,
 			"courier_keeper":                                          1,
 			"courier_reclaimed_total":                                 0,
 			"courier_rate_wait_seconds_total,gateway=sms":             0,
 		}
 		got := gather(t, registry)
-		if batches := got["courier_settle_batch_size"]; batches < 2 || batches > 4 {
-			t.Errorf("4 outcomes were written in %v batches", batches)
+		if batches := got["courier_settle_batch_size"]; batches < 2 || batches > 6 {
+			t.Errorf("6 outcomes were written in %v batches", batches)
 		}
 		got["courier_settle_batch_size"] = 2
 		if !maps.Equal(got, want) {

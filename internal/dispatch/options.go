@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"math/rand/v2"
-	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,10 +24,15 @@ type Gateway interface {
 	Name() string
 	// Render builds the request of a message without sending anything. Its
 	// errors are courier.ErrTemplateCanceled or *courier.RenderError.
-	Render(ctx context.Context, m *courier.Message) (*http.Request, error)
-	// Send writes the request and judges the answer. It returns soon after the
-	// context of the request ends.
-	Send(request *http.Request) courier.Attempt
+	Render(ctx context.Context, m *courier.Message) (Request, error)
+}
+
+// Request is the request of one message, to be sent once.
+type Request interface {
+	// Send writes the request and judges the answer. It returns when the answer is
+	// read, and soon after the context ends. The engine fills in the Number, the
+	// Gateway, StartedAt and the Duration.
+	Send(ctx context.Context) courier.Attempt
 }
 
 // Store is the part of store.Store that the engine needs.
@@ -37,7 +42,7 @@ type Store interface {
 	Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error)
 	NextDue(ctx context.Context, gateway string) (time.Time, error)
 	Stats(ctx context.Context, now time.Time) (store.Stats, error)
-	Reserve(ctx context.Context, reservation store.Reservation) (store.Grant, error)
+	Check(ctx context.Context) error
 }
 
 // Cluster is this node among those that share the store.
@@ -99,24 +104,28 @@ type Retention struct {
 	DeleteAfter time.Duration
 }
 
-// LaneOptions describe one gateway and how hard it may be driven.
-type LaneOptions struct {
+// GatewayOptions describe one gateway and how hard it may be driven.
+type GatewayOptions struct {
 	Gateway Gateway
-	// MaxInFlight is the most messages of the gateway that are leased and not
-	// yet settled, which bounds the requests in flight and what a crash can
-	// repeat. 0 is DefaultMaxInFlight.
+	// Fingerprint changes with everything that decides whether the gateway takes
+	// messages: while it is the same, a Reconfigure keeps what was learnt. Empty is
+	// always another.
+	Fingerprint string
+	// MaxInFlight is the most attempts at one time. As many outcomes may wait to be
+	// written, so a crash can repeat twice as many. 0 is DefaultMaxInFlight.
 	MaxInFlight int
 	// Timeout bounds one attempt. 0 is DefaultTimeout.
 	Timeout time.Duration
-	// MaxRate is the most attempts in a second of all nodes together; 0 is no limit.
+	// MaxRate is the most attempts in a second of all nodes together, each of which gets
+	// the same part; 0 is no limit.
 	MaxRate float64
 }
 
 // Settings are what Reconfigure can change while the engine runs.
 type Settings struct {
-	// Gateways are the lanes. The first takes the messages of a gateway that is
-	// not among them. With none, Enqueue refuses.
-	Gateways []LaneOptions
+	// Gateways are those that messages are sent through. The first takes the messages
+	// of a gateway that is not among them. With none, Enqueue refuses.
+	Gateways []GatewayOptions
 	// MessageRetries is how often a message is attempted again; 0 is one attempt.
 	MessageRetries int
 	Retry          Retry
@@ -138,7 +147,7 @@ type Options struct {
 	// GracePeriod is how long Stop lets attempts in flight finish. 0 is
 	// DefaultGracePeriod, a negative one none.
 	GracePeriod time.Duration
-	// PollInterval is how often a lane looks for messages that it was not told
+	// PollInterval is how often a queue looks for messages that it was not told
 	// of. 0 is DefaultPollInterval.
 	PollInterval time.Duration
 
@@ -147,6 +156,9 @@ type Options struct {
 
 	// NowFunc is the clock of the store, which all nodes share; time.Now when nil.
 	NowFunc func() time.Time
+	// TickFunc is the clock of this machine, with a monotonic reading, for all that is
+	// waited for; time.Now when nil.
+	TickFunc func() time.Time
 	// TokenFunc returns the token of a lease, from any goroutine: above 0 and such
 	// that no two of any nodes are the same. Random when nil.
 	TokenFunc func() int64
@@ -180,6 +192,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
 	}
+	if o.TickFunc == nil {
+		o.TickFunc = time.Now
+	}
 	if o.TokenFunc == nil {
 		o.TokenFunc = randomToken
 	}
@@ -202,13 +217,11 @@ func (s Settings) withDefaults() (Settings, error) {
 	setDefault(&s.Retry.Initial, DefaultRetryInitial)
 	setDefault(&s.Retry.Max, max(DefaultRetryMax, s.Retry.Initial))
 	setDefault(&s.OnUnknown, ResendUnknown)
-	lanes := make([]LaneOptions, len(s.Gateways))
-	for i, lane := range s.Gateways {
-		setDefault(&lane.MaxInFlight, DefaultMaxInFlight)
-		setDefault(&lane.Timeout, DefaultTimeout)
-		lanes[i] = lane
+	s.Gateways = slices.Clone(s.Gateways)
+	for i := range s.Gateways {
+		setDefault(&s.Gateways[i].MaxInFlight, DefaultMaxInFlight)
+		setDefault(&s.Gateways[i].Timeout, DefaultTimeout)
 	}
-	s.Gateways = lanes
 	return s, s.validate()
 }
 
@@ -232,24 +245,24 @@ func (s Settings) validate() error {
 	if s.Retention.ScrubAfter < 0 || s.Retention.DeleteAfter < 0 {
 		return fmt.Errorf("dispatch settings: retention is %s and %s; give times of 0 or more", s.Retention.ScrubAfter, s.Retention.DeleteAfter)
 	}
-	return validateLanes(s.Gateways)
+	return validateGateways(s.Gateways)
 }
 
-func validateLanes(lanes []LaneOptions) error {
-	seen := make(map[string]bool, len(lanes))
-	for i, lane := range lanes {
-		if lane.Gateway == nil {
+func validateGateways(gateways []GatewayOptions) error {
+	seen := make(map[string]bool, len(gateways))
+	for i, g := range gateways {
+		if g.Gateway == nil {
 			return fmt.Errorf("dispatch settings: gateways[%d] has no gateway", i)
 		}
-		name := lane.Gateway.Name()
+		name := g.Gateway.Name()
 		if name == "" || seen[name] {
 			return fmt.Errorf("dispatch settings: gateways[%d] is named %q; give each its own name", i, name)
 		}
-		if lane.MaxInFlight < 0 || lane.Timeout < 0 {
+		if g.MaxInFlight < 0 || g.Timeout < 0 {
 			return fmt.Errorf("dispatch settings: gateway %q: max_in_flight and timeout must be positive", name)
 		}
-		if !(lane.MaxRate >= 0) || math.IsInf(lane.MaxRate, 0) {
-			return fmt.Errorf("dispatch settings: gateway %q: max_rate is %v; give attempts per second, or 0 for no limit", name, lane.MaxRate)
+		if !(g.MaxRate >= 0) || math.IsInf(g.MaxRate, 0) {
+			return fmt.Errorf("dispatch settings: gateway %q: max_rate is %v; give attempts per second, or 0 for no limit", name, g.MaxRate)
 		}
 		seen[name] = true
 	}

@@ -23,62 +23,59 @@ const (
 	// settleShare of the attempts under way wait for more, at most settleLinger.
 	settleShare  = 8
 	settleLinger = time.Millisecond
-	// isolateTries settlements that fail one after the other are taken for a
-	// fault of the store.
-	isolateTries = 3
+	// settleLagMax is how long outcomes may wait to be written before the settler is
+	// behind. It is below what a lease has left at the end of an attempt.
+	settleLagMax = settleMargin / 6
 )
-
-// finished is a message that goes back to the store, with the slot it holds.
-type finished struct {
-	lane       *lane
-	epoch      uint64
-	settlement store.Settlement
-}
 
 // settler writes what attempts came to. It takes all that is there, writes it
 // in one transaction and looks again, so that batches grow with the load; while
 // many attempts are under way the first outcomes wait a moment for more. What
-// cannot be written is kept: its slots stay taken, so that its lane stops
-// claiming when all are, which bounds the memory.
+// cannot be written is kept and counts as leased, so that its gate stops claiming
+// in the end, which bounds the memory.
 type settler struct {
 	store   Store
 	health  *store.Health
 	metrics *metrics
 	logger  *slog.Logger
+	// now is the clock of the store, tick the monotonic one.
+	now, tick func() time.Time
 
 	// out counts the attempts that were begun and are not added yet.
 	out atomic.Int64
 
 	mu      sync.Mutex
-	pending []finished
+	pending []*ticket
 	// signal tells the loop of something pending, closing that no more comes.
 	signal, closing chan struct{}
 	// done is closed at the end of the loop.
 	done chan struct{}
-	// lag tells how far behind the loop is.
-	lag lag
+	// writingSince is when the batch that is being written was first tried, nil when
+	// none is; isStuck says that some outcomes cannot be written.
+	writingSince atomic.Pointer[time.Time]
+	isStuck      atomic.Bool
 
 	// Of the loop alone:
-	unwritten   []finished
+	unwritten   []*ticket
 	settlements []store.Settlement
 	failures    int
 	pause       time.Duration
 	// stuck are settlements that fail alone while others succeed.
-	stuck   []finished
+	stuck   []*ticket
 	stuckAt time.Time
 }
 
 func newSettler(e *Engine) *settler {
 	return &settler{
-		store: e.store, health: e.health, metrics: e.metrics, logger: e.logger,
+		store: e.store, health: e.health, metrics: e.metrics, logger: e.logger, now: e.now, tick: e.tick,
 		signal: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
-// add hands over what is finished.
-func (s *settler) add(f finished) {
+// add hands over a ticket that is to be settled.
+func (s *settler) add(t *ticket) {
 	s.mu.Lock()
-	s.pending = append(s.pending, f)
+	s.pending = append(s.pending, t)
 	first, enough := len(s.pending) == 1, !s.isFew()
 	s.mu.Unlock()
 	if first || enough {
@@ -86,10 +83,10 @@ func (s *settler) add(f finished) {
 	}
 }
 
-// end hands over the outcome of an attempt.
-func (s *settler) end(f finished) {
+// end hands over a ticket of those that are under way.
+func (s *settler) end(t *ticket) {
 	s.out.Add(-1)
-	s.add(f)
+	s.add(t)
 }
 
 // isFew reports whether what is pending is little beside what is under way. The
@@ -198,68 +195,92 @@ func (s *settler) stuckTimer() <-chan time.Time {
 		return nil
 	}
 	if s.isClosing() {
-		s.stuckAt = time.Now().Add(settlePauseInitial)
+		s.stuckAt = s.tick().Add(settlePauseInitial)
 	}
-	return time.After(time.Until(s.stuckAt))
+	return time.After(s.stuckAt.Sub(s.tick()))
+}
+
+// behind reports whether outcomes of this node may still have to be written when
+// their leases lapse.
+func (s *settler) behind() bool {
+	since := s.writingSince.Load()
+	return s.isStuck.Load() || since != nil && s.tick().Sub(*since) > settleLagMax
 }
 
 // writeSome writes one transaction, or waits after a fault.
 func (s *settler) writeSome(ctx context.Context) {
 	part := s.unwritten[:min(len(s.unwritten), settleBatchMax)]
-	s.lag.begin()
+	if s.writingSince.Load() == nil {
+		now := s.tick()
+		s.writingSince.Store(&now)
+	}
 	err := s.write(ctx, part)
 	s.health.Set(ctx, opSettle, err)
 	s.failures++
-	if err == nil || s.failures > 1 && mayBeOne(err) && s.isolate(ctx, part) {
+	if err == nil || s.failures > 1 && s.isolate(ctx, part, err) {
 		s.failures, s.pause = 0, 0
-		s.lag.end(len(s.stuck) > 0)
+		s.writingSince.Store(nil)
 		s.unwritten = slices.Delete(s.unwritten, 0, len(part))
 		return
 	}
 	s.waitAfterFault(ctx)
 }
 
-// mayBeOne reports whether a fault may come from one settlement.
-func mayBeOne(err error) bool {
-	return !errors.Is(err, store.ErrFull) && !errors.Is(err, store.ErrReadOnly) && !errors.Is(err, store.ErrClosed)
-}
-
-// isolate writes each settlement alone, so that one that cannot be written does
-// not hold up the others. It returns false, with nothing written, when it looks
-// as if none could be.
-func (s *settler) isolate(ctx context.Context, part []finished) bool {
-	var failed []finished
-	for i := range part {
-		err := s.write(ctx, part[i:i+1])
-		if err != nil {
-			failed = append(failed, part[i])
-		}
-		if len(failed) == i+1 && (i+1 == isolateTries || i+1 == len(part)) {
-			return false
-		}
+// isolate writes the parts of a batch that can be written, when the store works and
+// the fault comes from some of its outcomes. It returns false when nothing was written.
+func (s *settler) isolate(ctx context.Context, part []*ticket, err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return false
 	}
-	for i := range failed {
+	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if s.store.Check(callCtx) != nil {
+		return false
+	}
+	bad := s.bisect(ctx, part)
+	if len(bad) == len(part) {
+		// None can be written; those behind may be.
+		s.unwritten = append(s.unwritten[len(part):], part...)
+		return false
+	}
+	for _, t := range bad {
 		s.logger.ErrorContext(ctx, "outcome of a message cannot be recorded; it is tried again, please report this",
-			slog.String("message_id", failed[i].settlement.ID.String()), slog.String("gateway", failed[i].lane.name))
+			slog.String("message_id", t.settlement.ID.String()), slog.String("gateway", t.gate.sender.name))
 	}
 	s.health.Set(ctx, opSettle, nil)
-	s.stuckAt = time.Now().Add(settlePauseMax)
-	s.stuck = append(s.stuck, failed...)
+	s.stuck = append(s.stuck, bad...)
+	s.isStuck.Store(len(s.stuck) > 0)
+	s.stuckAt = s.tick().Add(settlePauseMax)
 	return true
+}
+
+// bisect writes a batch that failed in halves, so that those which cannot be
+// written, however many, hold up no other. It returns those.
+func (s *settler) bisect(ctx context.Context, part []*ticket) []*ticket {
+	if len(part) == 1 {
+		return part
+	}
+	var bad []*ticket
+	for _, half := range [][]*ticket{part[:len(part)/2], part[len(part)/2:]} {
+		if s.write(ctx, half) != nil {
+			bad = append(bad, s.bisect(ctx, half)...)
+		}
+	}
+	return bad
 }
 
 // retryStuck tries what is stuck again when it is time.
 func (s *settler) retryStuck(ctx context.Context) {
-	if len(s.stuck) == 0 || time.Now().Before(s.stuckAt) {
+	if len(s.stuck) == 0 || s.tick().Before(s.stuckAt) {
 		return
 	}
-	s.stuck = slices.DeleteFunc(s.stuck, func(f finished) bool { return s.write(ctx, []finished{f}) == nil })
-	s.lag.end(len(s.stuck) > 0)
-	s.stuckAt = time.Now().Add(settlePauseMax)
+	s.stuck = slices.DeleteFunc(s.stuck, func(t *ticket) bool { return s.write(ctx, []*ticket{t}) == nil })
+	s.isStuck.Store(len(s.stuck) > 0)
+	s.stuckAt = s.tick().Add(settlePauseMax)
 }
 
 // write writes one transaction and gives the slots back.
-func (s *settler) write(ctx context.Context, part []finished) error {
+func (s *settler) write(ctx context.Context, part []*ticket) error {
 	s.settlements = s.settlements[:0]
 	for i := range part {
 		s.settlements = append(s.settlements, part[i].settlement)
@@ -272,36 +293,34 @@ func (s *settler) write(ctx context.Context, part []finished) error {
 	}
 	s.metrics.settleBatch.Observe(float64(len(part)))
 	s.logLost(ctx, part, applied)
-	release(part)
+	s.release(part)
 	return nil
 }
 
-// release gives all slots back before it wakes a lane, so that the lane claims
-// as many as there are.
-func release(part []finished) {
-	for i := range part {
-		f := &part[i]
-		f.lane.slots.giveBack(f.epoch)
+// release tells the gates, and then the queues, so that they claim as many as there
+// is room for.
+func (s *settler) release(part []*ticket) {
+	for _, t := range part {
+		t.gate.settled(1)
 	}
-	for i := range part {
-		f := &part[i]
-		switch {
-		case f.settlement.Status == courier.StatusQueued:
-			f.lane.note(f.settlement.NextAttemptAt, false)
-		case i == 0 || f.lane != part[i-1].lane:
-			f.lane.poke()
+	for i, t := range part {
+		if t.settlement.Status == courier.StatusQueued {
+			t.queue.note(t.settlement.NextAttemptAt.Sub(s.now()), false)
+		}
+		if i == 0 || t.gate != part[i-1].gate {
+			t.gate.wake()
 		}
 	}
 }
 
 // logLost tells of attempts whose lease was gone: the message was taken back
 // while it was attempted, or a write that seemed to fail had succeeded.
-func (s *settler) logLost(ctx context.Context, part []finished, applied []bool) {
+func (s *settler) logLost(ctx context.Context, part []*ticket, applied []bool) {
 	for i := range part {
 		if i < len(applied) && !applied[i] && part[i].settlement.Attempt != nil {
 			s.metrics.lateSettles.Inc()
 			s.logger.WarnContext(ctx, "attempt was not recorded, as its lease was no longer held",
-				slog.String("message_id", part[i].settlement.ID.String()), slog.String("gateway", part[i].lane.name))
+				slog.String("message_id", part[i].settlement.ID.String()), slog.String("gateway", part[i].gate.sender.name))
 		}
 	}
 }

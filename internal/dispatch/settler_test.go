@@ -1,10 +1,13 @@
 package dispatch
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // newIdleSettler returns a settler whose loop does not run.
 func newIdleSettler() *settler {
-	return &settler{signal: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
+	return &settler{tick: time.Now, signal: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 }
 
 // TestSettler_CloseLeavesNothingPending closes a settler between an outcome and the
@@ -12,7 +15,7 @@ func newIdleSettler() *settler {
 func TestSettler_CloseLeavesNothingPending(t *testing.T) {
 	t.Parallel()
 	s := newIdleSettler()
-	s.add(finished{})
+	s.add(&ticket{})
 	<-s.signal // the loop is about to choose between this and the end
 	s.close()
 	if !s.wait(t.Context()) {
@@ -41,7 +44,7 @@ func TestSettler_LingerEnds(t *testing.T) {
 			s := newIdleSettler()
 			s.out.Add(int64(test.underWay))
 			for range test.pending {
-				s.add(finished{})
+				s.add(&ticket{})
 			}
 			if got := s.lingers(); got != test.waits {
 				t.Errorf("%d outcomes wait beside %d under way: %v", test.pending, test.underWay, got)

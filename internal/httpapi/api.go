@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -76,8 +75,6 @@ type Options struct {
 const (
 	defaultMaxBodySize = 1 << 20
 	defaultTimeout     = 30 * time.Second
-	// batchFactor is how much larger than one message a batch may be.
-	batchFactor = 8
 )
 
 func (o *Options) setDefaults() {
@@ -110,32 +107,39 @@ type API struct {
 	keys    atomic.Pointer[[]Key]
 	metrics *metrics
 	tracer  trace.Tracer
-	buffers sync.Pool
 	origins *http.CrossOriginProtection
+
+	conflicts *conflicts
+	// strangers and refusals thin out what is logged of requests without a key,
+	// by their address, and of refused ones, by their code.
+	strangers, refusals quiet
 	// unready is what the last question for readiness was answered.
 	unready atomic.Bool
-	spec    *specification
-	admin   http.Handler
-	public  http.Handler
+
+	spec   specification
+	admin  http.Handler
+	public http.Handler
 }
 
 // New returns an API, or an error when its metrics are registered already.
 func New(options Options) (*API, error) {
 	options.setDefaults()
 	a := &API{
-		options: options,
-		tracer:  options.TracerProvider.Tracer("courier/httpapi"),
-		origins: http.NewCrossOriginProtection(),
+		options:   options,
+		tracer:    options.TracerProvider.Tracer("courier/httpapi"),
+		origins:   http.NewCrossOriginProtection(),
+		conflicts: newConflicts(),
 	}
 	a.SetKeys(options.Keys)
 	var err error
 	if a.metrics, err = newMetrics(options.Registerer); err != nil {
 		return nil, err
 	}
-	if a.spec, err = a.specify(); err != nil {
+	endpoints := append(a.messageEndpoints(), a.operatorEndpoints()...)
+	if a.spec, err = specify(endpoints); err != nil {
 		return nil, fmt.Errorf("build openapi document: %w", err)
 	}
-	a.admin = a.serve(listenerAdmin, append(a.messageEndpoints(), a.operatorEndpoints()...))
+	a.admin = a.serve(listenerAdmin, endpoints)
 	a.public = a.serve(listenerPublic, a.healthEndpoints())
 	return a, nil
 }

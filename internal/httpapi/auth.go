@@ -1,9 +1,13 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -25,15 +29,20 @@ const (
 
 // Key is an API key. The key itself is not kept.
 type Key struct {
-	// Name is for people: logs say which key was used.
+	// Name is for people: logs say which key was used. The messages of each name
+	// have idempotency keys of their own.
 	Name string
 	// Hash is the SHA-256 of the key.
 	Hash   [sha256.Size]byte
 	Scopes []Scope
 }
 
-// caller is who made a request.
-type caller struct{ scopes []Scope }
+// caller is who made a request: the name of the API key, empty where none is
+// asked for, and what it may do.
+type caller struct {
+	name   string
+	scopes []Scope
+}
 
 func (c caller) may(scope Scope) bool {
 	return scope == "" || slices.Contains(c.scopes, scope) ||
@@ -46,25 +55,36 @@ func (a *API) SetKeys(keys []Key) {
 	a.keys.Store(&keys)
 }
 
-// protect lets a request pass that comes from where it may, with a key that
-// has the scope.
-func (a *API) protect(scope Scope, next handler) func(http.ResponseWriter, *http.Request) error {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		keys := *a.keys.Load()
-		if err := a.checkOrigin(r, len(keys) == 0 && scope != ""); err != nil {
-			return err
-		}
-		if scope == "" {
-			return next(w, r, caller{})
-		}
-		by, err := authenticate(keys, r.Header)
-		if err == nil && !by.may(scope) {
-			err = forbidden(scope)
-		}
-		if err != nil {
-			return err
-		}
-		return next(w, r, by)
+// admit lets a call pass that comes from where it may, with a key that has the
+// scope of the endpoint.
+func (a *API) admit(ctx context.Context, c *call, listener string, e *endpoint) error {
+	keys := *a.keys.Load()
+	if err := a.checkOrigin(c.r, len(keys) == 0 && e.scope != ""); err != nil {
+		return err
+	}
+	if e.scope == "" {
+		return nil
+	}
+	var err error
+	if c.by, err = authenticate(keys, c.r.Header); err != nil {
+		a.logStranger(ctx, c.r.RemoteAddr, listener)
+		return err
+	}
+	if !c.by.may(e.scope) {
+		return forbidden(e.scope)
+	}
+	return nil
+}
+
+// logStranger says from where requests without a valid key come: somebody tries
+// keys, or a program of one's own has an old one.
+func (a *API) logStranger(ctx context.Context, peer, listener string) {
+	if host, _, err := net.SplitHostPort(peer); err == nil {
+		peer = host
+	}
+	if left, due := a.strangers.next(peer); due {
+		a.options.Logger.LogAttrs(ctx, slog.LevelWarn, "request without a valid API key refused",
+			slog.String("peer", peer), slog.String("listener", listener), slog.Int("more_before", left))
 	}
 }
 
@@ -88,7 +108,7 @@ func authenticate(keys []Key, header http.Header) (caller, error) {
 	if found < 0 {
 		return caller{}, &courier.Error{Code: courier.CodeUnauthorized, Message: "the API key is not known; check it against api.keys of the courier's configuration"}
 	}
-	return caller{scopes: keys[found].Scopes}, nil
+	return caller{name: keys[found].Name, scopes: keys[found].Scopes}, nil
 }
 
 // givenKey returns the key of Authorization (RFC 6750, 2.1) or X-API-Key.
@@ -105,4 +125,34 @@ func forbidden(scope Scope) error {
 		Message: "the API key lacks the scope " + string(scope) + "; add it to the key in api.keys, or use another key",
 		Err:     &scopeError{scope},
 	}
+}
+
+// checkOrigin refuses what a web page in the browser of an operator could send:
+// a request from another site, and without keys one for a host name that may
+// have been pointed here for the purpose (DNS rebinding).
+func (a *API) checkOrigin(r *http.Request, keyless bool) error {
+	if err := a.origins.Check(r); err != nil {
+		return &courier.Error{Code: courier.CodeForbidden, Message: "the request comes from a web page of another site; call the API from a program", Err: err}
+	}
+	if keyless && !a.options.AnyHost && !isLocalName(r.Host) {
+		return &courier.Error{
+			Code: courier.CodeForbidden, Field: "header.Host",
+			Message: "without API keys the courier answers to localhost and to IP addresses only; use one of them, or configure api.keys",
+		}
+	}
+	return nil
+}
+
+// isLocalName reports whether no name server was asked for the host: it is
+// empty, an address, or localhost and below (RFC 6761, 6.3).
+func isLocalName(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.Trim(host, "[]."))
+	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }

@@ -29,7 +29,7 @@ func TestAPI_SendBatch(t *testing.T) {
 		{"index":0,`+taken+`},
 		{"index":1,"error":{"code":"invalid_recipient","field":"to","detail":"it is no number"}},
 		{"index":2,"error":{"code":"invalid_request","detail":"a JSON object is expected, not a number"}},
-		{"index":3,`+taken+`},
+		{"index":3,`+taken+`,"replayed":true},
 		{"index":4,"error":{"code":"idempotency_conflict","field":"idempotency_key",
 			"detail":"the idempotency key was used for a different message; use a new key, or repeat the first request unchanged"}},
 		{"index":5,"error":{"code":"invalid_request","field":"body","detail":"no field has the name that was given; body is the nearest"}}

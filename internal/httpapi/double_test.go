@@ -15,7 +15,7 @@ import (
 type memory struct {
 	mu       sync.Mutex
 	messages map[courier.ID]*courier.Message
-	keys     map[string]courier.ID
+	keys     map[[2]string]courier.ID
 	attempts []courier.Attempt
 	woken    int
 	requeue  store.Requeue
@@ -28,7 +28,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{messages: make(map[courier.ID]*courier.Message), keys: make(map[string]courier.ID)}
+	return &memory{messages: make(map[courier.ID]*courier.Message), keys: make(map[[2]string]courier.ID)}
 }
 
 // forget drops every message.
@@ -57,14 +57,15 @@ func (s *memory) Enqueue(ctx context.Context, messages []*courier.Message) ([]st
 }
 
 func (s *memory) put(m *courier.Message) store.Enqueued {
-	if first, ok := s.keys[m.IdempotencyKey]; ok && m.IdempotencyKey != "" {
+	key := [2]string{m.Caller, m.IdempotencyKey}
+	if first, ok := s.keys[key]; ok && m.IdempotencyKey != "" {
 		if s.messages[first].Fingerprint != m.Fingerprint {
 			return store.Enqueued{Err: store.ErrIdempotencyConflict}
 		}
 		return store.Enqueued{Message: s.messages[first], Duplicate: true}
 	}
 	s.messages[m.ID] = m
-	s.keys[m.IdempotencyKey] = m.ID
+	s.keys[key] = m.ID
 	return store.Enqueued{Message: m}
 }
 
@@ -195,7 +196,7 @@ func (j *judge) Accept(draft courier.Draft) (*courier.Message, error) {
 		Body: draft.Body, Subject: draft.Subject, TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
 		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata, Encoding: courier.EncodingGSM7, Segments: 1,
 		CreatedAt: now(), UpdatedAt: now(), NextAttemptAt: now(),
-		IdempotencyKey: draft.IdempotencyKey, Fingerprint: digest(draft), TraceParent: draft.TraceParent,
+		Caller: draft.Caller, IdempotencyKey: draft.IdempotencyKey, Fingerprint: digest(draft), TraceParent: draft.TraceParent,
 	}, nil
 }
 

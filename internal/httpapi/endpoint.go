@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,19 +17,45 @@ const (
 	listenerPublic = "public"
 )
 
-// handler serves one endpoint; an error is answered as a problem document.
-type handler func(w http.ResponseWriter, r *http.Request, by caller) error
-
-// endpoint is one method of one path.
+// endpoint is one method of one path: what serves it, and what the OpenAPI
+// document says of it.
 type endpoint struct {
-	// operation says method and path, and documents both.
-	operation huma.Operation
+	method, path string
+	// id is the name of the operation in the document.
+	id, tag, summary, description string
 	// scope is what a key must have, empty for an open endpoint.
-	scope  Scope
+	scope Scope
+	// form is how errors are written, nil for problem documents.
+	form   *errorForm
 	handle handler
+
+	parameters []*huma.Param
+	// takes and gives are values of the types of body and answer, nil for none.
+	// bodyOptional is true when a request may come without a body.
+	takes, gives any
+	bodyOptional bool
+	// status is that of a success, 200 when 0.
+	status int
+	// contentType is that of an answer that is no JSON.
+	contentType string
+	codes       []courier.ErrorCode
 }
 
-func (e *endpoint) route() string { return e.operation.Method + " " + e.operation.Path }
+// call is one request of an endpoint.
+type call struct {
+	w  http.ResponseWriter
+	r  *http.Request
+	by caller
+}
+
+// handler serves one endpoint. It returns what is answered as JSON, or nil when
+// it has written the answer itself; an error is answered in the endpoint's form.
+type handler func(c *call) (any, error)
+
+// success is the status of an answer that is no error.
+func (e *endpoint) success() int { return cmp.Or(e.status, http.StatusOK) }
+
+func (e *endpoint) route() string { return e.method + " " + e.path }
 
 // routeOther stands for every request that no endpoint serves.
 const routeOther = "other"
@@ -36,35 +63,28 @@ const routeOther = "other"
 // serve returns the handler of a listener with the given endpoints.
 func (a *API) serve(listener string, endpoints []endpoint) http.Handler {
 	mux := http.NewServeMux()
-	for _, e := range endpoints {
-		mux.Handle(e.route(), a.instrument(listener, e.route(), a.protect(e.scope, e.handle)))
+	for i := range endpoints {
+		mux.Handle(endpoints[i].route(), a.instrument(listener, endpoints[i].route(), &endpoints[i]))
 	}
-	mux.Handle("/", a.instrument(listener, routeOther, a.protect("", a.refuseOther(mux, endpoints))))
+	mux.Handle("/", a.instrument(listener, routeOther, &endpoint{handle: refuseOther(mux)}))
 	return mux
 }
 
 // refuseOther tells a wrong method from a path that is not there.
-func (a *API) refuseOther(mux *http.ServeMux, endpoints []endpoint) handler {
-	methods := make(map[string]bool)
-	for _, e := range endpoints {
-		methods[e.operation.Method] = true
-	}
-	return func(w http.ResponseWriter, r *http.Request, _ caller) error {
-		allowed := allowedMethods(mux, methods, r.URL)
+func refuseOther(mux *http.ServeMux) handler {
+	return func(c *call) (any, error) {
+		allowed := allowedMethods(mux, c.r.URL)
 		if len(allowed) == 0 {
-			return &courier.Error{Code: courier.CodeNotFound, Message: "nothing is at this path; /openapi.json on the admin listener lists what is"}
+			return nil, &courier.Error{Code: courier.CodeNotFound, Message: "nothing is at this path; /openapi.json on the admin listener lists what is"}
 		}
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		return &courier.Error{Code: courier.CodeMethodNotAllowed, Message: "this path does not take that method; use " + strings.Join(allowed, " or ")}
+		c.w.Header().Set("Allow", strings.Join(allowed, ", "))
+		return nil, &courier.Error{Code: courier.CodeMethodNotAllowed, Message: "this path does not take that method; use " + strings.Join(allowed, " or ")}
 	}
 }
 
-func allowedMethods(mux *http.ServeMux, methods map[string]bool, target *url.URL) []string {
+func allowedMethods(mux *http.ServeMux, target *url.URL) []string {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		if !methods[method] {
-			continue
-		}
 		if _, pattern := mux.Handler(&http.Request{Method: method, URL: target}); pattern != "/" {
 			allowed = append(allowed, method)
 		}

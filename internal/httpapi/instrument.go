@@ -3,19 +3,27 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"courier"
 )
 
 // instrument bounds, traces, counts and logs the requests of one route, and
-// answers errors and panics with problem documents.
-func (a *API) instrument(listener, route string, next func(http.ResponseWriter, *http.Request) error) http.Handler {
+// answers errors and panics in the form of the endpoint.
+func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 	observe := a.metrics.observer(listener, route)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -30,17 +38,59 @@ func (a *API) instrument(listener, route string, next func(http.ResponseWriter, 
 			}
 		}()
 		defer func() {
-			a.recovered(ctx, recorder, recover(), route)
+			a.recovered(ctx, recorder, recover(), e)
 			took := time.Since(began)
 			endSpan(span, recorder.status)
 			observe(recorder.status, took)
 			a.logRequest(ctx, listener, route, recorder.status, took)
 		}()
-		if err := next(recorder, r.WithContext(ctx)); err != nil {
-			a.refuse(ctx, recorder, err)
+		if err := a.answer(ctx, &call{w: recorder, r: r.WithContext(ctx)}, listener, e); err != nil {
+			a.refuse(ctx, recorder, e.errors(), err)
 			refused = true
 		}
 	})
+}
+
+// answer serves a call, or returns why not.
+func (a *API) answer(ctx context.Context, c *call, listener string, e *endpoint) error {
+	if err := a.admit(ctx, c, listener, e); err != nil {
+		return err
+	}
+	answer, err := e.handle(c)
+	if err != nil || answer == nil {
+		return err
+	}
+	content, err := encodeJSON(answer)
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+	writeContent(c.w, e.success(), "application/json", append(content, '\n'))
+	return nil
+}
+
+// refuse answers an error. Only a fault of the courier or its store is logged:
+// it is the operator's business, the others are the caller's.
+func (a *API) refuse(ctx context.Context, w http.ResponseWriter, form errorForm, err error) {
+	fault := asFault(err)
+	if fault.Code.HTTPStatus() >= http.StatusInternalServerError && fault.Code != courier.CodeSMSDisabled {
+		a.logRefusal(ctx, fault)
+	}
+	writeError(w, form, fault)
+}
+
+// logRefusal logs every fault of the courier's own, and one line in a while for
+// all requests that are refused because of the store.
+func (a *API) logRefusal(ctx context.Context, fault *courier.Error) {
+	level, left := slog.LevelError, 0
+	if fault.Code != courier.CodeInternal {
+		due := false
+		if left, due = a.refusals.next(string(fault.Code)); !due {
+			return
+		}
+		level = slog.LevelWarn
+	}
+	a.options.Logger.LogAttrs(ctx, level, "request refused", slog.String("code", string(fault.Code)),
+		slog.String("detail", fault.Message), slog.Any("error", fault.Err), slog.Int("more_before", left))
 }
 
 // What is read of a body after its refusal, at most. The server itself reads
@@ -76,7 +126,7 @@ func (a *API) logRequest(ctx context.Context, listener, route string, status int
 
 // recovered answers a panic. What was panicked with may hold a body, so only a
 // fault of the runtime is logged with its text.
-func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route string) {
+func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, e *endpoint) {
 	if cause == nil {
 		return
 	}
@@ -88,9 +138,9 @@ func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route
 		text = fault.Error()
 	}
 	a.options.Logger.ErrorContext(ctx, "request panicked; this is a fault of the courier, report it with the stack",
-		slog.String("route", route), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
+		slog.String("route", e.route()), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
 	if !w.written {
-		writeProblem(w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
+		writeError(w, e.errors(), &courier.Error{Code: courier.CodeInternal, Message: internalFault})
 	}
 }
 
@@ -117,3 +167,82 @@ func (r *statusRecorder) Write(content []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// startSpan starts the span of a request. It records the route and not the
+// path, and no query: either may hold a recipient.
+func (a *API) startSpan(ctx context.Context, r *http.Request, route string) (context.Context, trace.Span) {
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	ctx, span := a.tracer.Start(ctx, route, trace.WithSpanKind(trace.SpanKindServer))
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("http.request.method", knownMethod(r.Method)), attribute.String("http.route", route))
+	}
+	return ctx, span
+}
+
+func endSpan(span trace.Span, status int) {
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int("http.response.status_code", status))
+		if status >= http.StatusInternalServerError {
+			span.SetStatus(codes.Error, http.StatusText(status))
+		}
+	}
+	span.End()
+}
+
+// knownMethod keeps what a caller made up out of the attributes, as the
+// OpenTelemetry conventions for HTTP ask.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	default:
+		return "_OTHER"
+	}
+}
+
+// traceParent returns the W3C trace context that a message made now keeps,
+// empty when the request is part of no trace.
+func traceParent(ctx context.Context) string {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return ""
+	}
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return carrier.Get("traceparent")
+}
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+}
+
+func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "courier_http_requests_total",
+			Help: "Requests answered, by listener, route and HTTP status.",
+		}, []string{"listener", "route", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "courier_http_request_duration_seconds",
+			Help:    "Time from the request's header to the end of its answer.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"listener", "route"}),
+	}
+	for _, collector := range []prometheus.Collector{m.requests, m.duration} {
+		if err := registerer.Register(collector); err != nil {
+			return nil, fmt.Errorf("register http metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// observer returns what counts the answers of one route.
+func (m *metrics) observer(listener, route string) func(status int, took time.Duration) {
+	duration := m.duration.WithLabelValues(listener, route)
+	requests := m.requests.MustCurryWith(prometheus.Labels{"listener": listener, "route": route})
+	return func(status int, took time.Duration) {
+		requests.WithLabelValues(strconv.Itoa(status)).Inc()
+		duration.Observe(took.Seconds())
+	}
+}

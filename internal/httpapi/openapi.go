@@ -3,22 +3,22 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"courier"
 )
 
 // specification is the OpenAPI document in its two spellings.
-type specification struct {
-	json, yaml []byte
-	registry   huma.Registry
-	openapi    *huma.OpenAPI
-}
+type specification struct{ json, yaml []byte }
 
 // specify builds the document from the endpoints of the admin listener.
-func (a *API) specify() (*specification, error) {
-	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
+func specify(endpoints []endpoint) (specification, error) {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	openapi := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{
@@ -28,77 +28,78 @@ func (a *API) specify() (*specification, error) {
 				"In a message every field is always there, and null says that it does not apply; answers may gain fields.",
 			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 		},
-		Components: &huma.Components{Schemas: registry, SecuritySchemes: securitySchemes()},
+		Components: &huma.Components{Schemas: registry, SecuritySchemes: map[string]*huma.SecurityScheme{
+			"bearer": {Type: "http", Scheme: "bearer", Description: "An API key of api.keys. Without any configured, none is needed."},
+			"header": {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "The same key in a header of its own."},
+		}},
 	}
-	described := describe(registry)
-	for _, e := range append(a.messageEndpoints(), a.operatorEndpoints()...) {
-		operation := e.operation
-		described[operation.OperationID].apply(&operation, e.scope, registry)
-		openapi.AddOperation(&operation)
+	for i := range endpoints {
+		openapi.AddOperation(endpoints[i].describe(registry))
 	}
-	openAnswers(registry)
-	return encodeSpecification(openapi, registry)
-}
-
-// openAnswers lets answers gain fields without breaking their readers. Requests
-// stay closed: a field that is not known is refused.
-func openAnswers(registry huma.Registry) {
+	// Answers may gain fields without breaking their readers. Requests stay
+	// closed: a field that is not known is refused.
 	for name, schema := range registry.Map() {
 		if !strings.HasSuffix(name, "Request") {
 			schema.AdditionalProperties = true
 		}
 	}
-}
-
-func encodeSpecification(openapi *huma.OpenAPI, registry huma.Registry) (*specification, error) {
 	compact, err := json.Marshal(openapi)
 	if err != nil {
-		return nil, err
+		return specification{}, err
 	}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, compact, "", "  "); err != nil {
-		return nil, err
+		return specification{}, err
 	}
 	indented.WriteByte('\n')
 	yaml, err := openapi.YAML()
-	if err != nil {
-		return nil, err
-	}
-	return &specification{json: indented.Bytes(), yaml: yaml, registry: registry, openapi: openapi}, nil
+	return specification{json: indented.Bytes(), yaml: yaml}, err
 }
 
-func securitySchemes() map[string]*huma.SecurityScheme {
-	return map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", Description: "An API key of api.keys. Without any configured, none is needed."},
-		"header": {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "The same key in a header of its own."},
+// describe returns the endpoint as the document has it.
+func (e *endpoint) describe(registry huma.Registry) *huma.Operation {
+	operation := &huma.Operation{
+		Method: e.method, Path: e.path, OperationID: e.id, Tags: []string{e.tag}, Summary: e.summary, Description: e.description,
+		Parameters: e.parameters, Responses: make(map[string]*huma.Response),
+	}
+	if e.takes != nil {
+		operation.RequestBody = &huma.RequestBody{Required: !e.bodyOptional, Content: jsonMedia(registry, e.takes)}
+	}
+	content := map[string]*huma.MediaType{e.contentType: {Schema: &huma.Schema{Type: huma.TypeString}}}
+	if e.gives != nil {
+		content = jsonMedia(registry, e.gives)
+	}
+	operation.Responses[strconv.Itoa(e.success())] = &huma.Response{Description: http.StatusText(e.success()), Content: content}
+	codes := e.codes
+	if e.scope != "" {
+		operation.Security = []map[string][]string{{"bearer": {}}, {"header": {}}}
+		operation.Extensions = map[string]any{"x-scope": e.scope}
+		codes = append([]courier.ErrorCode{courier.CodeUnauthorized, courier.CodeForbidden}, codes...)
+	}
+	e.describeErrors(operation, append(codes, courier.CodeInternal), registry)
+	return operation
+}
+
+// describeErrors lists the codes that an endpoint may answer, by HTTP status.
+func (e *endpoint) describeErrors(operation *huma.Operation, codes []courier.ErrorCode, registry huma.Registry) {
+	names := make(map[string][]string)
+	for _, code := range codes {
+		status := strconv.Itoa(code.HTTPStatus())
+		names[status] = append(names[status], string(code))
+	}
+	form := e.errors()
+	for status, these := range names {
+		operation.Responses[status] = &huma.Response{
+			Description: "code: " + strings.Join(these, ", "),
+			Content:     map[string]*huma.MediaType{form.contentType: {Schema: schemaOf(registry, form.shape)}},
+		}
 	}
 }
 
-// schemaName gives the types their names in the document.
-func schemaName(t reflect.Type, hint string) string {
-	names := map[reflect.Type]string{
-		reflect.TypeFor[MessageRequest](): "MessageRequest",
-		reflect.TypeFor[batchPart]():      "BatchMessageRequest",
-		reflect.TypeFor[batchRequest]():   "BatchRequest",
-		reflect.TypeFor[RetryRequest]():   "RetryRequest",
-		reflect.TypeFor[Accepted]():       "Accepted",
-		reflect.TypeFor[batchAnswer]():    "BatchResponse",
-		reflect.TypeFor[batchResult]():    "BatchResult",
-		reflect.TypeFor[refusal]():        "Refusal",
-		reflect.TypeFor[Message]():        "Message",
-		reflect.TypeFor[messageDetail]():  "MessageWithAttempts",
-		reflect.TypeFor[Fault]():          "Fault",
-		reflect.TypeFor[attemptView]():    "Attempt",
-		reflect.TypeFor[listAnswer]():     "MessagePage",
-		reflect.TypeFor[nodesAnswer]():    "NodeList",
-		reflect.TypeFor[nodeView]():       "Node",
-		reflect.TypeFor[problem]():        "Problem",
-		reflect.TypeFor[problemField]():   "ProblemField",
-		reflect.TypeFor[healthAnswer]():   "Health",
-		reflect.TypeFor[Version]():        "Version",
-	}
-	if name, ok := names[t]; ok {
-		return name
-	}
-	return huma.DefaultSchemaNamer(t, hint)
+func jsonMedia(registry huma.Registry, value any) map[string]*huma.MediaType {
+	return map[string]*huma.MediaType{"application/json": {Schema: schemaOf(registry, value)}}
+}
+
+func schemaOf(registry huma.Registry, value any) *huma.Schema {
+	return registry.Schema(reflect.TypeOf(value), true, "")
 }

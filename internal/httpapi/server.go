@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,10 +28,15 @@ type ServerOptions struct {
 	Name string
 	// Address is host and port; port 0 takes a free one.
 	Address string
-	// Setting names the configuration of the address in errors, e.g. "api".
+	// Setting names the configuration of the listener in errors, e.g. "api".
 	Setting string
 	Handler http.Handler
-	Logger  *slog.Logger
+	// MaxConnections bounds the open connections; default 512. It is less where the
+	// process may open few files: sending and the store need some too.
+	MaxConnections int
+	// Certificate has the listener speak TLS; nil for plain HTTP.
+	Certificate *Certificate
+	Logger      *slog.Logger
 	// OnFailureFunc is told when the listener ends without Stop; nil for nobody.
 	OnFailureFunc func(error)
 }
@@ -50,7 +56,7 @@ func NewServer(options ServerOptions) *Server {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Server{options: options, server: &http.Server{
+	s := &Server{options: options, server: &http.Server{
 		Handler:           options.Handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
@@ -58,7 +64,20 @@ func NewServer(options ServerOptions) *Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(options.Logger.Handler(), slog.LevelDebug),
+		Protocols:         new(http.Protocols),
+		ConnState:         noteState,
 	}}
+	s.server.Protocols.SetHTTP1(true)
+	if options.Certificate == nil {
+		// A proxy that knows that the courier speaks HTTP/2 may do so in the clear
+		// (h2c with prior knowledge). Nothing is switched by an Upgrade header, so
+		// no request gets past a proxy that way.
+		s.server.Protocols.SetUnencryptedHTTP2(true)
+		return s
+	}
+	s.server.Protocols.SetHTTP2(true)
+	s.server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: options.Certificate.get}
+	return s
 }
 
 // Start listens and serves until Stop. The log then says at which address.
@@ -73,18 +92,29 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("listen on %s for %s: %w; set another %s.host or %s.port",
 			s.options.Address, s.options.Name, err, s.options.Setting, s.options.Setting)
 	}
-	s.listener, s.done = listener, make(chan struct{})
 	lasting := context.WithoutCancel(ctx)
+	limited := newLimitedListener(listener, connectionLimit(s.options.MaxConnections), func(limit int) {
+		s.options.Logger.WarnContext(lasting, "a listener has as many connections as it may; idle ones are closed and others wait. "+
+			"Find out who holds them open, or raise the limit and that of open files",
+			slog.String("listener", s.options.Name), slog.Int("limit", limit), slog.String("key", s.options.Setting+".max_connections"))
+	})
+	s.listener, s.done = limited, make(chan struct{})
 	s.server.BaseContext = func(net.Listener) context.Context { return lasting }
-	go s.serve(lasting, listener, s.done)
+	go s.serve(lasting, limited, s.done)
 	s.options.Logger.InfoContext(ctx, "listening", slog.String("listener", s.options.Name),
-		slog.String("address", listener.Addr().String()))
+		slog.String("address", listener.Addr().String()), slog.Bool("tls", s.options.Certificate != nil),
+		slog.Int("max_connections", limited.limit))
 	return nil
 }
 
 func (s *Server) serve(ctx context.Context, listener net.Listener, done chan<- struct{}) {
 	defer close(done)
-	err := s.server.Serve(listener)
+	var err error
+	if s.options.Certificate == nil {
+		err = s.server.Serve(listener)
+	} else {
+		err = s.server.ServeTLS(listener, "", "")
+	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return
 	}

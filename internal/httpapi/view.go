@@ -1,8 +1,11 @@
 package httpapi
 
 import (
-	"encoding/json"
+	"reflect"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-json-experiment/json"
 
 	"courier"
 )
@@ -13,12 +16,18 @@ const redacted = "<redacted>"
 // Message is a message in an answer. Every field is always there; null says
 // that it does not apply.
 type Message struct {
-	ID      courier.ID `json:"id" format:"uuid" doc:"The message's id, a UUID version 7."`
-	Status  status     `json:"status"`
-	Channel string     `json:"channel" example:"sms" doc:"The kind of message."`
-	To      string     `json:"to" example:"+12065550199" doc:"The recipient."`
-	From    string     `json:"from" example:"+12065550110" doc:"The sender."`
-	Content
+	ID               courier.ID `json:"id" format:"uuid" doc:"The message's id, a UUID version 7."`
+	Status           status     `json:"status"`
+	Channel          string     `json:"channel" example:"sms" doc:"The kind of message."`
+	To               string     `json:"to" example:"+12065550199" doc:"The recipient."`
+	From             string     `json:"from" example:"+12065550110" doc:"The sender."`
+	Body             string     `json:"body" doc:"The text; <redacted> for a key without the scope read_body, empty once it was scrubbed."`
+	Subject          *string    `json:"subject" doc:"The subject; <redacted> as the body is."`
+	TemplateType     *string    `json:"template_type" example:"login_code_valid"`
+	TemplateData     jsonObject `json:"template_data" doc:"What the gateway's template was given; null for a key without the scope read_body."`
+	Metadata         jsonObject `json:"metadata" doc:"The caller's own."`
+	Segments         int        `json:"segments" doc:"How many segments the text takes."`
+	Encoding         encoding   `json:"encoding"`
 	Gateway          *string    `json:"gateway" doc:"The gateway that the message waits for or was last attempted through."`
 	GatewayMessageID *string    `json:"gateway_message_id" doc:"The gateway's own name for the message."`
 	SendCount        int        `json:"send_count" doc:"How many attempts were made."`
@@ -26,31 +35,20 @@ type Message struct {
 	Timeline
 }
 
-// messageDetail is a message with its attempts.
-type messageDetail struct {
+// messageWithAttempts is a message with its attempts.
+type messageWithAttempts struct {
 	Message
-	Attempts []attemptView `json:"attempts" nullable:"false" doc:"Every attempt, in order."`
-}
-
-// Content is what a message says.
-type Content struct {
-	Body         string     `json:"body" doc:"The text; <redacted> for a key without the scope read_body, empty once it was scrubbed."`
-	Subject      *string    `json:"subject" doc:"The subject; <redacted> as the body is."`
-	TemplateType *string    `json:"template_type" example:"login_code_valid"`
-	TemplateData jsonObject `json:"template_data" doc:"What the gateway's template was given; null for a key without the scope read_body."`
-	Metadata     jsonObject `json:"metadata" doc:"The caller's own."`
-	Segments     int        `json:"segments" doc:"How many segments the text takes."`
-	Encoding     encoding   `json:"encoding"`
+	Attempts []attempt `json:"attempts" nullable:"false" doc:"Every attempt, in order."`
 }
 
 // Timeline is when things happened to a message, or will.
 type Timeline struct {
-	CreatedAt     moment      `json:"created_at" doc:"When the message was taken."`
-	UpdatedAt     moment      `json:"updated_at" doc:"When it last changed."`
-	SentAt        maybeMoment `json:"sent_at" doc:"When a gateway accepted it."`
-	ExpiresAt     maybeMoment `json:"expires_at" doc:"When it loses its use; null for never."`
-	NextAttemptAt maybeMoment `json:"next_attempt_at" doc:"When a queued message is due; null for any other."`
-	ScrubbedAt    maybeMoment `json:"scrubbed_at" doc:"When its content was deleted, as retention.scrub_after says: body, subject and template data; null for not yet."`
+	CreatedAt     moment  `json:"created_at" doc:"When the message was taken."`
+	UpdatedAt     moment  `json:"updated_at" doc:"When it last changed."`
+	SentAt        *moment `json:"sent_at" nullable:"true" doc:"When a gateway accepted it."`
+	ExpiresAt     *moment `json:"expires_at" nullable:"true" doc:"When it loses its use; null for never."`
+	NextAttemptAt *moment `json:"next_attempt_at" nullable:"true" doc:"When a queued message is due; null for any other."`
+	ScrubbedAt    *moment `json:"scrubbed_at" nullable:"true" doc:"When its content was deleted, as retention.scrub_after says: body, subject and template data; null for not yet."`
 }
 
 // Fault is why an attempt failed.
@@ -61,8 +59,8 @@ type Fault struct {
 	HTTPStatus *int    `json:"http_status" example:"429" doc:"The gateway's HTTP status; null when no answer was read."`
 }
 
-// attemptView is one try at handing a message to a gateway.
-type attemptView struct {
+// attempt is one try at handing a message to a gateway.
+type attempt struct {
 	Number  int     `json:"number" doc:"Counts the attempts of a message from 1."`
 	Gateway string  `json:"gateway" doc:"The gateway that was tried."`
 	Outcome outcome `json:"outcome"`
@@ -77,74 +75,116 @@ type attemptView struct {
 func newMessage(m *courier.Message, by caller) Message {
 	view := Message{
 		ID: m.ID, Status: status(m.Status), Channel: m.Channel, To: m.To, From: m.From,
-		Content: newContent(m, by.may(ScopeReadBody)),
-		Gateway: textOrNull(m.Gateway), GatewayMessageID: textOrNull(m.GatewayMessageID), SendCount: m.SendCount,
-		Timeline: newTimeline(m),
+		Body: m.Body, Subject: orNull(m.Subject), TemplateType: orNull(m.TemplateType),
+		TemplateData: jsonObject(m.TemplateData), Metadata: jsonObject(m.Metadata), Segments: m.Segments, Encoding: encoding(m.Encoding),
+		Gateway: orNull(m.Gateway), GatewayMessageID: orNull(m.GatewayMessageID), SendCount: m.SendCount,
+		Timeline: Timeline{
+			CreatedAt: moment(m.CreatedAt), UpdatedAt: moment(m.UpdatedAt), SentAt: momentOrNull(m.SentAt),
+			ExpiresAt: momentOrNull(m.ExpiresAt), ScrubbedAt: momentOrNull(m.ScrubbedAt),
+		},
+	}
+	if m.Status == courier.StatusQueued {
+		view.NextAttemptAt = momentOrNull(m.NextAttemptAt)
 	}
 	if m.LastError != nil {
-		fault := newFault(m.LastError)
-		view.LastError.Fault = &fault
+		last := newFault(m.LastError)
+		view.LastError.Fault = &last
 	}
-	return view
-}
-
-func newContent(m *courier.Message, readable bool) Content {
-	view := Content{
-		Body: m.Body, Subject: textOrNull(m.Subject), TemplateType: textOrNull(m.TemplateType),
-		TemplateData: jsonObject(m.TemplateData), Metadata: jsonObject(m.Metadata),
-		Segments: m.Segments, Encoding: encoding(m.Encoding),
-	}
-	if readable || !m.ScrubbedAt.IsZero() {
+	if by.may(ScopeReadBody) || !m.ScrubbedAt.IsZero() {
 		return view
 	}
 	view.Body, view.TemplateData = redacted, nil
 	if view.Subject != nil {
-		view.Subject = textOrNull(redacted)
-	}
-	return view
-}
-
-func newTimeline(m *courier.Message) Timeline {
-	view := Timeline{
-		CreatedAt: moment(m.CreatedAt), UpdatedAt: moment(m.UpdatedAt),
-		SentAt: maybeMoment(m.SentAt), ExpiresAt: maybeMoment(m.ExpiresAt), ScrubbedAt: maybeMoment(m.ScrubbedAt),
-	}
-	if m.Status == courier.StatusQueued {
-		view.NextAttemptAt = maybeMoment(m.NextAttemptAt)
+		view.Subject = orNull(redacted)
 	}
 	return view
 }
 
 func newFault(a *courier.Attempt) Fault {
-	view := Fault{Class: textOrNull(string(a.Class)), Code: textOrNull(a.Code), Message: textOrNull(a.Message)}
-	if a.HTTPStatus != 0 {
-		view.HTTPStatus = &a.HTTPStatus
-	}
-	return view
+	return Fault{Class: orNull(string(a.Class)), Code: orNull(a.Code), Message: orNull(a.Message), HTTPStatus: orNull(a.HTTPStatus)}
 }
 
-func newMessageDetail(m *courier.Message, attempts []courier.Attempt, by caller) messageDetail {
-	detail := messageDetail{Message: newMessage(m, by), Attempts: make([]attemptView, len(attempts))}
+func newMessageWithAttempts(m *courier.Message, attempts []courier.Attempt, by caller) messageWithAttempts {
+	detail := messageWithAttempts{Message: newMessage(m, by), Attempts: make([]attempt, len(attempts))}
 	for i := range attempts {
 		a := &attempts[i]
-		detail.Attempts[i] = attemptView{
+		detail.Attempts[i] = attempt{
 			Number: a.Number, Gateway: a.Gateway, Outcome: outcome(a.Outcome), Fault: newFault(a),
-			Excerpt: textOrNull(a.Excerpt), GatewayMessageID: textOrNull(a.GatewayMessageID),
+			Excerpt: orNull(a.Excerpt), GatewayMessageID: orNull(a.GatewayMessageID),
 			StartedAt: moment(a.StartedAt), Duration: a.Duration.Round(time.Microsecond).String(),
 		}
 	}
 	return detail
 }
 
-func textOrNull(text string) *string {
-	if text == "" {
+func orNull[T comparable](value T) *T {
+	var none T
+	if value == none {
 		return nil
 	}
-	return &text
+	return &value
 }
 
-// jsonObject is a JSON object as it was given, or null.
-type jsonObject json.RawMessage
+// moment is a time in RFC 3339, UTC, always with microseconds.
+type moment time.Time
+
+const momentLayout = `"2006-01-02T15:04:05.000000Z"`
 
 // MarshalJSON implements json.Marshaler.
-func (o jsonObject) MarshalJSON() ([]byte, error) { return json.RawMessage(o).MarshalJSON() }
+func (m moment) MarshalJSON() ([]byte, error) {
+	return time.Time(m).UTC().AppendFormat(make([]byte, 0, len(momentLayout)), momentLayout), nil
+}
+
+// Schema implements huma.SchemaProvider.
+func (moment) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Examples: []any{"2026-01-02T15:04:05.123456Z"}}
+}
+
+func momentOrNull(at time.Time) *moment {
+	if at.IsZero() {
+		return nil
+	}
+	m := moment(at)
+	return &m
+}
+
+// maybeFault is a fault, or null.
+type maybeFault struct{ *Fault }
+
+// MarshalJSON implements json.Marshaler.
+func (f maybeFault) MarshalJSON() ([]byte, error) { return json.Marshal(f.Fault) }
+
+// Schema implements huma.SchemaProvider.
+func (maybeFault) Schema(registry huma.Registry) *huma.Schema {
+	return &huma.Schema{AnyOf: []*huma.Schema{registry.Schema(reflect.TypeFor[Fault](), true, "Fault"), {Type: "null"}}}
+}
+
+// The types below are those of package courier with their schemas.
+type (
+	status   courier.Status
+	outcome  courier.Outcome
+	encoding courier.Encoding
+)
+
+// Schema implements huma.SchemaProvider.
+func (status) Schema(huma.Registry) *huma.Schema {
+	return enumeration("Where the message stands.", courier.Statuses())
+}
+
+// Schema implements huma.SchemaProvider.
+func (outcome) Schema(huma.Registry) *huma.Schema {
+	return enumeration("What the attempt came to.", courier.Outcomes())
+}
+
+// Schema implements huma.SchemaProvider.
+func (encoding) Schema(huma.Registry) *huma.Schema {
+	return enumeration("The alphabet in which the text travels.", []courier.Encoding{courier.EncodingGSM7, courier.EncodingUCS2})
+}
+
+func enumeration[T ~string](description string, values []T) *huma.Schema {
+	schema := &huma.Schema{Type: huma.TypeString, Description: description}
+	for _, value := range values {
+		schema.Enum = append(schema.Enum, string(value))
+	}
+	return schema
+}

@@ -12,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -216,7 +218,8 @@ func TestAPI_Log(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	f := newFixture(t, func(o *httpapi.Options) {
-		withKeys(o)
+		o.Keys = []httpapi.Key{key("root", httpapi.ScopeSend)}
+		o.Keys[0].Name = "ops"
 		o.Logger = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	f.call(t, "POST", "/v1/messages", `{"to":"`+number+`","body":"123456"}`, "X-API-Key: root")
@@ -230,8 +233,10 @@ func TestAPI_Log(t *testing.T) {
 		got = append(got, line["msg"], line["route"], line["status"])
 	}
 	want := []any{
+		"messages accepted", nil, nil,
 		"request served", "POST /v1/messages", 202.0,
 		"request served", "POST /v1/messages", 400.0,
+		"request without a valid API key refused", nil, nil,
 		"request served", "GET /v1/messages", 401.0,
 		"request refused", nil, nil,
 		"request served", "POST /v1/messages", 503.0,
@@ -239,13 +244,79 @@ func TestAPI_Log(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
-	if refused := lines[3]; refused["code"] != "store_full" || refused["error"] != "disk is full" || refused["level"] != "WARN" {
+	if refused := lines[5]; refused["code"] != "store_full" || refused["error"] != "disk is full" || refused["level"] != "WARN" {
 		t.Errorf("refusal: %v", refused)
 	}
 	for _, secret := range []string{"123456", "5550199", "wrong-key", "root"} {
 		if contains(log.String(), secret) {
 			t.Errorf("the log has %q:\n%s", secret, log.String())
 		}
+	}
+}
+
+// What is logged of refused requests must not fill the disk that is full.
+func TestAPI_LogsRefusalsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		f := newFixture(t, func(o *httpapi.Options) {
+			withKeys(o)
+			o.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+		})
+		f.memory.err = store.ErrFull
+		const part = `{"to":"` + number + `","body":"123456"}`
+		for range 3 {
+			for range 100 {
+				f.call(t, "POST", "/v1/messages", part, "X-API-Key: root")
+				f.call(t, "POST", "/v1/messages", part, "X-API-Key: wrong")
+			}
+			<-time.After(5 * time.Second)
+		}
+		var got []string
+		for _, line := range logged(t, log.String()) {
+			got = append(got, fmt.Sprint(line["msg"], " ", line["more_before"], " ", line["peer"]))
+		}
+		var want []string
+		for _, before := range []int{0, 99, 99} {
+			want = append(want, fmt.Sprintf("request refused %d <nil>", before), fmt.Sprintf("request without a valid API key refused %d 192.0.2.1", before))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("log (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// The log says which key did what, without the number and the text.
+func TestAPI_LogsWhoDidWhat(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	f := newFixture(t, func(o *httpapi.Options) {
+		withKeys(o)
+		o.Logger = slog.New(slog.NewJSONHandler(&log, nil))
+	})
+	const part = `{"to":"` + number + `","body":"123456","idempotency_key":"k"}`
+	f.call(t, "POST", "/v1/messages", `{"to":"`+number+`","body":"123456"}`, "X-API-Key: sender")
+	f.call(t, "POST", "/v1/messages/batch", `{"messages":[`+part+`,`+part+`,{}]}`, "X-API-Key: sender")
+	f.call(t, "POST", "/v1/messages/"+idText+"/cancel", "", "X-API-Key: root")
+	f.memory.messages[courier.ID{0: 1, 15: 1}].Status = courier.StatusRejected
+	f.call(t, "POST", "/v1/messages/"+idText+"/retry", "", "X-API-Key: root")
+	f.call(t, "POST", "/v1/messages/"+idText+"/retry", "", "X-API-Key: root")
+	var got []string
+	for _, line := range logged(t, log.String()) {
+		got = append(got, fmt.Sprint(line["msg"], " ", line["api_key"], " ", line["message_id"], " ", line["message_ids"], " ", line["replayed"]))
+	}
+	second := idText[:35] + "2"
+	want := []string{
+		"messages accepted sender " + idText + " <nil> <nil>",
+		"messages accepted sender <nil> [" + second + " " + second + "] 1",
+		"message canceled root " + idText + " <nil> <nil>",
+		"message retried root " + idText + " <nil> <nil>",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+	if contains(log.String(), "5550199") || contains(log.String(), "123456") {
+		t.Errorf("the log has a number or a text:\n%s", log.String())
 	}
 }
 

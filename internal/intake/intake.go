@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/nyaruka/phonenumbers"
 
 	"courier"
@@ -18,8 +17,9 @@ type Options struct {
 	Policy Policy
 	// NowFunc is the clock; default time.Now.
 	NowFunc func() time.Time
-	// NewIDFunc makes the ID of a message; default a UUID version 7.
-	NewIDFunc func() (courier.ID, error)
+	// NewIDFunc makes the ID of a message that is accepted at a time; default a UUID
+	// version 7.
+	NewIDFunc func(at time.Time) courier.ID
 }
 
 // Policy is what the configuration says of messages; it may change while running.
@@ -59,7 +59,7 @@ func (p Policy) Check() error {
 type Intake struct {
 	policy    atomic.Pointer[Policy]
 	nowFunc   func() time.Time
-	newIDFunc func() (courier.ID, error)
+	newIDFunc func(at time.Time) courier.ID
 }
 
 // New returns an Intake.
@@ -69,18 +69,10 @@ func New(options Options) *Intake {
 		i.nowFunc = time.Now
 	}
 	if i.newIDFunc == nil {
-		i.newIDFunc = newID
+		i.newIDFunc = new(ids).next
 	}
 	i.SetPolicy(options.Policy)
 	return i
-}
-
-func newID() (courier.ID, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return courier.ID{}, fmt.Errorf("make message id: %w", err)
-	}
-	return courier.ID(id), nil
 }
 
 // SetPolicy puts other settings in force for the messages to come.
@@ -125,7 +117,7 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 		TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
 		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata,
 		CreatedAt: now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
-		IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
+		Caller: draft.Caller, IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
 	}
 	return m, i.complete(m, policy, channel, draft)
 }
@@ -144,11 +136,7 @@ func (i *Intake) complete(m *courier.Message, policy *Policy, channel Channel, d
 	if m.IdempotencyKey != "" {
 		m.Fingerprint = fingerprint(m, draft)
 	}
-	id, err := i.newIDFunc()
-	if err != nil {
-		return &courier.Error{Code: courier.CodeInternal, Message: "the courier could not make an id; try again", Err: err}
-	}
-	m.ID = id
+	m.ID = i.newIDFunc(m.CreatedAt)
 	return nil
 }
 
@@ -174,4 +162,30 @@ func (i *Intake) Recipient(text string) (string, error) { return i.policy.Load()
 func (i *Intake) Gateway(channel string) (string, error) {
 	found, err := i.policy.Load().channel(channel)
 	return found.Gateway, err
+}
+
+// channel returns the channel of the given id, the default one for none.
+func (p *Policy) channel(id string) (Channel, error) {
+	if id == "" {
+		id = courier.DefaultChannel
+	}
+	names := make([]string, 0, len(p.Channels))
+	for _, channel := range p.Channels {
+		if channel.ID == id {
+			return channel, nil
+		}
+		names = append(names, channel.ID)
+	}
+	if id == courier.DefaultChannel {
+		return Channel{}, &courier.Error{Code: courier.CodeSMSDisabled, Field: "channel", Message: "sending text messages is not configured; " +
+			"set courier.sms.enabled and courier.sms.request_config, or a channel with the id sms in courier.channels"}
+	}
+	known := "none is configured"
+	if len(names) > 0 {
+		known = "use " + strings.Join(names, " or ") + ", or leave it out"
+	}
+	return Channel{}, &courier.Error{
+		Code: courier.CodeUnknownChannel, Field: "channel",
+		Message: "no channel has this id; " + known,
+	}
 }

@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -13,14 +14,12 @@ import (
 	"courier/internal/intake"
 )
 
-var errNoEntropy = errors.New("no entropy")
-
 func clock() time.Time { return time.Date(2026, 5, 6, 7, 8, 9, 123456789, time.FixedZone("", 3600)) }
 
 // now is the clock as messages show it.
 func now() time.Time { return time.Date(2026, 5, 6, 6, 8, 9, 123456000, time.UTC) }
 
-func fixedID() (courier.ID, error) { return courier.ID{1, 2, 3}, nil }
+func fixedID(time.Time) courier.ID { return courier.ID{1, 2, 3} }
 
 func policy() intake.Policy {
 	return intake.Policy{Channels: []intake.Channel{{ID: "sms", Gateway: "main", From: "Ory Kratos"}}}
@@ -89,13 +88,43 @@ func TestIntake_AcceptMakesIDs(t *testing.T) {
 	}
 }
 
-func TestIntake_AcceptWithoutID(t *testing.T) {
+// A listing finds the messages of a time by their ids, so an id begins with the
+// time by the clock of the store, and those of one moment are in order.
+func TestIntake_AcceptMakesIDsOfTheTime(t *testing.T) {
 	t.Parallel()
-	in := intake.New(intake.Options{Policy: policy(), NewIDFunc: func() (courier.ID, error) { return courier.ID{}, errNoEntropy }})
-	_, err := in.Accept(courier.Draft{To: "+12065550199", Body: "a"})
-	wantFault(t, err, courier.CodeInternal, "", "try again")
-	if !errors.Is(err, errNoEntropy) {
-		t.Errorf("the cause is lost: %v", err)
+	at := now()
+	in := intake.New(intake.Options{Policy: policy(), NowFunc: func() time.Time { return at }})
+	made := func() courier.ID {
+		m, err := in.Accept(courier.Draft{To: "+12065550199", Body: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.ID
+	}
+	millis := func(id courier.ID) int64 { return int64(binary.BigEndian.Uint64(id[:8]) >> 16) }
+	last := made()
+	for _, step := range []time.Duration{0, 0, time.Microsecond, time.Millisecond, -10 * time.Millisecond, time.Hour, -500 * time.Millisecond} {
+		at = at.Add(step)
+		id := made()
+		if id.String() <= last.String() || id[6]>>4 != 7 || id[8]>>6 != 2 {
+			t.Errorf("after %s: %s follows %s", step, id, last)
+		}
+		if ahead := millis(id) - at.UnixMilli(); ahead < 0 || ahead > 1000 {
+			t.Errorf("after %s: the id is %d ms ahead", step, ahead)
+		}
+		last = id
+	}
+	at = at.Add(-time.Hour)
+	if id := made(); millis(id) != at.UnixMilli() {
+		t.Errorf("after the clock was set back: %d ms, want %d", millis(id), at.UnixMilli())
+	}
+}
+
+func TestIntake_AcceptKeepsCaller(t *testing.T) {
+	t.Parallel()
+	m, err := newIntake(nil).Accept(courier.Draft{To: "+12065550199", Body: "a", Caller: "shop", IdempotencyKey: "k"})
+	if err != nil || m.Caller != "shop" {
+		t.Errorf("got %+v, %v", m, err)
 	}
 }
 

@@ -17,19 +17,29 @@ const maxRecipient = 128
 // recipient returns a recipient in E.164 (ITU-T E.164), or as it is written when
 // validation is off.
 func (p *Policy) recipient(text string) (string, error) {
-	text = strings.TrimSpace(text)
+	text = strings.TrimFunc(text, func(char rune) bool { return unicode.IsSpace(char) || isFormat(char) })
 	if fault := impossibleText(text); fault != "" {
 		return "", badRecipient(fault)
 	}
 	if p.SkipValidation {
 		return text, nil
 	}
+	text = strings.Map(func(char rune) rune {
+		if isFormat(char) {
+			return -1
+		}
+		return char
+	}, text)
 	number, fault := parseNumber(strings.TrimPrefix(text, "tel:"), p.DefaultRegion)
 	if fault != "" {
 		return "", badRecipient(fault)
 	}
 	return number, nil
 }
+
+// isFormat reports whether a character only says how others are laid out, such as
+// a mark of the writing direction. A number copied from a contact list has some.
+func isFormat(char rune) bool { return unicode.Is(unicode.Cf, char) }
 
 func badRecipient(fault string) error {
 	return &courier.Error{Code: courier.CodeInvalidRecipient, Field: "to", Message: fault}
@@ -82,7 +92,7 @@ func impossibleNumber(text string) string {
 // marks of an extension are not among it.
 func isNoPartOfNumber(char rune) bool {
 	return !unicode.IsDigit(char) && !unicode.IsSpace(char) && !unicode.Is(unicode.Pd, char) &&
-		!strings.ContainsRune("+＋().（）．/\u200b\u2060\u2212", char)
+		!strings.ContainsRune("+＋().（）．/\u2212", char)
 }
 
 func parseFault(err error, text, region string) string {

@@ -23,6 +23,10 @@ func TestIntake_Recipient(t *testing.T) {
 		{"OtherCountryThanTheRegion", "DE", "+12065550199", "+12065550199"},
 		{"TelURI", "", "tel:+1-206-555-0199", "+12065550199"},
 		{"FullWidth", "", "＋１２０６５５５０１９９", "+12065550199"},
+		{"BidiMarks", "", "\u202a+1 206 555 0199\u202c", "+12065550199"},
+		{"BidiIsolates", "", " \u2066\u200e+1\u00ad206\u200b555\u20600199\u2069 ", "+12065550199"},
+		{"ByteOrderMark", "", "\ufefftel:+12065550199", "+12065550199"},
+		{"NationalWithMarks", "US", "\u200f206 555 0199\u200e", "+12065550199"},
 		{"ArabicDigits", "", "+١٢٠٦٥٥٥٠١٩٩", "+12065550199"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -40,6 +44,7 @@ func TestIntake_RecipientRefused(t *testing.T) {
 	for _, test := range []struct{ name, region, text, want string }{
 		{"Empty", "", "", "is empty"},
 		{"Blank", "", " \t ", "is empty"},
+		{"MarksAlone", "", "\u202a \u202c", "is empty"},
 		{"National", "", "206 555 0199", "recipients.default_region"},
 		{"ZeroZeroWithoutRegion", "", "0012065550199", "recipients.default_region"},
 		{"NoSuchCountryCode", "", "+999 555 0199", "country code does not exist"},

@@ -29,8 +29,8 @@ func Floor(t time.Time) time.Time {
 // Accept returns messages as they are stored: copies without a past, with times
 // that are filled in and rounded, and with the token where a lease has none. A
 // token may serve several messages, as a settlement names the message as well.
-func Accept(messages []*courier.Message, now time.Time, token int64) ([]*courier.Message, error) {
-	accepted := make([]*courier.Message, len(messages))
+func Accept(messages []*courier.Message, now time.Time, token int64) ([]Row, error) {
+	accepted := make([]Row, len(messages))
 	for i, m := range messages {
 		stored := *m
 		stored.SendCount, stored.RetryCount, stored.LastError = 0, 0, nil
@@ -48,7 +48,14 @@ func Accept(messages []*courier.Message, now time.Time, token int64) ([]*courier
 		case stored.Status != courier.StatusQueued || stored.Lease != courier.Lease{}:
 			return nil, fmt.Errorf("message %d: %w: status %q does not fit its lease", i, ErrInvalid, stored.Status)
 		}
-		accepted[i] = &stored
+		if stored.Encoding == "" && stored.Segments == 0 {
+			stored.Encoding, stored.Segments = courier.CountSegments(stored.Body)
+		}
+		row, err := newRow(&stored)
+		if err != nil {
+			return nil, fmt.Errorf("message %d: %w", i, err)
+		}
+		accepted[i] = row
 	}
 	return accepted, nil
 }

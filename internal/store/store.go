@@ -33,7 +33,8 @@ var (
 	// be sent again.
 	ErrScrubbed = errors.New("message content was scrubbed")
 	// ErrInvalid reports a message that no store can keep: without an ID, with a
-	// status other than queued and processing, or with a lease that does not fit it.
+	// status other than queued and processing, with a lease that does not fit it, or
+	// with a document that is no JSON.
 	ErrInvalid = errors.New("message cannot be stored")
 )
 
@@ -61,7 +62,8 @@ type Store interface {
 	// given by the store; no later claim gives it again. The messages passed are
 	// left as they are, those of the answer are what is stored. A queued message
 	// without NextAttemptAt is due at its CreatedAt. Concurrent calls share
-	// commits. An error means that nothing is known to be stored; ErrInvalid and
+	// commits. Each Caller has idempotency keys of its own; a message that SQL stored,
+	// or a version that knew no callers, has the empty one. An error means that nothing is known to be stored; ErrInvalid and
 	// ErrDuplicateID are faults of the caller.
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]Enqueued, error)
 

@@ -81,10 +81,10 @@ func (l *lostLeases) add(lease courier.Lease) {
 }
 
 // addAll adds the leases of messages that may be stored.
-func (l *lostLeases) addAll(messages []*courier.Message) {
-	for _, m := range messages {
-		if m.Status == courier.StatusProcessing {
-			l.add(m.Lease)
+func (l *lostLeases) addAll(rows []store.Row) {
+	for _, row := range rows {
+		if row.Status == courier.StatusProcessing {
+			l.add(row.Lease)
 		}
 	}
 }

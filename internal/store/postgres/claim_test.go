@@ -23,9 +23,9 @@ func Eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// TestStore_BeatReturnsDoubtfulLeases stores a leased message whose enqueue seemed
+// TestStore_BeatReturnsLostLeases stores a leased message whose enqueue seemed
 // to fail. On a node with nothing to claim the next beat gives the lease back.
-func TestStore_BeatReturnsDoubtfulLeases(t *testing.T) {
+func TestStore_BeatReturnsLostLeases(t *testing.T) {
 	t.Parallel()
 	s, _ := openInside(t)
 	now := s.Now()
@@ -38,7 +38,7 @@ func TestStore_BeatReturnsDoubtfulLeases(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Lease.Until = store.Floor(m.Lease.Until)
-	s.lost.addAll([]*courier.Message{m})
+	s.lost.addAll([]store.Row{{Message: m}})
 	if _, err := s.Beat(t.Context(), store.Beat{Node: "node-a", StartedAt: now, Lapse: time.Minute}); err != nil {
 		t.Fatal(err)
 	}

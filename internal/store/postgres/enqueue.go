@@ -19,8 +19,8 @@ import (
 
 // enqueueing is the state of one call of Enqueue.
 type enqueueing struct {
-	messages []*courier.Message
-	answers  []store.Enqueued
+	rows    []store.Row
+	answers []store.Enqueued
 }
 
 // Enqueue implements store.Store.
@@ -29,12 +29,12 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 	if len(messages) == 0 {
 		return nil, nil
 	}
-	accepted, err := store.Accept(messages, s.Now(), newToken())
+	rows, err := store.Accept(messages, s.Now(), newToken())
 	if err != nil {
 		return nil, s.fault(operationName, err)
 	}
-	e := &enqueueing{messages: accepted, answers: make([]store.Enqueued, len(messages))}
-	if err := s.queue.submit(ctx, &job{name: "enqueue", insert: e, abandon: func() { s.lost.addAll(e.messages) }}); err != nil {
+	e := &enqueueing{rows: rows, answers: make([]store.Enqueued, len(messages))}
+	if err := s.queue.submit(ctx, &job{name: "enqueue", insert: e, abandon: func() { s.lost.addAll(e.rows) }}); err != nil {
 		return nil, s.fault(operationName, err)
 	}
 	return e.answers, nil
@@ -53,11 +53,16 @@ func newToken() int64 {
 	}
 }
 
-// place is a message of a group and where its answer goes.
+// place is a message of a group, and where its answer goes.
 type place struct {
-	message *courier.Message
-	answer  *store.Enqueued
+	store.Row
+	answer *store.Enqueued
 }
+
+// key is what a repeat has in common with the first.
+type key struct{ caller, name string }
+
+func keyOf(m *courier.Message) key { return key{m.Caller, m.IdempotencyKey} }
 
 // inserting stores the messages of a group of calls with one statement.
 type inserting struct {
@@ -70,9 +75,9 @@ type inserting struct {
 func newInserting(group []*job) *inserting {
 	n := &inserting{}
 	for _, j := range group {
-		for i, m := range j.insert.messages {
-			n.places = append(n.places, place{message: m, answer: &j.insert.answers[i]})
-			n.keyed = n.keyed || m.IdempotencyKey != ""
+		for i, row := range j.insert.rows {
+			n.places = append(n.places, place{Row: row, answer: &j.insert.answers[i]})
+			n.keyed = n.keyed || row.IdempotencyKey != ""
 		}
 	}
 	return n
@@ -80,7 +85,7 @@ func newInserting(group []*job) *inserting {
 
 // fresh are the places whose message was stored.
 func (n *inserting) fresh() []place {
-	return slices.DeleteFunc(slices.Clone(n.places), func(p place) bool { return p.answer.Message != p.message })
+	return slices.DeleteFunc(slices.Clone(n.places), func(p place) bool { return p.answer.Message != p.Message })
 }
 
 // errVanished reports a message that had the key of another and is gone by now.
@@ -123,10 +128,10 @@ func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
 	}
 	keyless := 0
 	for _, p := range n.places {
-		if p.message.IdempotencyKey != "" {
+		if p.IdempotencyKey != "" {
 			continue
 		}
-		if keyless++; !stored[p.message.ID] {
+		if keyless++; !stored[p.ID] {
 			return false, nil
 		}
 	}
@@ -154,21 +159,23 @@ func (n *inserting) insert(ctx context.Context, on *session) (map[courier.ID]boo
 	return ids(ctx, on, "InsertKeyed", on.counted(insertArguments(first)...)...)
 }
 
-// firsts returns the messages to store: one a key. Those with keys are in the
-// order of the keys, so that two nodes wait for each other at most one way.
-func (n *inserting) firsts() []*courier.Message {
-	list, seen := make([]*courier.Message, 0, len(n.places)), map[string]bool{}
+// firsts returns the rows to store: one a key. Those with keys are in the order
+// of the keys, so that two nodes wait for each other at most one way.
+func (n *inserting) firsts() []store.Row {
+	list, seen := make([]store.Row, 0, len(n.places)), map[key]bool{}
 	for _, p := range n.places {
-		if key := p.message.IdempotencyKey; key != "" {
-			if seen[key] {
+		if k := keyOf(p.Message); k.name != "" {
+			if seen[k] {
 				continue
 			}
-			seen[key] = true
+			seen[k] = true
 		}
-		list = append(list, p.message)
+		list = append(list, p.Row)
 	}
 	if n.keyed {
-		slices.SortStableFunc(list, func(a, b *courier.Message) int { return cmp.Compare(a.IdempotencyKey, b.IdempotencyKey) })
+		slices.SortStableFunc(list, func(a, b store.Row) int {
+			return cmp.Or(cmp.Compare(a.Caller, b.Caller), cmp.Compare(a.IdempotencyKey, b.IdempotencyKey))
+		})
 	}
 	return list
 }
@@ -176,8 +183,8 @@ func (n *inserting) firsts() []*courier.Message {
 // stored returns which of the messages are in the database.
 func (n *inserting) stored(ctx context.Context, on *session) (map[courier.ID]bool, error) {
 	return ids(ctx, on, "StoredIDs",
-		column(n.places, func(p place) pgtype.UUID { return uuid(p.message.ID) }),
-		column(n.places, func(p place) pgtype.Timestamptz { return stamp(p.message.CreatedAt) }))
+		column(n.places, func(p place) pgtype.UUID { return uuid(p.ID) }),
+		column(n.places, func(p place) pgtype.Timestamptz { return stamp(p.CreatedAt) }))
 }
 
 // ids returns the identifiers that a statement answers with.
@@ -194,17 +201,17 @@ func ids(ctx context.Context, on *session, name string, arguments ...any) (map[c
 
 // answer gives each place its answer. Stored is nil when all were stored.
 func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.ID]bool) error {
-	firsts, unknown := map[string]*courier.Message{}, []string{}
+	firsts, unknown := map[key]*courier.Message{}, []key{}
 	for _, p := range n.places {
-		key := p.message.IdempotencyKey
-		there := stored == nil || stored[p.message.ID]
-		if _, taken := firsts[key]; there && !taken {
-			*p.answer = store.Enqueued{Message: p.message}
-			if key != "" {
-				firsts[key] = p.message
+		k := keyOf(p.Message)
+		there := stored == nil || stored[p.ID]
+		if _, taken := firsts[k]; there && !taken {
+			*p.answer = store.Enqueued{Message: p.Message}
+			if k.name != "" {
+				firsts[k] = p.Message
 			}
-		} else if key != "" && !taken {
-			unknown = append(unknown, key)
+		} else if k.name != "" && !taken {
+			unknown = append(unknown, k)
 		}
 	}
 	if err := readFirsts(ctx, on, unknown, firsts); err != nil {
@@ -214,28 +221,29 @@ func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.
 		if p.answer.Message != nil {
 			continue
 		}
-		first := firsts[p.message.IdempotencyKey]
+		first := firsts[keyOf(p.Message)]
 		switch {
 		case first == nil:
 			return errVanished
-		case n.again && first.ID == p.message.ID:
+		case n.again && first.ID == p.ID:
 			// The key was that of the lost try, which ended only now.
-			*p.answer = store.Enqueued{Message: p.message}
+			*p.answer = store.Enqueued{Message: p.Message}
 		default:
-			*p.answer = store.Repeat(p.message, first)
+			*p.answer = store.Repeat(p.Message, first)
 		}
 	}
 	return nil
 }
 
 // readFirsts adds the messages that had keys first, in their present state.
-func readFirsts(ctx context.Context, on *session, keys []string, firsts map[string]*courier.Message) error {
+func readFirsts(ctx context.Context, on *session, keys []key, firsts map[key]*courier.Message) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	found, err := on.messages(ctx, "MessageByKey", keys)
+	found, err := on.messages(ctx, "MessageByKey",
+		column(keys, func(k key) string { return k.caller }), column(keys, func(k key) string { return k.name }))
 	for _, m := range found {
-		firsts[m.IdempotencyKey] = m
+		firsts[keyOf(m)] = m
 	}
 	return err
 }
@@ -244,7 +252,7 @@ func readFirsts(ctx context.Context, on *session, keys []string, firsts map[stri
 func (n *inserting) insertFault(err error) error {
 	which := "one of several"
 	if len(n.places) == 1 {
-		which = n.places[0].message.ID.String()
+		which = n.places[0].ID.String()
 	}
 	step, word := classify(err)
 	switch {
@@ -258,40 +266,31 @@ func (n *inserting) insertFault(err error) error {
 }
 
 // insertArguments returns the arguments of InsertMessage after those of the counts.
-func insertArguments(messages []*courier.Message) []any {
-	type row = *courier.Message
+func insertArguments(rows []store.Row) []any {
+	type row = store.Row
 	return []any{
-		column(messages, func(m row) pgtype.UUID { return uuid(m.ID) }),
-		column(messages, func(m row) string { return string(m.Status) }),
-		column(messages, func(m row) string { return m.Gateway }),
-		column(messages, func(m row) pgtype.Timestamptz { return stamp(m.NextAttemptAt) }),
-		column(messages, func(m row) string { return m.Lease.Node }),
-		column(messages, func(m row) int64 { return m.Lease.Token }),
-		column(messages, func(m row) pgtype.Timestamptz { return stamp(m.Lease.Until) }),
-		column(messages, func(m row) pgtype.Timestamptz { return stamp(m.UpdatedAt) }),
-		column(messages, func(m row) pgtype.Timestamptz { return stamp(m.ExpiresAt) }),
-		column(messages, func(m row) pgtype.Timestamptz { return stamp(m.CreatedAt) }),
-		column(messages, func(m row) string { return m.Channel }),
-		column(messages, func(m row) string { return m.To }),
-		column(messages, func(m row) string { return m.From }),
-		column(messages, func(m row) string { return clean(m.Body) }),
-		column(messages, func(m row) string { return clean(m.Subject) }),
-		column(messages, func(m row) string { return m.TemplateType }),
-		column(messages, func(m row) string { return string(m.TemplateData) }),
-		column(messages, func(m row) string { return string(m.RequestHeaders) }),
-		column(messages, func(m row) string { return string(m.Metadata) }),
-		column(messages, func(m row) string { return string(m.Encoding) }),
-		column(messages, func(m row) int32 { return small(m.Segments) }),
-		column(messages, func(m row) string { return m.IdempotencyKey }),
-		column(messages, fingerprint),
-		column(messages, func(m row) string { return m.TraceParent }),
-		column(messages, func(m row) []byte { return joinExact(m.Body, m.Subject) }),
+		column(rows, func(m row) pgtype.UUID { return uuid(m.ID) }),
+		column(rows, func(m row) string { return string(m.Status) }),
+		column(rows, func(m row) string { return m.Gateway }),
+		column(rows, func(m row) pgtype.Timestamptz { return stamp(m.NextAttemptAt) }),
+		column(rows, func(m row) string { return m.Lease.Node }),
+		column(rows, func(m row) int64 { return m.Lease.Token }),
+		column(rows, func(m row) pgtype.Timestamptz { return stamp(m.Lease.Until) }),
+		column(rows, func(m row) pgtype.Timestamptz { return stamp(m.UpdatedAt) }),
+		column(rows, func(m row) pgtype.Timestamptz { return stamp(m.ExpiresAt) }),
+		column(rows, func(m row) pgtype.Timestamptz { return stamp(m.CreatedAt) }),
+		column(rows, func(m row) string { return m.Channel }),
+		column(rows, func(m row) string { return m.To }),
+		column(rows, func(m row) string { return m.From }),
+		column(rows, func(m row) string { return m.BodyText }),
+		column(rows, func(m row) string { return m.Content }),
+		column(rows, func(m row) string { return m.Caller }),
+		column(rows, func(m row) string { return m.IdempotencyKey }),
+		column(rows, func(m row) []byte {
+			if m.Fingerprint == [32]byte{} {
+				return nil
+			}
+			return m.Fingerprint[:]
+		}),
 	}
-}
-
-func fingerprint(m *courier.Message) []byte {
-	if m.Fingerprint == [32]byte{} {
-		return nil
-	}
-	return m.Fingerprint[:]
 }

@@ -18,6 +18,10 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
+func migrations() store.Migrations {
+	return store.Migrations{Dialect: goose.DialectPostgres, Files: migrationFiles, Table: versionTable}
+}
+
 // Statements that are not needed for the store to work, and that not every
 // database which speaks PostgreSQL's language has.
 var (
@@ -29,7 +33,7 @@ var (
 
 // extrasVersion is raised when storage.sql or outbox.sql changes. A program that
 // has a lower one leaves them as they are.
-const extrasVersion = 1
+const extrasVersion = 2
 
 // versionTable is where goose notes what it did.
 const versionTable = "courier.goose_db_version"
@@ -115,6 +119,5 @@ func migrateLocked(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger)
 	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	db := stdlib.OpenDB(*config)
 	defer func() { err = errors.Join(err, db.Close()) }()
-	migrations := store.Migrations{Dialect: goose.DialectPostgres, Files: migrationFiles, Table: versionTable}
-	return migrations.Run(ctx, db, logger)
+	return migrations().Run(ctx, db, logger)
 }

@@ -26,6 +26,10 @@ DECLARE
     waits   text := enqueue.gateway;
     digest  bytea;
     first   record;
+    -- What is NULL is left out here and not by jsonb_strip_nulls, which looks inside.
+    document jsonb := CASE WHEN enqueue.template_type <> '' THEN jsonb_build_object('template_type', enqueue.template_type) ELSE '{}' END
+        || CASE WHEN enqueue.template_data IS NULL THEN '{}' ELSE jsonb_build_object('template_data', enqueue.template_data) END
+        || CASE WHEN enqueue.metadata IS NULL THEN '{}' ELSE jsonb_build_object('metadata', enqueue.metadata) END;
 BEGIN
     IF enqueue.recipient IS NULL OR enqueue.recipient !~ '^\+[1-9][0-9]{1,14}$' THEN
         RAISE EXCEPTION 'recipient is not in E.164 form' USING ERRCODE = 'invalid_parameter_value',
@@ -62,13 +66,13 @@ BEGIN
     END IF;
 
     INSERT INTO courier.message (id, created_at, updated_at, next_attempt_at, expires_at, gateway, channel, recipient, sender,
-        body, template_type, template_data, metadata, idempotency_key, fingerprint)
+        body, content, idempotency_key, fingerprint)
     VALUES (new_id, present, present, due, enqueue.expires_at, coalesce(waits, ''), coalesce(nullif(enqueue.channel, ''), 'sms'),
-        enqueue.recipient, coalesce(enqueue.sender, ''), enqueue.body, nullif(enqueue.template_type, ''),
-        enqueue.template_data::text, enqueue.metadata::text, nullif(enqueue.idempotency_key, ''), digest)
-    ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING;
+        enqueue.recipient, coalesce(enqueue.sender, ''), enqueue.body, document::text, nullif(enqueue.idempotency_key, ''), digest)
+    ON CONFLICT (caller, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING;
     IF NOT FOUND THEN
-        SELECT m.id, m.fingerprint INTO first FROM courier.message AS m WHERE m.idempotency_key = enqueue.idempotency_key;
+        SELECT m.id, m.fingerprint INTO first FROM courier.message AS m
+        WHERE m.caller = '' AND m.idempotency_key = enqueue.idempotency_key;
         IF first.id IS NULL THEN
             RAISE EXCEPTION 'the message of this idempotency_key was stored meanwhile' USING ERRCODE = 'serialization_failure',
                 HINT = 'Repeat the transaction.';

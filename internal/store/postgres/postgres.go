@@ -47,6 +47,7 @@ type Store struct {
 	texts    map[string]string
 	mode     atomic.Int32
 	id       pgtype.UUID
+	outages  outages
 	queue    *queue
 	lost     *lostLeases
 	clock    *clock
@@ -61,8 +62,12 @@ type Store struct {
 	logger   *slog.Logger
 	nowFunc  func() time.Time
 	retryFor time.Duration
-	// stop ends what runs beside the calls; running waits for it, writing for the
-	// goroutines that serve the queue.
+	background
+}
+
+// background is what runs next to the calls of a store, until Close.
+type background struct {
+	// stop ends it; running waits for it, writing for the goroutines that serve the queue.
 	stop             context.CancelFunc
 	running, writing sync.WaitGroup
 	// closing is closed when Close begins, which ends the repeats, and closed at its end.
@@ -82,7 +87,7 @@ const openFor = 15 * time.Second
 // Errors are ErrInvalidDSN, or wrap store.ErrUnavailable, store.ErrReadOnly or
 // store.ErrFull and name the server and the next step. None shows the password.
 func Open(ctx context.Context, options Options) (*Store, error) {
-	s, err := newStore(options)
+	s, err := newStore(context.WithoutCancel(ctx), options)
 	if err != nil {
 		return nil, err
 	}
@@ -104,16 +109,18 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	return s, nil
 }
 
-func newStore(options Options) (*Store, error) {
+func newStore(ctx context.Context, options Options) (*Store, error) {
 	at, err := parse(options.DSN)
 	if err != nil {
 		return nil, err
 	}
+	known := outages{away: newOutage(ctx), readOnly: newOutage(ctx)}
 	s := &Store{
-		target: at, texts: statementTexts(), queue: newQueue(at.config.MaxConns), clock: newClock(), notifier: newNotifier(),
+		target: at, texts: statementTexts(), outages: known, queue: newQueue(at.config.MaxConns, known),
+		clock: newClock(), notifier: newNotifier(),
 		wakes: make(chan string, wakeLength), beaten: make(chan bool, 1),
 		shared: make(chan struct{}, max(at.config.MaxConns-nodeConns, 1)), logger: options.Logger, nowFunc: options.NowFunc,
-		retryFor: options.RetryFor, closing: make(chan struct{}), closed: make(chan struct{}),
+		retryFor: options.RetryFor, background: background{closing: make(chan struct{}), closed: make(chan struct{})},
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -186,6 +193,7 @@ func (s *Store) start(ctx context.Context) {
 	s.running.Go(func() { s.tellOthers(beside) })
 	s.running.Go(func() { s.listen(beside) })
 	s.running.Go(func() { s.upkeep(beside) })
+	s.running.Go(func() { s.probe(beside) })
 }
 
 // Check implements store.Store: it writes one row and reads the state of the queue.

@@ -7,8 +7,7 @@
 m.id, m.status, m.gateway, m.next_attempt_at, m.lease_node, m.lease_token, m.lease_until,
 m.send_count, m.retry_count, m.last_error, m.updated_at, m.sent_at, m.expires_at, m.gateway_message_id,
 m.accepted_http_status, m.accepted_started_at, m.accepted_duration, m.created_at, m.channel,
-m.recipient, m.sender, m.body, m.subject, m.template_type, m.template_data, m.request_headers, m.metadata,
-m.encoding, m.segments, m.idempotency_key, m.fingerprint, m.trace_parent, m.scrubbed_at, m.exact
+m.recipient, m.sender, m.body, m.content, m.caller, m.idempotency_key, m.fingerprint, m.scrubbed_at
 
 -- columns: attempt
 number, gateway, outcome, class, code, message, http_status, excerpt,
@@ -38,22 +37,17 @@ ON CONFLICT (store, writer) DO UPDATE SET changed_at = now(), queued = t.queued 
 INSERT INTO courier.message (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     updated_at, expires_at, created_at, channel,
-    recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
-    encoding, segments, idempotency_key, fingerprint, trace_parent, exact
+    recipient, sender, body, content, caller, idempotency_key, fingerprint
 )
 SELECT g.id, g.status, g.gateway, g.next_attempt_at, nullif(g.lease_node, ''), nullif(g.lease_token, 0), g.lease_until,
     g.updated_at, g.expires_at, g.created_at, g.channel,
-    g.recipient, g.sender, g.body, nullif(g.subject, ''), nullif(g.template_type, ''), nullif(g.template_data, ''),
-    nullif(g.request_headers, ''), nullif(g.metadata, ''),
-    nullif(g.encoding, ''), g.segments, nullif(g.idempotency_key, ''), g.fingerprint, nullif(g.trace_parent, ''), g.exact
+    g.recipient, g.sender, g.body, g.content, g.caller, nullif(g.idempotency_key, ''), g.fingerprint
 FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::bigint[], $9::timestamptz[],
     $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[],
-    $22::text[], $23::integer[], $24::text[], $25::bytea[], $26::text[], $27::bytea[]) AS g (
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[]) AS g (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     updated_at, expires_at, created_at, channel,
-    recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
-    encoding, segments, idempotency_key, fingerprint, trace_parent, exact)
+    recipient, sender, body, content, caller, idempotency_key, fingerprint)
 
 -- name: InsertMessage
 WITH stored AS (
@@ -71,7 +65,7 @@ SELECT id FROM stored
 -- name: InsertKeyed
 WITH stored AS (
     {inserted}
-    ON CONFLICT (idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    ON CONFLICT (caller, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING id, status
 ), counted AS (
     {tally}
@@ -249,22 +243,19 @@ WITH due AS (
 )
 SELECT count(*) FROM expired
 
--- The order names the column that is NULL too, lest a plan sorts all that is old
--- for each batch.
+-- A scrub reads documents, and writes what is left of them. The order names the
+-- column that is NULL too, or else a plan sorts all that is old for each batch.
+-- name: OldContents
+SELECT id, content FROM courier.message
+WHERE status IN ({ended}) AND scrubbed_at IS NULL AND updated_at < $1
+ORDER BY scrubbed_at, updated_at
+LIMIT $2
+FOR UPDATE SKIP LOCKED
+
 -- name: ScrubMessages
-WITH old AS (
-    SELECT id FROM courier.message
-    WHERE status IN ({ended}) AND scrubbed_at IS NULL AND updated_at < $2
-    ORDER BY scrubbed_at, updated_at
-    LIMIT $3
-    FOR UPDATE SKIP LOCKED
-), scrubbed AS (
-    UPDATE courier.message AS m
-    SET scrubbed_at = $1, body = '', subject = NULL, template_data = NULL, request_headers = NULL, exact = NULL
-    WHERE m.id = ANY (ARRAY(SELECT id FROM old))
-    RETURNING m.id
-)
-SELECT count(*) FROM scrubbed
+UPDATE courier.message AS m SET scrubbed_at = $1, body = '', content = g.content
+FROM unnest($2::uuid[], $3::text[]) AS g (id, content)
+WHERE m.id = g.id
 
 -- name: PurgeMessages
 WITH old AS (
@@ -339,7 +330,9 @@ WHERE m.id = $1
 ORDER BY a.number
 
 -- name: MessageByKey
-SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.idempotency_key = ANY ($1::text[])
+SELECT {message}, {last} FROM unnest($1::text[], $2::text[]) AS g (caller, idempotency_key)
+JOIN courier.message AS m ON m.caller = g.caller AND m.idempotency_key = g.idempotency_key
+{joined}
 
 -- name: NextDue
 SELECT next_attempt_at FROM courier.message

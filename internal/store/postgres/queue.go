@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"courier"
@@ -37,6 +39,8 @@ type job struct {
 	// ended tells why nobody waits for the answer any more, nil while somebody does.
 	ended func() error
 	done  chan error
+	// refused is true when its caller was told that the database does not serve.
+	refused atomic.Bool
 }
 
 // queue hands jobs to the goroutines that write, and bounds those that read.
@@ -44,14 +48,18 @@ type queue struct {
 	inserts, others, decisions chan *job
 	// reads has room for the calls that read at a time: they leave a connection to
 	// the beats of the node, however many they are.
-	reads  chan struct{}
+	reads chan struct{}
+	// outages are during which no job is waited for.
+	outages outages
+
 	mutex  sync.RWMutex
 	closed bool
 }
 
 // newQueue returns a queue for a number of connections.
-func newQueue(connections int32) *queue {
+func newQueue(connections int32, known outages) *queue {
 	return &queue{
+		outages: known,
 		reads:   make(chan struct{}, max(connections-writerConns-nodeConns, 1)),
 		inserts: make(chan *job, queueLength), others: make(chan *job, queueLength), decisions: make(chan *job, queueLength),
 	}
@@ -60,19 +68,38 @@ func newQueue(connections int32) *queue {
 // submit hands a job over and waits until it is done. When the context ends
 // first its error is returned; the job may still happen.
 func (q *queue) submit(ctx context.Context, j *job) error {
-	j.done, j.ended = make(chan error, 1), ctx.Err
-	if err := q.enter(ctx, j); err != nil {
-		return err
-	}
-	select {
-	case err := <-j.done:
-		return err
-	case <-ctx.Done():
-		if j.abandon != nil {
-			go j.settleAbandoned()
+	j.done = make(chan error, 1)
+	j.ended = func() error {
+		if j.refused.Load() {
+			return errNoConnection
 		}
 		return ctx.Err()
 	}
+	if err := q.enter(ctx, j); err != nil {
+		return err
+	}
+	for {
+		select {
+		case err := <-j.done:
+			return err
+		case <-ctx.Done():
+			return j.leave(ctx.Err())
+		case <-q.outages.away.now().Done():
+		case <-q.outages.readOnly.now().Done():
+		}
+		if err := q.outages.err(); err != nil {
+			j.refused.Store(true)
+			return j.leave(err)
+		}
+	}
+}
+
+// leave ends the wait for a job, which may still happen.
+func (j *job) leave(err error) error {
+	if j.abandon != nil {
+		go j.settleAbandoned()
+	}
+	return err
 }
 
 // settleAbandoned waits for a job that nobody waits for.
@@ -89,7 +116,7 @@ func (q *queue) enter(ctx context.Context, j *job) error {
 	if q.closed {
 		return store.ErrClosed
 	}
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(ctx.Err(), q.outages.err()); err != nil {
 		return err
 	}
 	jobs := q.others
@@ -104,6 +131,8 @@ func (q *queue) enter(ctx context.Context, j *job) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-q.outages.away.now().Done():
+		return cmp.Or(q.outages.away.err(), errNoConnection)
 	}
 }
 
@@ -136,7 +165,7 @@ func (q *queue) gather(first *job) (group []*job) {
 			j.done <- err
 		} else {
 			group = append(group, j)
-			messages += len(j.insert.messages)
+			messages += len(j.insert.rows)
 		}
 		if len(group) >= maxGroupCalls || messages >= maxGroupMessages {
 			return group
@@ -197,7 +226,7 @@ func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, agai
 		s.notify(inserting)
 	} else if doubtful {
 		for _, j := range group {
-			s.lost.addAll(j.insert.messages)
+			s.lost.addAll(j.insert.rows)
 		}
 	}
 	for _, j := range group {
@@ -210,8 +239,8 @@ func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, agai
 func (s *Store) notify(inserted *inserting) {
 	now := s.Now()
 	for _, p := range inserted.fresh() {
-		if p.message.Status == courier.StatusQueued && !p.message.NextAttemptAt.After(now) {
-			s.notifier.add(p.message.Gateway)
+		if p.Status == courier.StatusQueued && !p.NextAttemptAt.After(now) {
+			s.notifier.add(p.Gateway)
 		}
 	}
 }

@@ -41,6 +41,9 @@ func (s *Store) attemptAgain(ctx context.Context, writer int32, run try, doubtfu
 	ended := time.NewTimer(s.retryFor)
 	defer ended.Stop()
 	for pause := firstPause; ; pause = min(pause*growthOfPause, longestPause) {
+		if err := s.refusal(writer); err != nil {
+			return doubtful, err
+		}
 		err = s.once(ctx, writer, run, doubtful)
 		if err == nil {
 			return false, nil
@@ -60,6 +63,7 @@ func (s *Store) attemptAgain(ctx context.Context, writer int32, run try, doubtfu
 				return true, err
 			}
 			return false, store.ErrClosed
+		case <-s.known(writer, err): // the next round tells why
 		case <-time.After(pause/2 + rand.N(pause)):
 		}
 	}
@@ -76,13 +80,18 @@ func (s *Store) once(ctx context.Context, writer int32, run try, again bool) err
 			return fmt.Errorf("%w: %w", errNoConnection, ctx.Err())
 		}
 	}
+	began := time.Now()
 	bounded, cancel := context.WithTimeoutCause(ctx, tryFor, errNoAnswer)
 	defer cancel()
+	if writer != nodeWriter {
+		defer context.AfterFunc(s.outages.away.now(), cancel)()
+	}
 	conn, err := acquire(bounded, s.pool)
 	if err == nil {
 		defer conn.Release()
 		err = run(bounded, &session{on: conn, texts: s.texts, store: s.id, writer: writer}, again)
 	}
+	s.learn(ctx, writer, began, err)
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		// The text alone: the context of the caller has not ended.
 		return noAnswer(err)

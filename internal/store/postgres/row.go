@@ -1,10 +1,7 @@
 package postgres
 
 import (
-	"encoding/binary"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -17,8 +14,8 @@ import (
 // messageRow takes apart the columns "message" and "last".
 type messageRow struct {
 	message     courier.Message
+	content     string
 	fingerprint []byte
-	exact       []byte
 	lastError   zeronull.Int4
 	// accepted is the attempt that is kept in the row, attempt the one next to it.
 	accepted, attempt attemptRow
@@ -40,9 +37,7 @@ func newMessageRow() *messageRow {
 		text(&m.Lease.Node), (*zeronull.Int8)(&m.Lease.Token), at(&m.Lease.Until),
 		&m.SendCount, &m.RetryCount, &r.lastError, &m.UpdatedAt, at(&m.SentAt), at(&m.ExpiresAt), text(&m.GatewayMessageID),
 		&k.status, at(&k.attempt.StartedAt), &k.duration, &m.CreatedAt, &m.Channel,
-		&m.To, &m.From, &m.Body, text(&m.Subject), text(&m.TemplateType), (*[]byte)(&m.TemplateData), (*[]byte)(&m.RequestHeaders),
-		(*[]byte)(&m.Metadata), (*zeronull.Text)(&m.Encoding), &m.Segments, text(&m.IdempotencyKey), &r.fingerprint, text(&m.TraceParent),
-		at(&m.ScrubbedAt), &r.exact,
+		&m.To, &m.From, &m.Body, &r.content, &m.Caller, text(&m.IdempotencyKey), &r.fingerprint, at(&m.ScrubbedAt),
 		&a.number, text(&a.attempt.Gateway), (*zeronull.Text)(&a.attempt.Outcome), (*zeronull.Text)(&a.attempt.Class), text(&a.attempt.Code),
 		text(&a.attempt.Message), &a.status, text(&a.attempt.Excerpt), text(&a.attempt.GatewayMessageID),
 		&a.retryAfter, at(&a.attempt.StartedAt), &a.duration,
@@ -67,13 +62,7 @@ func (r *messageRow) scan(rows pgx.Rows) (*courier.Message, error) {
 		*t = t.UTC()
 	}
 	copy(m.Fingerprint[:], r.fingerprint)
-	if r.exact != nil {
-		m.Body, m.Subject = splitExact(r.exact)
-	}
-	if m.Encoding == "" && m.Segments == 0 && m.ScrubbedAt.IsZero() {
-		// SQL stored it, which does not know the alphabets.
-		m.Encoding, m.Segments = courier.CountSegments(m.Body)
-	}
+	store.DecodeContent(&m, r.content)
 	if r.attempt.number.Valid && r.attempt.number.Int32 == int32(r.lastError) {
 		attempt := r.attempt.value()
 		m.LastError = &attempt
@@ -117,37 +106,3 @@ func uuid(id courier.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true
 
 // small returns a count as a column of 4 bytes takes it.
 func small(n int) int32 { return int32(n) } //nolint:gosec // counts of attempts and statuses of HTTP
-
-// isText reports whether a text of the database can hold it.
-func isText(text string) bool {
-	return strings.IndexByte(text, 0) < 0 && utf8.ValidString(text)
-}
-
-// clean returns what a text of the database can hold of a text.
-func clean(text string) string {
-	if isText(text) {
-		return text
-	}
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
-}
-
-const lengthBytes = 4
-
-// joinExact returns the column "exact", nil where texts can hold body and subject.
-func joinExact(body, subject string) []byte {
-	if isText(body) && isText(subject) {
-		return nil
-	}
-	exact := make([]byte, 0, lengthBytes+len(body)+len(subject))
-	exact = binary.BigEndian.AppendUint32(exact, uint32(len(body))) //nolint:gosec // a body is far below 4 GiB, which no column holds
-	return append(append(exact, body...), subject...)
-}
-
-func splitExact(exact []byte) (body, subject string) {
-	if len(exact) < lengthBytes {
-		return "", ""
-	}
-	length := min(int(binary.BigEndian.Uint32(exact)), len(exact)-lengthBytes)
-	texts := string(exact[lengthBytes:])
-	return texts[:length], texts[length:]
-}

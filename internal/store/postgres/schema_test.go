@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"courier"
 	"courier/internal/store"
@@ -85,7 +86,7 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		// lost answers
 		"ReturnLeases", "SettledBefore", "StoredIDs",
 		// counts in tables, decisions in transactions, several keys at once
-		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed",
+		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed", "ScrubMessages",
 	}
 	for name := range store.ParseQueries(queriesFile) {
 		if _, shared := theirs[name]; shared == slices.Contains(own, name) {
@@ -114,7 +115,7 @@ func TestQueries_UseIndexes(t *testing.T) {
 	fillByHand(t, conn, 8_000)
 	run(t, conn, "SET plan_cache_mode = force_generic_plan")
 	for name, text := range s.texts {
-		for _, step := range generic(t, conn, string(name), text) {
+		for _, step := range generic(t, conn, name, text) {
 			if strings.Contains(step, "Seq Scan on message") || strings.Contains(step, "Seq Scan on attempt") {
 				t.Errorf("%s: %s", name, strings.TrimSpace(step))
 			}
@@ -148,8 +149,8 @@ func TestSweeps_TakeTheFirstOfTheIndex(t *testing.T) {
 	s, conn := openInside(t)
 	fillByHand(t, conn, 20_000)
 	run(t, conn, "SET plan_cache_mode = force_generic_plan")
-	for _, name := range []string{"ScrubMessages", "PurgeMessages", "PurgeScrubbed", "ExpireMessages", "RerouteMessages"} {
-		plan := strings.Join(generic(t, conn, string(name), s.texts[name]), "\n")
+	for _, name := range []string{"OldContents", "ScrubMessages", "PurgeMessages", "PurgeScrubbed", "ExpireMessages", "RerouteMessages"} {
+		plan := strings.Join(generic(t, conn, name, s.texts[name]), "\n")
 		if strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan on message") {
 			t.Errorf("%s: %s", name, plan)
 		}
@@ -197,7 +198,7 @@ func TestSchema_RefusesNonsense(t *testing.T) {
 		"UPDATE courier.message SET last_error = 1",
 		"UPDATE courier.message SET send_count = -1",
 		"UPDATE courier.message SET retry_count = -1",
-		"UPDATE courier.message SET segments = -1",
+		"UPDATE courier.message SET content = NULL",
 		"UPDATE courier.message SET accepted_http_status = 200",
 		"UPDATE courier.message SET accepted_http_status = 200, accepted_duration = 1",
 		"UPDATE courier.message SET fingerprint = '\\x01'",
@@ -277,6 +278,59 @@ func TestMigrations_HaveAWayBack(t *testing.T) {
 	}
 	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestMigrations_GatherContent opens a database of version 4 that has messages in
+// every status, and one with a body that no text can hold.
+func TestMigrations_GatherContent(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.Shared(t).NewDatabase(t)
+	conn := connect(t, dsn)
+	run(t, conn, createSetup)
+	db := stdlib.OpenDB(*conn.Config())
+	defer func() { _ = db.Close() }()
+	provider, err := migrations().Provider(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 4); err != nil {
+		t.Fatal(err)
+	}
+	for _, old := range storetest.OldMessages() {
+		m, a := old.Message, old.Attempts[0]
+		if _, err := conn.Exec(t.Context(), `INSERT INTO courier.message (id, status, gateway, next_attempt_at, lease_node,
+				lease_token, lease_until, send_count, retry_count, last_error, updated_at, sent_at, expires_at, gateway_message_id,
+				created_at, channel, recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
+				encoding, segments, idempotency_key, fingerprint, trace_parent, scrubbed_at)
+			VALUES ($1, $2, $3, $4, nullif($5, ''), $6, $7, $8, $9, 1, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+				$21, $22, $23, $24, $25, $26, $27, $28, $29)`,
+			uuid(m.ID), string(m.Status), m.Gateway, stamp(m.NextAttemptAt), m.Lease.Node, old.Token(), stamp(m.Lease.Until),
+			m.SendCount, m.RetryCount, stamp(m.UpdatedAt), stamp(m.SentAt), stamp(m.ExpiresAt), m.GatewayMessageID,
+			stamp(m.CreatedAt), m.Channel, m.To, m.From, m.Body, m.Subject, m.TemplateType, old.Document(m.TemplateData),
+			old.Document(m.RequestHeaders), old.Document(m.Metadata), string(m.Encoding), m.Segments, m.IdempotencyKey,
+			m.Fingerprint[:], m.TraceParent, stamp(m.ScrubbedAt)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(t.Context(), "INSERT INTO courier.attempt VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL, $10, $11, $12)",
+			uuid(m.ID), a.Number, a.Gateway, string(a.Outcome), string(a.Class), a.Code, a.Message, a.HTTPStatus, a.Excerpt,
+			a.RetryAfter.Microseconds(), stamp(a.StartedAt), a.Duration.Microseconds()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, conn, `INSERT INTO courier.tally (store, writer, queued, processing, unknown) VALUES (gen_random_uuid(), 0, 2, 2, 2);
+		INSERT INTO courier.message (id, recipient, body, next_attempt_at, gateway, exact)
+		VALUES ('00000000-0000-7000-8000-000000000001', '+12065550199', 'a?b', now(), 'beta', '\x00000003610062' || convert_to('subject', 'UTF8'));
+		UPDATE courier.message SET status = 'canceled', next_attempt_at = NULL WHERE exact IS NOT NULL`)
+	s, err := Open(t.Context(), Options{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	storetest.RunOldMessages(t, s)
+	m, _, err := s.Message(t.Context(), courier.ID{6: 0x70, 8: 0x80, 15: 1})
+	if err != nil || m.Body != "a\x00b" {
+		t.Errorf("Message: %+v, %v, want its exact body", m, err)
 	}
 }
 

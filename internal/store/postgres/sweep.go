@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"courier"
@@ -39,7 +40,24 @@ func (s *Store) Expire(ctx context.Context, now time.Time, limit int) (int, erro
 
 // Scrub implements store.Store.
 func (s *Store) Scrub(ctx context.Context, sweep store.Sweep) (int, error) {
-	scrubbed, err := s.sweep(ctx, "scrub", "ScrubMessages", store.Floor(sweep.Now), store.Floor(sweep.Before), int64(max(sweep.Limit, 0)))
+	scrubbed, err := s.sweeping(ctx, "scrub", func(ctx context.Context, on *session) (count int, err error) {
+		err = on.inTx(ctx, func(in *session) error {
+			var ids []pgtype.UUID
+			var documents []string
+			var id pgtype.UUID
+			var document string
+			err := in.read(ctx, "OldContents", func(rows pgx.Rows) error {
+				err := rows.Scan(&id, &document)
+				ids, documents = append(ids, id), append(documents, store.ScrubContent(document))
+				return err
+			}, store.Floor(sweep.Before), int64(max(sweep.Limit, 0)))
+			if count = len(ids); err != nil || count == 0 {
+				return err
+			}
+			return in.exec(ctx, "ScrubMessages", store.Floor(sweep.Now), ids, documents)
+		})
+		return count, err
+	})
 	return scrubbed, s.fault("scrub messages", err)
 }
 

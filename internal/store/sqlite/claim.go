@@ -16,7 +16,7 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 	if claim.Limit < 1 {
 		return nil, nil
 	}
-	var claimed []*courier.Message
+	var claimed []messageRow
 	err := s.writer.submit(ctx, &operation{
 		name: "claim", rows: claim.Limit,
 		run: func(ctx context.Context, session *session) (err error) {
@@ -30,24 +30,28 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 	if err != nil {
 		return nil, s.fault("claim messages", err)
 	}
-	return claimed, nil
+	messages := make([]*courier.Message, len(claimed))
+	for i, row := range claimed {
+		// Here, as others wait for the writer.
+		store.DecodeContent(row.message, row.content)
+		messages[i] = row.message
+	}
+	return messages, nil
 }
 
 // claim leases what is due and returns it in the order of the queue.
-func (s *session) claim(ctx context.Context, claim store.Claim, lease courier.Lease) ([]*courier.Message, error) {
+func (s *session) claim(ctx context.Context, claim store.Claim, lease courier.Lease) ([]messageRow, error) {
 	now, from := store.Floor(claim.Now), int64(math.MinInt64)
 	if !claim.DueFrom.IsZero() {
 		from = claim.DueFrom.UnixMicro()
 	}
-	due, err := s.messages(ctx, "DueMessages", claim.Gateway, from, now.UnixMicro(), int64(claim.Limit))
+	due, err := s.rows(ctx, "DueMessages", claim.Gateway, from, now.UnixMicro(), int64(claim.Limit))
 	if err != nil {
 		return nil, err
 	}
-	claimed := make([]*courier.Message, len(due))
-	for i, row := range due {
+	for _, row := range due {
 		m := row.message
 		m.Status, m.Lease, m.UpdatedAt = courier.StatusProcessing, lease, now
-		claimed[i] = m
 	}
 	for _, r := range runs(due) {
 		leased, err := s.move(ctx, courier.StatusQueued, courier.StatusProcessing, "LeaseMessages",
@@ -59,7 +63,7 @@ func (s *session) claim(ctx context.Context, claim store.Claim, lease courier.Le
 			return nil, fmt.Errorf("lease rows %d to %d: %d were queued", r.first, r.last, leased)
 		}
 	}
-	return claimed, nil
+	return due, nil
 }
 
 // run is a range of rows without a gap.
@@ -68,6 +72,7 @@ type run struct{ first, last int64 }
 // runs returns the rows as few ranges. Messages that were stored together are
 // due together as a rule, so there are few.
 func runs(rows []messageRow) []run {
+	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(a, b messageRow) int { return cmp.Compare(a.seq, b.seq) })
 	var found []run
 	for _, row := range rows {

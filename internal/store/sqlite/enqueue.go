@@ -13,7 +13,7 @@ import (
 // enqueueing is the state of one call of Enqueue. What needs no transaction is
 // done before it enters the queue of the writer.
 type enqueueing struct {
-	messages  []*courier.Message
+	messages  []store.Row
 	arguments [][]any
 	answers   []store.Enqueued
 }
@@ -33,7 +33,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 		s.passToken(m.Lease.Token)
 		e.arguments[i] = insertArguments(m)
 	}
-	if err := s.writer.submit(ctx, &operation{name: "enqueue", rows: len(messages), run: e.run}); err != nil {
+	if err := s.promise(ctx, &operation{name: "enqueue", rows: len(messages), run: e.run}); err != nil {
 		return nil, s.fault(operationName, err)
 	}
 	return e.answers, nil
@@ -43,20 +43,20 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 func (e *enqueueing) run(ctx context.Context, s *session) error {
 	for i, m := range e.messages {
 		if m.IdempotencyKey != "" {
-			first, err := s.message(ctx, "MessageByKey", m.IdempotencyKey)
+			first, err := s.message(ctx, "MessageByKey", m.Caller, m.IdempotencyKey)
 			if err != nil {
 				return err
 			}
 			if first != nil {
-				e.answers[i] = store.Repeat(m, first)
+				e.answers[i] = store.Repeat(m.Message, first)
 				continue
 			}
 		}
 		if _, err := s.exec(ctx, "InsertMessage", e.arguments[i]...); err != nil {
-			return insertFault(m, err)
+			return insertFault(m.Message, err)
 		}
 		s.change.Add(m.Status, 1)
-		e.answers[i] = store.Enqueued{Message: m}
+		e.answers[i] = store.Enqueued{Message: m.Message}
 	}
 	return nil
 }

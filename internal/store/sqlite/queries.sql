@@ -6,8 +6,7 @@
 seq, id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
 send_count, retry_count, last_error, updated_at, sent_at, expires_at, gateway_message_id,
 accepted_http_status, accepted_started_at, accepted_duration, created_at, channel,
-recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
-encoding, segments, idempotency_key, fingerprint, trace_parent, scrubbed_at
+recipient, sender, body, content, caller, idempotency_key, fingerprint, scrubbed_at
 
 -- columns: attempt
 number, gateway, outcome, class, code, message, http_status, excerpt,
@@ -35,9 +34,8 @@ ROLLBACK
 INSERT INTO message (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     send_count, retry_count, updated_at, expires_at, created_at, channel,
-    recipient, sender, body, subject, template_type, template_data, request_headers, metadata,
-    encoding, segments, idempotency_key, fingerprint, trace_parent
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
+    recipient, sender, body, content, caller, idempotency_key, fingerprint
+) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
 
 -- A claim reads what is due and then leases it by runs of rows that follow each
 -- other: RETURNING would copy each row once more, and an IN list sort them.
@@ -105,16 +103,16 @@ WHERE seq IN (
     LIMIT ?2
 )
 
--- name: ScrubMessages
-UPDATE message
-SET scrubbed_at = ?1, body = '', subject = NULL, template_data = NULL, request_headers = NULL
-WHERE seq IN (
-    SELECT seq FROM message INDEXED BY message_ended
-    WHERE {ended}
-        AND scrubbed_at IS NULL AND updated_at < ?2
-    ORDER BY updated_at
-    LIMIT ?3
-)
+-- A scrub reads documents, and writes what is left of them.
+-- name: OldContents
+SELECT seq, content FROM message INDEXED BY message_ended
+WHERE {ended}
+    AND scrubbed_at IS NULL AND updated_at < ?1
+ORDER BY updated_at
+LIMIT ?2
+
+-- name: ScrubMessage
+UPDATE message SET scrubbed_at = ?2, body = '', content = ?3 WHERE seq = ?1
 
 -- name: PurgeMessages
 DELETE FROM message
@@ -170,7 +168,7 @@ ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at
 SELECT {message} FROM message WHERE id = ?1
 
 -- name: MessageByKey
-SELECT {message} FROM message WHERE idempotency_key = ?1
+SELECT {message} FROM message WHERE caller = ?1 AND idempotency_key = ?2
 
 -- name: Attempts
 SELECT {attempt} FROM attempt WHERE message_seq = ?1 ORDER BY number

@@ -69,8 +69,18 @@ func (s statements) message(ctx context.Context, name string, arguments ...any) 
 	return found[0].message, nil
 }
 
-// messages returns the messages that a statement finds, with their last errors.
+// messages returns the messages that a statement finds.
 func (s statements) messages(ctx context.Context, name string, arguments ...any) ([]messageRow, error) {
+	found, err := s.rows(ctx, name, arguments...)
+	for _, row := range found {
+		store.DecodeContent(row.message, row.content)
+	}
+	return found, err
+}
+
+// rows returns the rows that a statement finds, with their last errors and
+// without their contents.
+func (s statements) rows(ctx context.Context, name string, arguments ...any) ([]messageRow, error) {
 	var found []messageRow
 	scanner := newRowScanner(messageColumns)
 	err := s.read(ctx, name, func(rows *sql.Rows) error {

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"courier"
+	"courier/internal/store"
 )
 
 // The counts of the columns in the blocks of queries.sql.
 const (
-	messageColumns = 34
+	messageColumns = 28
 	attemptColumns = 12
 )
 
@@ -17,6 +18,8 @@ const (
 type messageRow struct {
 	seq     int64
 	message *courier.Message
+	// content is the document that completes the message.
+	content string
 	// lastError is the number of the attempt that failed last, 0 for none.
 	lastError int
 	// accepted is the attempt that is kept in the row, or nil.
@@ -71,13 +74,11 @@ func (r *rowScanner) message() messageRow {
 		SendCount: int(r.integer(8)), RetryCount: int(r.integer(9)),
 		UpdatedAt: r.time(11), SentAt: r.time(12), ExpiresAt: r.time(13), GatewayMessageID: r.text(14),
 		CreatedAt: r.time(18), Channel: r.text(19), To: r.text(20), From: r.text(21), Body: r.text(22),
-		Subject: r.text(23), TemplateType: r.text(24), TemplateData: r.blob(25), RequestHeaders: r.blob(26),
-		Metadata: r.blob(27), Encoding: courier.Encoding(r.text(28)), Segments: int(r.integer(29)),
-		IdempotencyKey: r.text(30), TraceParent: r.text(32), ScrubbedAt: r.time(33),
+		Caller: r.text(24), IdempotencyKey: r.text(25), ScrubbedAt: r.time(27),
 	}
 	copy(m.ID[:], r.blob(1))
-	copy(m.Fingerprint[:], r.blob(31))
-	row := messageRow{seq: r.integer(0), message: m, lastError: int(r.integer(10))}
+	copy(m.Fingerprint[:], r.blob(26))
+	row := messageRow{seq: r.integer(0), message: m, content: r.text(23), lastError: int(r.integer(10))}
 	if r.values[15] != nil {
 		row.accepted = &courier.Attempt{
 			Number: m.SendCount, Gateway: m.Gateway, Outcome: courier.OutcomeAccepted, HTTPStatus: int(r.integer(15)),
@@ -97,19 +98,17 @@ func (r *rowScanner) attempt() courier.Attempt {
 }
 
 // insertArguments returns the arguments of InsertMessage.
-func insertArguments(m *courier.Message) []any {
+func insertArguments(m store.Row) []any {
 	arguments := []any{
 		m.ID[:], string(m.Status), m.Gateway, micros(m.NextAttemptAt), nil, nil, nil,
 		micros(m.UpdatedAt), micros(m.ExpiresAt), micros(m.CreatedAt), m.Channel,
-		m.To, m.From, m.Body, optional(m.Subject), optional(m.TemplateType),
-		document(m.TemplateData), document(m.RequestHeaders), document(m.Metadata),
-		optional(string(m.Encoding)), int64(m.Segments), optional(m.IdempotencyKey), nil, optional(m.TraceParent),
+		m.To, m.From, m.BodyText, m.Content, m.Caller, optional(m.IdempotencyKey), nil,
 	}
 	if m.Status == courier.StatusProcessing {
 		arguments[4], arguments[5], arguments[6] = m.Lease.Node, m.Lease.Token, m.Lease.Until.UnixMicro()
 	}
 	if m.Fingerprint != [32]byte{} {
-		arguments[22] = m.Fingerprint[:]
+		arguments[17] = m.Fingerprint[:]
 	}
 	return arguments
 }
@@ -134,14 +133,6 @@ func micros(t time.Time) any {
 // optional returns a text, NULL for an empty one.
 func optional(text string) any {
 	if text == "" {
-		return nil
-	}
-	return text
-}
-
-// document returns a JSON document, NULL for an empty one.
-func document(text []byte) any {
-	if len(text) == 0 {
 		return nil
 	}
 	return text

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"math"
 	"time"
 
@@ -41,7 +42,20 @@ func (s *Store) Expire(ctx context.Context, now time.Time, limit int) (int, erro
 // Scrub implements store.Store.
 func (s *Store) Scrub(ctx context.Context, sweep store.Sweep) (int, error) {
 	scrubbed, err := s.sweep(ctx, "scrub", func(ctx context.Context, session *session) (int64, error) {
-		return session.exec(ctx, "ScrubMessages", sweep.Now.UnixMicro(), sweep.Before.UnixMicro(), int64(max(sweep.Limit, 0)))
+		documents := map[int64]string{}
+		var seq int64
+		var document string
+		err := session.read(ctx, "OldContents", func(rows *sql.Rows) error {
+			err := rows.Scan(&seq, &document)
+			documents[seq] = store.ScrubContent(document)
+			return err
+		}, sweep.Before.UnixMicro(), int64(max(sweep.Limit, 0)))
+		for seq, document := range documents {
+			if err == nil {
+				_, err = session.exec(ctx, "ScrubMessage", seq, sweep.Now.UnixMicro(), document)
+			}
+		}
+		return int64(len(documents)), err
 	})
 	return scrubbed, s.fault("scrub messages", err)
 }

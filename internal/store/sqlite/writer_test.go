@@ -163,7 +163,7 @@ func TestWriter_IsolatesFaults(t *testing.T) {
 		if n == 5 {
 			bad = s.later(t, func() error {
 				return s.inWriter(t.Context(), func(ctx context.Context, session *session) error {
-					_, err := session.exec(ctx, "InsertMessage", insertArguments(numbered(99, 10))...)
+					_, err := session.exec(ctx, "InsertMessage", insertArguments(store.Row{Message: numbered(99, 10), Content: "{}"})...)
 					return errors.Join(err, fault)
 				})
 			})
@@ -371,10 +371,13 @@ func TestFault_IsNoSecret(t *testing.T) {
 	t.Parallel()
 	s := openInside(t)
 	m := numbered(1, 0)
-	m.Body, m.To, m.IdempotencyKey, m.Segments = "secret-body", "+12065550123", "secret-key", -1
+	if err := s.store(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	m.Body, m.To, m.IdempotencyKey = "secret-body", "+12065550123", "secret-key"
 	err := s.store(t.Context(), m)
-	if !errors.Is(err, store.ErrInvalid) {
-		t.Errorf("error is %v, want store.ErrInvalid", err)
+	if !errors.Is(err, store.ErrDuplicateID) {
+		t.Errorf("error is %v, want store.ErrDuplicateID", err)
 	}
 	for _, secret := range []string{"secret", m.To} {
 		if strings.Contains(fmt.Sprintf("%+v", err), secret) {

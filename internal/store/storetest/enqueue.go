@@ -42,7 +42,7 @@ func (k *kit) full() *courier.Message {
 	m.Metadata = json.RawMessage(`{"order":42}`)
 	m.Encoding, m.Segments = courier.EncodingUCS2, 3
 	m.ExpiresAt, m.NextAttemptAt = k.now.Add(time.Hour), k.now.Add(time.Minute)
-	m.IdempotencyKey, m.Fingerprint = "key-1", [32]byte{1, 2, 3, 31: 9}
+	m.Caller, m.IdempotencyKey, m.Fingerprint = "shop", "key-1", [32]byte{1, 2, 3, 31: 9}
 	m.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	return m
 }
@@ -215,6 +215,7 @@ func testRefusesInvalid(t *testing.T, k *kit) {
 		"queued with lease":   func(m *courier.Message) { m.Lease = lease },
 		"processing, no node": func(m *courier.Message) { m.Status, m.Lease = courier.StatusProcessing, courier.Lease{Until: k.now} },
 		"processing for ever": func(m *courier.Message) { m.Status, m.Lease = courier.StatusProcessing, courier.Lease{Node: nodeA} },
+		"no JSON":             func(m *courier.Message) { m.Metadata = json.RawMessage(`{"order":`) },
 		"processing, no lease": func(m *courier.Message) {
 			m.Status = courier.StatusProcessing
 		},

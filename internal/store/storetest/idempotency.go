@@ -19,6 +19,7 @@ func idempotencyTests() map[string]func(t *testing.T, k *kit) {
 		"ManyCallersStoreOne":         testManyCallersStoreOne,
 		"NoKeyIsNoKey":                testNoKeyIsNoKey,
 		"KeysAreComparedByteForByte":  testKeysAreComparedByteForByte,
+		"CallersHaveKeysOfTheirOwn":   testKeysOfCallers,
 		"LeasedRepeatIsNotProcessing": testLeasedRepeat,
 	}
 }
@@ -151,6 +152,30 @@ func testKeysAreComparedByteForByte(t *testing.T, k *kit) {
 	k.enqueue(t, k.keyed("key", 1), k.keyed("Key", 2), k.keyed("key ", 3), k.keyed("ké", 4), k.keyed("ke\u0301", 5))
 	if got := k.stats(t).Queued; got != 5 {
 		t.Errorf("%d messages were stored, want 5", got)
+	}
+}
+
+// testKeysOfCallers uses one key for other content under several names: nobody
+// finds out by a key what another asked for.
+func testKeysOfCallers(t *testing.T, k *kit) {
+	var batch []*courier.Message
+	for i, caller := range []string{"", "shop", "bank", "shop "} {
+		m := k.keyed("key", byte(i))
+		m.Caller = caller
+		batch = append(batch, m)
+	}
+	k.enqueue(t, batch[:2]...)
+	k.enqueue(t, batch[2:]...)
+	for i, first := range batch {
+		again, other := k.keyed("key", byte(i)), k.keyed("key", 9)
+		again.Caller, other.Caller = first.Caller, first.Caller
+		answers := k.enqueueAny(t, again, other)
+		if !answers[0].Duplicate || answers[0].Message.ID != first.ID {
+			t.Errorf("caller %q: answer is %+v, want a duplicate of its own", first.Caller, answers[0])
+		}
+		if !errors.Is(answers[1].Err, store.ErrIdempotencyConflict) || answers[1].Message.ID != first.ID {
+			t.Errorf("caller %q: answer is %+v, want a conflict with its own", first.Caller, answers[1])
+		}
 	}
 }
 

@@ -1,0 +1,149 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// Enqueue stores messages and answers for each in order, as store.Store does.
+// The answer shows a message as it was accepted, queued, though it may be on its
+// way already: when its gateway has a free slot and no older message waits, it
+// is stored already leased and sent once it is on the disk.
+// Messages of an unknown gateway, or of none, go to the first. An engine that
+// does not run refuses with *courier.Error of courier.CodeShuttingDown, one
+// without gateways with courier.CodeSMSDisabled; errors of the store are passed on.
+func (e *Engine) Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
+	if err := e.lifetime.enter(); err != nil {
+		return nil, err
+	}
+	defer e.lifetime.leave()
+	began := e.tick()
+	defer func() { e.metrics.enqueue.Observe(e.tick().Sub(began).Seconds()) }()
+	r := e.routing.Load()
+	if r.fallback == nil {
+		return nil, &courier.Error{
+			Code:    courier.CodeSMSDisabled,
+			Message: "no SMS gateway is configured; add courier.channels or courier.sms to the configuration",
+		}
+	}
+	return e.newIntake(r, messages).store(ctx)
+}
+
+// intake is one call of Enqueue.
+type intake struct {
+	engine   *Engine
+	now      time.Time
+	messages []*courier.Message
+	// rows are what is stored: copies, so that the caller's messages stay as
+	// they were accepted and nobody writes to what a worker reads.
+	rows    []*courier.Message
+	tickets []*ticket
+}
+
+// newIntake prepares the rows and leases each that can go at once.
+func (e *Engine) newIntake(r *routing, messages []*courier.Message) *intake {
+	in := &intake{
+		engine:   e,
+		now:      e.now(),
+		messages: messages,
+		rows:     make([]*courier.Message, len(messages)),
+		tickets:  make([]*ticket, len(messages)),
+	}
+	copies := make([]courier.Message, len(messages))
+	term, held := e.cluster.Term()
+	for i, m := range messages {
+		copies[i] = *m
+		in.rows[i] = &copies[i]
+		in.tickets[i] = e.newTicket(r.queue(m.Gateway), &copies[i])
+		in.place(in.tickets[i], term, held)
+	}
+	return in
+}
+
+// place puts a row in its queue and, when it is due and there is room, leases it.
+func (in *intake) place(t *ticket, term uint64, held bool) {
+	e, row := in.engine, t.message
+	row.Gateway = t.queue.key.gateway
+	row.Status = courier.StatusQueued
+	if row.NextAttemptAt.IsZero() {
+		row.NextAttemptAt = in.now
+	}
+	if !held || row.NextAttemptAt.After(in.now) {
+		return
+	}
+	p := t.queue.admitNew(row, e.tick())
+	if p.count == 0 {
+		return
+	}
+	t.admit(p, term)
+	row.Status = courier.StatusProcessing
+	row.Lease = courier.Lease{Node: e.node, Token: e.token(), Until: in.now.Add(p.gate.sender.leaseDuration())}
+}
+
+// store writes the rows and sends each on its way. A write with leases is not
+// cut short by the caller, as its outcome would not be known.
+func (in *intake) store(ctx context.Context) ([]store.Enqueued, error) {
+	for _, t := range in.tickets {
+		if t.gate != nil {
+			ctx = context.WithoutCancel(ctx)
+			break
+		}
+	}
+	results, err := in.engine.store.Enqueue(ctx, in.rows)
+	if err != nil {
+		in.undo(err)
+		return nil, err
+	}
+	for i := range results {
+		in.forward(i, &results[i]) //nolint:contextcheck // an attempt outlives the call that brought its message
+	}
+	return results, nil
+}
+
+// forward sends a stored row or tells its queue of it.
+func (in *intake) forward(i int, result *store.Enqueued) {
+	t, row := in.tickets[i], in.rows[i]
+	fresh := result.Err == nil && !result.Duplicate
+	switch {
+	case fresh && t.gate != nil:
+		t.gate.sender.dispatch(t)
+	case fresh:
+		in := row.NextAttemptAt.Sub(in.now)
+		t.queue.note(in, in <= 0)
+	case t.gate != nil:
+		t.giveBack()
+	}
+	if fresh {
+		accepted := in.messages[i]
+		accepted.Status, accepted.Gateway, accepted.NextAttemptAt = courier.StatusQueued, row.Gateway, row.NextAttemptAt
+		result.Message = accepted
+	}
+}
+
+// giveBack gives the room back of a message that is not stored.
+func (t *ticket) giveBack() {
+	permit{gate: t.gate, epoch: t.epoch, probe: t.probe}.release(1)
+	t.gate.wake()
+}
+
+// undo gives the room back after a failed write. When the fault leaves open
+// whether the rows were stored, their leases are given back too; of a row that
+// is not there that changes nothing.
+func (in *intake) undo(err error) {
+	unchanged := errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrReadOnly) || errors.Is(err, store.ErrClosed)
+	for _, t := range in.tickets {
+		switch {
+		case t.gate == nil:
+		case unchanged:
+			t.giveBack()
+		default:
+			t.gate.abandon(t)
+			t.unattempted(in.engine.now(), courier.StatusQueued, 0)
+			in.engine.settler.add(t)
+		}
+	}
+}

@@ -1,0 +1,242 @@
+package dispatch
+
+import (
+	"time"
+
+	"courier"
+)
+
+// kind is what an attempt says by itself, before anybody asks how others fared.
+type kind int
+
+const (
+	// kindNone says nothing about the gateway.
+	kindNone kind = iota
+	// kindAccepted: the gateway took the message.
+	kindAccepted
+	// kindJudged: the gateway works, and said what is wrong with this message.
+	kindJudged
+	// kindRefused is a refusal that may be about the message or about the gateway.
+	kindRefused
+	// kindGuessed is a refusal that looks as if it were about the message, by its
+	// HTTP status alone.
+	kindGuessed
+	// kindUnrendered: the template gave no request.
+	kindUnrendered
+	// kindTrouble: overload, a timeout, a connection that was cut.
+	kindTrouble
+	// kindUnsent: it is certain that nothing was processed.
+	kindUnsent
+	// kindThrottled: the gateway takes less for now.
+	kindThrottled
+)
+
+// isRefusal reports whether somebody was refused, whoever is at fault.
+func (k kind) isRefusal() bool {
+	return k == kindRefused || k == kindGuessed || k == kindUnrendered
+}
+
+// kindOf is the table of what an attempt says.
+func kindOf(a *courier.Attempt) kind {
+	switch a.Outcome {
+	case courier.OutcomeAccepted:
+		return kindAccepted
+	case courier.OutcomeCanceled:
+		return kindNone
+	case courier.OutcomeRejected:
+		switch {
+		case a.Class == courier.ClassTemplateError:
+			return kindUnrendered
+		case a.Known:
+			return kindJudged
+		}
+		return kindGuessed
+	case courier.OutcomeGatewayDown:
+		if a.Unsent {
+			return kindUnsent
+		}
+		return kindRefused
+	case courier.OutcomeRetry:
+		return kindOfRetry(a)
+	case courier.OutcomeUnknown:
+		return kindTrouble
+	}
+	return kindTrouble
+}
+
+func kindOfRetry(a *courier.Attempt) kind {
+	if a.Unsent {
+		return kindUnsent
+	}
+	switch a.Class { //nolint:exhaustive // the classes that say more than that this recipient is to be tried later
+	case courier.ClassThrottled, courier.ClassQueueFull:
+		return kindThrottled
+	case courier.ClassTemplateError: // the evaluation ran out of time or its process died
+		return kindNone
+	case courier.ClassGatewayError, courier.ClassNetworkError, courier.ClassTimeout:
+		return kindTrouble
+	}
+	return kindJudged
+}
+
+// fault is whose a failed attempt is, by what others met at that time.
+type fault int
+
+const (
+	// faultNone: there is nothing to find out.
+	faultNone fault = iota
+	faultMessage
+	faultGateway
+	// faultUndecided: few were refused, and nobody was accepted since who would tell.
+	faultUndecided
+)
+
+// finding is what the gate found out about a failed attempt.
+type finding struct {
+	fault fault
+	// final is true when an undecided message need not wait for more evidence: it is
+	// alone, or others were accepted shortly before and nothing changed for a while.
+	final bool
+}
+
+// rules are the settings that decide what becomes of a message.
+type rules struct {
+	retries int
+	retry   Retry
+	hold    bool
+}
+
+// decision is what becomes of a message after an attempt, and what is kept of it.
+type decision struct {
+	status     courier.Status
+	retryCount int
+	// wait is how long a queued message waits.
+	wait    time.Duration
+	outcome courier.Outcome
+	class   courier.Class
+	// advice replaces the message of the attempt unless it is empty.
+	advice string
+}
+
+// What an attempt says once it is known whose fault it was.
+const (
+	adviceMessage = "the gateway refuses this message while it takes others: read the excerpt, check the number " +
+		"and what the account may send to it, then retry the message by hand"
+	adviceGateway = "the gateway refuses one message after the other in this way and takes none, so this one waits: " +
+		"read the excerpt, check the account, and request_config with its template"
+	adviceTemplate = "the template fails for one message after the other, so this one waits: correct the template"
+)
+
+// decide is the one table of what an attempt does to a message. random is a number
+// in [0, 1) for the jitter of waits.
+func (r rules) decide(m *courier.Message, a *courier.Attempt, f finding, random float64) decision {
+	d := decision{status: courier.StatusQueued, retryCount: m.RetryCount, outcome: a.Outcome, class: a.Class}
+	k := kindOf(a)
+	switch {
+	case k == kindAccepted:
+		d.status = courier.StatusSent
+	case a.Outcome == courier.OutcomeCanceled:
+		d.status = courier.StatusCanceled
+	case k == kindUnsent || k.isRefusal() && f.fault == faultGateway:
+		d.waitForGateway(m, k, random)
+	case k == kindThrottled:
+		d.wait = r.throttledWait(m, a, f, random)
+	case a.Outcome == courier.OutcomeRejected:
+		d.status = courier.StatusRejected
+	case k == kindRefused:
+		r.countRefusal(&d, m, a, f, random)
+	case a.Outcome == courier.OutcomeUnknown && r.hold:
+		d.status = courier.StatusUnknown
+	default:
+		r.retryOrAbandon(&d, a, random)
+	}
+	return d
+}
+
+// waitForGateway queues a message without holding the attempt against it.
+func (d *decision) waitForGateway(m *courier.Message, k kind, random float64) {
+	d.outcome = courier.OutcomeGatewayDown
+	d.wait = shortWait(m.SendCount+1, random)
+	switch k { //nolint:exhaustive // the kinds whose attempts say that the message is at fault
+	case kindGuessed:
+		d.advice = adviceGateway
+	case kindUnrendered:
+		d.advice = adviceTemplate
+	}
+}
+
+// countRefusal holds a refusal against the message that was refused. One whose
+// tries are used up is ended when it is clear that others are taken; otherwise it
+// waits, with a count that is one beyond its tries, until that is known.
+func (r rules) countRefusal(d *decision, m *courier.Message, a *courier.Attempt, f finding, random float64) {
+	if f.fault == faultUndecided && a.Scope != courier.ScopeAmbiguous {
+		d.waitForGateway(m, kindRefused, random)
+		return
+	}
+	d.outcome = courier.OutcomeRetry
+	d.retryCount = min(m.RetryCount, r.retries) + 1
+	usedUp := d.retryCount > r.retries
+	if f.fault == faultMessage || usedUp {
+		d.class = a.Class.OfMessage()
+	}
+	switch {
+	case !usedUp:
+		d.wait = max(r.retry.delay(d.retryCount, random), min(a.RetryAfter, maxRetryAfter))
+	case f.fault == faultMessage || f.final:
+		d.status, d.outcome, d.advice = courier.StatusRejected, courier.OutcomeRejected, adviceMessage
+	default:
+		d.wait = shortWait(m.SendCount+1, random)
+	}
+	if f.fault == faultMessage {
+		d.advice = adviceMessage
+	}
+}
+
+// retryOrAbandon queues the message again, after the longer of its backoff and
+// what the gateway asked for, or gives up on it when its retries are used up.
+func (r rules) retryOrAbandon(d *decision, a *courier.Attempt, random float64) {
+	d.retryCount++
+	if d.retryCount > r.retries {
+		d.status = courier.StatusAbandoned
+		return
+	}
+	d.wait = max(r.retry.delay(d.retryCount, random), min(a.RetryAfter, maxRetryAfter))
+}
+
+// throttledWait is short when the gateway has less room for everybody, as the gate
+// then keeps the pace, and grows when it is about this recipient alone.
+func (r rules) throttledWait(m *courier.Message, a *courier.Attempt, f finding, random float64) time.Duration {
+	if f.fault == faultGateway {
+		return shortWait(m.SendCount+1, random)
+	}
+	return max(r.retry.delay(m.SendCount+1, random), min(a.RetryAfter, maxRetryAfter))
+}
+
+// isUsedUp reports whether a message has no tries left and waits for what happens
+// to others to show whose fault its refusals were.
+func (r rules) isUsedUp(m *courier.Message) bool {
+	return m.RetryCount > r.retries && wasBlamed(m.LastError)
+}
+
+// wasBlamed reports whether the last attempt was a refusal that was found to be the
+// message's own fault.
+func wasBlamed(last *courier.Attempt) bool {
+	if last == nil || last.Outcome != courier.OutcomeRetry || last.Class == courier.ClassTemplateError {
+		return false
+	}
+	outcome, _ := last.Class.Verdict()
+	return outcome == courier.OutcomeRejected || outcome == courier.OutcomeGatewayDown && last.Class.OfMessage() == last.Class
+}
+
+// wasRefused reports whether the last attempt was refused, whoever was at fault.
+func wasRefused(last *courier.Attempt) bool {
+	if last == nil || last.Class == courier.ClassNetworkError {
+		return false
+	}
+	outcome, _ := last.Class.Verdict()
+	return last.Outcome == courier.OutcomeGatewayDown || last.Outcome == courier.OutcomeRetry && outcome == courier.OutcomeGatewayDown ||
+		wasBlamed(last)
+}
+
+// endOf is when an attempt was over.
+func endOf(a *courier.Attempt) time.Time { return a.StartedAt.Add(a.Duration) }

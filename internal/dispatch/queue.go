@@ -1,0 +1,314 @@
+package dispatch
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// The pauses of a queue.
+const (
+	claimPauseInitial = 100 * time.Millisecond
+	claimPauseMax     = 5 * time.Second
+	// emptyClaimPause keeps a store that reports a due message which it does not
+	// hand out from being asked without end.
+	emptyClaimPause = 100 * time.Millisecond
+)
+
+// lane is a part of what waits for a gateway. There is one today; messages that must
+// not wait behind a bulk would get one of their own.
+type lane string
+
+const laneNormal lane = "normal"
+
+// queueKey names a queue.
+type queueKey struct {
+	gateway string
+	lane    lane
+}
+
+// queue is what waits for one gateway in one lane. It knows when there may be
+// something to claim, asks its route for room, and claims as much.
+//
+// It waits in monotonic time. Due times are on the store's clock, so no wait is
+// longer than the poll interval: that clock may be set.
+type queue struct {
+	engine *Engine
+	key    queueKey
+	wake   chan struct{}
+	cancel context.CancelFunc
+
+	mu    sync.Mutex
+	route route
+	// dueAt is when the store may next have a due message; zero is never. It is
+	// a lower bound: being early costs an empty claim. (monotonic)
+	dueAt time.Time
+	// backlog is true when older messages may be due than there is room for. New
+	// ones then queue up behind them.
+	backlog bool
+	// newest is when the latest of the new messages was due. (store)
+	newest time.Time
+	// retired is true once its gateway is gone from the configuration.
+	retired bool
+
+	// Of the loop alone (monotonic):
+	pollAt     time.Time
+	pauseUntil time.Time
+	pause      time.Duration
+	probes     int
+}
+
+func newQueue(e *Engine, key queueKey) *queue {
+	return &queue{engine: e, key: key, wake: make(chan struct{}, 1)}
+}
+
+// configure sets the route. Old messages may be due.
+func (q *queue) configure(r route) {
+	q.mu.Lock()
+	q.route = r
+	q.dueAt, q.backlog = q.engine.tick(), true
+	q.mu.Unlock()
+	q.poke()
+}
+
+// retire ends the claiming.
+func (q *queue) retire() {
+	q.mu.Lock()
+	q.retired = true
+	q.mu.Unlock()
+	if q.cancel != nil {
+		q.cancel()
+	}
+}
+
+// start runs the loop until cancel is called.
+func (q *queue) start(ctx context.Context, loops *sync.WaitGroup) {
+	ctx, q.cancel = context.WithCancel(ctx)
+	loops.Go(func() { q.run(ctx) })
+}
+
+// poke makes the loop look again.
+func (q *queue) poke() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// note tells the queue of messages that are due in a while. waits is true for new
+// ones that found no room: those after them queue up behind. When the gateway is
+// gone, they have to be given to another.
+func (q *queue) note(in time.Duration, waits bool) {
+	q.mu.Lock()
+	q.noteLocked(q.engine.tick().Add(max(in, 0)))
+	q.backlog = q.backlog || waits
+	retired := q.retired
+	q.mu.Unlock()
+	if retired {
+		q.engine.cluster.Changed()
+	}
+	q.poke()
+}
+
+// noteLocked is note with the lock held.
+func (q *queue) noteLocked(at time.Time) {
+	if q.dueAt.IsZero() || at.Before(q.dueAt) {
+		q.dueAt = at
+	}
+}
+
+// admitNew gives a new message a permit to be leased at once, unless older ones wait.
+func (q *queue) admitNew(m *courier.Message, now time.Time) permit {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.newest = later(q.newest, m.NextAttemptAt)
+	if q.retired {
+		return permit{}
+	}
+	return q.route.admitNew(m.To, q.backlog, q.engine.cluster.Nodes(), now)
+}
+
+func (q *queue) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		wait := q.step(ctx)
+		if wait <= 0 {
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+		case <-q.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// step claims once if there is reason to, and returns how long to wait for the
+// next unless the queue is woken; 0 is not at all.
+func (q *queue) step(ctx context.Context) time.Duration {
+	now := q.engine.tick()
+	if wait := q.pauseUntil.Sub(now); wait > 0 {
+		return wait
+	}
+	term, held := q.engine.cluster.Term()
+	if !held {
+		return q.engine.pollInterval // the beat that gets through wakes the queue
+	}
+	if !now.Before(q.pollAt) {
+		q.pollAt = now.Add(q.engine.pollInterval)
+		q.look(ctx, 0)
+	}
+	p := q.plan(now)
+	if p.count > 0 {
+		q.claim(ctx, p, term, now)
+		return 0
+	}
+	wait := max(q.pollAt.Sub(now), time.Millisecond)
+	if p.wait > 0 {
+		wait = min(wait, p.wait)
+	}
+	if p.paced {
+		p.gate.sender.metrics.rateWait.Add(wait.Seconds())
+	}
+	return wait
+}
+
+// plan asks for room when there is something to claim. With no backlog it leaves
+// half of it to new messages, which would otherwise queue up while the claim runs
+// and call for the next.
+func (q *queue) plan(now time.Time) permit {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.dueAt.IsZero() || q.retired {
+		return permit{}
+	}
+	if wait := q.dueAt.Sub(now); wait > 0 {
+		return permit{wait: wait}
+	}
+	p := q.route.admit(q, !q.backlog, q.engine.cluster.Nodes(), now)
+	if p.count > 0 {
+		q.dueAt = time.Time{}
+	}
+	return p
+}
+
+// claim leases messages and sends them on their way. The claim is cut short
+// neither by the end of the loop nor by a time-out of the engine's own, as that
+// would leave leases nobody knows of; the store bounds it.
+func (q *queue) claim(ctx context.Context, p permit, term uint64, now time.Time) {
+	messages, err := q.fetch(context.WithoutCancel(ctx), p)
+	q.engine.health.Set(ctx, opClaim, err)
+	if err != nil {
+		p.release(p.count)
+		q.again(now)
+		q.pauseAfterFault(now)
+		return
+	}
+	q.pause = 0
+	for _, m := range messages {
+		t := q.engine.newTicket(q, m)
+		t.admit(p, term)
+		p.gate.sender.dispatch(t) //nolint:contextcheck // an attempt outlives the loop
+	}
+	p.release(p.count - len(messages))
+	q.mu.Lock()
+	q.backlog = len(messages) == p.count
+	q.mu.Unlock()
+	switch len(messages) {
+	case p.count:
+		q.again(now)
+	case 0:
+		q.look(ctx, emptyClaimPause)
+	default:
+		q.look(ctx, 0)
+	}
+}
+
+// fetch claims the messages that were due first, or for a probe one from anywhere
+// in the queue: a message that the gateway never takes must not be the only probe.
+func (q *queue) fetch(ctx context.Context, p permit) ([]*courier.Message, error) {
+	if p.probe {
+		from, err := q.probeFrom(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !from.IsZero() {
+			if messages, err := q.claimFrom(ctx, p, from); err != nil || len(messages) > 0 {
+				return messages, err
+			}
+		}
+	}
+	return q.claimFrom(ctx, p, time.Time{})
+}
+
+func (q *queue) claimFrom(ctx context.Context, p permit, from time.Time) ([]*courier.Message, error) {
+	now := q.engine.now()
+	return q.engine.store.Claim(ctx, store.Claim{
+		Gateway: q.key.gateway, Node: q.engine.node, Now: now, DueFrom: from,
+		LeaseUntil: now.Add(p.gate.sender.leaseDuration()), Limit: p.count,
+	})
+}
+
+// probeFrom says from where to take a probe: in turn from a random point between
+// the oldest and the newest that wait, the newest, and the oldest, which is the
+// zero time.
+func (q *queue) probeFrom(ctx context.Context) (time.Time, error) {
+	q.mu.Lock()
+	newest := q.newest
+	q.mu.Unlock()
+	if now := q.engine.now(); newest.IsZero() || newest.After(now) {
+		newest = now
+	}
+	q.probes++
+	switch q.probes % 3 {
+	case 1:
+		callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		oldest, err := q.engine.store.NextDue(callCtx, q.key.gateway)
+		if err != nil || oldest.IsZero() || !newest.After(oldest) {
+			return time.Time{}, err
+		}
+		return oldest.Add(time.Duration(q.engine.random() * float64(newest.Sub(oldest)))), nil
+	case 2:
+		return newest, nil
+	}
+	return time.Time{}, nil
+}
+
+// again has the queue claim once more.
+func (q *queue) again(now time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.noteLocked(now)
+}
+
+// look asks the store when the next message is due, and will not have it be
+// earlier than in a while.
+func (q *queue) look(ctx context.Context, notBefore time.Duration) {
+	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	due, err := q.engine.store.NextDue(callCtx, q.key.gateway)
+	if ctx.Err() != nil {
+		return
+	}
+	q.engine.health.Set(ctx, opNextDue, err)
+	now := q.engine.tick()
+	switch {
+	case err != nil:
+		q.again(now)
+		q.pauseAfterFault(now)
+	case !due.IsZero():
+		q.again(now.Add(max(due.Sub(q.engine.now()), notBefore)))
+	}
+}
+
+// pauseAfterFault leaves a store in trouble alone for a while.
+func (q *queue) pauseAfterFault(now time.Time) {
+	q.pause = min(max(2*q.pause, claimPauseInitial), claimPauseMax)
+	q.pauseUntil = now.Add(q.pause)
+}

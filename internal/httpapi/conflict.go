@@ -1,0 +1,99 @@
+package httpapi
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"courier"
+)
+
+// Who guesses at the text of a message under its idempotency key learns from the
+// answer whether the guess was right. These bounds make that hopeless and are far
+// from what a program does by mistake: different messages under one key, and
+// conflicts of one caller over all its keys.
+const (
+	maxTried       = 10
+	triedFor       = 10 * time.Minute
+	maxConflicts   = 1000
+	conflictWindow = 10 * time.Second
+)
+
+// conflicts counts the idempotency conflicts of callers.
+type conflicts struct {
+	mu    sync.Mutex
+	tried map[idempotency]*tries
+	// callers has the conflicts of each caller since the window began.
+	callers map[string]int
+	window  time.Time
+	// swept is when keys were last forgotten that nobody tries any more.
+	swept time.Time
+}
+
+type idempotency struct{ caller, key string }
+
+// tries are the messages sent under one key, by their fingerprint: those under way
+// are counted, and those that were in conflict stay counted.
+type tries struct {
+	count map[[32]byte]int
+	until time.Time
+}
+
+func newConflicts() *conflicts {
+	return &conflicts{tried: make(map[idempotency]*tries), callers: make(map[string]int)}
+}
+
+// begin returns for how long a message may not be sent, or else what is to be told
+// whether it was in conflict with an earlier one, nil for nothing.
+func (c *conflicts) begin(m *courier.Message) (wait time.Duration, end func(conflict bool)) {
+	if m.IdempotencyKey == "" {
+		return 0, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	c.forget(now)
+	if c.callers[m.Caller] >= maxConflicts {
+		return conflictWindow - now.Sub(c.window), nil
+	}
+	key := idempotency{m.Caller, m.IdempotencyKey}
+	under := c.tried[key]
+	if under == nil || !under.until.After(now) {
+		under = &tries{count: make(map[[32]byte]int, 1), until: now.Add(triedFor)}
+		c.tried[key] = under
+	}
+	if under.count[m.Fingerprint] == 0 && len(under.count) >= maxTried {
+		return under.until.Sub(now), nil
+	}
+	under.count[m.Fingerprint]++
+	return 0, func(conflict bool) { c.end(m, under, conflict) }
+}
+
+func (c *conflicts) end(m *courier.Message, under *tries, conflict bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if conflict {
+		c.callers[m.Caller]++
+		under.until = time.Now().Add(triedFor)
+		return
+	}
+	if under.count[m.Fingerprint]--; under.count[m.Fingerprint] > 0 {
+		return
+	}
+	delete(under.count, m.Fingerprint)
+	if key := (idempotency{m.Caller, m.IdempotencyKey}); len(under.count) == 0 && c.tried[key] == under {
+		delete(c.tried, key)
+	}
+}
+
+// forget drops what is over.
+func (c *conflicts) forget(now time.Time) {
+	if now.Sub(c.window) >= conflictWindow {
+		c.window = now
+		clear(c.callers)
+	}
+	if now.Sub(c.swept) >= triedFor {
+		c.swept = now
+		maps.DeleteFunc(c.tried, func(_ idempotency, t *tries) bool { return !t.until.After(now) })
+	}
+}

@@ -1,0 +1,128 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"courier"
+)
+
+const (
+	pathMessages = "/v1/messages"
+	pathMessage  = pathMessages + "/{id}"
+	tagMessages  = "messages"
+	tagOperator  = "operator"
+)
+
+// messageEndpoints are those of the messages.
+func (a *API) messageEndpoints() []endpoint {
+	refused := []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia}
+	unserved := []courier.ErrorCode{courier.CodeUnknownChannel, courier.CodeSMSDisabled}
+	judged := []courier.ErrorCode{courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong}
+	repeated := []courier.ErrorCode{courier.CodeIdempotencyConflict, courier.CodeRateLimited}
+	changed := slices.Concat([]courier.ErrorCode{courier.CodeNotFound, courier.CodeIllegalTransition}, storeCodes())
+	id := []*huma.Param{idParam()}
+	return []endpoint{
+		{
+			method: http.MethodPost, path: pathMessages, id: "send-message", tag: tagMessages, summary: "Send a message",
+			description: "Takes a message durably: after the answer it survives a crash. A repeat with the same Idempotency-Key is answered with the first message, replayed and the header Idempotency-Replayed, also once the message has expired; a first request whose expires_at is past is taken with a key, and expires unsent. Each API key has idempotency keys of its own.",
+			scope:       ScopeSend, handle: a.send, parameters: []*huma.Param{idempotencyParam()},
+			takes: MessageRequest{}, gives: accepted{}, status: http.StatusAccepted,
+			codes: slices.Concat(refused, judged, unserved, storeCodes(), repeated),
+		},
+		{
+			method: http.MethodPost, path: pathMessages + "/batch", id: "send-batch", tag: tagMessages, summary: "Send many messages",
+			description: "Takes up to 1,000 messages in one transaction. Each good one is taken even where others are refused. A batch takes no header Idempotency-Key: each message has its own idempotency_key.",
+			scope:       ScopeSend, handle: a.sendBatch,
+			takes: batchRequest{}, gives: batchResponse{}, status: http.StatusAccepted, codes: slices.Concat(refused, storeCodes()),
+		},
+		{
+			method: http.MethodGet, path: pathMessages, id: "list-messages", tag: tagMessages, summary: "List messages",
+			description: "One page of messages, the newest first, without their attempts.",
+			scope:       ScopeRead, handle: a.listMessages, parameters: listParams(),
+			gives: messagePage{}, codes: []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeStoreUnavailable},
+		},
+		{
+			method: http.MethodGet, path: pathMessage, id: "get-message", tag: tagMessages, summary: "Show a message",
+			description: "A message with its attempts.",
+			scope:       ScopeRead, handle: a.getMessage, parameters: id,
+			gives: messageWithAttempts{}, codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable},
+		},
+		{
+			method: http.MethodPost, path: pathMessage + "/cancel", id: "cancel-message", tag: tagMessages, summary: "Cancel a message",
+			description: "Withdraws a queued or unknown message. Canceling a canceled one again is no error.",
+			scope:       ScopeSend, handle: a.cancelMessage, parameters: id, gives: Message{}, codes: changed,
+		},
+		{
+			method: http.MethodPost, path: pathMessage + "/retry", id: "retry-message", tag: tagMessages, summary: "Retry a message",
+			description: "Queues a message again that is undelivered, rejected, expired, abandoned or unknown, due now and with a new count of retries. An expired one needs a new lifetime, or none.",
+			scope:       ScopeSend, handle: a.retryMessage, parameters: id,
+			takes: RetryRequest{}, bodyOptional: true, gives: Message{},
+			codes: slices.Concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
+		},
+	}
+}
+
+// operatorEndpoints are those for people and machines that watch the courier.
+func (a *API) operatorEndpoints() []endpoint {
+	return append(a.healthEndpoints(),
+		endpoint{
+			method: http.MethodGet, path: "/v1/nodes", id: "list-nodes", tag: tagOperator, summary: "List the nodes",
+			description: "The couriers that share the database: those that are alive, and those that ended without signing off less than a day ago.",
+			scope:       ScopeRead, handle: a.listNodes, gives: nodeList{}, codes: []courier.ErrorCode{courier.CodeStoreUnavailable},
+		},
+		endpoint{
+			method: http.MethodGet, path: "/metrics", id: "metrics", tag: tagOperator, summary: "Prometheus metrics",
+			scope: ScopeRead, handle: a.metricsHandler(), contentType: "text/plain",
+		},
+		endpoint{
+			method: http.MethodGet, path: "/openapi.json", id: "openapi-json", tag: tagOperator, summary: "This document",
+			handle: document(&a.spec.json, "application/openapi+json"), contentType: "application/openapi+json",
+		},
+		endpoint{
+			method: http.MethodGet, path: "/openapi.yaml", id: "openapi-yaml", tag: tagOperator, summary: "This document, in YAML",
+			handle: document(&a.spec.yaml, "application/openapi+yaml"), contentType: "application/openapi+yaml",
+		},
+	)
+}
+
+// healthEndpoints are open on both listeners.
+func (a *API) healthEndpoints() []endpoint {
+	return []endpoint{
+		{
+			method: http.MethodGet, path: "/health/alive", id: "health-alive", tag: tagOperator, summary: "Whether the process answers",
+			handle: func(*call) (any, error) { return health{Status: "ok"}, nil }, gives: health{},
+		},
+		{
+			method: http.MethodGet, path: "/health/ready", id: "health-ready", tag: tagOperator, summary: "Whether messages are taken and dispatched",
+			handle: a.ready, gives: health{}, codes: storeCodes(),
+		},
+		{
+			method: http.MethodGet, path: "/version", id: "version", tag: tagOperator, summary: "What program this is",
+			handle: func(*call) (any, error) { return a.options.Version, nil }, gives: Version{},
+		},
+	}
+}
+
+// storeCodes are those of a store that cannot take a message.
+func storeCodes() []courier.ErrorCode {
+	return []courier.ErrorCode{courier.CodeStoreFull, courier.CodeStoreReadOnly, courier.CodeStoreUnavailable, courier.CodeShuttingDown}
+}
+
+func idempotencyParam() *huma.Param {
+	least, most := 1, 255
+	return &huma.Param{
+		Name: "Idempotency-Key", In: "header",
+		Description: "Makes it safe to repeat the request: a repeat is answered with the first message, another message under the same key is refused, and many of them with 429. Visible ASCII characters.",
+		Schema:      &huma.Schema{Type: huma.TypeString, MinLength: &least, MaxLength: &most, Pattern: "^[!-~]+$"},
+	}
+}
+
+func idParam() *huma.Param {
+	return &huma.Param{
+		Name: "id", In: "path", Required: true, Description: "The id of a message.",
+		Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
+	}
+}

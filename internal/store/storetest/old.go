@@ -1,0 +1,107 @@
+package storetest
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// Old is a message with its attempts as a version before stored it.
+type Old struct {
+	Message  *courier.Message
+	Attempts []courier.Attempt
+}
+
+// Token returns the token of the lease, NULL for none.
+func (o Old) Token() any {
+	if o.Message.Lease.Token == 0 {
+		return nil
+	}
+	return o.Message.Lease.Token
+}
+
+// Document returns an argument for a JSON document, NULL for none.
+func (Old) Document(document json.RawMessage) any {
+	if len(document) == 0 {
+		return nil
+	}
+	return string(document)
+}
+
+// OldMessages are messages in every status, one with each kind of content and one
+// with the least, to be stored by the statements of a version before.
+func OldMessages() []Old {
+	var old []Old
+	k := &kit{now: floor(epoch())}
+	for i, status := range courier.Statuses() {
+		for _, full := range []bool{true, false} {
+			m := k.message()
+			if full {
+				m = k.full()
+				m.Caller = ""
+				m.Subject, m.Metadata = `Sub"ject\ €`, json.RawMessage(`{"n": 1.50, "a":"<\u0000>"}`)
+			}
+			m.Status, m.IdempotencyKey, m.Fingerprint = status, m.ID.String(), [32]byte{byte(i)}
+			m.CreatedAt, m.UpdatedAt, m.NextAttemptAt = k.now, k.now.Add(time.Second), time.Time{}
+			m.SendCount, m.RetryCount = 1, 1
+			a := k.attempt(m, courier.OutcomeRetry)
+			a.Number = 1
+			m.LastError = a
+			switch status { //nolint:exhaustive // the others have no columns of their own
+			case courier.StatusQueued:
+				m.NextAttemptAt = k.now.Add(time.Minute)
+			case courier.StatusProcessing:
+				m.NextAttemptAt, m.Lease = k.now, courier.Lease{Node: nodeA, Token: int64(len(old) + 1), Until: k.now.Add(leaseTime)}
+			case courier.StatusSent, courier.StatusDelivered:
+				m.SentAt, m.GatewayMessageID = k.now, "SM1"
+			case courier.StatusRejected:
+				store.Scrub(m, k.now)
+			}
+			old = append(old, Old{Message: m, Attempts: []courier.Attempt{*a}})
+		}
+	}
+	return old
+}
+
+// RunOldMessages checks that a store has OldMessages, and goes on with them.
+func RunOldMessages(t *testing.T, s store.Store) {
+	t.Helper()
+	options := []cmp.Option{
+		cmpopts.EquateEmpty(), cmpopts.IgnoreFields(courier.Lease{}, "Node"), // of a process that has ended
+		cmpopts.EquateApproxTime(time.Microsecond),
+	}
+	for _, old := range OldMessages() {
+		m, attempts, err := s.Message(t.Context(), old.Message.ID)
+		if err != nil {
+			t.Fatalf("Message: %v", err)
+		}
+		if diff := cmp.Diff(old.Message, m, options...); diff != "" {
+			t.Errorf("message that is %s (-want +got):\n%s", m.Status, diff)
+		}
+		if diff := cmp.Diff(old.Attempts, attempts, options...); diff != "" {
+			t.Errorf("attempts of one that is %s (-want +got):\n%s", m.Status, diff)
+		}
+		// The key of before is that of a caller without a name.
+		again := *old.Message
+		again.ID, again.Status, again.Lease = courier.ID{15: 1}, courier.StatusQueued, courier.Lease{}
+		answers, err := s.Enqueue(t.Context(), []*courier.Message{&again})
+		if err != nil || !answers[0].Duplicate || answers[0].Message.ID != m.ID {
+			t.Errorf("Enqueue with the key of one that is %s: %+v, %v, want it", m.Status, answers, err)
+		}
+	}
+	k := &kit{store: s, now: epoch().Add(time.Hour)}
+	same(t, "counts", k.stats(t), store.Stats{Queued: 2, Processing: 2, Unknown: 2, OldestDueAt: floor(epoch()).Add(time.Minute)})
+	for _, m := range k.claim(t, 10) {
+		k.settleOne(t, m, courier.StatusSent)
+	}
+	if n, err := s.Reclaim(t.Context(), store.Reclaim{Node: nodeB, Now: k.now}); n != 2 || err != nil {
+		t.Errorf("Reclaim: %d, %v, want both leases", n, err)
+	}
+	k.hasCounts(t, "a claim and a reclaim", 2, 0, 2)
+}
