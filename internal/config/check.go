@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"courier"
 )
 
 // checker walks a merged configuration, stores its values and collects
@@ -119,7 +121,7 @@ func (c *checker) unknown(s *spec, e *entry, path string) {
 		return
 	}
 	if s.open {
-		if near := nearest(e.key, s.childNames()); near != "" {
+		if near := courier.Nearest(e.key, s.childNames()); near != "" {
 			c.warn(e.at, joinPath(path, e.key), "the key is not read; did you mean %q?", near)
 		}
 		return

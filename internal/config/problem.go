@@ -2,10 +2,13 @@ package config
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"courier"
 )
 
 // Position is where a value was set.
@@ -133,3 +136,23 @@ func clip(text string) string {
 	}
 	return string(runes[:longest]) + "…"
 }
+
+// suggest returns `; did you mean "x"?` for the candidate nearest to word, or
+// nothing when none is near.
+func suggest(word string, candidates []string) string {
+	if near := courier.Nearest(word, candidates); near != "" {
+		return `; did you mean "` + clip(near) + `"?`
+	}
+	return ""
+}
+
+// quoted lists words for a message: "a", "b" or "c".
+func quoted(words []string) string {
+	list := `"` + strings.Join(words, `", "`) + `"`
+	if last := strings.LastIndex(list, ", "); last >= 0 {
+		list = list[:last] + " or " + list[last+2:]
+	}
+	return list
+}
+
+func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
