@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,8 +19,7 @@ type checker struct {
 	environ map[string]string
 	dir     string
 
-	problems []Problem
-	warnings []Problem
+	findings
 	// readable is false when values are missing because a file could not be read.
 	readable bool
 
@@ -33,14 +31,6 @@ func (c *checker) read(path string, limit int64) ([]byte, error) {
 	data, err := readBounded(path, limit)
 	c.config.files[path] = digestOf(data, err)
 	return data, err
-}
-
-func (c *checker) problem(at Position, path, format string, args ...any) {
-	c.problems = append(c.problems, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
-}
-
-func (c *checker) warn(at Position, path, format string, args ...any) {
-	c.warnings = append(c.warnings, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // place returns where a path was set, or the nearest one above it.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -62,6 +63,17 @@ func (e *InvalidError) Error() string {
 		lines[i] = problem.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// findings are what was found out about a configuration.
+type findings struct{ problems, warnings []Problem }
+
+func (f *findings) problem(at Position, path, format string, args ...any) {
+	f.problems = append(f.problems, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (f *findings) warn(at Position, path, format string, args ...any) {
+	f.warnings = append(f.warnings, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // sorted orders problems by source, line and column. Of several with a value,

@@ -32,21 +32,12 @@ type source struct {
 
 	nodes int
 	// broken is true when values are missing, so that the rest makes no sense.
-	broken   bool
-	problems []Problem
-	warnings []Problem
+	broken bool
+	findings
 }
 
 func (s *source) at(line, column int) Position {
 	return Position{Source: s.name, Line: line, Column: column, order: s.order}
-}
-
-func (s *source) problem(at Position, path, format string, args ...any) {
-	s.problems = append(s.problems, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
-}
-
-func (s *source) warn(at Position, path, message string) {
-	s.warnings = append(s.warnings, Problem{Position: at, Path: path, Message: message})
 }
 
 // grow counts one more value and reports whether that is still within bounds.
