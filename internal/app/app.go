@@ -55,7 +55,9 @@ type App struct {
 	api    *httpapi.API
 	admin  *httpapi.Server
 	public *httpapi.Server
-	reload *reloader
+	// certificate is that of both listeners, nil without TLS.
+	certificate *httpapi.Certificate
+	reload      *reloader
 
 	failed   chan error
 	stopping sync.Once

@@ -18,7 +18,8 @@ import (
 // is opened. An error is a *config.InvalidError.
 func Check(ctx context.Context, cfg *config.Config) error {
 	err := withGateways(ctx, cfg, func(*gatewaySet) error { return nil })
-	problems := slices.Concat(config.Problems(checkStore(cfg)), config.Problems(err))
+	_, tlsErr := loadCertificate(cfg, slog.New(slog.DiscardHandler))
+	problems := slices.Concat(config.Problems(checkStore(cfg)), config.Problems(tlsErr), config.Problems(err))
 	if len(problems) == 0 {
 		return err
 	}
@@ -35,11 +36,15 @@ func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http
 	}
 	var request *http.Request
 	err = withGateways(ctx, cfg, func(set *gatewaySet) error {
-		for i, lane := range set.lanes {
-			if lane.Gateway.Name() == message.Gateway {
-				request, err = set.gateways[i].Render(ctx, message)
-				return err
+		for _, g := range set.gateways {
+			if g.Name() != message.Gateway {
+				continue
 			}
+			rendered, err := g.Render(ctx, message)
+			if err == nil {
+				request = rendered.HTTP(ctx)
+			}
+			return err
 		}
 		return errors.New("render request: no gateway takes the message")
 	})

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"sync"
 
 	"courier"
@@ -74,10 +73,22 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 	}
 	set.gateways = append(set.gateways, built)
 	set.lanes = append(set.lanes, dispatch.GatewayOptions{
-		Gateway: sending{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
+		Gateway: sender{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
 		MaxRate: b.config.Dispatch.MaxRate, Fingerprint: sum,
 	})
 	return "", nil
+}
+
+// sender is a gateway as the engine sees it.
+type sender struct{ *gateway.Gateway }
+
+// Render implements dispatch.Gateway.
+func (s sender) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
+	request, err := s.Gateway.Render(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return request, nil
 }
 
 func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {
@@ -135,24 +146,3 @@ func (s *gatewaySet) close() {
 		g.Close()
 	}
 }
-
-// sending is a gateway as the engine sees it.
-type sending struct{ *gateway.Gateway }
-
-// Render implements dispatch.Gateway.
-func (s sending) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
-	request, err := s.Gateway.Render(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	return rendered{s.Gateway, request}, nil
-}
-
-// rendered is a request that a gateway built, with the context it was built in.
-type rendered struct {
-	gateway *gateway.Gateway
-	request *http.Request
-}
-
-// Send implements dispatch.Request.
-func (r rendered) Send(context.Context) courier.Attempt { return r.gateway.Send(r.request) }

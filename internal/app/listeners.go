@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -34,6 +35,9 @@ func (a *App) startListeners(ctx context.Context) error {
 		return err
 	}
 	a.api = api
+	if a.certificate, err = loadCertificate(cfg, a.logger); err != nil {
+		return err
+	}
 	a.public = a.newServer("public", "public", cfg.Public)
 	a.admin = a.newServer("admin", "api", cfg.API.Listener)
 	for _, server := range []*httpapi.Server{a.public, a.admin} {
@@ -50,13 +54,28 @@ func (a *App) newServer(name, setting string, at config.Listener) *httpapi.Serve
 		handler = a.api.Admin()
 	}
 	return httpapi.NewServer(httpapi.ServerOptions{
-		Name:          name,
-		Address:       net.JoinHostPort(at.Host, strconv.Itoa(at.Port)),
-		Setting:       setting,
-		Handler:       handler,
-		Logger:        a.logger,
-		OnFailureFunc: a.fail,
+		Name:           name,
+		Address:        net.JoinHostPort(at.Host, strconv.Itoa(at.Port)),
+		Setting:        setting,
+		Handler:        handler,
+		MaxConnections: at.MaxConnections,
+		Certificate:    a.certificate,
+		Logger:         a.logger,
+		OnFailureFunc:  a.fail,
 	})
+}
+
+// loadCertificate reads the certificate of the listeners, nil when they speak plain
+// HTTP. An error is a *config.InvalidError.
+func loadCertificate(cfg *config.Config, logger *slog.Logger) (*httpapi.Certificate, error) {
+	if cfg.TLS == (config.TLS{}) {
+		return nil, nil //nolint:nilnil // none is asked for
+	}
+	certificate, err := httpapi.LoadCertificate(cfg.TLS.Cert, cfg.TLS.Key, logger)
+	if err != nil {
+		return nil, &config.InvalidError{Problems: []config.Problem{cfg.Problem("tls.cert", err.Error())}, Warnings: cfg.Warnings}
+	}
+	return certificate, nil
 }
 
 func (a *App) startServer(ctx context.Context, server *httpapi.Server) error {

@@ -130,6 +130,9 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	}
 	r.app.intake.SetPolicy(intakePolicy(cfg))
 	r.setKeys(cfg)
+	if r.app.certificate != nil {
+		r.app.certificate.Reload(ctx)
+	}
 	r.warnRestart(ctx, cfg)
 	set.follow(ctx)
 	r.current.close()
@@ -154,9 +157,10 @@ func (r *reloader) warnRestart(ctx context.Context, cfg *config.Config) {
 		changed bool
 	}{
 		{"store.dsn", cfg.Store.DSN != r.config.Store.DSN},
-		{"api.host, api.port", cfg.API.Listener != r.config.API.Listener},
+		{"api.host, api.port, api.max_connections", cfg.API.Listener != r.config.API.Listener},
 		{"api.auth", cfg.API.OpenAccess != r.config.API.OpenAccess},
 		{"api.max_body_size", cfg.API.MaxBodySize != r.config.API.MaxBodySize},
+		{"tls", cfg.TLS != r.config.TLS},
 		{"public", cfg.Public != r.config.Public},
 		{"log", cfg.Log != r.config.Log},
 		{"tracing", cfg.Tracing != r.config.Tracing},

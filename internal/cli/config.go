@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"courier/docs"
 	"courier/internal/app"
 	"courier/internal/config"
 )
@@ -116,11 +117,7 @@ func newConfigSchema(shared *shared) *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	cmd.RunE = shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
-		schema, err := config.Schema()
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(string(schema)))
+		_, err := fmt.Fprint(cmd.OutOrStdout(), docs.ConfigSchema)
 		return err
 	})
 	return cmd

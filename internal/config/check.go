@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -56,69 +55,62 @@ func (c *checker) at(keys ...string) *node {
 
 // check compares a value with its spec and stores it.
 func (c *checker) check(s *spec, n *node, path string) {
-	switch s.kind {
-	case anySpec:
-	case objectSpec:
-		c.object(s, n, path)
-	case listSpec:
-		c.list(s, n, path)
-	case headerSpec:
-		c.headerTypes(s, n, path)
-	case textSpec, secretSpec, intSpec, floatSpec, boolSpec, switchSpec, durationSpec, sizeSpec:
+	switch want, holds := s.holds(); {
+	case s.kind == anySpec:
+	case !holds:
 		c.scalar(s, n, path)
+	case n.isNothing():
+	case n.kind != want:
+		c.problem(n.at, path, "%v", unexpected(s, n))
+	case want == listNode:
+		c.list(s, n, path)
+	default:
+		c.object(s, n, path)
 	}
+}
+
+// holds returns the kind of a value that holds others.
+func (s *spec) holds() (kind nodeKind, holds bool) {
+	switch s.kind { //nolint:exhaustive // the others are scalars
+	case objectSpec, headerSpec:
+		return mapNode, true
+	case listSpec:
+		return listNode, true
+	}
+	return nullNode, false
 }
 
 func (c *checker) object(s *spec, n *node, path string) {
-	if n.isNothing() {
-		return
-	}
-	if n.kind != mapNode {
-		c.problem(n.at, path, "%v", unexpected(s, n))
-		return
-	}
-	s = s.variant(n)
 	for _, e := range n.entries {
 		below := joinPath(path, e.key)
-		c.config.positions[unquoted(below)] = placeOf(e)
-		child := s.child(e.key)
-		if child == nil {
+		at := e.value.at
+		if e.value.kind == mapNode || e.value.kind == listNode {
+			at = e.at
+		}
+		c.config.positions[unquoted(below)] = at
+		if child := s.childFor(e.key, n); child != nil {
+			c.check(child, e.value, below)
+		} else {
 			c.unknown(s, e, path)
-			continue
 		}
-		c.check(child, e.value, below)
 	}
 }
 
-// placeOf returns the place of a value, or of the key where the value is a map
-// or a list.
-func placeOf(e *entry) Position {
-	if e.value.kind == mapNode || e.value.kind == listNode {
-		return e.at
+// childFor returns the spec of a key in a map: any header is a secret, and what
+// config holds depends on the type beside it. With a type that is missing or
+// unknown, config is not looked into.
+func (s *spec) childFor(key string, in *node) *spec {
+	switch {
+	case s.kind == headerSpec:
+		return &spec{kind: secretSpec}
+	case s.variants == nil || key != "config":
+		return s.child(key)
 	}
-	return e.value.at
-}
-
-// variant returns the spec of an object whose config depends on its type. For a
-// type that is missing or unknown, config is not looked into.
-func (s *spec) variant(n *node) *spec {
-	if s.variants == nil {
-		return s
+	kind, _ := textOf(in.get("type"))
+	if fields, known := s.variants[kind]; known {
+		return object(key, "", fields...)
 	}
-	chosen := *s
-	chosen.children = slices.Clone(s.children)
-	for i, child := range chosen.children {
-		if child.name != "config" {
-			continue
-		}
-		config := *child
-		config.kind = anySpec
-		if kind := n.get("type"); kind != nil && s.variants[kind.text] != nil {
-			config.kind, config.children = objectSpec, s.variants[kind.text]
-		}
-		chosen.children[i] = &config
-	}
-	return &chosen
+	return foreign(key, "")
 }
 
 func (c *checker) unknown(s *spec, e *entry, path string) {
@@ -136,12 +128,12 @@ func (c *checker) unknown(s *spec, e *entry, path string) {
 }
 
 func (c *checker) unknownSection(s *spec, e *entry) {
+	known := append(s.childNames(), kratosSections()...)
 	switch {
-	case isAnnotation(e.key):
-	case isKratosSection(e.key):
+	case e.key == "$schema", strings.HasPrefix(e.key, "x-"): // for editors and anchors
+	case slices.Contains(known, e.key):
 		c.config.IgnoredSections = append(c.config.IgnoredSections, e.key)
 	default:
-		known := append(s.childNames(), kratosSections()...)
 		c.problem(e.at, joinPath("", e.key), "unknown key%s", cmp.Or(suggest(e.key, known), "; it is neither a key of the courier nor of Ory Kratos"))
 	}
 }
@@ -169,52 +161,30 @@ func findHome(s *spec, name, path string) string {
 		if home := findHome(child, name, below); home != "" {
 			return home
 		}
-		if child.item == nil {
-			continue
-		}
-		if home := findHome(child.item, name, below+"[]"); home != "" {
-			return home
+		if child.item != nil {
+			if home := findHome(child.item, name, below+"[]"); home != "" {
+				return home
+			}
 		}
 	}
 	return ""
 }
 
 func (c *checker) list(s *spec, n *node, path string) {
-	if n.isNothing() {
-		return
-	}
-	if n.kind != listNode {
-		c.problem(n.at, path, "%v", unexpected(s, n))
-		return
-	}
+	texts := make([]string, len(n.items))
 	for i, item := range n.items {
 		below := indexPath(path, i)
-		c.config.positions[unquoted(below)] = item.at
-		if s.item.skip == nil || !s.item.skip(item) {
-			c.listItem(s.item, item, below)
+		c.config.positions[unquoted(below)], texts[i] = item.at, item.text
+		switch {
+		case s.item.skip != nil && s.item.skip(item):
+		case item.kind == nullNode: // unlike a section, an element cannot be empty
+			c.problem(item.at, below, "%v", unexpected(s.item, item))
+		default:
+			c.check(s.item, item, below)
 		}
 	}
-	if s.bind != nil {
-		c.assignTexts(s, n)
-	}
-}
-
-// listItem checks an element; unlike a section, it cannot be empty.
-func (c *checker) listItem(s *spec, n *node, path string) {
-	if n.kind == nullNode {
-		c.problem(n.at, path, "%v", unexpected(s, n))
-		return
-	}
-	c.check(s, n, path)
-}
-
-func (c *checker) assignTexts(s *spec, n *node) {
-	target, ok := s.bind(c.config).(*[]string)
-	if !ok {
-		return
-	}
-	for _, item := range n.items {
-		*target = append(*target, item.text)
+	if s.field != nil {
+		assign(s, c.config, texts)
 	}
 }
 
@@ -231,37 +201,21 @@ func (c *checker) scalar(s *spec, n *node, path string) {
 	case found:
 		c.warn(n.at, path, "the value holds a placeholder, and nothing is expanded in values, so it is used as it is written; %s", instead(s, path, name))
 	}
-	if s.kind == secretSpec && s.bind != nil {
+	if s.kind == secretSpec && s.field != nil {
 		revealed, ok := c.resolve(n, path)
 		if !ok {
 			return
 		}
-		value.text = revealed.Reveal()
+		value = revealed.Reveal()
 	}
 	assign(s, c.config, value)
-}
-
-func (c *checker) headerTypes(s *spec, n *node, path string) {
-	if n.isNothing() {
-		return
-	}
-	if n.kind != mapNode {
-		c.problem(n.at, path, "%v", unexpected(s, n))
-		return
-	}
-	value := &spec{kind: secretSpec}
-	for _, e := range n.entries {
-		below := joinPath(path, e.key)
-		c.config.positions[unquoted(below)] = placeOf(e)
-		c.check(value, e.value, below)
-	}
 }
 
 // requireKeys reports the mandatory keys that an object lacks.
 func (c *checker) requireKeys(keys []*spec, n *node, path string) {
 	for _, child := range keys {
 		if child.required && n.get(child.name).isNothing() {
-			c.problem(c.place(joinPath(path, child.name)), joinPath(path, child.name), "the key is missing; %s%s", expected(child), example(child))
+			c.fault(joinPath(path, child.name), "the key is missing; %s%s", expected(child), example(child))
 		}
 	}
 }
@@ -275,7 +229,7 @@ func (c *checker) onlyOne(s *spec, n *node, path string) {
 		case first == "":
 			first = name
 		default:
-			c.problem(c.place(joinPath(path, name)), joinPath(path, name), "%s and %s are the same; keep %s", name, first, first)
+			c.fault(joinPath(path, name), "%s and %s are the same; keep %s", name, first, first)
 		}
 	}
 }
@@ -296,21 +250,15 @@ func textOf(n *node) (string, bool) {
 	return n.text, true
 }
 
-// file returns the path to open for one that is relative to the working directory.
+// file returns the path to open for one that is relative to the directory of the
+// options, absolute so that it stays the same file.
 func (c *checker) file(path string) string {
-	if filepath.IsAbs(path) || c.dir == "" {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(c.dir, path)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
 		return filepath.Clean(path)
 	}
-	return filepath.Join(c.dir, path)
-}
-
-func workingDirectory(dir string) string {
-	if dir != "" {
-		return dir
-	}
-	current, err := os.Getwd()
-	if err != nil {
-		return ""
-	}
-	return current
+	return absolute
 }

@@ -6,20 +6,20 @@ import (
 )
 
 // Config is a configuration: the defaults, overlaid by the files in their order
-// and the environment.
+// and the environment. The tags of the fields are the table of keys: see fieldSpecs.
 type Config struct {
-	Courier    Courier
-	Clients    Clients
-	Log        Log
-	Tracing    Tracing
-	Store      Store
-	API        API
-	Public     Listener
-	TLS        TLS
-	Dispatch   Dispatch
-	Recipients Recipients
-	Messages   Messages
-	Retention  Retention
+	Courier    Courier    `key:"courier" doc:"The courier section of Ory Kratos: the gateway, and how often a message is tried again."`
+	Store      Store      `key:"store" doc:"The message store."`
+	API        API        `key:"api" doc:"The admin listener: messages are sent and queried here; health, metrics and pages."`
+	Public     Listener   `key:"public" doc:"The public listener: what gateways and identity systems call."`
+	TLS        TLS        `key:"tls" doc:"TLS for both listeners. Without it they speak plain HTTP, for loopback and for a proxy that ends TLS. Changed files take effect while the courier runs."`
+	Dispatch   Dispatch   `key:"dispatch" doc:"The engine that sends queued messages."`
+	Recipients Recipients `key:"recipients" doc:"How recipients are read."`
+	Messages   Messages   `key:"messages" doc:"What is accepted."`
+	Retention  Retention  `key:"retention" doc:"How long messages are kept once they are sent or final. Others are kept until they are."`
+	Clients    Clients    `key:"clients" doc:"Kratos's settings for outgoing calls."`
+	Log        Log        `key:"log" doc:"The log."`
+	Tracing    Tracing    `key:"tracing" doc:"OpenTelemetry spans. The OTEL_ variables work too."`
 
 	// Gateways are the gateways to send through, in order. With none, SMS is
 	// disabled: messages are refused.
@@ -46,89 +46,38 @@ func (c *Config) Position(path string) string { return nearestPosition(c.positio
 
 // Courier is the part of Kratos's courier section that is not a gateway.
 type Courier struct {
-	// MessageRetries is how often a failed message is tried again; 0 is one attempt.
-	MessageRetries int
-	SMS            SMS
+	MessageRetries int `key:"message_retries" default:"5" range:"0 10000" doc:"How often a failed message is tried again before it is abandoned. 0 means one attempt."`
+	SMS            SMS `key:"sms" doc:"The gateway in the form of Kratos v0.9 to v1.0. With a channel sms beside it, only from is used."`
 }
 
 // SMS is the older form of a gateway, without its request.
 type SMS struct {
-	Enabled bool
-	// From is the sender of every message that names none.
-	From string
-}
-
-// Clients says how outgoing calls behave.
-type Clients struct{ HTTP HTTPClient }
-
-// HTTPClient says which addresses may be called.
-type HTTPClient struct {
-	DisallowPrivateIPRanges bool
-	// PrivateIPExceptionURLs may be called all the same. They match exactly.
-	PrivateIPExceptionURLs []string
-}
-
-// Log says what is logged and how.
-type Log struct {
-	// Level is trace, debug, info, warning, error, fatal or panic.
-	Level string
-	// Format is text, json, json_pretty or gelf.
-	Format string
-}
-
-// Tracing says where spans go.
-type Tracing struct {
-	// Provider is otel, or empty for no tracing.
-	Provider              string
-	ServiceName           string
-	DeploymentEnvironment string
-	OTLP                  OTLP
-}
-
-// OTLP is the collector that spans are sent to.
-type OTLP struct {
-	// ServerURL is host:port.
-	ServerURL string
-	// Insecure sends over HTTP instead of HTTPS.
-	Insecure bool
-	// SamplingRatio is the share of traces that are kept, 0 to 1.
-	SamplingRatio       float64
-	AuthorizationHeader Secret
+	Enabled bool   `key:"enabled" default:"false" doc:"Whether the gateway is used."`
+	From    string `key:"from" default:"Ory Kratos" example:"+12065550110" doc:"The sender of every message that names none."`
 }
 
 // Store says where messages are kept.
 type Store struct {
-	// DSN is sqlite:///absolute.db, sqlite://relative.db, or a postgres:// or
-	// postgresql:// URL. It may hold a password.
-	DSN Secret
+	DSN Secret `key:"dsn" default:"sqlite://courier.db" pattern:"^(sqlite|postgres|postgresql|env|file)://." doc:"Where messages are kept: sqlite:///absolute.db, or sqlite://relative.db from the working directory, for one process; postgres://user:password@host:port/database for any number of nodes that share it."`
 }
 
-// Listener is an address to listen on. Port 0 takes any free port.
+// Listener is an address to listen on.
 type Listener struct {
-	Host string
-	Port int
-	// MaxConnections is the most connections at one time.
-	MaxConnections int
-}
-
-// TLS names the PEM files for both listeners, ready to be opened; without them
-// the listeners speak plain HTTP.
-type TLS struct {
-	Cert string
-	Key  string
+	Host           string `key:"host" default:"127.0.0.1" doc:"The address to listen on."`
+	Port           int    `key:"port" default:"4477" range:"0 65535" doc:"The port to listen on. 0 takes any free one, which the log names."`
+	MaxConnections int    `key:"max_connections" default:"512" range:"1 100000" doc:"The most connections at one time. Further ones wait until one of them ends."`
 }
 
 // API is the admin listener.
 type API struct {
 	Listener
-	// OpenAccess is true when nobody has to show a key: there are none, or
-	// api.auth is none.
+	Auth string `key:"auth" enum:"none" doc:"none lets everybody in who can reach the listener. By default the keys decide; without keys, loopback only."`
+	// MaxBodySize is in bytes.
+	MaxBodySize int64 `key:"max_body_size" default:"1MiB" range:"1KiB 64MiB" doc:"The largest request body."`
+	// OpenAccess is true when nobody has to show a key: there are none, or Auth
+	// is none.
 	OpenAccess bool
 	Keys       []APIKey
-	// MaxBodySize is the largest request body in bytes.
-	MaxBodySize int64
-
-	auth string
 }
 
 // APIKey is one key of the API. Only its digest is known.
@@ -140,25 +89,80 @@ type APIKey struct {
 	Scopes []string
 }
 
+// TLS names the files for both listeners, ready to be opened; without them the
+// listeners speak plain HTTP.
+type TLS struct {
+	Cert string `key:"cert" example:"/etc/courier/tls.crt" required:"true" doc:"The file with the certificate and those that it is signed by, in PEM."`
+	Key  string `key:"key" example:"/etc/courier/tls.key" required:"true" doc:"The file with the private key of the certificate, in PEM."`
+}
+
 // Dispatch steers the engine.
 type Dispatch struct {
-	// MaxInFlight is the most attempts at one time for a gateway.
-	MaxInFlight int
-	// Timeout bounds one attempt.
-	Timeout time.Duration
-	// GracePeriod is how long a shutdown waits for attempts in flight.
-	GracePeriod time.Duration
-	// PollInterval is how often messages are looked for that nobody told of.
-	PollInterval time.Duration
-	// MaxRate is the most attempts in a second at a gateway, of all nodes
-	// together; 0 is no limit.
-	MaxRate float64
-	// OnUnknown says what becomes of a message whose request was written and
-	// whose answer was not read: OnUnknownResend or OnUnknownHold.
-	OnUnknown string
-	// KeepWarm keeps one connection to each gateway open.
-	KeepWarm bool
-	Retry    Retry
+	MaxInFlight  int           `key:"max_in_flight" default:"64" range:"1 10000" doc:"The most attempts at one time for a gateway."`
+	Timeout      time.Duration `key:"timeout" default:"10s" range:"1ms 1h" doc:"How long one attempt may take."`
+	GracePeriod  time.Duration `key:"grace_period" default:"20s" range:"0s 1h" doc:"How long a shutdown waits for attempts in flight."`
+	PollInterval time.Duration `key:"poll_interval" default:"1s" range:"10ms 1m" doc:"How often each gateway's queue is looked at for messages that came from another node without word of them."`
+	MaxRate      float64       `key:"max_rate" default:"0" range:"0 1000000" doc:"The most attempts a second for a gateway, of all nodes together. Fractions are slower than one a second. 0 is no limit."`
+	OnUnknown    string        `key:"on_unknown" default:"resend" enum:"resend hold" doc:"What becomes of a message whose request was written and whose answer was not read: resend may deliver it twice, hold waits for an operator."`
+	KeepWarm     bool          `key:"keep_warm" default:"false" doc:"Whether one connection to each gateway is kept open, so that the first message after a quiet time need not wait for a handshake."`
+	Retry        Retry         `key:"retry" doc:"The delay before a failed message is tried again. It triples from initial to max, with jitter."`
+}
+
+// Retry bounds the delay before a failed message is tried again.
+type Retry struct {
+	Initial time.Duration `key:"initial" default:"500ms" range:"1ms 24h" doc:"The first delay."`
+	Max     time.Duration `key:"max" default:"30s" range:"1ms 24h" doc:"The longest delay."`
+}
+
+// Recipients says how recipients are read.
+type Recipients struct {
+	DefaultRegion string `key:"default_region" example:"US" doc:"The two-letter country code of numbers that are written without one. Without it those are refused."`
+	Validate      bool   `key:"validation" kind:"switch" default:"on" doc:"Whether recipients must be possible phone numbers and are normalised to E.164. off passes them on as given."`
+}
+
+// Messages bounds what is accepted.
+type Messages struct {
+	MaxSegments int `key:"max_segments" default:"0" range:"0 255" doc:"The most SMS segments of one message. 0 is no limit."`
+}
+
+// Retention says how long messages are kept after their last change, once they
+// are sent or final. 0 is for ever.
+type Retention struct {
+	ScrubAfter  time.Duration `key:"scrub_after" default:"24h" range:"0s 87600h" doc:"How long after its last change a message loses its content: body, subject, template data and request headers. It cannot be retried after that. 0s is never."`
+	DeleteAfter time.Duration `key:"delete_after" default:"720h" range:"0s 87600h" doc:"How long after its last change, its scrub included, a message is deleted with its attempts. Its idempotency key is free again after that. 0s is never."`
+}
+
+// Clients says how outgoing calls behave.
+type Clients struct {
+	HTTP HTTPClient `key:"http" open:"true" doc:"Calls to gateways and to templates."`
+}
+
+// HTTPClient says which addresses may be called.
+type HTTPClient struct {
+	DisallowPrivateIPRanges bool     `key:"disallow_private_ip_ranges" default:"false" doc:"Whether calls to private, loopback and link-local addresses are refused."`
+	PrivateIPExceptionURLs  []string `key:"private_ip_exception_urls" example:"[http://10.0.0.7/send]" doc:"Patterns of URLs, without query, that may be called all the same: * and ? stop at . and /, ** does not."`
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  string `key:"level" default:"info" enum:"trace debug info warning warn error fatal panic" doc:"The least severe lines that are written. fatal and panic stand for error, trace for debug."`
+	Format string `key:"format" default:"text" enum:"text json json_pretty gelf" doc:"The form of a line. json_pretty and gelf are written as json."`
+}
+
+// Tracing says where spans go. Provider is otel, or empty for no tracing.
+type Tracing struct {
+	Provider              string `key:"provider" example:"otel" enum:"otel jaeger zipkin datadog elastic-apm instana" doc:"Where spans go. Only otel is sent to; the others are those of Kratos, old and new, and export nothing."`
+	ServiceName           string `key:"service_name" default:"courier" doc:"The name of this service in spans."`
+	DeploymentEnvironment string `key:"deployment_environment" example:"production" doc:"The environment in spans."`
+	OTLP                  OTLP   `key:"providers.otlp" doc:"The OTLP collector."`
+}
+
+// OTLP is the collector that spans are sent to.
+type OTLP struct {
+	ServerURL           string  `key:"server_url" example:"localhost:4318" doc:"The collector as host:port, without a scheme."`
+	Insecure            bool    `key:"insecure" default:"false" doc:"Whether to send over HTTP instead of HTTPS."`
+	SamplingRatio       float64 `key:"sampling.sampling_ratio" default:"1" range:"0 1" doc:"The share of traces that are kept."`
+	AuthorizationHeader Secret  `key:"authorization_header" example:"env://OTLP_AUTHORIZATION" doc:"The Authorization header sent to the collector."`
 }
 
 // The values of Dispatch.OnUnknown.
@@ -166,36 +170,6 @@ const (
 	OnUnknownResend = "resend"
 	OnUnknownHold   = "hold"
 )
-
-// Retry bounds the delay before a failed message is tried again.
-type Retry struct {
-	Initial time.Duration
-	Max     time.Duration
-}
-
-// Recipients says how recipients are read.
-type Recipients struct {
-	// DefaultRegion is an ISO 3166-1 code in capitals for numbers without a
-	// country code, or empty to refuse those.
-	DefaultRegion string
-	// Validate is false when recipients are passed on as given.
-	Validate bool
-}
-
-// Messages bounds what is accepted.
-type Messages struct {
-	// MaxSegments is the most segments of one message, 0 for no limit.
-	MaxSegments int
-}
-
-// Retention says how long messages are kept after their last change, once they
-// are sent or final. 0 is for ever.
-type Retention struct {
-	// ScrubAfter is when a message loses its content.
-	ScrubAfter time.Duration
-	// DeleteAfter is when it is deleted; a scrub counts as a change.
-	DeleteAfter time.Duration
-}
 
 // Gateway is one gateway, resolved from courier.sms or a channel.
 type Gateway struct {

@@ -141,10 +141,10 @@ func headerFor(n *node, name string) string {
 	return textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
 }
 
-// structured makes a node of the text for a key, nil when it is malformed; that of a list or a map is
-// JSON, that of a list of texts may also be separated by commas.
+// structured makes a node of the text for a key, nil when it is malformed. That of
+// a list or a map is JSON, that of a list of texts may also be separated by commas.
 func (c *checker) structured(s *spec, given string, at Position, path string) *node {
-	if s.kind != listSpec && s.kind != objectSpec && s.kind != headerSpec {
+	if _, holds := s.holds(); !holds {
 		return fromText(s, given, at)
 	}
 	if s.kind == listSpec && len(s.item.children) == 0 && !strings.HasPrefix(strings.TrimSpace(given), "[") {
@@ -159,6 +159,10 @@ func (c *checker) structured(s *spec, given string, at Position, path string) *n
 		c.problems = append(c.problems, problem)
 	}
 	if len(inner.problems) > 0 {
+		return nil
+	}
+	if parsed.kind == nullNode {
+		c.problem(parsed.at, path, "%v", unexpected(s, parsed))
 		return nil
 	}
 	return parsed

@@ -104,6 +104,7 @@ func TestLoad_EnvironmentJSONProblems(t *testing.T) {
 	for variable, want := range map[string]string{
 		`COURIER_CHANNELS=[{"id":"sms","request_config":{"url":"http://a.example/","metod":"hunter2"}}]`: `environment variable COURIER_CHANNELS:1:58: courier.channels[0].request_config.metod: unknown key; did you mean "method"?`,
 		"COURIER_CHANNELS=[\n{\"id\":5}]":                                      `environment variable COURIER_CHANNELS:2:7: courier.channels[0].id: expected a text, got the number 5; put it in quotes`,
+		`COURIER_CHANNELS=null`:                                                `environment variable COURIER_CHANNELS:1:1: courier.channels: expected a list, got nothing`,
 		`COURIER_CHANNELS={"id":"sms"}`:                                        `environment variable COURIER_CHANNELS:1:1: courier.channels: expected a list, got a map`,
 		`COURIER_CHANNELS=hunter2`:                                             `environment variable COURIER_CHANNELS:1:1: courier.channels: expected a list as JSON; the JSON is malformed`,
 		`COURIER_CHANNELS=[{"id":"sms"`:                                        `environment variable COURIER_CHANNELS:1:13: courier.channels: expected a list as JSON; the JSON ends too early; close every brace, bracket and quote`,

@@ -77,7 +77,7 @@ func (c *checker) warnBesideChannel(sms *node, path string) {
 func (c *checker) gateway(n *node, path string) {
 	switch {
 	case n.isNothing():
-		c.problem(c.place(path), path, "the key is missing; a gateway needs its url and method")
+		c.fault(path, "the key is missing; a gateway needs its url and method")
 		return
 	case n.kind != mapNode:
 		return // reported as the wrong type

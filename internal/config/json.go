@@ -51,10 +51,7 @@ func (r *jsonReader) value(path string, depth int) (*node, bool) {
 	}
 	switch t := token.(type) {
 	case json.Delim:
-		if t == '{' {
-			return r.object(at, path, depth)
-		}
-		return r.array(at, path, depth)
+		return r.values(t, at, path, depth)
 	case string:
 		return &node{kind: textNode, text: t, at: at}, true
 	case json.Number:
@@ -66,44 +63,39 @@ func (r *jsonReader) value(path string, depth int) (*node, bool) {
 	}
 }
 
-func (r *jsonReader) object(at Position, path string, depth int) (*node, bool) {
-	n := &node{kind: mapNode, at: at}
-	for r.decoder.More() {
-		keyAt := r.next()
-		token, err := r.decoder.Token()
-		if err != nil {
-			r.syntax(keyAt, err)
-			return nil, false
-		}
-		key, _ := token.(string)
-		value, ok := r.value(joinPath(path, key), depth+1)
-		if !ok {
-			return nil, false
-		}
-		r.add(n, key, keyAt, value, path)
-	}
-	return n, r.closing()
-}
-
-func (r *jsonReader) array(at Position, path string, depth int) (*node, bool) {
+// values reads what is in a map or a list, and its end.
+func (r *jsonReader) values(open json.Delim, at Position, path string, depth int) (*node, bool) {
 	n := &node{kind: listNode, at: at}
-	for r.decoder.More() {
-		value, ok := r.value(indexPath(path, len(n.items)), depth+1)
-		if !ok {
-			return nil, false
-		}
-		n.items = append(n.items, value)
+	if open == '{' {
+		n.kind = mapNode
 	}
-	return n, r.closing()
-}
-
-func (r *jsonReader) closing() bool {
-	at := r.next()
+	for r.decoder.More() {
+		below, keyAt, key := indexPath(path, len(n.items)), r.next(), ""
+		if n.kind == mapNode {
+			token, err := r.decoder.Token()
+			if err != nil {
+				r.syntax(keyAt, err)
+				return nil, false
+			}
+			key, _ = token.(string)
+			below = joinPath(path, key)
+		}
+		value, ok := r.value(below, depth+1)
+		switch {
+		case !ok:
+			return nil, false
+		case n.kind == mapNode:
+			r.add(n, key, keyAt, value, path)
+		default:
+			n.items = append(n.items, value)
+		}
+	}
+	at = r.next()
 	if _, err := r.decoder.Token(); err != nil {
 		r.syntax(at, err)
-		return false
+		return nil, false
 	}
-	return true
+	return n, true
 }
 
 func (r *jsonReader) syntax(at Position, err error) {

@@ -1,17 +1,53 @@
 package config
 
 import (
-	"math"
+	"reflect"
 	"slices"
-	"strings"
 )
 
-// rootSpec is the table of every key that is read.
+// rootSpec is the table of every key that is read: the fields of Config, and what
+// has no field, because it may stand in several places or is only let pass.
 func rootSpec() *spec {
-	return object("", "The configuration of the SMS courier.",
-		courierSpec(), storeSpec(), apiSpec(), publicSpec(), tlsSpec(), dispatchSpec(),
-		recipientsSpec(), messagesSpec(), retentionSpec(), clientsSpec(), logSpec(), tracingSpec(),
+	root := object("", "The configuration of the SMS courier.", fieldSpecs(reflect.TypeFor[Config](), nil)...)
+	add := func(s *spec, children ...*spec) { s.children = append(s.children, children...) }
+
+	courier := root.child("courier")
+	courier.children = slices.Insert(courier.children, 1, channelsSpec())
+	add(courier.child("sms"), requestSpec())
+	add(courier,
+		&spec{
+			name: "worker", kind: objectSpec, open: true, doc: "Kratos's hints on polling. The courier does not poll, so they are read and change nothing.",
+			children: []*spec{
+				{name: "pull_count", kind: intSpec, least: "-2147483648", most: "2147483647", example: "10", doc: "How many messages Kratos takes from its queue at once. A hint without effect."},
+				{name: "pull_wait", kind: durationSpec, least: "0s", most: "8760h", example: "1s", doc: "How long Kratos waits between two looks at its queue. A hint without effect."},
+			},
+		},
+		foreign("smtp", "Kratos's e-mail server. Not read."),
+		foreign("http", "Kratos's e-mail over HTTP. Not read."),
+		foreign("templates", "Kratos's message texts. Not read."),
+		foreign("template_override_path", "Kratos's message texts. Not read."),
+		foreign("delivery_strategy", "How Kratos sends e-mail. Not read."),
+		foreign("message_ttl", "The time to live of messages in Kratos before v0.11. Not read."),
 	)
+
+	api := root.child("api")
+	api.child("host").doc = "The address to listen on. One that is not loopback needs keys, or auth: none."
+	api.child("port").def = "4478"
+	api.child("auth").enum = []string{authNone, authRequired}
+	add(api, keysSpec())
+
+	clients := root.child("clients")
+	clients.open = true
+	add(clients, foreign("smtp", "Kratos's e-mail client. Not read."), foreign("web_hook", "Kratos's web hooks. Not read."))
+	add(root.child("log"),
+		&spec{name: "leak_sensitive_values", kind: boolSpec, def: "false", doc: "Kratos's switch. The courier never logs sensitive values, so it changes nothing."},
+		text("redaction_text", "Kratos's placeholder. It changes nothing."),
+	)
+	providers := root.child("tracing").child("providers")
+	providers.doc = "The settings of each provider."
+	providers.child("otlp").child("sampling").doc = "Which traces are kept."
+	add(providers, foreign("jaeger", "Kratos's Jaeger agent. Not read."), foreign("zipkin", "Kratos's Zipkin server. Not read."))
+	return root
 }
 
 // kratosSections are the top-level keys of Ory Kratos v0.2 to v26.2 that are
@@ -25,38 +61,12 @@ func kratosSections() []string {
 	}
 }
 
-// isAnnotation reports whether a top-level key is for editors and anchors.
-func isAnnotation(key string) bool { return key == "$schema" || strings.HasPrefix(key, "x-") }
-
-func isKratosSection(key string) bool { return slices.Contains(kratosSections(), key) }
-
-const day = 24 * 60 * 60 // seconds
-
-func courierSpec() *spec {
-	return object("courier", "The courier section of Ory Kratos: the gateway, and how often a message is tried again.",
-		number("message_retries", "5", "How often a failed message is tried again before it is abandoned. 0 means one attempt.",
-			0, 10_000, func(c *Config) any { return &c.Courier.MessageRetries }),
-		channelsSpec(),
-		smsSpec(),
-		object("worker", "Kratos's hints on polling. The courier does not poll, so they are read and change nothing.",
-			number("pull_count", "", "How many messages Kratos takes from its queue at once. A hint without effect.",
-				math.MinInt32, math.MaxInt32, nil).with("10"),
-			duration("pull_wait", "", "How long Kratos waits between two looks at its queue. A hint without effect.",
-				0, 365*day, nil).with("1s"),
-		).opened().old(),
-		foreign("smtp", "Kratos's e-mail server. Not read."),
-		foreign("http", "Kratos's e-mail over HTTP. Not read."),
-		foreign("templates", "Kratos's message texts. Not read."),
-		foreign("template_override_path", "Kratos's message texts. Not read."),
-		foreign("delivery_strategy", "How Kratos sends e-mail. Not read."),
-		foreign("message_ttl", "The time to live of messages in Kratos before v0.11. Not read."),
-	)
-}
-
 func channelsSpec() *spec {
+	kind := text("type", "How the gateway is spoken to.", "http")
+	kind.def = "http"
 	item := object("", "A channel.",
-		text("id", "", "The kind of message. Only sms is delivered; a channel with another id is ignored with a warning.", nil).with("sms").mandatory(),
-		choice("type", "http", "How the gateway is spoken to.", []string{"http"}, nil),
+		text("id", "The kind of message. Only sms is delivered; a channel with another id is ignored with a warning.").with("sms").mandatory(),
+		kind,
 		requestSpec().mandatory(),
 	)
 	item.skip = isOtherChannel
@@ -66,34 +76,24 @@ func channelsSpec() *spec {
 	}
 }
 
-func smsSpec() *spec {
-	return object("sms", "The gateway in the form of Kratos v0.9 to v1.0. With a channel sms beside it, only from is used.",
-		truth("enabled", "Whether the gateway is used.", func(c *Config) any { return &c.Courier.SMS.Enabled }).old(),
-		text("from", "Ory Kratos", "The sender of every message that names none.",
-			func(c *Config) any { return &c.Courier.SMS.From }).with(`"+12065550110"`),
-		requestSpec().old(),
-	)
-}
-
 // requestSpec is the request of a gateway. Code reads its values, because a
 // request may stand in several places.
 func requestSpec() *spec {
-	address := secret("url", "The absolute http or https address, with a path. A user and password in it become basic authentication.", nil).
+	address := secret("url", "The absolute http or https address, with a path. A user and password in it become basic authentication.").
 		with("https://gateway.example/v1/messages").mandatory()
 	address.pattern = "^([Hh][Tt][Tt][Pp][Ss]?|env|file)://."
 	request := object("request_config", "The request that is sent to the gateway for each message.",
 		address,
-		text("method", "", "The method, sent as written. With TRACE there is no body.", nil).with("POST").mandatory(),
+		text("method", "The method, sent as written. With TRACE there is no body.").with("POST").mandatory(),
 		&spec{
-			name: "body", kind: textSpec, hidden: true, example: "file://./sms.jsonnet",
-			pattern: "^(file|base64|https?)://.",
-			doc:     "The Jsonnet template of the body: file:// (relative to the working directory), base64://, http:// or https://. Without it there is no body.",
+			name: "body", kind: textSpec, hidden: true, example: "file://./sms.jsonnet", pattern: "^(file|base64|https?)://.",
+			doc: "The Jsonnet template of the body: file:// (relative to the working directory), base64://, http:// or https://. Without it there is no body.",
 		},
 		&spec{
 			name: "headers", kind: headerSpec, example: "{ Content-Type: application/x-www-form-urlencoded }",
 			doc: "The headers of the request. The content type says how the body is encoded; without it, JSON.",
 		},
-		(&spec{name: "header", kind: headerSpec, doc: "The name of headers in Kratos before v0.11. Not both."}).old(),
+		&spec{name: "header", kind: headerSpec, doc: "The name of headers in Kratos before v0.11. Not both."},
 		authSpec(),
 	)
 	request.exclusive = []string{"headers", "header"}
@@ -102,75 +102,44 @@ func requestSpec() *spec {
 
 func authSpec() *spec {
 	auth := object("auth", "How the request proves who it is from.",
-		choice("type", "", "The kind of authentication.", []string{string(AuthBasic), string(AuthAPIKey)}, nil).with("basic_auth").mandatory(),
+		text("type", "The kind of authentication.", string(AuthBasic), string(AuthAPIKey)).with("basic_auth").mandatory(),
 		object("config", "The credentials, by type.").mandatory(),
 	)
 	auth.variants = map[string][]*spec{
 		string(AuthBasic): {
-			secret("user", "The user name.", nil).with("account").mandatory(),
-			secret("password", "The password.", nil).with("env://SMS_PASSWORD").mandatory(),
+			secret("user", "The user name.").with("account").mandatory(),
+			secret("password", "The password.").with("env://SMS_PASSWORD").mandatory(),
 		},
 		string(AuthAPIKey): {
-			text("name", "", "The name of the header or cookie.", nil).with("X-Api-Key").mandatory(),
-			secret("value", "The key.", nil).with("env://SMS_API_KEY").mandatory(),
-			choice("in", "", "Where the key goes.", []string{InHeader, InCookie}, nil).with("header").mandatory(),
+			text("name", "The name of the header or cookie.").with("X-Api-Key").mandatory(),
+			secret("value", "The key.").with("env://SMS_API_KEY").mandatory(),
+			text("in", "Where the key goes.", InHeader, InCookie).with("header").mandatory(),
 		},
 	}
 	return auth
 }
 
-func clientsSpec() *spec {
-	return object("clients", "Kratos's settings for outgoing calls.",
-		object("http", "Calls to gateways and to templates.",
-			truth("disallow_private_ip_ranges", "Whether calls to private, loopback and link-local addresses are refused.",
-				func(c *Config) any { return &c.Clients.HTTP.DisallowPrivateIPRanges }),
+// The scopes of an API key, and the values of api.auth.
+const (
+	ScopeSend     = "send"
+	ScopeRead     = "read"
+	ScopeReadBody = "read_body"
+
+	authRequired = ""
+	authNone     = "none"
+)
+
+func keysSpec() *spec {
+	return &spec{
+		name: "keys", kind: listSpec, doc: "Who may call the API. Only digests of keys are kept.",
+		item: object("", "A key.",
+			text("name", "The name of the key in the log.").with("shop").mandatory(),
+			secret("hash", `"sha256:" and the SHA-256 digest of the key in hexadecimal: printf %s "$KEY" | sha256sum`).
+				with(`"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`).mandatory(),
 			&spec{
-				name: "private_ip_exception_urls", kind: listSpec, example: "[http://10.0.0.7/send]",
-				doc:  "Patterns of URLs, without query, that may be called all the same: * and ? stop at . and /, ** does not.",
-				item: text("", "", "A URL.", nil),
-				bind: func(c *Config) any { return &c.Clients.HTTP.PrivateIPExceptionURLs },
+				name: "scopes", kind: listSpec, def: "[send, read]", item: text("", "A scope.", ScopeSend, ScopeRead, ScopeReadBody),
+				doc: "What the key may do. read shows messages without their bodies, read_body with them.",
 			},
-		).opened(),
-		foreign("smtp", "Kratos's e-mail client. Not read."),
-		foreign("web_hook", "Kratos's web hooks. Not read."),
-	).opened()
-}
-
-func logSpec() *spec {
-	return object("log", "The log.",
-		choice("level", "info", "The least severe lines that are written. fatal and panic stand for error, trace for debug.",
-			[]string{"trace", "debug", "info", "warning", "warn", "error", "fatal", "panic"}, func(c *Config) any { return &c.Log.Level }),
-		choice("format", "text", "The form of a line. json_pretty and gelf are written as json.",
-			[]string{"text", "json", "json_pretty", "gelf"}, func(c *Config) any { return &c.Log.Format }),
-		truth("leak_sensitive_values", "Kratos's switch. The courier never logs sensitive values, so it changes nothing.",
-			nil).old(),
-		text("redaction_text", "", "Kratos's placeholder. It changes nothing.", nil).old(),
-	)
-}
-
-const providerOTel = "otel"
-
-func tracingSpec() *spec {
-	return object("tracing", "OpenTelemetry spans. The OTEL_ variables work too.",
-		choice("provider", "", "Where spans go. Only otel is sent to; the others are those of Kratos, old and new, and export nothing.",
-			[]string{providerOTel, "jaeger", "zipkin", "datadog", "elastic-apm", "instana"}, func(c *Config) any { return &c.Tracing.Provider }).with("otel"),
-		text("service_name", "courier", "The name of this service in spans.", func(c *Config) any { return &c.Tracing.ServiceName }),
-		text("deployment_environment", "", "The environment in spans.",
-			func(c *Config) any { return &c.Tracing.DeploymentEnvironment }).with("production"),
-		object("providers", "The settings of each provider.",
-			object("otlp", "The OTLP collector.",
-				text("server_url", "", "The collector as host:port, without a scheme.", func(c *Config) any { return &c.Tracing.OTLP.ServerURL }).with("localhost:4318"),
-				truth("insecure", "Whether to send over HTTP instead of HTTPS.", func(c *Config) any { return &c.Tracing.OTLP.Insecure }),
-				object("sampling", "Which traces are kept.", &spec{
-					name: "sampling_ratio", kind: floatSpec, def: "1", bounds: &bounds{0, 1},
-					doc:  "The share of traces that are kept.",
-					bind: func(c *Config) any { return &c.Tracing.OTLP.SamplingRatio },
-				}),
-				secret("authorization_header", "The Authorization header sent to the collector.",
-					func(c *Config) any { return &c.Tracing.OTLP.AuthorizationHeader }).with("env://OTLP_AUTHORIZATION"),
-			),
-			foreign("jaeger", "Kratos's Jaeger agent. Not read."),
-			foreign("zipkin", "Kratos's Zipkin server. Not read."),
 		),
-	)
+	}
 }

@@ -73,7 +73,7 @@ func read(options Options) *checker {
 		config:  &Config{positions: map[string]Position{}, files: map[string]digest{}},
 		root:    rootSpec(),
 		environ: environMap(options.Environ),
-		dir:     workingDirectory(options.Dir),
+		dir:     options.Dir,
 
 		placeholders: placeholders(), inAddress: inAddress(),
 	}

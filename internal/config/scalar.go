@@ -3,37 +3,26 @@ package config
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// scalar is the value of a key, typed as its spec asks.
-type scalar struct {
-	text    string
-	integer int64
-	float   float64
-	boolean bool
-	elapsed time.Duration
-}
-
-// readScalar reads a value as its spec asks. The error says what was expected
-// and what was found.
-func readScalar(s *spec, n *node) (scalar, error) {
-	read, ok := readKind(s, n)
-	if !ok {
-		return scalar{}, unexpected(s, n)
+// readScalar reads a value as its spec asks: a string, int64, float64, bool or
+// time.Duration. The error says what was expected and what was found.
+func readScalar(s *spec, n *node) (any, error) {
+	value, ok := readKind(s, n)
+	amount := amountOf(value)
+	if !ok || s.least != "" && (amount < s.bound(s.least) || amount > s.bound(s.most)) {
+		return nil, unexpected(s, n)
 	}
-	if s.bounds != nil && !s.bounds.hold(s.kind, read) {
-		return scalar{}, unexpected(s, n)
+	if len(s.enum) > 0 && !slices.Contains(s.enum, n.text) {
+		return nil, errors.New(expected(s) + ", got " + n.describe(s.isSecret()) + suggest(n.text, s.enum))
 	}
-	if len(s.enum) > 0 && !slices.Contains(s.enum, read.text) {
-		return scalar{}, errors.New(expected(s) + ", got " + n.describe(s.isSecret()) + suggest(read.text, s.enum))
-	}
-	return read, nil
+	return value, nil
 }
 
 func unexpected(s *spec, n *node) error {
@@ -58,170 +47,113 @@ func advice(s *spec, n *node) string {
 	return ""
 }
 
-func readKind(s *spec, n *node) (scalar, bool) {
+func readKind(s *spec, n *node) (value any, ok bool) {
+	var err error
 	switch s.kind {
 	case textSpec, secretSpec:
-		return scalar{text: n.text}, n.kind == textNode
+		return n.text, n.kind == textNode
 	case intSpec:
 		return readInt(n)
 	case floatSpec:
-		value, err := strconv.ParseFloat(n.text, 64)
-		return scalar{float: value}, err == nil && (n.kind == floatNode || n.kind == intNode)
+		value, err = strconv.ParseFloat(n.text, 64)
+		return value, err == nil && (n.kind == floatNode || n.kind == intNode)
 	case boolSpec:
-		return scalar{boolean: n.text == "true"}, n.kind == boolNode
-	case switchSpec:
-		return readSwitch(n)
+		return n.text == "true", n.kind == boolNode
+	case switchSpec: // also the booleans that some YAML writers make of it
+		on, off := n.text == "on" || n.text == "true", n.text == "off" || n.text == "false"
+		return on, (on || off) && (n.kind == textNode || n.kind == boolNode)
 	case durationSpec:
-		value, err := time.ParseDuration(n.text)
-		return scalar{elapsed: value}, err == nil && n.kind == textNode
+		value, err = time.ParseDuration(n.text)
+		return value, err == nil && n.kind == textNode
 	case sizeSpec:
 		return readSize(n)
 	case objectSpec, listSpec, headerSpec, anySpec:
 	}
-	return scalar{}, false
+	return nil, false
 }
 
 // readInt also takes a float without a fraction, which JSON Schema calls an integer.
-func readInt(n *node) (scalar, bool) {
+func readInt(n *node) (int64, bool) {
 	if n.kind == intNode {
 		value, err := strconv.ParseInt(n.text, 10, 64)
-		return scalar{integer: value}, err == nil
+		return value, err == nil
 	}
 	value, err := strconv.ParseFloat(n.text, 64)
 	whole := err == nil && value == math.Trunc(value) && math.Abs(value) < 1<<53
-	if n.kind != floatNode || !whole {
-		return scalar{}, false
-	}
-	return scalar{integer: int64(value)}, true
-}
-
-// readSwitch takes on and off, and the booleans that some YAML writers make of them.
-func readSwitch(n *node) (scalar, bool) {
-	on := n.text == "on" || n.text == "true"
-	off := n.text == "off" || n.text == "false"
-	return scalar{boolean: on}, (on || off) && (n.kind == textNode || n.kind == boolNode)
+	return int64(value), n.kind == floatNode && whole
 }
 
 // readSize takes a number of bytes, alone or with a unit.
-func readSize(n *node) (scalar, bool) {
-	if n.kind != textNode && n.kind != intNode {
-		return scalar{}, false
-	}
+func readSize(n *node) (int64, bool) {
 	digits := strings.TrimRight(n.text, "kKMGiB ")
-	factor, known := sizeUnit(strings.TrimSpace(n.text[len(digits):]))
 	value, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || !known || value < 0 || value > math.MaxInt64/factor {
-		return scalar{}, false
-	}
-	return scalar{integer: value * factor}, true
+	factors := map[string]int64{"": 1, "B": 1, "kB": 1000, "MB": 1000 * 1000, "KiB": 1 << 10, "kiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+	factor := factors[strings.TrimSpace(n.text[len(digits):])]
+	ok := err == nil && factor > 0 && value >= 0 && value <= math.MaxInt64/max(factor, 1)
+	return value * factor, ok && (n.kind == textNode || n.kind == intNode)
 }
 
-func sizeUnit(unit string) (factor int64, known bool) {
-	switch unit {
-	case "", "B":
-		return 1, true
-	case "kB":
-		return 1000, true
-	case "MB":
-		return 1000 * 1000, true
-	case "KiB", "kiB":
-		return 1 << 10, true
-	case "MiB":
-		return 1 << 20, true
-	case "GiB":
-		return 1 << 30, true
-	default:
-		return 1, false
+func amountOf(value any) float64 {
+	switch v := value.(type) {
+	case int64:
+		return float64(v)
+	case time.Duration:
+		return v.Seconds()
+	case float64:
+		return v
 	}
+	return 0
 }
 
-func (b *bounds) hold(kind specKind, value scalar) bool {
-	amount := value.float
-	if kind == intSpec || kind == sizeSpec {
-		amount = float64(value.integer)
-	}
-	if kind == durationSpec {
-		amount = value.elapsed.Seconds()
-	}
-	return amount >= b.least && amount <= b.most
+// bound returns a bound of the spec as a number; a duration counts in seconds.
+func (s *spec) bound(written string) float64 {
+	value, _ := readKind(s, fromText(s, written, Position{}))
+	return amountOf(value)
 }
 
 // expected says what a key takes.
 func expected(s *spec) string {
-	if len(s.enum) > 0 {
-		return "expected " + quoted(slices.DeleteFunc(slices.Clone(s.enum), func(v string) bool { return v == "" }))
-	}
+	span := " from " + s.least + " to " + s.most
 	switch s.kind {
 	case objectSpec, headerSpec, anySpec:
 		return "expected a map"
 	case listSpec:
 		return "expected a list"
 	case textSpec, secretSpec:
+		if len(s.enum) > 0 {
+			return "expected " + quoted(slices.DeleteFunc(slices.Clone(s.enum), func(v string) bool { return v == "" }))
+		}
 		return "expected a text"
 	case intSpec:
-		return fmt.Sprintf("expected a whole number from %.0f to %.0f", s.bounds.least, s.bounds.most)
+		return "expected a whole number" + span
 	case floatSpec:
-		return fmt.Sprintf("expected a number from %v to %v", s.bounds.least, s.bounds.most)
+		return "expected a number" + span
 	case boolSpec:
 		return "expected true or false"
 	case switchSpec:
 		return `expected "on" or "off"`
 	case durationSpec:
-		return fmt.Sprintf(`expected a duration from %v to %v such as "%s"`, seconds(s.bounds.least), seconds(s.bounds.most), cmp.Or(s.def, s.example))
+		return "expected a duration" + span + ` such as "` + cmp.Or(s.def, s.example) + `"`
 	case sizeSpec:
-		return fmt.Sprintf(`expected a size from %s to %s such as "%s"`, sizeText(s.bounds.least), sizeText(s.bounds.most), s.def)
+		return "expected a size" + span + ` such as "` + s.def + `"`
 	}
 	return "expected another value"
 }
 
-// sizeText writes a number of bytes with the largest unit that divides it.
-func sizeText(amount float64) string {
-	whole, units := int64(amount), []string{"B", "KiB", "MiB"}
-	unit := 0
-	for ; whole%1024 == 0 && whole > 0 && unit < len(units)-1; unit++ {
-		whole /= 1024
-	}
-	return strconv.FormatInt(whole, 10) + units[unit]
-}
-
-// seconds writes a number of seconds as a duration without trailing zero units.
-func seconds(amount float64) string {
-	written := time.Duration(amount * float64(time.Second)).String()
-	if strings.HasSuffix(written, "m0s") {
-		written = strings.TrimSuffix(written, "0s")
-	}
-	if strings.HasSuffix(written, "h0m") {
-		written = strings.TrimSuffix(written, "0m")
-	}
-	return written
-}
-
-// assign stores a value where the spec binds it.
-func assign(s *spec, config *Config, value scalar) {
-	if s.bind == nil {
+// assign stores a value in the field of its spec.
+func assign(s *spec, config *Config, value any) {
+	if s.field == nil {
 		return
 	}
-	switch target := s.bind(config).(type) {
-	case *string:
-		*target = value.text
-	case *Secret:
-		*target = NewSecret(value.text)
-	case *int:
-		*target = int(value.integer)
-	case *int64:
-		*target = value.integer
-	case *float64:
-		*target = value.float
-	case *bool:
-		*target = value.boolean
-	case *time.Duration:
-		*target = value.elapsed
+	field := reflect.ValueOf(config).Elem().FieldByIndex(s.field)
+	if s.kind == secretSpec {
+		value = NewSecret(value.(string)) //nolint:errcheck,forcetypeassert // a secret is read as a text
 	}
+	field.Set(reflect.ValueOf(value).Convert(field.Type()))
 }
 
-// fromText makes a node of a text, as the environment and the command line give
-// it, of the type that the spec asks for. What does not fit stays a text, which
-// the check then reports.
+// fromText makes a node of a text, as the environment gives it, of the type that
+// the spec asks for. What does not fit stays a text, which the check then reports.
 func fromText(s *spec, given string, at Position) *node {
 	n := &node{kind: textNode, text: given, at: at}
 	for _, value := range s.enum {
@@ -246,10 +178,7 @@ func applyDefaults(s *spec, config *Config) {
 	for _, child := range s.children {
 		applyDefaults(child, config)
 	}
-	if s.def == "" || s.bind == nil {
-		return
-	}
-	if value, ok := readKind(s, fromText(s, s.def, Position{})); ok {
+	if value, ok := readKind(s, fromText(s, s.def, Position{})); ok && s.def != "" {
 		assign(s, config, value)
 	}
 }

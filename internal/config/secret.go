@@ -2,11 +2,8 @@ package config
 
 import (
 	"fmt"
-	"log/slog"
 	"unique"
 )
-
-const redacted = "[redacted]"
 
 // Secret is a text that nothing prints: every way of formatting, logging or
 // encoding it gives a placeholder. Only Reveal returns it. Secrets compare by
@@ -41,7 +38,7 @@ func (s Secret) String() string {
 	if s.Empty() {
 		return ""
 	}
-	return redacted
+	return "[redacted]"
 }
 
 // Format implements fmt.Formatter without the text, whatever the verb.
@@ -50,15 +47,6 @@ func (s Secret) Format(state fmt.State, _ rune) {
 	_, _ = state.Write([]byte(s.String()))
 }
 
-// GoString implements fmt.GoStringer without the text.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText implements encoding.TextMarshaler without the text; encoders of
-// JSON, YAML and TOML use it.
+// MarshalText implements encoding.TextMarshaler without the text; log/slog and
+// encoders of JSON, YAML and TOML use it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// MarshalJSON implements json.Marshaler without the text.
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }
-
-// LogValue implements slog.LogValuer without the text.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

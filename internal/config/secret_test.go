@@ -28,7 +28,7 @@ func TestSecret_IsNeverPrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := []string{log.String(), string(encoded), s.String(), s.GoString(), fmt.Sprint(s, h)}
+	texts := []string{log.String(), string(encoded), s.String(), fmt.Sprint(s, h)}
 	for _, verb := range []string{"%s", "%v", "%+v", "%#v", "%q", "%x", "%X", "%d", "%t", "%10s", "%U"} {
 		texts = append(texts, fmt.Sprintf(verb, s), fmt.Sprintf(verb, &s), fmt.Sprintf(verb, h), fmt.Sprintf(verb, []Secret{s}))
 	}

@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
-
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,8 +17,7 @@ func (c *checker) relations() {
 	c.listeners()
 	c.tls()
 	c.apiAccess()
-	c.dispatch()
-	c.retention()
+	c.durations()
 	c.tracing()
 	c.hints()
 }
@@ -28,7 +27,7 @@ func (c *checker) apiKeys() {
 	if list == nil || list.kind != listNode {
 		return
 	}
-	item := apiSpec().child("keys").item
+	item := c.root.child("api").child("keys").item
 	names, hashes := map[string]int{}, map[[sha256.Size]byte]int{}
 	for i, n := range list.items {
 		path := indexPath("api.keys", i)
@@ -68,11 +67,11 @@ func (c *checker) scopes(n *node, path string) []string {
 }
 
 func (c *checker) keyHash(n *node, path string) (hash [sha256.Size]byte, ok bool) {
-	secret, ok := c.resolve(n, path)
+	given, ok := c.resolve(n, path)
 	if !ok {
 		return hash, false
 	}
-	digits, prefixed := strings.CutPrefix(secret.Reveal(), "sha256:")
+	digits, prefixed := strings.CutPrefix(given.Reveal(), "sha256:")
 	decoded, err := hex.DecodeString(digits)
 	if !prefixed || err != nil || len(decoded) != len(hash) {
 		c.problem(n.at, path, `expected "sha256:" and 64 hexadecimal digits, the digest of the key; make them with: printf %%s "$KEY" | sha256sum`)
@@ -83,32 +82,38 @@ func (c *checker) keyHash(n *node, path string) (hash [sha256.Size]byte, ok bool
 
 // apiAccess refuses an admin listener that strangers could use without a key.
 func (c *checker) apiAccess() {
-	api := &c.config.API
-	keys := c.at("api", "keys")
+	api, keys := &c.config.API, c.at("api", "keys")
 	hasKeys := !keys.isNothing() && (keys.kind != listNode || len(keys.items) > 0)
-	api.OpenAccess = api.auth == authNone || !hasKeys
-	if api.auth == authNone && hasKeys {
+	api.OpenAccess = api.Auth == authNone || !hasKeys
+	switch {
+	case api.Auth == authNone && hasKeys:
 		c.warn(c.place("api.auth"), "api.auth", "api.auth is none, so api.keys are not asked for; remove one of the two")
-	}
-	if api.auth != authNone && !hasKeys && !isLoopback(api.Host) {
-		c.problem(c.place("api.host"), "api.host",
-			"%q is not a loopback address, and without keys everybody who reaches it could send messages; add api.keys, or listen on 127.0.0.1, or write api.auth: none", clip(api.Host))
+	case api.OpenAccess && api.Auth != authNone && !isLoopback(api.Host):
+		c.fault("api.host", "%q is not a loopback address, and without keys everybody who reaches it could send messages; add api.keys, or listen on 127.0.0.1, or write api.auth: none", clip(api.Host))
 	}
 }
 
 func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
 	address, err := netip.ParseAddr(host)
-	return err == nil && address.Unmap().IsLoopback()
+	return strings.EqualFold(host, "localhost") || err == nil && address.Unmap().IsLoopback()
 }
 
 func (c *checker) listeners() {
-	c.host("api.host", &c.config.API.Host)
-	c.host("public.host", &c.config.Public.Host)
-	if c.config.API.Port != 0 && c.config.API.Port == c.config.Public.Port && c.config.API.Host == c.config.Public.Host {
-		c.problem(c.place("public.port"), "public.port", "the port is that of the admin listener; give each its own")
+	api, public := &c.config.API.Listener, &c.config.Public
+	c.host("api.host", &api.Host)
+	c.host("public.host", &public.Host)
+	if api.Port != 0 && api.Port == public.Port && api.Host == public.Host {
+		c.fault("public.port", "the port is that of the admin listener; give each its own")
+	}
+}
+
+// host refuses an address with a port or a scheme, and takes the brackets off IPv6.
+func (c *checker) host(path string, host *string) {
+	if inner, ok := strings.CutPrefix(*host, "["); ok && strings.HasSuffix(inner, "]") {
+		*host = strings.TrimSuffix(inner, "]")
+	}
+	if _, err := netip.ParseAddr(*host); err != nil && strings.ContainsAny(*host, ":/@[] \t\r\n") {
+		c.fault(path, "expected an address or a host name without scheme and port, got %q", clip(*host))
 	}
 }
 
@@ -119,40 +124,17 @@ func (c *checker) tls() {
 	if n.isNothing() || len(n.entries) == 0 {
 		return
 	}
-	c.requireKeys(tlsSpec().children, n, "tls")
-	for path, name := range map[string]*string{"tls.cert": &c.config.TLS.Cert, "tls.key": &c.config.TLS.Key} {
-		given := *name
-		if given == "" {
-			if c.at("tls", strings.TrimPrefix(path, "tls.")) != nil {
-				c.problem(c.place(path), path, "the value is empty; give the path of a PEM file")
-			}
-			continue
+	c.requireKeys(c.root.child("tls").children, n, "tls")
+	for key, file := range map[string]*string{"cert": &c.config.TLS.Cert, "key": &c.config.TLS.Key} {
+		given, path := *file, joinPath("tls", key)
+		*file = c.file(given)
+		switch _, err := c.read(*file, maxFileSize); {
+		case n.get(key).isNothing() || err == nil:
+		case given == "":
+			c.fault(path, "the value is empty; give the path of a PEM file")
+		default:
+			c.fault(path, "read file %s: %s", clip(given), explainFile(err))
 		}
-		*name = c.file(given)
-		if _, err := c.read(*name, maxFileSize); err != nil {
-			c.problem(c.place(path), path, "read file %s: %s", clip(given), explainFile(err))
-		}
-	}
-}
-
-// host refuses an address with a port or a scheme, and takes the brackets off IPv6.
-func (c *checker) host(path string, host *string) {
-	if inner, ok := strings.CutPrefix(*host, "["); ok && strings.HasSuffix(inner, "]") {
-		*host = strings.TrimSuffix(inner, "]")
-	}
-	if _, err := netip.ParseAddr(*host); err == nil || *host == "" {
-		return
-	}
-	if strings.ContainsAny(*host, ":/@[] \t\r\n") {
-		c.problem(c.place(path), path, "expected an address or a host name without scheme and port, got %q", clip(*host))
-	}
-}
-
-func (c *checker) dispatch() {
-	retry := c.config.Dispatch.Retry
-	if retry.Initial > retry.Max && !c.reported("dispatch.retry.initial") && !c.reported("dispatch.retry.max") {
-		c.problem(c.place("dispatch.retry.initial"), "dispatch.retry.initial",
-			"expected at most dispatch.retry.max, which is %s, got %s", seconds(retry.Max.Seconds()), seconds(retry.Initial.Seconds()))
 	}
 }
 
@@ -160,48 +142,53 @@ func (c *checker) dispatch() {
 // callers repeat their requests within it.
 const leastDeleteAfter = time.Hour
 
-func (c *checker) retention() {
+// durations compares durations with each other, unless one has the wrong type.
+func (c *checker) durations() {
+	if retry := c.config.Dispatch.Retry; retry.Initial > retry.Max && !c.reported("dispatch.retry.initial", "dispatch.retry.max") {
+		c.fault("dispatch.retry.initial", "expected at most dispatch.retry.max, which is %s, got %s", short(retry.Max), short(retry.Initial))
+	}
 	const path = "retention.delete_after"
 	retention := c.config.Retention
 	switch {
-	case retention.DeleteAfter <= 0 || c.reported(path) || c.reported("retention.scrub_after"):
+	case retention.DeleteAfter <= 0 || c.reported(path, "retention.scrub_after"):
 	case retention.DeleteAfter < leastDeleteAfter:
-		c.warn(c.place(path), path,
-			"an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", seconds(leastDeleteAfter.Seconds()))
+		c.warn(c.place(path), path, "an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", short(leastDeleteAfter))
 	case retention.DeleteAfter < retention.ScrubAfter:
-		c.warn(c.place(path), path,
-			"messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", seconds(retention.ScrubAfter.Seconds()))
+		c.warn(c.place(path), path, "messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", short(retention.ScrubAfter))
 	}
+}
+
+// short writes a duration without trailing zero units.
+func short(d time.Duration) string {
+	return strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(d.String())
 }
 
 func (c *checker) tracing() {
 	tracing := &c.config.Tracing
-	if tracing.Provider != "" && tracing.Provider != providerOTel {
+	if tracing.Provider != "" && tracing.Provider != "otel" {
 		c.warn(c.place("tracing.provider"), "tracing.provider", "only otel is exported to: no spans are exported; use otel with tracing.providers.otlp")
 		tracing.Provider = ""
 	}
 	if strings.Contains(tracing.OTLP.ServerURL, "/") {
-		c.problem(c.place("tracing.providers.otlp.server_url"), "tracing.providers.otlp.server_url",
-			"expected host:port without a scheme or a path, such as localhost:4318; for HTTP set insecure to true")
+		c.fault("tracing.providers.otlp.server_url", "expected host:port without a scheme or a path, such as localhost:4318; for HTTP set insecure to true")
 	}
 }
 
 // hints tells of keys that are kept for Kratos and change nothing.
 func (c *checker) hints() {
 	for _, key := range []string{"pull_count", "pull_wait"} {
-		if c.at("courier", "worker", key) != nil {
-			path := joinPath("courier.worker", key)
-			c.warn(c.place(path), path, "the courier does not poll, so the key changes nothing")
+		if n := c.at("courier", "worker", key); n != nil {
+			c.warn(n.at, joinPath("courier.worker", key), "the courier does not poll, so the key changes nothing")
 		}
 	}
 }
 
-// reported reports whether a path has a problem already.
-func (c *checker) reported(path string) bool {
-	for _, problem := range c.problems {
-		if problem.Path == path {
-			return true
-		}
-	}
-	return false
+// fault reports a problem at the place of a key, or of the nearest above it.
+func (c *checker) fault(path, format string, args ...any) {
+	c.problem(c.place(path), path, format, args...)
+}
+
+// reported reports whether one of the paths has a problem already.
+func (c *checker) reported(paths ...string) bool {
+	return slices.ContainsFunc(c.problems, func(p Problem) bool { return slices.Contains(paths, p.Path) })
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -28,11 +27,8 @@ type source struct {
 	order int
 	data  []byte
 
-	// starts are the offsets of the lines, made when they are first asked for.
-	starts []int
-	// lastOffset and lastColumn are the last place, from which the next one in
-	// the same line is counted.
-	lastOffset, lastColumn int
+	// offset, line and column are the last place, from which the next is counted.
+	offset, line, column int
 
 	nodes int
 	// broken is true when values are missing, so that the rest makes no sense.
@@ -89,7 +85,7 @@ func (c *checker) readSource(name, path string, order int) (*node, *source) {
 	}
 	s.data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if !utf8.Valid(s.data) {
-		s.problem(invalidUTF8(s), "", "the file is not UTF-8 text; save it as UTF-8")
+		s.problem(s.place(firstInvalid(s.data)), "", "the file is not UTF-8 text; save it as UTF-8")
 		return nil, s
 	}
 	s.broken = false
@@ -117,52 +113,33 @@ func (s *source) parse(extension string) *node {
 	}
 }
 
-func invalidUTF8(s *source) Position {
+// firstInvalid returns the offset of the first byte that is not UTF-8.
+func firstInvalid(data []byte) int {
 	offset := 0
-	for offset < len(s.data) {
-		r, size := utf8.DecodeRune(s.data[offset:])
+	for len(data) > offset {
+		r, size := utf8.DecodeRune(data[offset:])
 		if r == utf8.RuneError && size == 1 {
 			break
 		}
 		offset += size
 	}
-	return s.place(offset)
+	return offset
 }
 
 // place returns the position of a byte offset, columns in characters.
 func (s *source) place(offset int) Position {
-	if s.starts == nil {
-		s.starts = lineStarts(s.data)
-	}
 	offset = min(max(offset, 0), len(s.data))
-	line, found := slices.BinarySearch(s.starts, offset)
-	if !found {
-		line--
+	if s.line == 0 || offset < s.offset {
+		s.offset, s.line, s.column = 0, 1, 1
 	}
-	from, column := s.starts[line], 1
-	if s.lastColumn > 0 && s.lastOffset >= from && s.lastOffset <= offset {
-		from, column = s.lastOffset, s.lastColumn
+	passed := s.data[s.offset:offset]
+	if last := bytes.LastIndexByte(passed, '\n'); last >= 0 {
+		s.line += bytes.Count(passed, []byte("\n"))
+		s.column, passed = 1, passed[last+1:]
 	}
-	column += utf8.RuneCount(s.data[from:offset])
-	s.lastOffset, s.lastColumn = offset, column
-	return s.at(line+1, column)
+	s.offset, s.column = offset, s.column+utf8.RuneCount(passed)
+	return s.at(s.line, s.column)
 }
-
-func lineStarts(data []byte) []int {
-	starts := []int{0}
-	for i, b := range data {
-		if b == '\n' {
-			starts = append(starts, i+1)
-		}
-	}
-	return starts
-}
-
-var errNotRegular = errors.New("not a regular file")
-
-type tooLargeError struct{ limit int64 }
-
-func (e *tooLargeError) Error() string { return fmt.Sprintf("larger than %d KiB", e.limit>>10) }
 
 // readBounded reads a regular file of at most limit bytes. A pipe or a device
 // is refused before it can block.
@@ -172,7 +149,7 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errNotRegular
+		return nil, errors.New("not a regular file")
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -184,25 +161,21 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, &tooLargeError{limit: limit}
+		return nil, fmt.Errorf("larger than %d KiB", limit>>10)
 	}
 	return data, nil
 }
 
 // explainFile says why a file cannot be read and what to do, without its path.
 func explainFile(err error) string {
-	var tooLarge *tooLargeError
-	var pathError *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "no such file; check the path, relative ones start at the working directory"
 	case errors.Is(err, fs.ErrPermission):
 		return "permission denied; let this user read it"
-	case errors.Is(err, errNotRegular), errors.As(err, &tooLarge):
-		return err.Error()
-	case errors.As(err, &pathError):
-		return pathError.Err.Error()
-	default:
-		return err.Error()
 	}
+	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathError.Err.Error()
+	}
+	return err.Error()
 }

@@ -1,5 +1,12 @@
 package config
 
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
 // specKind is the type that a key asks for.
 type specKind int
 
@@ -19,26 +26,22 @@ const (
 )
 
 // spec is one key of the configuration: what it is called, what it holds, and
-// where its value goes. The table of specs is the one source of the validation,
-// the schema and the reference.
+// where its value goes. The table of specs is the one source of the checks, the
+// schema and the reference.
 type spec struct {
 	name string
 	kind specKind
 	doc  string
-	// def is the default as it is written in a file, empty for none.
-	def string
-	// example is a value for the reference, as it is written in a file.
-	example string
+	// def is the default, example a value for the reference, and least and most
+	// are the bounds, all as they are written in a file; empty for none.
+	def, example, least, most string
 	// pattern is a regular expression for editors; code checks more.
 	pattern string
 	enum    []string
-	bounds  *bounds
 	// required keys must be there when the object they are in is in use.
 	required bool
 	// exclusive are children of which only one may be there.
 	exclusive []string
-	// legacy keys are accepted and not in the starter file.
-	legacy bool
 	// hidden values are not quoted in messages, as they may hold credentials.
 	hidden bool
 	// skip reports whether a value belongs to another part of Kratos.
@@ -50,12 +53,78 @@ type spec struct {
 	item *spec
 	// variants are the children of config by the value of type beside it.
 	variants map[string][]*spec
-	// bind returns a pointer to where the value goes, nil for keys that code reads.
-	bind func(*Config) any
+	// field is the index of the field of Config for the value, nil for keys that
+	// code reads.
+	field []int
 }
 
-// bounds are the least and the greatest number. A duration counts in seconds.
-type bounds struct{ least, most float64 }
+// fieldSpecs makes the specs of the fields of a struct that have a key. The tags
+// say what spec says of the same name; kind is "switch" for a boolean that is
+// written as on or off. A key with a dot is below an object that has no field.
+func fieldSpecs(t reflect.Type, index []int) []*spec {
+	var specs []*spec
+	for i := range t.NumField() {
+		field, at := t.Field(i), append(slices.Clone(index), i)
+		if field.Anonymous {
+			specs = append(specs, fieldSpecs(field.Type, at)...)
+			continue
+		}
+		name, ok := field.Tag.Lookup("key")
+		if !ok {
+			continue
+		}
+		get := field.Tag.Get
+		least, most, _ := strings.Cut(get("range"), " ")
+		s := &spec{
+			name: name, kind: kindOf(field), doc: get("doc"), def: get("default"), example: get("example"), least: least, most: most,
+			pattern: get("pattern"), enum: strings.Fields(get("enum")), required: get("required") != "", open: get("open") != "", field: at,
+		}
+		switch s.kind { //nolint:exhaustive // the others hold nothing
+		case objectSpec:
+			s.field, s.children = nil, fieldSpecs(field.Type, at)
+		case listSpec:
+			s.item = text("", "A value.")
+		}
+		specs = append(specs, s.below())
+	}
+	return specs
+}
+
+func kindOf(field reflect.StructField) specKind {
+	switch {
+	case field.Tag.Get("kind") == "switch":
+		return switchSpec
+	case field.Type == reflect.TypeFor[time.Duration]():
+		return durationSpec
+	case field.Type == reflect.TypeFor[Secret]():
+		return secretSpec
+	}
+	switch field.Type.Kind() { //nolint:exhaustive // the others are no types of keys
+	case reflect.Int:
+		return intSpec
+	case reflect.Int64:
+		return sizeSpec
+	case reflect.Float64:
+		return floatSpec
+	case reflect.Bool:
+		return boolSpec
+	case reflect.Slice:
+		return listSpec
+	case reflect.Struct:
+		return objectSpec
+	}
+	return textSpec
+}
+
+// below puts a spec with a dotted name into the objects that the name says.
+func (s *spec) below() *spec {
+	above, name, found := strings.Cut(s.name, ".")
+	if !found {
+		return s
+	}
+	s.name = name
+	return object(above, "", s.below())
+}
 
 func (s *spec) isSecret() bool { return s.hidden || s.kind == secretSpec || s.kind == headerSpec }
 
@@ -92,29 +161,11 @@ func object(name, doc string, children ...*spec) *spec {
 	return &spec{name: name, kind: objectSpec, doc: doc, children: children}
 }
 
-func text(name, def, doc string, bind func(*Config) any) *spec {
-	return &spec{name: name, kind: textSpec, def: def, doc: doc, bind: bind}
+func text(name, doc string, enum ...string) *spec {
+	return &spec{name: name, kind: textSpec, doc: doc, enum: enum}
 }
 
-func choice(name, def, doc string, enum []string, bind func(*Config) any) *spec {
-	return &spec{name: name, kind: textSpec, def: def, doc: doc, enum: enum, bind: bind}
-}
-
-func secret(name, doc string, bind func(*Config) any) *spec {
-	return &spec{name: name, kind: secretSpec, doc: doc, bind: bind}
-}
-
-func number(name, def, doc string, least, most float64, bind func(*Config) any) *spec {
-	return &spec{name: name, kind: intSpec, def: def, doc: doc, bounds: &bounds{least, most}, bind: bind}
-}
-
-func truth(name, doc string, bind func(*Config) any) *spec {
-	return &spec{name: name, kind: boolSpec, def: "false", doc: doc, bind: bind}
-}
-
-func duration(name, def, doc string, least, most float64, bind func(*Config) any) *spec {
-	return &spec{name: name, kind: durationSpec, def: def, doc: doc, bounds: &bounds{least, most}, bind: bind}
-}
+func secret(name, doc string) *spec { return &spec{name: name, kind: secretSpec, doc: doc} }
 
 func foreign(name, doc string) *spec { return &spec{name: name, kind: anySpec, doc: doc} }
 
@@ -123,17 +174,7 @@ func (s *spec) with(example string) *spec {
 	return s
 }
 
-func (s *spec) old() *spec {
-	s.legacy = true
-	return s
-}
-
 func (s *spec) mandatory() *spec {
 	s.required = true
-	return s
-}
-
-func (s *spec) opened() *spec {
-	s.open = true
 	return s
 }

@@ -39,13 +39,12 @@ func validTOML(s *source) bool {
 	if err == nil {
 		return true
 	}
+	at := s.at(1, 1)
 	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := decode.Position()
-		s.problem(s.at(max(line, 1), max(column, 1)), "",
-			"the TOML is malformed: %s", printable(strings.TrimPrefix(decode.Error(), "toml: ")))
-		return false
+		at = s.at(max(line, 1), max(column, 1))
 	}
-	s.problem(s.at(1, 1), "", "the TOML is malformed: %s", printable(strings.TrimPrefix(err.Error(), "toml: ")))
+	s.problem(at, "", "the TOML is malformed: %s", printable(strings.TrimPrefix(err.Error(), "toml: ")))
 	return false
 }
 
@@ -57,42 +56,51 @@ func (r *tomlReader) where(n *unstable.Node, fallback Position) Position {
 }
 
 func (r *tomlReader) expression(n *unstable.Node) {
-	if n.Kind != unstable.Comment && !r.short(n.Key()) {
-		return
-	}
-	if n.Kind == unstable.KeyValue {
-		r.keyValue(r.table, n, r.path, 1)
-	}
-	if n.Kind == unstable.Table || n.Kind == unstable.ArrayTable {
-		r.table, r.path = r.open(r.root, n.Key(), "", n.Kind == unstable.ArrayTable)
-	}
-}
-
-// short reports whether a dotted key is within the bounds of nesting.
-func (r *tomlReader) short(keys unstable.Iterator) bool {
-	for depth := 0; keys.Next(); depth++ {
-		if depth > maxDepth {
-			return r.grow(r.where(keys.Node(), r.root.at), depth)
+	switch n.Kind { //nolint:exhaustive // comments, and what is only inside of others
+	case unstable.KeyValue:
+		r.keyValue(r.table, n, r.path, 0)
+	case unstable.Table:
+		r.table, r.path = r.descend(r.root, keysOfTOML(n), "", 0)
+	case unstable.ArrayTable:
+		keys := keysOfTOML(n)
+		above, path := r.descend(r.root, keys[:len(keys)-1], "", 0)
+		key, at := string(keys[len(keys)-1].Data), r.where(keys[len(keys)-1], above.at)
+		list := above.get(key)
+		if list == nil {
+			list = &node{kind: listNode, at: at}
+			r.add(above, key, at, list, path)
 		}
+		r.grow(at, len(keys))
+		r.table, r.path = &node{kind: mapNode, at: at}, indexPath(joinPath(path, key), len(list.items))
+		list.items = append(list.items, r.table)
 	}
-	return true
 }
 
-// open finds or makes the map that a dotted key names. Through a list it goes
-// into the last item; for an array of tables it appends an item.
-func (r *tomlReader) open(m *node, keys unstable.Iterator, path string, appending bool) (*node, string) {
-	for keys.Next() {
-		key, at := string(keys.Node().Data), r.where(keys.Node(), m.at)
+func keysOfTOML(n *unstable.Node) []*unstable.Node {
+	var keys []*unstable.Node
+	for of := n.Key(); of.Next(); {
+		keys = append(keys, of.Node())
+	}
+	return keys
+}
+
+// descend finds or makes the map that keys name. Through a list it goes into the
+// last item.
+func (r *tomlReader) descend(m *node, keys []*unstable.Node, path string, depth int) (*node, string) {
+	for i, n := range keys {
+		key, at := string(n.Data), r.where(n, m.at)
+		if i > maxDepth {
+			r.grow(at, i)
+			return m, path
+		}
 		path = joinPath(path, key)
 		child := m.get(key)
-		last := keys.IsLast()
 		if child == nil {
-			child = r.blank(m, key, at, path, last && appending)
+			child = &node{kind: mapNode, at: at}
+			r.grow(at, depth+i)
+			r.add(m, key, at, child, parentPath(path))
 		}
 		if child.kind == listNode {
-			if last && appending {
-				child.items = append(child.items, &node{kind: mapNode, at: at})
-			}
 			path = indexPath(path, len(child.items)-1)
 			child = child.items[len(child.items)-1]
 		}
@@ -101,37 +109,15 @@ func (r *tomlReader) open(m *node, keys unstable.Iterator, path string, appendin
 	return m, path
 }
 
-func (r *tomlReader) blank(m *node, key string, at Position, path string, list bool) *node {
-	child := &node{kind: mapNode, at: at}
-	if list {
-		child.kind = listNode
-	}
-	r.grow(at, strings.Count(path, "."))
-	r.add(m, key, at, child, parentPath(path))
-	return child
-}
-
 func (r *tomlReader) keyValue(m *node, n *unstable.Node, path string, depth int) {
-	if !r.short(n.Key()) {
+	keys := keysOfTOML(n)
+	last := len(keys) - 1
+	m, path = r.descend(m, keys[:last], path, depth)
+	if r.broken {
 		return
 	}
-	keys := n.Key()
-	var parts []*unstable.Node
-	for keys.Next() {
-		parts = append(parts, keys.Node())
-	}
-	for _, part := range parts[:len(parts)-1] {
-		key, at := string(part.Data), r.where(part, m.at)
-		path = joinPath(path, key)
-		child := m.get(key)
-		if child == nil {
-			child = r.blank(m, key, at, path, false)
-		}
-		m = child
-	}
-	last := parts[len(parts)-1]
-	key, at := string(last.Data), r.where(last, m.at)
-	r.add(m, key, at, r.value(n.Value(), at, joinPath(path, key), depth+len(parts)), path)
+	key, at := string(keys[last].Data), r.where(keys[last], m.at)
+	r.add(m, key, at, r.value(n.Value(), at, joinPath(path, key), depth+len(keys)), path)
 }
 
 func (r *tomlReader) value(n *unstable.Node, fallback Position, path string, depth int) *node {
@@ -139,36 +125,29 @@ func (r *tomlReader) value(n *unstable.Node, fallback Position, path string, dep
 	if !r.grow(at, depth) {
 		return &node{kind: nullNode, at: at}
 	}
-	if n.Kind == unstable.InlineTable {
+	text := string(n.Data)
+	switch n.Kind { //nolint:exhaustive // the others are texts and times
+	case unstable.InlineTable:
 		m := &node{kind: mapNode, at: at}
 		for children := n.Children(); children.Next(); {
 			r.keyValue(m, children.Node(), path, depth)
 		}
 		return m
-	}
-	if n.Kind == unstable.Array {
+	case unstable.Array:
 		list := &node{kind: listNode, at: at}
 		for children := n.Children(); children.Next(); {
 			list.items = append(list.items, r.value(children.Node(), at, indexPath(path, len(list.items)), depth+1))
 		}
 		return list
-	}
-	return r.scalar(n, at)
-}
-
-func (r *tomlReader) scalar(n *unstable.Node, at Position) *node {
-	text := string(n.Data)
-	if n.Kind == unstable.Bool {
+	case unstable.Bool:
 		return boolean(text == "true", at)
-	}
-	if n.Kind == unstable.Float {
+	case unstable.Float:
 		return &node{kind: floatNode, text: strings.ReplaceAll(text, "_", ""), at: at}
+	case unstable.Integer:
+		if value, err := strconv.ParseInt(text, 0, 64); err == nil {
+			text = strconv.FormatInt(value, 10)
+		}
+		return &node{kind: intNode, text: text, at: at}
 	}
-	if n.Kind != unstable.Integer {
-		return &node{kind: textNode, text: text, at: at}
-	}
-	if value, err := strconv.ParseInt(text, 0, 64); err == nil {
-		text = strconv.FormatInt(value, 10)
-	}
-	return &node{kind: intNode, text: text, at: at}
+	return &node{kind: textNode, text: text, at: at}
 }

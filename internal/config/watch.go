@@ -37,33 +37,32 @@ func Watch(ctx context.Context, options Options, loaded *Config, notify func(*Co
 		return nil, errors.New("watch configuration: no file is given")
 	}
 	f := newFollower(options, loaded.files, notify)
-	// Without the system's signs the files are polled.
-	if system, err := fsnotify.NewWatcher(); err == nil {
-		f.signs = signals{events: system.Events, faults: system.Errors, system: system}
+	system, err := fsnotify.NewWatcher()
+	if err == nil { // without the system's signs the files are polled
+		f.events, f.faults, f.subscribeFunc = system.Events, system.Errors, system.Add
 	}
 	f.subscribe()
 	w := &Watcher{done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
-		defer f.close()
 		f.run(ctx)
+		if system != nil {
+			_ = system.Close() // nothing is lost by it
+		}
 	}()
 	return w, nil
-}
-
-// signals are what the file system tells.
-type signals struct {
-	events <-chan fsnotify.Event
-	faults <-chan error
-	system *fsnotify.Watcher
 }
 
 // follower compares files with what they were.
 type follower struct {
 	options Options
 	notify  func(*Config, error)
-	signs   signals
 	files   map[string]fileState
+	// events and faults are what the file system tells of the directories that
+	// subscribeFunc was called with.
+	events        <-chan fsnotify.Event
+	faults        <-chan error
+	subscribeFunc func(directory string) error
 }
 
 // fileState is a file at one time; one that cannot be read, or was not looked at
@@ -84,15 +83,12 @@ func digestOf(data []byte, err error) digest {
 }
 
 func newFollower(options Options, files map[string]digest, notify func(*Config, error)) *follower {
-	f := &follower{options: options, notify: notify, files: map[string]fileState{}}
+	f := &follower{
+		options: options, notify: notify, files: map[string]fileState{},
+		subscribeFunc: func(string) error { return nil },
+	}
 	f.follow(files)
 	return f
-}
-
-func (f *follower) close() {
-	if f.signs.system != nil {
-		_ = f.signs.system.Close() // nothing is lost by it
-	}
 }
 
 func (f *follower) run(ctx context.Context) {
@@ -100,41 +96,27 @@ func (f *follower) run(ctx context.Context) {
 	defer poll.Stop()
 	settled := time.NewTimer(settleTime) // also for what changed since it was loaded
 	defer settled.Stop()
+	settling := true
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case event := <-f.signs.events:
-			if event.Op == fsnotify.Chmod {
-				continue
+		case event := <-f.events:
+			// Further signs do not put it off: a database may be written beside the file.
+			if event.Op != fsnotify.Chmod && !settling {
+				settled.Reset(settleTime)
+				settling = true
 			}
-			settled.Reset(settleTime)
-			f.settle(ctx, settled.C)
-		case _, ok := <-f.signs.faults: // signs were lost
+			continue
+		case <-settled.C:
+			settling = false
+		case _, ok := <-f.faults: // signs were lost
 			if !ok {
 				return
 			}
-			f.refresh()
-		case <-settled.C:
-			f.refresh()
 		case <-poll.C:
-			f.refresh()
 		}
-	}
-}
-
-// settle drops the signs that follow the first, and then looks at the files. A
-// database that is written in the same directory does not put it off.
-func (f *follower) settle(ctx context.Context, settled <-chan time.Time) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-f.signs.events:
-		case <-settled:
-			f.refresh()
-			return
-		}
+		f.refresh()
 	}
 }
 
@@ -182,18 +164,12 @@ func look(path string, before fileState) fileState {
 }
 
 // subscribe asks for the signs of the directories of the files, and of those
-// that links lead to.
+// that links lead to. What cannot be watched is polled.
 func (f *follower) subscribe() {
-	if f.signs.system == nil {
-		return
-	}
 	for path := range f.files {
-		f.add(filepath.Dir(path))
+		_ = f.subscribeFunc(filepath.Dir(path))
 		if target, err := filepath.EvalSymlinks(path); err == nil {
-			f.add(filepath.Dir(target))
+			_ = f.subscribeFunc(filepath.Dir(target))
 		}
 	}
 }
-
-// add asks for the signs of a directory. One that cannot be watched is polled.
-func (f *follower) add(directory string) { _ = f.signs.system.Add(directory) }

@@ -210,7 +210,7 @@ func TestFollower_ReadsOnceForManySigns(t *testing.T) {
 		calls := make(chan seen, 16)
 		events := make(chan fsnotify.Event)
 		f := newFollower(options, loaded.files, func(cfg *Config, err error) { calls <- seen{cfg, err} })
-		f.signs = signals{events: events}
+		f.events = events
 		stop := following(t, f)
 		defer stop()
 		replace(t, filepath.Join(dir, "c.yaml"), "api: { port: 22 }")

@@ -158,9 +158,9 @@ func (r *yamlReader) value(n *yaml.Node, path string, depth int) *node {
 			}
 			return list
 		})
-	default:
-		return r.scalar(n, at, path)
+	case yaml.ScalarNode, yaml.DocumentNode:
 	}
+	return r.scalar(n, at, path)
 }
 
 // guarded reads a map or a list; inside it, its alias has no end.

@@ -41,26 +41,26 @@ func plain(n *node) any {
 }
 
 // sameAsKratos compares what a text means here with what it means to Kratos,
-// which decodes it into a map. It reports whether both take it.
-func sameAsKratos(t *testing.T, text string) bool {
+// which decodes it into a map.
+func sameAsKratos(t *testing.T, text string) {
 	t.Helper()
 	s := &source{name: "c.yaml", data: []byte(text)}
 	root := s.parse(".yaml")
 	var decoded map[string]any
 	err := yaml.Unmarshal([]byte(text), &decoded)
 	if strings.TrimSpace(text) == "" || err != nil && strings.Contains(err.Error(), "into map[string]interface") || strings.Contains(fmt.Sprint(s.problems), "nested more than") {
-		return false // no map, or within the bounds of the library alone
+		return // no map, or within the bounds of the library alone
 	}
 	if (err == nil) != (len(s.problems) == 0) {
 		t.Errorf("%q: Kratos says %v, here %v", text, err, s.problems)
-		return false
+		return
 	}
 	if err != nil {
-		return false
+		return
 	}
 	encoded, err := json.Marshal(decoded)
 	if err != nil {
-		return true // keys that are no texts, infinity
+		return // keys that are no texts, infinity
 	}
 	var want map[string]any
 	if err := json.Unmarshal(encoded, &want); err != nil {
@@ -70,7 +70,6 @@ func sameAsKratos(t *testing.T, text string) bool {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%q means something else to Kratos (-): %s", text, diff)
 	}
-	return true
 }
 
 func TestYAML_MeansTheSameAsInKratos(t *testing.T) {
@@ -98,7 +97,7 @@ func TestYAML_MeansTheSameAsInKratos(t *testing.T) {
 // TestYAML_Places wants the place of what is malformed, and nothing of the line.
 func TestYAML_Places(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
+	for text, want := range map[string]string{ //nolint:gosec // G101: no credentials
 		"courier:\n  channels:\n  - id: sms\n    request_config:\n      auth: { type: basic_auth, config: { user: u, password: *hunter2 } }\n": "c.yaml:5:62: courier.channels[0].request_config.auth.config.password: the value begins with *, which is an alias in YAML, and no anchor of that name is before it; put the value in quotes",
 		"# password: *hunter2\nstore:\n  dsn: *hunter2 # too\nhost: 1\n":                                                                       "c.yaml:3:8: store.dsn: the value begins with *",
 		"store:\n  dsn: @hunter2\n":                        "c.yaml:2:8: the YAML is malformed: found character that cannot start any token; indent with blanks",
@@ -120,7 +119,7 @@ func TestYAML_Places(t *testing.T) {
 
 func FuzzYAML(f *testing.F) {
 	addSeeds(f, "testdata/problems")
-	f.Fuzz(func(t *testing.T, format uint8, data []byte) {
+	f.Fuzz(func(t *testing.T, _ uint8, data []byte) {
 		if len(data) < 1000 && strings.Count(string(data), "&") < 3 {
 			sameAsKratos(t, string(data))
 		}

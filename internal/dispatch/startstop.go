@@ -117,4 +117,3 @@ func await(ctx context.Context, done <-chan struct{}) {
 	case <-ctx.Done():
 	}
 }
-

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/htmlindex"
 )
 
 // The bounds of what is read and kept of an answer.
@@ -25,50 +27,81 @@ const (
 // readAnswer reads the beginning of an answer's body and closes it. A body that
 // fails, hangs until the attempt ends or goes on without end is cut; one that
 // was read to its end leaves the connection for the next request.
-func readAnswer(response *http.Response) []byte {
+func readAnswer(response *http.Response) *Answer {
 	defer func() { _ = response.Body.Close() }()
+	answer := &Answer{Status: response.StatusCode, Header: response.Header}
 	if response.StatusCode == http.StatusSwitchingProtocols {
-		return nil // the connection is no longer HTTP
+		return answer // the connection is no longer HTTP
 	}
-	body, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	answer.Body = readUpTo(response.Body, response.ContentLength)
 	if strings.EqualFold(response.Header.Get("Content-Encoding"), "gzip") {
-		return unzip(body)
+		// net/http leaves it as it is when the gateway's own headers asked for gzip.
+		reader, err := gzip.NewReader(bytes.NewReader(answer.Body))
+		answer.Body = nil
+		if err == nil {
+			answer.Body = readUpTo(reader, -1)
+		}
 	}
-	return body
+	answer.Body = decodeCharset(answer.Body, response.Header.Get("Content-Type"))
+	return answer
 }
 
-// unzip decodes an answer that net/http leaves as it is, since the gateway's own
-// headers asked for gzip.
-func unzip(body []byte) []byte {
-	reader, err := gzip.NewReader(bytes.NewReader(body))
-	if err != nil {
-		return nil
+// readUpTo reads until the end, a fault or the bound.
+func readUpTo(from io.Reader, size int64) []byte {
+	if size < 0 || size > maxAnswer {
+		size = bytes.MinRead
 	}
-	plain, _ := io.ReadAll(io.LimitReader(reader, maxAnswer))
-	return plain
+	var body bytes.Buffer
+	body.Grow(int(size) + bytes.MinRead)
+	_, _ = body.ReadFrom(io.LimitReader(from, maxAnswer))
+	return body.Bytes()
+}
+
+// decodeCharset returns a body as UTF-8, by the charset of the Content-Type
+// header or by what its first bytes say of UTF-16. A body in a charset that is
+// not told or not known stays as it is.
+func decodeCharset(body []byte, contentType string) []byte {
+	_, label, _ := strings.Cut(lowerASCII(contentType), "charset=")
+	label, _, _ = strings.Cut(label, ";")
+	label = strings.Trim(label, " \t\"'")
+	if len(body) > 1 { // a JSON text begins with ASCII (RFC 4627, 3)
+		switch {
+		case body[0] == 0xfe && body[1] == 0xff, body[0] == 0 && body[1] != 0:
+			label = "utf-16be"
+		case body[0] == 0xff && body[1] == 0xfe, body[0] != 0 && body[1] == 0:
+			label = "utf-16le"
+		}
+	}
+	if label == "" || label == "utf-8" {
+		return body
+	}
+	charset, err := htmlindex.Get(label)
+	if err != nil {
+		return body
+	}
+	decoded, _ := charset.NewDecoder().Bytes(body)
+	return decoded
 }
 
 // excerptText is the part of an error's answer that an operator can read, empty
 // for what is no text. Control characters become spaces.
 func excerptText(body []byte) string {
-	body = body[:min(len(body), maxExcerptInput)]
-	if invalidBytes(body) > 1+len(body)/10 {
-		return "" // not even text in another encoding
+	body = trimPartial(body[:min(len(body), maxExcerptInput)])
+	if isBinary(body) {
+		return ""
 	}
 	return cleanText(strings.ToValidUTF8(string(body), " "))
 }
 
-// invalidBytes counts the bytes that are not UTF-8.
-func invalidBytes(body []byte) int {
+// isBinary reports whether a body has control characters that no text has.
+func isBinary(body []byte) bool {
 	count := 0
-	for len(body) > 0 {
-		char, size := utf8.DecodeRune(body)
-		if char == utf8.RuneError && size == 1 {
+	for _, char := range body {
+		if char < ' ' && char != '\t' && char != '\n' && char != '\r' {
 			count++
 		}
-		body = body[size:]
 	}
-	return count
+	return count > 1+len(body)/20
 }
 
 // cleanText makes one line of a text: control characters and white space become single spaces.
@@ -116,7 +149,8 @@ func errorCode(body []byte) string {
 }
 
 func decodeAnswer(body []byte) any {
-	if char := first(body); char != '{' && char != '[' {
+	body = bytes.TrimLeft(body, " \t\r\n\ufeff")
+	if len(body) == 0 || body[0] != '{' && body[0] != '[' {
 		return nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))

@@ -54,13 +54,14 @@ func TestErrorCode(t *testing.T) {
 func TestExcerptText(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		"":                              "",
-		" a\r\n\tb\x00c ":               "a b c",
-		"\xff\xfe\x80 binary":           "",
-		"numero inv\xe1lido, revise":    "numero inv lido, revise",
-		"<b>é</b>":                      "<b>é</b>",
-		strings.Repeat("é", 3000):       strings.Repeat("é", maxExcerptInput/2),
-		"a" + strings.Repeat("é", 3000): "a" + strings.Repeat("é", maxExcerptInput/2-1),
+		"":                                    "",
+		" a\r\n\tb\x00c ":                     "a b c",
+		"\x80\x81 readable \xff part":         "readable part",
+		"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR": "",
+		"numero inv\xe1lido, revise":          "numero inv lido, revise",
+		"<b>é</b>":                            "<b>é</b>",
+		strings.Repeat("é", 3000):             strings.Repeat("é", maxExcerptInput/2),
+		"a" + strings.Repeat("é", 3000):       "a" + strings.Repeat("é", maxExcerptInput/2-1),
 	} {
 		if got := excerptText([]byte(body)); got != want {
 			t.Errorf("excerptText(%.20q) = %.40q, want %.40q", body, got, want)

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -124,5 +123,3 @@ func appendString(out []byte, text string) []byte {
 	}
 	return append(append(out, text[start:]...), '"')
 }
-
-var errNoMessage = errors.New("no message was given")

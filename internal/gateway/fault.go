@@ -7,93 +7,223 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"reflect"
+	"slices"
+	"strings"
 	"syscall"
 
 	"courier"
 )
 
-// fault is an exchange that brought no answer.
-type fault struct {
-	err error
-	// written is true when the whole request may have reached the gateway.
-	written bool
+// cause is why a gateway, or the proxy before it, could not be connected to. It
+// never quotes an error, which may hold the url with its secrets.
+type cause struct {
+	is           func(err error) bool
+	what, advice string
 }
 
-// describe returns what happened and its judgement. It never quotes the error,
-// which may hold the url with its secrets.
-func (f fault) describe() (string, verdict) {
-	if f.written {
-		return f.describeWritten()
+// judgeSilence gives the verdict on an exchange without an answer.
+func (a *Answer) judgeSilence() judgement {
+	if what, advice, ok := describeDial(a.Err); ok {
+		return unsent(what, advice)
 	}
-	if what, judged, ok := describeConfiguration(f.err); ok {
-		return what, judged
+	switch a.Delivery {
+	case DeliveryNone:
+		if isTimeout(a.Err) {
+			return unsent("could not be reached in time", "check that it can be reached from here")
+		}
+		if errors.Is(a.Err, context.Canceled) {
+			return unsent("was not reached before the attempt was called off", "another attempt will be made")
+		}
+		return unsent("closed the connection before it took the message", "that may pass; look in its log if it goes on")
+	case DeliveryPartial:
+		outcome, scope := courier.ClassNetworkError.Verdict()
+		verdict := courier.Verdict{Outcome: outcome, Class: courier.ClassNetworkError, Scope: scope}
+		if isTimeout(a.Err) {
+			verdict.Class = courier.ClassTimeout
+			return judgement{verdict, "did not read the whole message in time", "that may pass; check that it takes messages of this size"}
+		}
+		return judgement{verdict, "broke off before it had the whole message", "that may pass; check that it takes messages of this size"}
+	case DeliveryWhole:
 	}
-	retry := verdict{
-		courier.OutcomeRetry, courier.ClassNetworkError,
-		"nothing was sent and that may pass; check that the gateway can be reached from here",
-	}
+	verdict := unknownVerdict()
 	switch {
-	case isTimeout(f.err):
-		retry.class = courier.ClassTimeout
-		return "could not be reached in time", retry
-	case isInterrupted(f.err):
-		retry.advice = "nothing was sent and another attempt can be made"
-		return "was not reached before the attempt was called off", retry
-	case errors.Is(f.err, syscall.ECONNREFUSED):
-		return "refused the connection", retry
+	case isTimeout(a.Err):
+		verdict.Class = courier.ClassTimeout
+		return judgement{verdict, "was sent the message and did not answer in time", lookThere}
+	case errors.Is(a.Err, context.Canceled):
+		return judgement{verdict, "was sent the message and the attempt was called off before it answered", lookThere}
 	}
-	if _, ok := errors.AsType[*net.DNSError](f.err); ok {
-		return "has a host name that could not be looked up", retry
-	}
-	return "could not be reached", retry
+	return judgement{verdict, "was sent the message and broke off, or did not answer in HTTP", lookThere}
 }
 
-func (f fault) describeWritten() (string, verdict) {
-	unknown := verdict{
-		courier.OutcomeUnknown, courier.ClassOutcomeUnknown,
-		"it may or may not have taken the message: look in the gateway's own log",
-	}
-	switch {
-	case isTimeout(f.err):
-		unknown.class = courier.ClassTimeout
-		return "was sent the message and did not answer in time", unknown
-	case isInterrupted(f.err):
-		return "was sent the message and the attempt was called off before it answered", unknown
-	}
-	return "was sent the message and broke off, or did not answer in HTTP", unknown
+// unsent is the verdict on a message of which the gateway certainly knows nothing.
+func unsent(what, advice string) judgement {
+	return judgement{courier.Verdict{
+		Outcome: courier.OutcomeGatewayDown, Class: courier.ClassNetworkError, Scope: courier.ScopeGateway, Unsent: true,
+	}, what, advice}
 }
 
-// describeConfiguration tells the faults that no repetition cures.
-func describeConfiguration(err error) (string, verdict, bool) {
-	down := verdict{outcome: courier.OutcomeGatewayDown, class: courier.ClassNetworkError}
-	if errors.Is(err, errPrivateAddress) {
-		down.advice = "clients.http.disallow_private_ip_ranges forbids it; add the url to " +
-			"clients.http.private_ip_exception_urls if it is meant"
-		return "resolves to a private address", down, true
+// describeDial says why no connection was made. ok is false when one was.
+func describeDial(err error) (what, advice string, ok bool) {
+	failed, ok := errors.AsType[*dialError](err)
+	if !ok {
+		// With TLS 1.3 a gateway judges the client's certificate, and tells of it,
+		// after the client may have sent a request; it reads none before.
+		if what, advice, ok = describe(err, certificateAlerts()); ok {
+			return what, advice, true
+		}
+		return "", "", false
 	}
-	if lookup, ok := errors.AsType[*net.DNSError](err); ok && lookup.IsNotFound {
-		down.advice = "check the host in url"
-		return "has a host name that does not exist", down, true
+	if failed.status != 0 {
+		what, advice = describeRefusal(failed.status)
+		return "is behind the proxy " + failed.proxy + ", which " + what, advice, true
 	}
-	if isCertificateFault(err) {
-		down.advice = "check the host in url and the certificate authorities of this machine"
-		return "has a TLS certificate that is not trusted", down, true
+	if outer, ok := errors.AsType[*net.OpError](err); ok && outer.Op == "proxyconnect" && failed.proxy == "" {
+		failed.proxy = failed.address // net/http speaks to the proxy of an http url
 	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
-		down.advice = "use http:// in url, or the gateway's TLS port"
-		return "does not speak TLS", down, true
+	causes := connectCauses()
+	if failed.handshake {
+		causes = append(handshakeCauses(), causes...)
 	}
-	return "", verdict{}, false
+	what, advice, _ = describe(failed.err, causes)
+	if failed.proxy != "" {
+		return "is behind the proxy " + failed.proxy + ", which " + what,
+			"check HTTPS_PROXY, HTTP_PROXY and that the proxy runs; NO_PROXY names the hosts that need none", true
+	}
+	return what, advice, true
+}
+
+// describeRefusal says what the answer of a proxy to CONNECT means.
+func describeRefusal(status int) (what, advice string) {
+	what = "answered CONNECT with " + statusName(status)
+	switch status {
+	case http.StatusProxyAuthRequired:
+		return what, "write its user and password into HTTPS_PROXY as http://user:password@host:port"
+	case http.StatusForbidden, http.StatusUnauthorized, http.StatusMethodNotAllowed:
+		return what, "allow the gateway's host and port in the proxy, or name the host in NO_PROXY"
+	}
+	return what, "look in the proxy's log whether it reaches the gateway, or name the host in NO_PROXY"
+}
+
+func describe(err error, causes []cause) (what, advice string, ok bool) {
+	for _, cause := range causes {
+		if cause.is(err) {
+			return cause.what, cause.advice, true
+		}
+	}
+	return "", "", false
+}
+
+// connectCauses ends with one that fits every error.
+func connectCauses() []cause {
+	const reachable = "check the host and port in url, and that they can be reached from here"
+	return []cause{
+		{
+			isPrivateAddress, "resolves to a private address",
+			"clients.http.disallow_private_ip_ranges forbids it; add the url to clients.http.private_ip_exception_urls if it is meant",
+		},
+		{isAny(syscall.ECONNREFUSED), "refused the connection", reachable},
+		{isUnknownHost, "has a host name that does not exist", "check the host in url"},
+		{isType[*net.DNSError], "has a host name that could not be looked up", "check the name servers of this machine"},
+		{isAny(syscall.EHOSTUNREACH, syscall.ENETUNREACH), "could not be reached: the network knows no way to it", reachable},
+		{
+			isAny(syscall.EMFILE, syscall.ENFILE), "could not be reached: this machine has no free file descriptor",
+			"raise the limit of open files (ulimit -n, LimitNOFILE)",
+		},
+		{isTimeout, "could not be reached in time", reachable},
+		{isAny(context.Canceled), "was not reached before the attempt was called off", "another attempt will be made"},
+		{isAny(syscall.ECONNRESET, syscall.EPIPE), "broke the connection off before it took the message", reachable},
+		{func(error) bool { return true }, "could not be reached", reachable},
+	}
+}
+
+// handshakeCauses ends with one that fits every error but those of a time-out.
+func handshakeCauses() []cause {
+	const renew = "have it renewed, and check the clock of this machine"
+	return append(certificateAlerts(),
+		cause{isType[tls.RecordHeaderError], "does not speak TLS", "use http:// in url, or the gateway's TLS port"},
+		cause{isAny(errSpeaksTLS), "speaks TLS", "use https:// in url"},
+		cause{
+			isAlert(40), "refused the TLS handshake",
+			"ask the gateway which TLS it speaks, and whether it wants a client certificate",
+		},
+		cause{isOldTLS, "speaks no version of TLS that is safe", "ask the gateway for an address with TLS 1.2 or newer"},
+		cause{isExpired, "has a TLS certificate that is not trusted: it has expired or is not yet valid", renew},
+		cause{
+			isType[x509.HostnameError], "has a TLS certificate that is not trusted: it is for another host name",
+			"check the host in url",
+		},
+		cause{
+			isType[x509.UnknownAuthorityError], "has a TLS certificate that is not trusted: no authority known here signed it",
+			"add the authority to this machine's, or name its file in SSL_CERT_FILE",
+		},
+		cause{
+			isCertificateFault, "has a TLS certificate that is not trusted",
+			"check the host in url and the certificate authorities of this machine",
+		},
+		cause{isAlert(112), "has no TLS certificate for this host name", "check the host in url"},
+		cause{
+			func(err error) bool { return !isTimeout(err) && !errors.Is(err, context.Canceled) },
+			"broke the TLS handshake off", "check the port in url, and ask the gateway which TLS it speaks",
+		},
+		cause{isTimeout, "did not finish the TLS handshake in time", "check the port in url, and that it speaks TLS"},
+	)
+}
+
+// certificateAlerts are those of RFC 8446, 6.2, by which a server says that it
+// wants a certificate of the client. Some say just that the handshake failed.
+func certificateAlerts() []cause {
+	return []cause{{
+		isAlert(41, 42, 43, 44, 45, 46, 48, 49, 116), "wants a client certificate for TLS",
+		"ask it for another way to authenticate, or put a proxy before it that has the certificate",
+	}}
+}
+
+// errSpeaksTLS reports TLS where http was expected.
+var errSpeaksTLS = errors.New("the other side speaks TLS")
+
+func isType[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+func isAny(targets ...error) func(error) bool {
+	return func(err error) bool {
+		return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+	}
+}
+
+func isUnknownHost(err error) bool {
+	lookup, ok := errors.AsType[*net.DNSError](err)
+	return ok && lookup.IsNotFound
+}
+
+func isExpired(err error) bool {
+	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+	return ok && invalid.Reason == x509.Expired
 }
 
 func isCertificateFault(err error) bool {
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
+	return isType[*tls.CertificateVerificationError](err) || isType[x509.CertificateInvalidError](err)
+}
+
+// isOldTLS recognises the alert protocol_version and crypto/tls's own error, which has no type.
+func isOldTLS(err error) bool {
+	return isAlert(70)(err) || strings.Contains(err.Error(), "unsupported protocol version")
+}
+
+// isAlert reports whether the other side ended TLS with one of some alerts. Their type in
+// crypto/tls has no name, so their number is looked at.
+func isAlert(numbers ...uint64) func(error) bool {
+	return func(err error) bool {
+		failed, ok := errors.AsType[*net.OpError](err)
+		if !ok || failed.Op != "remote error" {
+			return false
+		}
+		number := reflect.ValueOf(failed.Err)
+		return number.Kind() == reflect.Uint8 && slices.Contains(numbers, number.Uint())
 	}
-	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)
-	_, host := errors.AsType[x509.HostnameError](err)
-	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
-	return unknown || host || invalid
 }
 
 func isTimeout(err error) bool {
@@ -103,5 +233,3 @@ func isTimeout(err error) bool {
 	timeout, ok := errors.AsType[net.Error](err)
 	return ok && timeout.Timeout()
 }
-
-func isInterrupted(err error) bool { return errors.Is(err, context.Canceled) }

@@ -3,13 +3,18 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"courier"
+	"courier/internal/gateway/gatewaytest"
 	"courier/internal/jsonnet"
 )
 
@@ -74,18 +79,32 @@ func TestGateway_Golden(t *testing.T) {
 			if strings.HasSuffix(folder, "timeout_1s") {
 				pool = strict
 			}
-			runGolden(t, folder, pool)
+			eachProtocol(t, func(t *testing.T, protocol gatewaytest.Protocol) {
+				t.Helper()
+				runGolden(t, folder, pool, protocol)
+			})
 		})
 	}
 }
 
-func runGolden(t *testing.T, folder string, pool *jsonnet.Pool) {
+func runGolden(t *testing.T, folder string, pool *jsonnet.Pool, protocol gatewaytest.Protocol) {
 	t.Helper()
 	var config goldenRequest
 	var message goldenMessage
 	readJSON(t, filepath.Join(folder, "request.json"), &config)
 	readJSON(t, filepath.Join(folder, "message.json"), &message)
-	server := startWire(t, okAnswer)
+	wire := startWire(t, okAnswer)
+	if protocol != gatewaytest.PlainHTTP {
+		wire = startWireOver(t, protocol, okAnswer)
+	}
+	target, client := wire.target(config.URL), wire.client
+	spoken := &spokenServer{}
+	if protocol == gatewaytest.TLSHTTP2 {
+		var url string
+		url, client = gatewaytest.Serve(t, protocol, spoken, nil)
+		target = strings.Replace(config.URL, "gateway.test", strings.TrimPrefix(url, "https://"), 1)
+		target = strings.Replace(target, "http://", "https://", 1)
+	}
 	template, err := compileGolden(t, folder, pool)
 	if config.WantError.At == "compile" {
 		wantText(t, err, config.WantError.Text)
@@ -95,8 +114,8 @@ func runGolden(t *testing.T, folder string, pool *jsonnet.Pool) {
 		t.Fatal(err)
 	}
 	g, err := New(Options{
-		Name: "sms", URL: server.target(config.URL), Method: config.Method, Header: config.Headers, Auth: config.auth(),
-		Template: template, Timeout: patience, NowFunc: goldenNow,
+		Name: "sms", URL: target, Method: config.Method, Header: config.Headers, Auth: config.auth(),
+		Template: template, Timeout: patience, NowFunc: goldenNow, TLSConfig: client,
 	})
 	if config.WantError.At == "new" {
 		wantText(t, err, config.WantError.Text)
@@ -106,10 +125,22 @@ func runGolden(t *testing.T, folder string, pool *jsonnet.Pool) {
 		t.Fatal(err)
 	}
 	t.Cleanup(g.Close)
-	sendGolden(t, g, server, folder, &config, message.message())
+	if !sendGolden(t, g, &config, message.message()) {
+		return
+	}
+	want, err := os.ReadFile(filepath.Join(folder, "want.http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if protocol == gatewaytest.TLSHTTP2 {
+		spoken.compare(t, string(want))
+		return
+	}
+	compareWire(t, string(want), wire.next(t))
 }
 
-func sendGolden(t *testing.T, g *Gateway, server *wireServer, folder string, config *goldenRequest, m *courier.Message) {
+// sendGolden reports whether the message was sent, as the case wants.
+func sendGolden(t *testing.T, g *Gateway, config *goldenRequest, m *courier.Message) bool {
 	t.Helper()
 	request, err := g.Render(t.Context(), m)
 	render, _ := errors.AsType[*courier.RenderError](err)
@@ -127,17 +158,55 @@ func sendGolden(t *testing.T, g *Gateway, server *wireServer, folder string, con
 		if err != nil {
 			t.Fatal(err)
 		}
-		if attempt := g.Send(request); attempt.Outcome != courier.OutcomeAccepted {
+		if attempt := request.Send(t.Context()); attempt.Outcome != courier.OutcomeAccepted {
 			t.Fatalf("Send() = %+v", attempt)
 		}
-		want, err := os.ReadFile(filepath.Join(folder, "want.http"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		compareWire(t, string(want), server.next(t))
+		return true
 	default:
 		t.Fatalf("want_error.at is %q", config.WantError.At)
 	}
+	return false
+}
+
+// spokenServer keeps the request that came over HTTP/2, where nothing has an order.
+type spokenServer struct {
+	mu   sync.Mutex
+	text string
+}
+
+// ServeHTTP implements http.Handler.
+func (s *spokenServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	lines := []string{r.Method + " " + r.RequestURI + " HTTP/1.1", "Host: gateway.test"}
+	for name, values := range r.Header {
+		for _, value := range values {
+			lines = append(lines, name+": "+value)
+		}
+	}
+	s.mu.Lock()
+	s.text = strings.Join(lines, "\r\n") + "\r\n\r\n" + string(body)
+	s.mu.Unlock()
+	w.WriteHeader(http.StatusCreated)
+}
+
+// compare compares as compareWire does, but for the order of headers and what
+// HTTP/2 has otherwise: the length of an empty body, and the name of the client.
+func (s *spokenServer) compare(t *testing.T, want string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	compareWire(t, sortHead(want), sortHead(strings.Replace(s.text, "Go-http-client/2.0", "Go-http-client/1.1", 1)))
+}
+
+func sortHead(request string) string {
+	head, body, _ := strings.Cut(request, "\r\n\r\n")
+	lines := strings.Split(head, "\r\n")
+	lines = slices.DeleteFunc(lines, func(line string) bool { return line == "Content-Length: 0" })
+	slices.Sort(lines[1:])
+	return strings.Join(lines, "\r\n") + "\r\n\r\n" + body
 }
 
 func compileGolden(t *testing.T, folder string, pool *jsonnet.Pool) (Evaluator, error) {

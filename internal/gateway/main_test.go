@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"courier"
+	"courier/internal/gateway/gatewaytest"
 	"courier/internal/jsonnet"
 )
 
@@ -62,7 +63,18 @@ func send(tb testing.TB, g *Gateway, m *courier.Message) courier.Attempt {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return g.Send(request)
+	return request.Send(tb.Context())
+}
+
+// eachProtocol runs a test over plain HTTP, and over TLS with both versions of HTTP.
+func eachProtocol(t *testing.T, test func(t *testing.T, protocol gatewaytest.Protocol)) {
+	t.Helper()
+	for _, protocol := range gatewaytest.Protocols() {
+		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
+			test(t, protocol)
+		})
+	}
 }
 
 // loginMessage is a message as an identity system sends it.

@@ -3,7 +3,13 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Evaluator turns the JSON text of ctx into the JSON text of the request's body.
@@ -16,7 +22,8 @@ type Evaluator interface {
 type Options struct {
 	// Name is the gateway's name in the configuration, attempts and metrics.
 	Name string
-	// URL is absolute, http or https, with a path. Its query is sent as written.
+	// URL is absolute, http or https, with a path. Its query is sent as written,
+	// but for blanks and characters beyond ASCII, which are escaped.
 	URL string
 	// Method is sent as written. TRACE in capitals has no body.
 	Method string
@@ -34,11 +41,17 @@ type Options struct {
 	Timeout time.Duration
 	// MaxInFlight is the number of idle connections to keep, zero is 64.
 	MaxInFlight int
+	// KeepWarm dials a connection whenever none is open, so that the first message
+	// after a quiet time waits for no handshake. No request is sent for it.
+	KeepWarm bool
 	// PrivateIPs says which addresses may be dialed.
 	PrivateIPs PrivateIPPolicy
+	// ProxyFunc returns the proxy for a url, nil for none. Nil takes HTTPS_PROXY,
+	// HTTP_PROXY and NO_PROXY from the environment.
+	ProxyFunc func(*url.URL) (*url.URL, error)
 	// TLSConfig is nil for the system's roots.
 	TLSConfig *tls.Config
-	// NowFunc is the clock, nil is time.Now.
+	// NowFunc is the clock of what a message is given and a gateway asks for, nil is time.Now.
 	NowFunc func() time.Time
 }
 
@@ -72,4 +85,45 @@ func (o *Options) setDefaults() {
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
 	}
+}
+
+// check returns the address and the parameters as they are used. The error joins
+// one *OptionError for each option that cannot work.
+func (o *Options) check() (target *url.URL, params []byte, err error) {
+	var errs []error
+	report := func(field string, err error) {
+		if err != nil {
+			errs = append(errs, &OptionError{Field: field, Err: err})
+		}
+	}
+	if o.Name == "" {
+		report("name", errors.New("is missing"))
+	}
+	target, err = parseTarget(o.URL)
+	report("url", err)
+	report("method", checkMethod(o.Method))
+	errs = append(errs, checkHeaders(o.Header))
+	if o.Auth != nil {
+		errs = append(errs, o.Auth.check())
+	}
+	params, err = encodeParams(o.Params)
+	report("params", err)
+	return target, params, errors.Join(errs...)
+}
+
+func checkMethod(method string) error {
+	if method == "" {
+		return errors.New("is missing: give POST, or what the gateway asks for")
+	}
+	if !httpguts.ValidHeaderFieldName(method) {
+		return fmt.Errorf("%q is no HTTP method", method)
+	}
+	return nil
+}
+
+func encodeParams(params map[string]any) ([]byte, error) {
+	if params == nil {
+		return []byte("{}"), nil
+	}
+	return json.Marshal(params)
 }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"syscall"
+
+	"code.dny.dev/ssrf"
+	"github.com/gobwas/glob"
 )
 
 // PrivateIPPolicy says whether private and special addresses may be dialed, as
@@ -20,89 +22,61 @@ type PrivateIPPolicy struct {
 	ExceptionURLs []string
 }
 
-// errPrivateAddress reports a dial that the policy forbids.
-var errPrivateAddress = errors.New("address is private")
+// controlFunc is what a net.Dialer asks before it connects.
+type controlFunc func(network, address string, conn syscall.RawConn) error
 
-type compiledPolicy struct {
-	disallow   bool
-	exceptions []*regexp.Regexp
+type addressPolicy struct {
+	exceptions []glob.Glob
+	// public refuses all that is not, private lets the private ranges pass too.
+	// Both are nil when every address may be dialed.
+	public, private controlFunc
 }
 
-func compilePolicy(policy PrivateIPPolicy) (*compiledPolicy, error) {
-	compiled := &compiledPolicy{disallow: policy.Disallow}
+func compilePolicy(policy PrivateIPPolicy) (*addressPolicy, error) {
+	compiled := &addressPolicy{}
+	if policy.Disallow {
+		compiled.public = ssrf.New(ssrf.WithAnyPort()).Safe
+		compiled.private = ssrf.New(ssrf.WithAnyPort(), ssrf.WithAllowedV4Prefixes(
+			netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"),
+			netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+		), ssrf.WithAllowedV6Prefixes(netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fc00::/7"))).Safe
+	}
 	var errs []error
 	for i, pattern := range policy.ExceptionURLs {
-		exception, err := compileGlob(pattern)
+		exception, err := glob.Compile(pattern, '.', '/')
 		if err != nil {
 			field := fmt.Sprintf("clients.http.private_ip_exception_urls[%d]", i)
-			errs = append(errs, &OptionError{Field: field, Err: err})
+			errs = append(errs, &OptionError{Field: field, Err: fmt.Errorf(
+				"is no pattern (%w): close every [ and {, and escape them with \\ when they are meant literally", err)})
+			continue
 		}
 		compiled.exceptions = append(compiled.exceptions, exception)
 	}
 	return compiled, errors.Join(errs...)
 }
 
-// guards reports whether connections for the url must be to public addresses.
-func (p *compiledPolicy) guards(target *url.URL) bool {
-	if !p.disallow {
-		return false
-	}
+// isExcepted reports whether a url may lead to a private address.
+func (p *addressPolicy) isExcepted(target *url.URL) bool {
 	bare := *target
 	bare.RawQuery, bare.Fragment, bare.RawFragment = "", "", ""
 	text := bare.String()
 	for _, exception := range p.exceptions {
-		if exception.MatchString(text) {
-			return false
+		if exception.Match(text) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
-// specialPrefixes are the blocks of the IANA special-purpose address registries
-// (RFC 6890) and multicast.
-func specialPrefixes() []netip.Prefix {
-	return parsePrefixes(
-		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-		"192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24",
-		"192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-		"224.0.0.0/4", "240.0.0.0/4",
-		"2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
-	)
-}
-
-func parsePrefixes(texts ...string) []netip.Prefix {
-	prefixes := make([]netip.Prefix, len(texts))
-	for i, text := range texts {
-		prefixes[i] = netip.MustParsePrefix(text)
+// control returns what to ask before a connection for the url, nil for nothing.
+func (p *addressPolicy) control(target *url.URL) controlFunc {
+	if p.isExcepted(target) {
+		return p.private
 	}
-	return prefixes
+	return p.public
 }
 
-// addressGuard refuses addresses that are not public.
-type addressGuard struct {
-	special []netip.Prefix
-	// public holds all public IPv6 addresses.
-	public netip.Prefix
-}
-
-func newAddressGuard() *addressGuard {
-	return &addressGuard{special: specialPrefixes(), public: netip.MustParsePrefix("2000::/3")}
-}
-
-// control is called by the dialer with each address, ip:port, before it connects.
-func (g *addressGuard) control(_, address string, _ syscall.RawConn) error {
-	parsed, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return errPrivateAddress
-	}
-	ip := parsed.Addr().WithZone("").Unmap()
-	if !ip.Is4() && !g.public.Contains(ip) {
-		return errPrivateAddress
-	}
-	for _, prefix := range g.special {
-		if prefix.Contains(ip) {
-			return errPrivateAddress
-		}
-	}
-	return nil
+// isPrivateAddress reports whether the policy kept a connection from being made.
+func isPrivateAddress(err error) bool {
+	return errors.Is(err, ssrf.ErrProhibitedIP) || errors.Is(err, ssrf.ErrProhibitedNetwork) || errors.Is(err, ssrf.ErrInvalidHostPort)
 }

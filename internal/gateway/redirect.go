@@ -7,69 +7,117 @@ import (
 	"slices"
 )
 
-// maxRedirects is how often one attempt is passed on within the gateway's host.
-const maxRedirects = 5
+// maxRedirects is how often one attempt is passed on, as in net/http.
+const maxRedirects = 10
 
-// follow sends a request and goes after 307 and 308 on the same scheme, host and
-// port with method, body and credentials. Any other redirect is the answer, and
-// so is one that leads back or too far.
-func (g *Gateway) follow(ctx context.Context, request *http.Request, built *rendered) (*http.Response, fault) {
+// hop is one request of an attempt, which redirects may pass on.
+type hop struct {
+	method string
+	target *url.URL
+	header http.Header
+	body   []byte
+}
+
+// exchange sends the request and follows where its answers redirect to. 307 and
+// 308 ask to send it elsewhere, which is done within the same host. 301, 302 and 303
+// mean that it was taken, so what they point to is fetched without it; the
+// gateway's answer stays the one of the redirect unless that ends well.
+func (r *Request) exchange(ctx context.Context) *Answer {
+	g := r.gateway
+	at := &hop{method: g.method, target: g.target, header: g.header, body: r.body}
+	var taken *Answer
 	var seen []string
 	for {
-		response, failed := g.roundTrip(ctx, request)
+		response, failed := g.send(ctx, at)
 		if response == nil {
-			return nil, failed
+			return afterRedirect(taken, failed)
 		}
-		next := g.nextHop(response, request.URL)
-		if next == nil {
-			return response, fault{}
+		answer := readAnswer(response)
+		if target := location(response, at.target); target != nil && answer.Status >= 300 && answer.Status <= 399 {
+			answer.Detail = " to " + originOf(target) + target.EscapedPath()
 		}
-		seen = append(seen, request.URL.String())
-		if len(seen) > maxRedirects || slices.Contains(seen, next.String()) {
-			return response, fault{}
+		next := at.next(response, taken != nil)
+		seen = append(seen, at.method+at.target.String())
+		if next == nil || len(seen) > maxRedirects || slices.Contains(seen, next.method+next.target.String()) {
+			if answer.Detail != "" {
+				answer.Detail += ", which is not followed"
+			}
+			return afterRedirect(taken, answer)
 		}
-		readAnswer(response)
-		request = passOn(request, next, built.body)
+		if !isWhole(answer.Status) && taken == nil {
+			taken = answer
+		}
+		at = next
 	}
 }
 
-// nextHop returns where an answer passes the request on to, nil for nowhere that may be followed.
-func (g *Gateway) nextHop(response *http.Response, from *url.URL) *url.URL {
-	if response.StatusCode != http.StatusTemporaryRedirect && response.StatusCode != http.StatusPermanentRedirect {
-		return nil
+// afterRedirect is what an attempt came to whose message was taken before, if it was.
+func afterRedirect(taken, last *Answer) *Answer {
+	switch {
+	case taken == nil || last.Status >= 200 && last.Status <= 299:
+		return last
+	case last.Status == 0:
+		taken.Detail += ", which could not be fetched"
+	default:
+		taken.Detail += ", where the answer was " + statusName(last.Status)
 	}
-	next := location(response, from)
-	if next == nil || originOf(next) != originOf(from) || !g.excepted(next) {
-		return nil
-	}
-	return withoutUser(next)
+	return taken
 }
 
+// isWhole reports whether a redirect asks for the whole request.
+func isWhole(status int) bool {
+	return status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect
+}
+
+// next returns where an answer leads, nil for nowhere.
+func (h *hop) next(response *http.Response, taken bool) *hop {
+	target := location(response, h.target)
+	sameHost := target != nil && originOf(target) == originOf(h.target)
+	switch {
+	case target == nil || target.Scheme != "http" && target.Scheme != "https":
+		return nil
+	case isWhole(response.StatusCode):
+		if !taken && !sameHost {
+			return nil
+		}
+		next := &hop{method: h.method, target: withoutUser(target), header: h.header, body: h.body}
+		if !sameHost {
+			next.header = http.Header{}
+		}
+		return next
+	case response.StatusCode < http.StatusMovedPermanently || response.StatusCode > http.StatusSeeOther:
+		return nil
+	}
+	next := &hop{method: http.MethodGet, target: withoutUser(target), header: http.Header{}}
+	if h.method == http.MethodHead {
+		next.method = h.method
+	}
+	if sameHost {
+		next.header = withoutContent(h.header)
+	}
+	return next
+}
+
+// withoutContent drops the headers that are about the body.
+func withoutContent(header http.Header) http.Header {
+	header = header.Clone()
+	for _, name := range [...]string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Location"} {
+		header.Del(name)
+	}
+	return header
+}
+
+// location returns the url that an answer points to, nil when there is none.
 func location(response *http.Response, from *url.URL) *url.URL {
 	value := response.Header.Get("Location")
 	if value == "" {
 		return nil
 	}
-	next, err := from.Parse(value)
-	if err != nil || next.Host == "" {
+	target, err := from.Parse(value)
+	if err != nil || target.Host == "" {
 		return nil
 	}
-	next.Fragment, next.RawFragment = "", ""
-	return next
-}
-
-func passOn(request *http.Request, next *url.URL, body []byte) *http.Request {
-	passed := request.WithContext(request.Context())
-	passed.URL, passed.Host = next, next.Host
-	setBody(passed, body)
-	return passed
-}
-
-// redirectName names the target of a redirect without userinfo and query.
-func redirectName(response *http.Response) string {
-	next := location(response, response.Request.URL)
-	if next == nil {
-		return ""
-	}
-	return originOf(next) + next.EscapedPath()
+	target.Fragment, target.RawFragment = "", ""
+	target.RawQuery = escapeQuery(target.RawQuery)
+	return target
 }

@@ -68,7 +68,7 @@ func renderedJSON(t *testing.T, g *Gateway, m *courier.Message) any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return meaning(t, mediaJSON, string(renderedFrom(request.Context()).body))
+	return meaning(t, mediaJSON, string(request.body))
 }
 
 func TestRequestURL(t *testing.T) {
@@ -136,12 +136,12 @@ func TestGateway_RendersApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.Header.Set("Traceparent", "x")
+	first.HTTP(t.Context()).Header.Set("Traceparent", "x")
 	second, err := g.Render(t.Context(), loginMessage())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second.Header.Get("Traceparent") != "" {
+	if second.HTTP(t.Context()).Header.Get("Traceparent") != "" {
 		t.Error("a header of one request is in the next")
 	}
 }
@@ -176,7 +176,7 @@ func TestEncodeText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := string(renderedFrom(request.Context()).body); got != "<a>\né</a>" {
+	if got := string(request.body); got != "<a>\né</a>" {
 		t.Errorf("body is %q", got)
 	}
 	for result, says := range map[string]string{

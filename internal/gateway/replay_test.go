@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"courier"
+	"courier/internal/gateway/gatewaytest"
 )
 
 // TestGateway_NeverRepeats breaks a reused connection after the second request
@@ -35,19 +36,21 @@ func TestGateway_NeverRepeats(t *testing.T) {
 		"Custom":         {"SEND", key, nil, ""},
 		"LowerCaseTrace": {"trace", key, constant(`{"a":1}`), "Content-Length: 7\r\n"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := startWire(t, func(conn net.Conn, number int) bool { return number == 0 && answerAny(conn, c.method) })
-			g := newGateway(t, Options{URL: server.url() + "/send", Method: c.method, Header: c.header, Template: c.template})
-			first, second := send(t, g, loginMessage()), send(t, g, loginMessage())
-			if first.Outcome != courier.OutcomeAccepted || second.Outcome != courier.OutcomeUnknown {
-				t.Errorf("outcomes %s and %s (%s)", first.Outcome, second.Outcome, second.Message)
-			}
-			if len(server.requests) != 2 {
-				t.Errorf("2 messages made %d requests", len(server.requests))
-			}
-			checkLengths(t, server.next(t), c.method, c.length)
-		})
+		for _, protocol := range []gatewaytest.Protocol{gatewaytest.PlainHTTP, gatewaytest.TLSHTTP1} {
+			t.Run(name+string(protocol), func(t *testing.T) {
+				t.Parallel()
+				server := startWireOver(t, protocol, func(conn net.Conn, number int) bool { return number == 0 && answerAny(conn, c.method) })
+				g := newGateway(t, Options{URL: server.url() + "/send", Method: c.method, Header: c.header, Template: c.template, TLSConfig: server.client})
+				first, second := send(t, g, loginMessage()), send(t, g, loginMessage())
+				if first.Outcome != courier.OutcomeAccepted || second.Outcome != courier.OutcomeUnknown {
+					t.Errorf("outcomes %s and %s (%s)", first.Outcome, second.Outcome, second.Message)
+				}
+				if len(server.requests) != 2 {
+					t.Errorf("2 messages made %d requests", len(server.requests))
+				}
+				checkLengths(t, server.next(t), c.method, c.length)
+			})
+		}
 	}
 }
 
@@ -80,31 +83,62 @@ func checkLengths(t *testing.T, request, method, length string) {
 // outcome must agree with what the gateway got.
 func TestGateway_StaleConnection(t *testing.T) {
 	t.Parallel()
-	server := startWire(t, func(conn net.Conn, number int) bool { okAnswer(conn, number); return false })
+	for _, protocol := range []gatewaytest.Protocol{gatewaytest.PlainHTTP, gatewaytest.TLSHTTP1} {
+		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
+			server := startWireOver(t, protocol, func(conn net.Conn, number int) bool { okAnswer(conn, number); return false })
+			g := newGateway(t, Options{URL: server.url() + "/", Template: echo(), TLSConfig: server.client})
+			for range 200 {
+				attempt := send(t, g, loginMessage())
+				got := len(server.requests)
+				if attempt.Outcome == courier.OutcomeAccepted && got != 1 || attempt.Outcome == courier.OutcomeUnknown && got > 1 ||
+					attempt.Outcome != courier.OutcomeAccepted && attempt.Outcome != courier.OutcomeUnknown {
+					t.Errorf("%d requests for %+v", got, attempt)
+				}
+				for range got {
+					<-server.requests
+				}
+			}
+		})
+	}
+}
+
+// TestGateway_IdleTimeout has a gateway say with 408 that an idle connection is
+// at its end, while the next message is on its way.
+func TestGateway_IdleTimeout(t *testing.T) {
+	t.Parallel()
+	server := startWire(t, func(conn net.Conn, number int) bool {
+		if number == 0 {
+			return okAnswer(conn, number)
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		return false
+	})
 	g := newGateway(t, Options{URL: server.url() + "/", Template: echo()})
-	seen := 0
-	for range 200 {
+	for i, want := range []int{1, 2, 2, 2} {
 		attempt := send(t, g, loginMessage())
-		got := len(server.requests) - seen
-		seen += got
-		if seen > 90 {
-			break
+		if attempt.Outcome != courier.OutcomeAccepted || len(server.requests) != want {
+			t.Errorf("message %d: %+v after %d requests", i, attempt, len(server.requests))
 		}
-		switch attempt.Outcome {
-		case courier.OutcomeAccepted:
-			if got != 1 {
-				t.Errorf("%d requests for an accepted message", got)
-			}
-		case courier.OutcomeRetry:
-			if got != 0 {
-				t.Errorf("%d requests for a message that was not sent", got)
-			}
-		case courier.OutcomeUnknown:
-			if got > 1 {
-				t.Errorf("%d requests for one message", got)
-			}
-		case courier.OutcomeRejected, courier.OutcomeGatewayDown, courier.OutcomeCanceled:
-			t.Errorf("Send() = %+v", attempt)
+		for range want {
+			<-server.requests
 		}
+	}
+}
+
+// TestGateway_OwnTimeout has a gateway answer 408 to a message: that is its answer.
+func TestGateway_OwnTimeout(t *testing.T) {
+	t.Parallel()
+	server := startWire(t, func(conn net.Conn, _ int) bool {
+		_, err := io.WriteString(conn, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+		return err == nil
+	})
+	g := newGateway(t, Options{URL: server.url() + "/", Template: echo()})
+	for range 3 {
+		attempt := send(t, g, loginMessage())
+		if attempt.Outcome != courier.OutcomeRetry || attempt.Class != courier.ClassTimeout || len(server.requests) != 1 {
+			t.Errorf("Send() = %+v after %d requests", attempt, len(server.requests))
+		}
+		<-server.requests
 	}
 }

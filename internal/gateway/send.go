@@ -2,117 +2,159 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptrace"
-	"strconv"
-	"sync/atomic"
+	"strings"
 	"time"
 
 	"courier"
 )
 
-// Send writes a request of Render and judges the answer. The request's context
-// bounds it beside the gateway's own time-out. The attempt's Number is left to the caller.
-func (g *Gateway) Send(request *http.Request) courier.Attempt {
-	started := g.nowFunc()
-	ctx, cancel := g.bounded(request.Context(), started)
-	defer cancel()
-	built := renderedFrom(request.Context())
-	attempt := courier.Attempt{Gateway: g.name, StartedAt: started}
-	response, failed := g.follow(ctx, request, built) //nolint:bodyclose // settleAnswer closes it
-	if response == nil {
-		what, judged := failed.describe()
-		g.settle(&attempt, what, judged)
-	} else {
-		g.settleAnswer(&attempt, response, built)
+// Send sends the request and judges what comes back. The context bounds it, and
+// the gateway's own time-out. Number and times of the attempt are left to the caller.
+func (r *Request) Send(ctx context.Context) courier.Attempt {
+	g := r.gateway
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > g.timeout {
+		bounded, cancel := context.WithTimeout(ctx, g.timeout)
+		defer cancel()
+		ctx = bounded
 	}
-	attempt.Duration = g.nowFunc().Sub(started)
+	answer := r.exchange(ctx)
+	judged := answer.judge(g.rules)
+	attempt := courier.Attempt{
+		Gateway: g.name, HTTPStatus: answer.Status,
+		Outcome: judged.Outcome, Class: judged.Class, Scope: judged.Scope, Known: judged.Known, Unsent: judged.Unsent,
+	}
+	if judged.Outcome == courier.OutcomeAccepted {
+		attempt.GatewayMessageID = g.masked.dropSecret(messageID(answer.Body))
+		return attempt
+	}
+	mask := g.masked.forMessage(r.message)
+	attempt.Message = fmt.Sprintf("gateway %q (%s) %s: %s", g.name, originOf(g.target), mask.mask(judged.what, maxErrorText), judged.advice)
+	attempt.RetryAfter = retryAfter(answer.Header, g.nowFunc())
+	attempt.Excerpt = mask.mask(excerptText(answer.Body), maxExcerpt)
+	attempt.Code = mask.dropIfMasked(errorCode(answer.Body))
 	return attempt
 }
 
-// bounded gives a context the gateway's own time-out, unless its own is earlier.
-func (g *Gateway) bounded(ctx context.Context, started time.Time) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok && deadline.Sub(started) <= g.timeout {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, g.timeout)
-}
+// maxResends is how often a request is sent again at once when it certainly was not processed.
+const maxResends = 3
 
-// settle writes a judgement and its sentence into the attempt.
-func (g *Gateway) settle(attempt *courier.Attempt, what string, judged verdict) {
-	attempt.Outcome, attempt.Class = judged.outcome, judged.class
-	if judged.outcome != courier.OutcomeAccepted {
-		attempt.Message = fmt.Sprintf("gateway %q (%s) %s: %s", g.name, originOf(g.target), what, judged.advice)
-	}
-}
-
-// settleAnswer judges an answer by its status. Its body only adds detail, so a
-// body that fails or hangs changes nothing.
-func (g *Gateway) settleAnswer(attempt *courier.Attempt, response *http.Response, built *rendered) {
-	judged := judgeStatus(response.StatusCode)
-	attempt.HTTPStatus = response.StatusCode
-	body := readAnswer(response)
-	if judged.outcome == courier.OutcomeAccepted {
-		attempt.Outcome = judged.outcome
-		attempt.GatewayMessageID = g.masked.dropSecret(messageID(body))
-		return
-	}
-	mask := g.masked.forMessage(built.message)
-	attempt.RetryAfter = retryAfter(response.Header.Get("Retry-After"), g.nowFunc())
-	attempt.Excerpt = mask.mask(excerptText(body), maxExcerpt)
-	attempt.Code = mask.dropIfMasked(errorCode(body))
-	g.settle(attempt, g.describeAnswer(response, mask), judged)
-}
-
-func (g *Gateway) describeAnswer(response *http.Response, mask *masker) string {
-	answered := "answered " + strconv.Itoa(response.StatusCode)
-	if text := http.StatusText(response.StatusCode); text != "" {
-		answered += " " + text
-	}
-	if response.StatusCode >= 300 && response.StatusCode <= 399 {
-		if target := redirectName(response); target != "" {
-			answered += " to " + mask.mask(target, maxErrorText) + ", which is not followed"
+// send makes one hop: it sends a request until it may have been processed.
+func (g *Gateway) send(ctx context.Context, hop *hop) (*http.Response, *Answer) {
+	connections := g.network.to(hop.target)
+	for sends := 1; ; sends++ {
+		used := usedConn{bodySize: len(hop.body)}
+		trace := &httptrace.ClientTrace{GotConn: used.got}
+		request := newRequest(httptrace.WithClientTrace(ctx, trace), hop.method, hop.target, hop.header, hop.body)
+		response, err := connections.RoundTrip(request)
+		switch {
+		case err == nil && !used.isLateTimeout(response):
+			return response, nil
+		case err == nil:
+			_ = response.Body.Close()
+			if sends > maxResends {
+				return nil, &Answer{Status: response.StatusCode, Header: response.Header}
+			}
+		default:
+			answer, again := used.explain(err)
+			if !again || sends > maxResends || ctx.Err() != nil {
+				return nil, answer
+			}
 		}
 	}
-	return answered
 }
 
-// hop is one request and its answer. The hooks run on the connection's goroutines.
-type hop struct {
-	wrote atomic.Bool
-	conn  atomic.Pointer[countedConn]
-	start atomic.Int64
+// usedConn is the connection that a round trip used last.
+type usedConn struct {
+	bodySize int
+	reused   bool
+	// plain is set for HTTP/1.1. For HTTP/2 shared is, and before is how much had
+	// left it when the request came.
+	plain  *answerConn
+	shared *countedConn
+	before int64
 }
 
-// roundTrip sends one request. Without a response the fault says whether the
-// whole request may have reached the gateway.
-func (g *Gateway) roundTrip(ctx context.Context, request *http.Request) (*http.Response, fault) {
-	if g.direct.takes(request) {
-		response, written, err := g.direct.roundTrip(ctx, request)
-		return response, fault{err: err, written: written}
+// got is called by net/http in the goroutine of the round trip.
+func (u *usedConn) got(info httptrace.GotConnInfo) {
+	u.reused = info.Reused
+	u.plain, _ = info.Conn.(*answerConn)
+	if u.plain != nil {
+		u.plain.begin()
 	}
-	h := &hop{}
-	trace := &httptrace.ClientTrace{GotConn: h.gotConn, WroteRequest: h.wroteRequest}
-	response, err := g.transport.RoundTrip(request.WithContext(httptrace.WithClientTrace(ctx, trace)))
-	if err != nil {
-		return nil, fault{err: err, written: h.written()}
+	if secure, ok := info.Conn.(*tls.Conn); ok {
+		if u.shared = countedConnOf(net.Conn(secure)); u.shared != nil {
+			u.before = u.shared.sent.Load()
+		}
 	}
-	return response, fault{}
 }
 
-func (h *hop) gotConn(info httptrace.GotConnInfo) {
-	h.wrote.Store(false)
-	counted := countedConnOf(info.Conn)
-	if counted != nil {
-		h.start.Store(counted.sent.Load())
-	}
-	h.conn.Store(counted)
+// isLateTimeout reports whether an answer says that a connection was idle for
+// too long, which the gateway wrote while the request was on its way: with
+// 408 it had none that was complete (RFC 9110, 15.5.9).
+func (u *usedConn) isLateTimeout(response *http.Response) bool {
+	return response.StatusCode == http.StatusRequestTimeout && response.Close && u.reused && u.plain != nil
 }
 
-func (h *hop) wroteRequest(info httptrace.WroteRequestInfo) { h.wrote.Store(info.Err == nil) }
+// explain says what a round trip without an answer came to, and whether the
+// request can be sent again at once.
+func (u *usedConn) explain(err error) (answer *Answer, again bool) {
+	if u.plain != nil {
+		return explainPlain(err, u.plain.state(), u.reused, u.bodySize)
+	}
+	answer = &Answer{Err: err, Delivery: DeliveryWhole}
+	switch {
+	case u.shared == nil:
+		answer.Delivery = DeliveryNone
+	case isUnprocessed(err):
+		answer.Delivery = DeliveryNone
+		return answer, true
+	default:
+		if sent := u.shared.sent.Load() - u.before; sent == 0 {
+			answer.Delivery = DeliveryNone
+		} else if sent < int64(u.bodySize) {
+			answer.Delivery = DeliveryPartial
+		}
+	}
+	return answer, false
+}
 
-func (h *hop) written() bool {
-	counted := h.conn.Load()
-	return h.wrote.Load() && (counted == nil || counted.sent.Load() > h.start.Load())
+// explainPlain is explain for HTTP/1.1.
+func explainPlain(err error, state exchange, reused bool, bodySize int) (answer *Answer, again bool) {
+	answer = &Answer{Status: state.answer.status, Err: err, Delivery: DeliveryWhole}
+	switch {
+	case answer.Status != 0:
+		answer.Detail = ", and the rest of its answer could not be read"
+	case state.answer.isTLS:
+		answer.Err, answer.Delivery = &dialError{handshake: true, err: errSpeaksTLS}, DeliveryNone
+	case state.sent == 0, state.unread:
+		answer.Delivery = DeliveryNone
+		return answer, reused || state.unread
+	case state.sent <= int64(bodySize):
+		answer.Delivery = DeliveryPartial
+	}
+	return answer, false
+}
+
+// isUnprocessed reports whether a failed exchange over HTTP/2 proves that the
+// gateway did not process the request: it refused the stream, or said with GOAWAY
+// that it looked at earlier ones alone (RFC 9113, 6.8 and 8.7). net/http has no
+// types for these errors; a test of each keeps the texts right.
+func isUnprocessed(err error) bool {
+	text := strings.TrimPrefix(err.Error(), "http2: Transport: cannot retry err [")
+	for _, prefix := range [...]string{
+		"http2: Transport received Server's graceful shutdown GOAWAY",
+		"http2: Transport received GOAWAY from server ErrCode:",
+		"http2: client conn not usable",
+		"http2: client conn could not be established",
+	} {
+		if strings.HasPrefix(text, prefix) {
+			return true
+		}
+	}
+	return strings.HasPrefix(text, "stream error: stream ID ") && strings.Contains(text, "; REFUSED_STREAM; received from peer")
 }

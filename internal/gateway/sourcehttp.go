@@ -37,10 +37,10 @@ func newHTTPReader(options *SourceOptions) (*httpReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}
-	transport := newTransport(&Options{MaxInFlight: 1}, policy.guards(target))
+	once := Options{MaxInFlight: 1, Timeout: options.Timeout}
 	return &httpReader{
 		target:   target,
-		client:   &http.Client{Transport: transport, CheckRedirect: redirectPolicy(policy)},
+		client:   &http.Client{Transport: newConnections(&once, policy.control(target)), CheckRedirect: redirectPolicy(policy)},
 		limit:    options.MaxSize,
 		interval: options.Interval,
 		nowFunc:  options.NowFunc,
@@ -51,10 +51,10 @@ var errRedirect = errors.New("redirect is not allowed")
 
 // redirectPolicy allows a few redirects, none from https to http and none to
 // where other addresses may be dialed.
-func redirectPolicy(policy *compiledPolicy) func(*http.Request, []*http.Request) error {
+func redirectPolicy(policy *addressPolicy) func(*http.Request, []*http.Request) error {
 	return func(next *http.Request, via []*http.Request) error {
 		first := via[0].URL
-		if len(via) > maxRedirects || policy.guards(next.URL) != policy.guards(first) ||
+		if len(via) > maxRedirects || policy.isExcepted(next.URL) != policy.isExcepted(first) ||
 			first.Scheme == "https" && next.URL.Scheme != "https" {
 			return errRedirect
 		}
@@ -91,8 +91,8 @@ func fetchCause(err error) error {
 	if errors.Is(err, errRedirect) {
 		return errors.New("the server redirects to where it may not: use the final address")
 	}
-	what, _ := fault{err: err}.describe()
-	return fmt.Errorf("the server %s: check the address", what)
+	failed := Answer{Err: err}
+	return fmt.Errorf("the server %s: check the address", failed.judgeSilence().what)
 }
 
 func (r *httpReader) take(response *http.Response) ([]byte, error) {

@@ -30,7 +30,24 @@ func parseTarget(text string) (*url.URL, error) {
 		}
 	}
 	target.Fragment, target.RawFragment = "", ""
+	target.RawQuery = escapeQuery(target.RawQuery)
 	return target, nil
+}
+
+// escapeQuery escapes blanks and what is beyond ASCII, which no request line can
+// hold (RFC 3986, 3.4). All else stays as it is written, as in Kratos. net/url does the same
+// for the path, and refuses control characters.
+func escapeQuery(query string) string {
+	const digits = "0123456789ABCDEF"
+	var escaped []byte
+	for i := range len(query) {
+		if char := query[i]; char <= ' ' || char >= 0x7f {
+			escaped = append(escaped, '%', digits[char>>4], digits[char&15])
+		} else {
+			escaped = append(escaped, char)
+		}
+	}
+	return string(escaped)
 }
 
 // urlCause strips the quoted text from an error of url.Parse, and the part of it

@@ -5,83 +5,105 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"net/url"
 	"time"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
-// The bounds of a connection. The idle time is short, because a request on a
-// connection that the gateway is closing has an unknown outcome.
+// The bounds of a connection. One is kept as long as the gateway keeps it: the
+// first message after a quiet time is often a code that somebody waits for.
 const (
 	dialTimeout           = 30 * time.Second
-	keepAlive             = 30 * time.Second
-	tlsHandshakeTimeout   = 10 * time.Second
-	idleConnTimeout       = 20 * time.Second
+	idleConnTimeout       = time.Hour
 	expectContinueTimeout = time.Second
 	pingAfter             = 10 * time.Second
 	pingTimeout           = 5 * time.Second
-	maxHeaderBytes        = 64 << 10
+	sessionCount          = 16
 )
 
-// newTransport builds the connections of one gateway. guarded refuses private addresses.
-func newTransport(options *Options, guarded bool) *http.Transport {
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialFunc(guarded),
-		TLSClientConfig:        cloneTLS(options.TLSConfig),
-		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           options.MaxInFlight,
-		MaxIdleConnsPerHost:    options.MaxInFlight,
-		IdleConnTimeout:        idleConnTimeout,
-		TLSHandshakeTimeout:    tlsHandshakeTimeout,
-		ExpectContinueTimeout:  expectContinueTimeout,
-		MaxResponseHeaderBytes: maxHeaderBytes,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
-	}
+// network is how a gateway, and where it redirects to, is connected to.
+type network struct {
+	policy *addressPolicy
+	// direct is for the urls that may be private, public for all others. They are
+	// one where the policy makes no difference.
+	direct, public *connections
+	stop           context.CancelFunc
 }
 
-func cloneTLS(config *tls.Config) *tls.Config {
+// connections are a pool of net/http and what makes its connections.
+type connections struct {
+	*http.Transport
+	dialer *dialer
+}
+
+func newNetwork(options *Options, policy *addressPolicy) *network {
+	n := &network{policy: policy, public: newConnections(options, policy.public), stop: func() {}}
+	n.direct = n.public
+	if len(policy.exceptions) > 0 && policy.private != nil {
+		n.direct = newConnections(options, policy.private)
+	}
+	return n
+}
+
+// to returns the connections for a url.
+func (n *network) to(target *url.URL) *connections {
+	if n.direct != n.public && n.policy.isExcepted(target) {
+		return n.direct
+	}
+	return n.public
+}
+
+func (n *network) close() {
+	n.stop()
+	n.public.CloseIdleConnections()
+	n.direct.CloseIdleConnections()
+}
+
+func newConnections(options *Options, control controlFunc) *connections {
+	d := &dialer{
+		tcp: net.Dialer{
+			Timeout: dialTimeout, Control: control,
+			// A connection whose other side is gone is noticed before a message meets it.
+			KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
+		},
+		tls: tlsConfig(options.TLSConfig), proxyFunc: options.ProxyFunc, drained: make(chan struct{}, 1),
+		timeout: min(options.Timeout-options.Timeout/10, dialTimeout),
+	}
+	if d.proxyFunc == nil {
+		d.proxyFunc = httpproxy.FromEnvironment().ProxyFunc()
+	}
+	return &connections{dialer: d, Transport: &http.Transport{
+		Proxy:                 d.plainProxy,
+		DialContext:           d.dialPlain,
+		DialTLSContext:        d.dialTLS,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          options.MaxInFlight,
+		MaxIdleConnsPerHost:   options.MaxInFlight,
+		IdleConnTimeout:       idleConnTimeout,
+		ExpectContinueTimeout: expectContinueTimeout,
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+	}}
+}
+
+// plainProxy returns the proxy of an http url, which net/http speaks to by itself.
+func (d *dialer) plainProxy(request *http.Request) (*url.URL, error) {
+	if request.URL.Scheme != "http" {
+		return nil, nil
+	}
+	return d.proxyFunc(request.URL)
+}
+
+// tlsConfig adds what every connection has: both versions of HTTP, and sessions
+// that are resumed.
+func tlsConfig(config *tls.Config) *tls.Config {
+	config = config.Clone()
 	if config == nil {
-		return nil
+		config = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return config.Clone()
-}
-
-func dialFunc(guarded bool) func(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
-	if guarded {
-		dialer.Control = newAddressGuard().control
+	config.NextProtos = []string{"h2", "http/1.1"}
+	if config.ClientSessionCache == nil {
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(sessionCount)
 	}
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := dialer.DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		return &countedConn{Conn: conn}, nil
-	}
-}
-
-// countedConn counts the bytes that may have reached the other side. net/http
-// says that a request was written when it is in its buffer; only the count
-// tells whether any of it left.
-type countedConn struct {
-	net.Conn
-	sent atomic.Int64
-}
-
-// Write implements net.Conn. Bytes count before they are written, so that a
-// reader of the count never misses any.
-func (c *countedConn) Write(data []byte) (int, error) {
-	c.sent.Add(int64(len(data)))
-	n, err := c.Conn.Write(data)
-	c.sent.Add(int64(n - len(data)))
-	return n, err
-}
-
-// countedConnOf finds the counting connection under TLS, nil when there is none.
-func countedConnOf(conn net.Conn) *countedConn {
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
-	}
-	counted, _ := conn.(*countedConn)
-	return counted
+	return config
 }

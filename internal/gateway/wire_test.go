@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,13 +14,18 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"courier/internal/gateway/gatewaytest"
 )
 
 // wireServer records requests byte by byte and gives canned answers.
 type wireServer struct {
 	listener net.Listener
+	// client is nil without TLS.
+	client   *tls.Config
 	requests chan []byte
 	serving  sync.WaitGroup
 }
@@ -33,14 +39,28 @@ func okAnswer(conn net.Conn, _ int) bool {
 	return err == nil
 }
 
-// startWire serves until the test ends.
+// startWire serves plain HTTP until the test ends.
 func startWire(tb testing.TB, answer answerFunc) *wireServer {
+	tb.Helper()
+	return startWireOver(tb, gatewaytest.PlainHTTP, answer)
+}
+
+// startWireOver serves HTTP/1.1 until the test ends.
+func startWireOver(tb testing.TB, protocol gatewaytest.Protocol, answer answerFunc) *wireServer {
 	tb.Helper()
 	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	s := &wireServer{listener: listener, requests: make(chan []byte, 100)}
+	if protocol != gatewaytest.PlainHTTP {
+		certificate, err := gatewaytest.NewCertificate(time.Now().Add(time.Hour))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		s.client = certificate.Client()
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{certificate.TLS}, MinVersion: tls.VersionTLS12})
+	}
 	s.serving.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -59,7 +79,12 @@ func startWire(tb testing.TB, answer answerFunc) *wireServer {
 	return s
 }
 
-func (s *wireServer) url() string { return "http://" + s.listener.Addr().String() }
+func (s *wireServer) url() string {
+	if s.client != nil {
+		return "https://" + s.listener.Addr().String()
+	}
+	return "http://" + s.listener.Addr().String()
+}
 
 func (s *wireServer) serve(conn net.Conn, answer answerFunc) {
 	defer func() { _ = conn.Close() }()
@@ -83,7 +108,7 @@ func (s *wireServer) serve(conn net.Conn, answer answerFunc) {
 
 // target puts the server's address in the place of gateway.test.
 func (s *wireServer) target(address string) string {
-	return strings.Replace(address, "gateway.test", s.listener.Addr().String(), 1)
+	return strings.Replace(strings.Replace(address, "gateway.test", s.listener.Addr().String(), 1), "http://", strings.Split(s.url(), "://")[0]+"://", 1)
 }
 
 // next returns the request that came, with gateway.test for the server's address.

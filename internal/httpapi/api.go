@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -108,7 +107,6 @@ type API struct {
 	keys    atomic.Pointer[[]Key]
 	metrics *metrics
 	tracer  trace.Tracer
-	buffers sync.Pool
 	origins *http.CrossOriginProtection
 
 	conflicts *conflicts

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"log/slog"
@@ -56,7 +57,7 @@ func (a *API) SetKeys(keys []Key) {
 
 // admit lets a call pass that comes from where it may, with a key that has the
 // scope of the endpoint.
-func (a *API) admit(c *call, listener string, e *endpoint) error {
+func (a *API) admit(ctx context.Context, c *call, listener string, e *endpoint) error {
 	keys := *a.keys.Load()
 	if err := a.checkOrigin(c.r, len(keys) == 0 && e.scope != ""); err != nil {
 		return err
@@ -66,7 +67,7 @@ func (a *API) admit(c *call, listener string, e *endpoint) error {
 	}
 	var err error
 	if c.by, err = authenticate(keys, c.r.Header); err != nil {
-		a.logStranger(c, listener)
+		a.logStranger(ctx, c.r.RemoteAddr, listener)
 		return err
 	}
 	if !c.by.may(e.scope) {
@@ -77,13 +78,12 @@ func (a *API) admit(c *call, listener string, e *endpoint) error {
 
 // logStranger says from where requests without a valid key come: somebody tries
 // keys, or a program of one's own has an old one.
-func (a *API) logStranger(c *call, listener string) {
-	peer := c.r.RemoteAddr
+func (a *API) logStranger(ctx context.Context, peer, listener string) {
 	if host, _, err := net.SplitHostPort(peer); err == nil {
 		peer = host
 	}
 	if left, due := a.strangers.next(peer); due {
-		a.options.Logger.LogAttrs(c.r.Context(), slog.LevelWarn, "request without a valid API key refused",
+		a.options.Logger.LogAttrs(ctx, slog.LevelWarn, "request without a valid API key refused",
 			slog.String("peer", peer), slog.String("listener", listener), slog.Int("more_before", left))
 	}
 }

@@ -48,7 +48,7 @@ func (c *Certificate) reload(ctx context.Context) {
 			slog.Any("error", err))
 		return
 	}
-	c.logger.InfoContext(ctx, "the TLS certificate was read", slog.String("tls.cert", c.certFile), slog.Time("not_after", c.pair.Leaf.NotAfter))
+	c.logger.InfoContext(ctx, "the TLS certificate was read", slog.String("file", c.certFile), slog.Time("not_after", c.pair.Leaf.NotAfter))
 }
 
 // load reads the files. The old pair stays when it fails.

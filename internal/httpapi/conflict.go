@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -9,8 +10,8 @@ import (
 
 // Who guesses at the text of a message under its idempotency key learns from the
 // answer whether the guess was right. These bounds make that hopeless and are far
-// from what a program does by mistake: so many different messages under one key,
-// and so many conflicts of one caller over all its keys.
+// from what a program does by mistake: different messages under one key, and
+// conflicts of one caller over all its keys.
 const (
 	maxTried       = 10
 	triedFor       = 10 * time.Minute
@@ -20,122 +21,79 @@ const (
 
 // conflicts counts the idempotency conflicts of callers.
 type conflicts struct {
-	mu      sync.Mutex
-	tried   map[idempotency]tries
-	callers map[string]window
-	// swept is when what is over was last dropped.
+	mu    sync.Mutex
+	tried map[idempotency]*tries
+	// callers has the conflicts of each caller since the window began.
+	callers map[string]int
+	window  time.Time
+	// swept is when keys were last forgotten that nobody tries any more.
 	swept time.Time
 }
 
 type idempotency struct{ caller, key string }
 
-// tries are the messages that were sent under one key, by their fingerprint:
-// those under way and those that were in conflict.
-type tries map[[32]byte]try
-
-type try struct {
-	underWay   int
-	conflictAt time.Time
-}
-
-// window counts the conflicts of one caller.
-type window struct {
-	since time.Time
-	count int
+// tries are the messages sent under one key, by their fingerprint: those under way
+// are counted, and those that were in conflict stay counted.
+type tries struct {
+	count map[[32]byte]int
+	until time.Time
 }
 
 func newConflicts() *conflicts {
-	return &conflicts{tried: make(map[idempotency]tries), callers: make(map[string]window)}
+	return &conflicts{tried: make(map[idempotency]*tries), callers: make(map[string]int)}
 }
 
-// begin returns for how long the message is not to be asked for, 0 when it may
-// be now. Then end is to be called.
-func (c *conflicts) begin(m *courier.Message) time.Duration {
+// begin returns for how long a message may not be sent, or else what is to be told
+// whether it was in conflict with an earlier one, nil for nothing.
+func (c *conflicts) begin(m *courier.Message) (wait time.Duration, end func(conflict bool)) {
 	if m.IdempotencyKey == "" {
-		return 0
+		return 0, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	c.sweep(now)
-	if w := c.callers[m.Caller]; w.count >= maxConflicts && now.Sub(w.since) < conflictWindow {
-		return conflictWindow - now.Sub(w.since)
+	c.forget(now)
+	if c.callers[m.Caller] >= maxConflicts {
+		return conflictWindow - now.Sub(c.window), nil
 	}
 	key := idempotency{m.Caller, m.IdempotencyKey}
 	under := c.tried[key]
-	if under == nil {
-		under = make(tries, 1)
+	if under == nil || !under.until.After(now) {
+		under = &tries{count: make(map[[32]byte]int, 1), until: now.Add(triedFor)}
 		c.tried[key] = under
 	}
-	t, known := under[m.Fingerprint]
-	if !known && len(under) >= maxTried {
-		if wait := under.drop(now); wait > 0 {
-			return wait
-		}
+	if under.count[m.Fingerprint] == 0 && len(under.count) >= maxTried {
+		return under.until.Sub(now), nil
 	}
-	t.underWay++
-	under[m.Fingerprint] = t
-	return 0
+	under.count[m.Fingerprint]++
+	return 0, func(conflict bool) { c.end(m, under, conflict) }
 }
 
-// end takes in whether the message was in conflict with an earlier one.
-func (c *conflicts) end(m *courier.Message, conflict bool) {
-	if m.IdempotencyKey == "" {
-		return
-	}
+func (c *conflicts) end(m *courier.Message, under *tries, conflict bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	key := idempotency{m.Caller, m.IdempotencyKey}
-	t := c.tried[key][m.Fingerprint]
-	t.underWay--
 	if conflict {
-		t.conflictAt = time.Now()
-		w := c.callers[m.Caller]
-		if t.conflictAt.Sub(w.since) >= conflictWindow {
-			w = window{since: t.conflictAt}
-		}
-		w.count++
-		c.callers[m.Caller] = w
-	}
-	c.tried[key][m.Fingerprint] = t
-	if t.underWay > 0 || !t.conflictAt.IsZero() {
+		c.callers[m.Caller]++
+		under.until = time.Now().Add(triedFor)
 		return
 	}
-	if delete(c.tried[key], m.Fingerprint); len(c.tried[key]) == 0 {
+	if under.count[m.Fingerprint]--; under.count[m.Fingerprint] > 0 {
+		return
+	}
+	delete(under.count, m.Fingerprint)
+	if key := (idempotency{m.Caller, m.IdempotencyKey}); len(under.count) == 0 && c.tried[key] == under {
 		delete(c.tried, key)
 	}
 }
 
-// drop forgets the conflicts that are over. It returns how long until there is
-// room for another message.
-func (t tries) drop(now time.Time) time.Duration {
-	wait := triedFor
-	for fingerprint, one := range t {
-		left := time.Second // of one under way
-		if one.underWay == 0 {
-			left = triedFor - now.Sub(one.conflictAt)
-		}
-		if left <= 0 {
-			delete(t, fingerprint)
-			continue
-		}
-		wait = min(wait, left)
+// forget drops what is over.
+func (c *conflicts) forget(now time.Time) {
+	if now.Sub(c.window) >= conflictWindow {
+		c.window = now
+		clear(c.callers)
 	}
-	if len(t) < maxTried {
-		return 0
-	}
-	return wait
-}
-
-// sweep drops what is over, once in a while.
-func (c *conflicts) sweep(now time.Time) {
-	if now.Sub(c.swept) < triedFor {
-		return
-	}
-	c.swept = now
-	for key, under := range c.tried {
-		if under.drop(now); len(under) == 0 {
-			delete(c.tried, key)
-		}
+	if now.Sub(c.swept) >= triedFor {
+		c.swept = now
+		maps.DeleteFunc(c.tried, func(_ idempotency, t *tries) bool { return !t.until.After(now) })
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"courier/internal/httpapi"
 )
 
-func keyed(f *fixture, t *testing.T, body string, headers ...string) (status int, retryAfter string) {
+func (f *fixture) keyed(t *testing.T, body string, headers ...string) (status int, retryAfter string) {
 	t.Helper()
 	w := f.call(t, "POST", "/v1/messages", `{"to":"`+number+`","body":"`+body+`"}`, headers...)
 	return w.Code, w.Header().Get("Retry-After")
@@ -48,10 +48,10 @@ func TestAPI_IdempotencyGuesses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, nil)
-		keyed(f, t, "123456", "Idempotency-Key: k")
+		f.keyed(t, "123456", "Idempotency-Key: k")
 		conflicts := 0
 		for i := range 1000 {
-			status, retryAfter := keyed(f, t, fmt.Sprint(i), "Idempotency-Key: k")
+			status, retryAfter := f.keyed(t, fmt.Sprint(i), "Idempotency-Key: k")
 			switch {
 			case status == http.StatusConflict:
 				conflicts++
@@ -63,7 +63,7 @@ func TestAPI_IdempotencyGuesses(t *testing.T) {
 			t.Errorf("%d guesses were judged, want 10", conflicts)
 		}
 		// A right guess is not told either, nor in a batch or many at once.
-		if status, _ := keyed(f, t, "123456", "Idempotency-Key: k"); status != http.StatusTooManyRequests {
+		if status, _ := f.keyed(t, "123456", "Idempotency-Key: k"); status != http.StatusTooManyRequests {
 			t.Errorf("the right text: got %d", status)
 		}
 		var parts []string
@@ -74,14 +74,14 @@ func TestAPI_IdempotencyGuesses(t *testing.T) {
 		if got := strings.Count(w.Body.String(), `"code":"rate_limited"`); got != 1000 || !contains(w.Body.String(), `"field":"idempotency_key"`) {
 			t.Errorf("%d of a batch were refused: %.300s", got, w.Body)
 		}
-		if status, _ := keyed(f, t, "other", "Idempotency-Key: k2"); status != http.StatusAccepted {
+		if status, _ := f.keyed(t, "other", "Idempotency-Key: k2"); status != http.StatusAccepted {
 			t.Errorf("another key: got %d", status)
 		}
-		if status, _ := keyed(f, t, "other"); status != http.StatusAccepted {
+		if status, _ := f.keyed(t, "other"); status != http.StatusAccepted {
 			t.Errorf("no key: got %d", status)
 		}
-		time.Sleep(10 * time.Minute)
-		if status, _ := keyed(f, t, "123456", "Idempotency-Key: k"); status != http.StatusAccepted {
+		<-time.After(10 * time.Minute)
+		if status, _ := f.keyed(t, "123456", "Idempotency-Key: k"); status != http.StatusAccepted {
 			t.Errorf("the first message after a while: got %d", status)
 		}
 	})
@@ -90,12 +90,12 @@ func TestAPI_IdempotencyGuesses(t *testing.T) {
 func TestAPI_IdempotencyGuessesAtOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	keyed(f, t, "123456", "Idempotency-Key: k")
+	f.keyed(t, "123456", "Idempotency-Key: k")
 	counts, mu := make(map[int]int), sync.Mutex{}
 	var group sync.WaitGroup
 	for i := range 200 {
 		group.Go(func() {
-			status, _ := keyed(f, t, fmt.Sprint(i), "Idempotency-Key: k")
+			status, _ := f.keyed(t, fmt.Sprint(i), "Idempotency-Key: k")
 			mu.Lock()
 			defer mu.Unlock()
 			counts[status]++
@@ -114,14 +114,14 @@ func TestAPI_IdempotencyRepeats(t *testing.T) {
 	var group sync.WaitGroup
 	for range 200 {
 		group.Go(func() {
-			if status, _ := keyed(f, t, "123456", "Idempotency-Key: k"); status != http.StatusAccepted {
+			if status, _ := f.keyed(t, "123456", "Idempotency-Key: k"); status != http.StatusAccepted {
 				t.Errorf("got %d", status)
 			}
 		})
 	}
 	group.Wait()
 	for i := range 20 { // a wrong program repeats one wrong message
-		if status, _ := keyed(f, t, "other", "Idempotency-Key: k"); status != http.StatusConflict {
+		if status, _ := f.keyed(t, "other", "Idempotency-Key: k"); status != http.StatusConflict {
 			t.Errorf("wrong repeat %d: got %d", i, status)
 		}
 	}
@@ -139,18 +139,18 @@ func TestAPI_IdempotencyConflictsOfCaller(t *testing.T) {
 			header := fmt.Sprintf("Idempotency-Key: k%d", i)
 			f.memory.keys[[2]string{"shop", fmt.Sprintf("k%d", i)}] = courier.ID{1}
 			f.memory.messages[courier.ID{1}] = &courier.Message{}
-			last, _ = keyed(f, t, "a", header, "X-API-Key: shop")
+			last, _ = f.keyed(t, "a", header, "X-API-Key: shop")
 		}
 		if last != http.StatusTooManyRequests {
 			t.Errorf("the 1,001st conflict: got %d", last)
 		}
 		for header, want := range map[string]int{"X-API-Key: shop": http.StatusTooManyRequests, "X-API-Key: bank": http.StatusAccepted} {
-			if status, _ := keyed(f, t, "a", "Idempotency-Key: new", header); status != want {
+			if status, _ := f.keyed(t, "a", "Idempotency-Key: new", header); status != want {
 				t.Errorf("%s: got %d, want %d", header, status, want)
 			}
 		}
-		time.Sleep(10 * time.Second)
-		if status, _ := keyed(f, t, "a", "Idempotency-Key: new", "X-API-Key: shop"); status != http.StatusAccepted {
+		<-time.After(10 * time.Second)
+		if status, _ := f.keyed(t, "a", "Idempotency-Key: new", "X-API-Key: shop"); status != http.StatusAccepted {
 			t.Errorf("after a while: got %d", status)
 		}
 	})

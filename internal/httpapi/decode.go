@@ -19,21 +19,17 @@ import (
 	"courier"
 )
 
-// pooledBuffer is the largest buffer that is kept for the next request, in bytes.
-const pooledBuffer = 64 << 10
-
 // decodeBody reads the JSON body of a request, of at most limit bytes, into the
-// struct that the OpenAPI document describes. Nothing of the value is shared with
-// the body.
-func (a *API) decodeBody(c *call, limit int64, into any, options ...json.Options) error {
+// struct that the OpenAPI document describes.
+func decodeBody(c *call, limit int64, into any, options ...json.Options) error {
 	if err := checkContentType(c.r.Header); err != nil {
 		return err
 	}
 	if c.r.ContentLength > limit {
 		return tooLarge(limit)
 	}
-	buffer := a.takeBuffer()
-	defer a.giveBuffer(buffer)
+	var buffer bytes.Buffer
+	buffer.Grow(int(min(max(c.r.ContentLength, 0), 64<<10)) + bytes.MinRead)
 	if _, err := buffer.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, limit)); err != nil {
 		return bodyFault(err, limit)
 	}
@@ -42,20 +38,6 @@ func (a *API) decodeBody(c *call, limit int64, into any, options ...json.Options
 		return invalid("", "the body is missing; send a JSON object")
 	}
 	return decode(text, into, options...)
-}
-
-func (a *API) takeBuffer() *bytes.Buffer {
-	if buffer, ok := a.buffers.Get().(*bytes.Buffer); ok {
-		return buffer
-	}
-	return new(bytes.Buffer)
-}
-
-func (a *API) giveBuffer(buffer *bytes.Buffer) {
-	if buffer.Cap() <= pooledBuffer {
-		buffer.Reset()
-		a.buffers.Put(buffer)
-	}
 }
 
 // checkContentType takes JSON only. A web page cannot send that to another site

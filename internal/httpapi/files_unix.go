@@ -10,5 +10,5 @@ func openFileLimit() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
 		return 0
 	}
-	return int(limit.Cur) //nolint:gosec // at most 2^30
+	return int(limit.Cur)
 }

@@ -44,7 +44,7 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 			observe(recorder.status, took)
 			a.logRequest(ctx, listener, route, recorder.status, took)
 		}()
-		if err := a.answer(&call{w: recorder, r: r.WithContext(ctx)}, listener, e); err != nil {
+		if err := a.answer(ctx, &call{w: recorder, r: r.WithContext(ctx)}, listener, e); err != nil {
 			a.refuse(ctx, recorder, e.errors(), err)
 			refused = true
 		}
@@ -52,20 +52,19 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 }
 
 // answer serves a call, or returns why not.
-func (a *API) answer(c *call, listener string, e *endpoint) error {
-	if err := a.admit(c, listener, e); err != nil {
+func (a *API) answer(ctx context.Context, c *call, listener string, e *endpoint) error {
+	if err := a.admit(ctx, c, listener, e); err != nil {
 		return err
 	}
 	answer, err := e.handle(c)
 	if err != nil || answer == nil {
 		return err
 	}
-	buffer := a.takeBuffer()
-	defer a.giveBuffer(buffer)
-	if err := encodeJSON(buffer, answer); err != nil {
+	content, err := encodeJSON(answer)
+	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
-	writeContent(c.w, e.success(), "application/json", buffer.Bytes())
+	writeContent(c.w, e.success(), "application/json", append(content, '\n'))
 	return nil
 }
 

@@ -159,7 +159,7 @@ func firstID(value string) (courier.ID, error) {
 		return courier.ID{}, invalid("", "it is not a time in RFC 3339; write it as 2026-01-02T15:04:05Z")
 	}
 	var id courier.ID
-	binary.BigEndian.PutUint64(id[:8], uint64(at.UnixMilli())<<16) //nolint:gosec // not negative
+	binary.BigEndian.PutUint64(id[:8], uint64(at.UnixMilli())<<16)
 	return id, nil
 }
 

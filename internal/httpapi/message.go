@@ -30,7 +30,9 @@ func (a *API) cancelMessage(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.logChanged(c, "message canceled", id)
+	if c.by.name != "" {
+		a.options.Logger.InfoContext(c.r.Context(), "message canceled", slog.String("api_key", c.by.name), slog.String("message_id", id.String()))
+	}
 	return newMessage(m, c.by), nil
 }
 
@@ -57,7 +59,9 @@ func (a *API) retryMessage(c *call) (any, error) {
 		return nil, err
 	}
 	a.options.Engine.Wake()
-	a.logChanged(c, "message retried", id)
+	if c.by.name != "" {
+		a.options.Logger.InfoContext(c.r.Context(), "message retried", slog.String("api_key", c.by.name), slog.String("message_id", id.String()))
+	}
 	return newMessage(m, c.by), nil
 }
 
@@ -67,17 +71,10 @@ func (a *API) newExpiry(c *call) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	var request RetryRequest
-	if err := a.decodeBody(c, a.options.MaxBodySize, &request); err != nil {
+	if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
 		return time.Time{}, err
 	}
 	return a.options.Intake.Expiry(courier.Lifetime{ExpiresAt: request.ExpiresAt, TTL: request.TTL})
-}
-
-// logChanged says which API key changed a message. Without keys there is nobody to name.
-func (a *API) logChanged(c *call, what string, id courier.ID) {
-	if c.by.name != "" {
-		a.options.Logger.LogAttrs(c.r.Context(), slog.LevelInfo, what, slog.String("api_key", c.by.name), slog.String("message_id", id.String()))
-	}
 }
 
 // pathID returns the id in the path. What is no id at all is the id of no message.

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -87,18 +86,18 @@ func writeError(w http.ResponseWriter, form errorForm, fault *courier.Error) {
 	if wait := retryAfter(fault); wait > 0 {
 		header.Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
 	}
-	var content bytes.Buffer
-	if err := encodeJSON(&content, form.documentFunc(fault)); err != nil {
+	content, err := encodeJSON(form.documentFunc(fault))
+	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	writeContent(w, fault.Code.HTTPStatus(), form.contentType, content.Bytes())
+	writeContent(w, fault.Code.HTTPStatus(), form.contentType, content)
 }
 
 // encodeJSON writes a value as it is stored: what was taken before the rules for
 // requests were as strict as now is shown too.
-func encodeJSON(into *bytes.Buffer, value any) error {
-	return json.MarshalEncode(jsontext.NewEncoder(into, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)), value)
+func encodeJSON(value any) ([]byte, error) {
+	return json.Marshal(value, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 }
 
 // writeContent writes an answer whole. A caller that is gone is no fault.

@@ -1,15 +1,16 @@
 package httpapi
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
 
 // What is logged for every request of a kind would fill the disk that is full. One
-// line says it for all of a while.
+// line says it for all of a while. maxQuiet bounds the kinds that are told apart,
+// as a kind may be an address.
 const (
 	quietFor = 5 * time.Second
-	// maxQuiet bounds the kinds that are told apart: a kind may be an address.
 	maxQuiet = 1000
 )
 
@@ -29,30 +30,20 @@ type quietKind struct {
 func (q *quiet) next(kind string) (left int, due bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := time.Now()
-	if q.kinds == nil || len(q.kinds) >= maxQuiet {
-		q.drop(now)
-	}
-	if len(q.kinds) >= maxQuiet {
-		kind = ""
-	}
-	k := q.kinds[kind]
-	if now.Sub(k.loggedAt) < quietFor {
-		k.left++
-		q.kinds[kind] = k
-		return 0, false
-	}
-	q.kinds[kind] = quietKind{loggedAt: now}
-	return k.left, true
-}
-
-func (q *quiet) drop(now time.Time) {
 	if q.kinds == nil {
 		q.kinds = make(map[string]quietKind)
 	}
-	for kind, k := range q.kinds {
-		if now.Sub(k.loggedAt) >= quietFor {
-			delete(q.kinds, kind)
+	if _, known := q.kinds[kind]; !known && len(q.kinds) >= maxQuiet {
+		maps.DeleteFunc(q.kinds, func(_ string, k quietKind) bool { return time.Since(k.loggedAt) >= quietFor })
+		if len(q.kinds) >= maxQuiet {
+			kind = ""
 		}
 	}
+	k := q.kinds[kind]
+	if time.Since(k.loggedAt) < quietFor {
+		q.kinds[kind] = quietKind{k.loggedAt, k.left + 1}
+		return 0, false
+	}
+	q.kinds[kind] = quietKind{loggedAt: time.Now()}
+	return k.left, true
 }

@@ -25,7 +25,7 @@ type MessageRequest struct {
 	Metadata       jsonObject `json:"metadata,omitempty" doc:"The caller's own, kept and shown."`
 	SendAt         string     `json:"send_at,omitempty" format:"date-time" doc:"When the message becomes due, at most a year ahead. Now when absent."`
 	RetryRequest
-	Type messageType `json:"type,omitempty" doc:"Kratos's kind of message. Only a text message is taken."`
+	Type messageType `json:"type,omitzero" doc:"Kratos's kind of message. Only a text message is taken."`
 }
 
 // RetryRequest is what a retry by hand may change.
@@ -78,13 +78,10 @@ func (p *batchParts) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	if len(*p) > 0 {
 		return invalid("", "the field is there twice; give it once")
 	}
-	switch kind := decoder.PeekKind(); kind {
-	case 'n':
-		return decoder.SkipValue()
-	case '[':
-	case 0:
-		return decoder.SkipValue() // tells what is wrong
-	default:
+	if kind := decoder.PeekKind(); kind != '[' {
+		if err := decoder.SkipValue(); err != nil || kind == 'n' {
+			return err
+		}
 		return notAn("it must be an array of messages", kind)
 	}
 	if _, err := decoder.ReadToken(); err != nil {

@@ -54,7 +54,7 @@ type refusal struct {
 
 func (a *API) send(c *call) (any, error) {
 	var request MessageRequest
-	if err := a.decodeBody(c, a.options.MaxBodySize, &request); err != nil {
+	if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
 		return nil, err
 	}
 	key, err := idempotencyKey(c.r.Header)
@@ -96,7 +96,7 @@ func (a *API) sendBatch(c *call) (any, error) {
 		return nil, invalid(inHeader+headerKey, "a batch has no key of its own; give each message its idempotency_key")
 	}
 	var request batchRequest
-	if err := a.decodeBody(c, a.options.MaxBodySize*batchFactor, &request, readBatch()); err != nil {
+	if err := decodeBody(c, a.options.MaxBodySize*batchFactor, &request, readBatch()); err != nil {
 		return nil, err
 	}
 	if len(request.Messages) == 0 {
@@ -173,13 +173,17 @@ func (a *API) enqueue(c *call, messages []*courier.Message) ([]store.Enqueued, e
 	answers := make([]store.Enqueued, len(messages))
 	places := make([]int, 0, len(messages))
 	passed := make([]*courier.Message, 0, len(messages))
+	ends := make([]func(conflict bool), len(messages))
 	defer func() {
-		for n, i := range places {
-			a.conflicts.end(passed[n], errors.Is(answers[i].Err, store.ErrIdempotencyConflict))
+		for i, end := range ends {
+			if end != nil {
+				end(errors.Is(answers[i].Err, store.ErrIdempotencyConflict))
+			}
 		}
 	}()
 	for i, m := range messages {
-		if wait := a.conflicts.begin(m); wait > 0 {
+		var wait time.Duration
+		if wait, ends[i] = a.conflicts.begin(m); wait > 0 {
 			answers[i].Err = tooManyConflicts(wait)
 			continue
 		}

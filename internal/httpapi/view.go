@@ -16,12 +16,18 @@ const redacted = "<redacted>"
 // Message is a message in an answer. Every field is always there; null says
 // that it does not apply.
 type Message struct {
-	ID      courier.ID `json:"id" format:"uuid" doc:"The message's id, a UUID version 7."`
-	Status  status     `json:"status"`
-	Channel string     `json:"channel" example:"sms" doc:"The kind of message."`
-	To      string     `json:"to" example:"+12065550199" doc:"The recipient."`
-	From    string     `json:"from" example:"+12065550110" doc:"The sender."`
-	Content
+	ID               courier.ID `json:"id" format:"uuid" doc:"The message's id, a UUID version 7."`
+	Status           status     `json:"status"`
+	Channel          string     `json:"channel" example:"sms" doc:"The kind of message."`
+	To               string     `json:"to" example:"+12065550199" doc:"The recipient."`
+	From             string     `json:"from" example:"+12065550110" doc:"The sender."`
+	Body             string     `json:"body" doc:"The text; <redacted> for a key without the scope read_body, empty once it was scrubbed."`
+	Subject          *string    `json:"subject" doc:"The subject; <redacted> as the body is."`
+	TemplateType     *string    `json:"template_type" example:"login_code_valid"`
+	TemplateData     jsonObject `json:"template_data" doc:"What the gateway's template was given; null for a key without the scope read_body."`
+	Metadata         jsonObject `json:"metadata" doc:"The caller's own."`
+	Segments         int        `json:"segments" doc:"How many segments the text takes."`
+	Encoding         encoding   `json:"encoding"`
 	Gateway          *string    `json:"gateway" doc:"The gateway that the message waits for or was last attempted through."`
 	GatewayMessageID *string    `json:"gateway_message_id" doc:"The gateway's own name for the message."`
 	SendCount        int        `json:"send_count" doc:"How many attempts were made."`
@@ -33,17 +39,6 @@ type Message struct {
 type messageWithAttempts struct {
 	Message
 	Attempts []attempt `json:"attempts" nullable:"false" doc:"Every attempt, in order."`
-}
-
-// Content is what a message says.
-type Content struct {
-	Body         string     `json:"body" doc:"The text; <redacted> for a key without the scope read_body, empty once it was scrubbed."`
-	Subject      *string    `json:"subject" doc:"The subject; <redacted> as the body is."`
-	TemplateType *string    `json:"template_type" example:"login_code_valid"`
-	TemplateData jsonObject `json:"template_data" doc:"What the gateway's template was given; null for a key without the scope read_body."`
-	Metadata     jsonObject `json:"metadata" doc:"The caller's own."`
-	Segments     int        `json:"segments" doc:"How many segments the text takes."`
-	Encoding     encoding   `json:"encoding"`
 }
 
 // Timeline is when things happened to a message, or will.
@@ -80,7 +75,8 @@ type attempt struct {
 func newMessage(m *courier.Message, by caller) Message {
 	view := Message{
 		ID: m.ID, Status: status(m.Status), Channel: m.Channel, To: m.To, From: m.From,
-		Content: newContent(m, by.may(ScopeReadBody)),
+		Body: m.Body, Subject: orNull(m.Subject), TemplateType: orNull(m.TemplateType),
+		TemplateData: jsonObject(m.TemplateData), Metadata: jsonObject(m.Metadata), Segments: m.Segments, Encoding: encoding(m.Encoding),
 		Gateway: orNull(m.Gateway), GatewayMessageID: orNull(m.GatewayMessageID), SendCount: m.SendCount,
 		Timeline: Timeline{
 			CreatedAt: moment(m.CreatedAt), UpdatedAt: moment(m.UpdatedAt), SentAt: momentOrNull(m.SentAt),
@@ -94,16 +90,7 @@ func newMessage(m *courier.Message, by caller) Message {
 		last := newFault(m.LastError)
 		view.LastError.Fault = &last
 	}
-	return view
-}
-
-func newContent(m *courier.Message, readable bool) Content {
-	view := Content{
-		Body: m.Body, Subject: orNull(m.Subject), TemplateType: orNull(m.TemplateType),
-		TemplateData: jsonObject(m.TemplateData), Metadata: jsonObject(m.Metadata),
-		Segments: m.Segments, Encoding: encoding(m.Encoding),
-	}
-	if readable || !m.ScrubbedAt.IsZero() {
+	if by.may(ScopeReadBody) || !m.ScrubbedAt.IsZero() {
 		return view
 	}
 	view.Body, view.TemplateData = redacted, nil

@@ -270,7 +270,7 @@ func TestAPI_LogsRefusalsOnce(t *testing.T) {
 				f.call(t, "POST", "/v1/messages", part, "X-API-Key: root")
 				f.call(t, "POST", "/v1/messages", part, "X-API-Key: wrong")
 			}
-			time.Sleep(5 * time.Second)
+			<-time.After(5 * time.Second)
 		}
 		var got []string
 		for _, line := range logged(t, log.String()) {

@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -12,12 +13,16 @@ func reset(w http.ResponseWriter) {
 	if conn == nil {
 		return
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	under := conn
+	if secure, ok := conn.(*tls.Conn); ok {
+		under = secure.NetConn()
+	}
+	if tcp, ok := under.(*net.TCPConn); ok {
 		if err := tcp.SetLinger(0); err != nil {
 			return
 		}
 	}
-	closeConn(conn)
+	closeConn(under)
 }
 
 // raw writes bytes that need not be HTTP and closes the connection.

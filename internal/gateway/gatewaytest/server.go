@@ -2,8 +2,10 @@ package gatewaytest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -23,6 +25,7 @@ type Server struct {
 	closing  func()
 	server   *http.Server
 	listener net.Listener
+	scheme   string
 	served   chan error
 	stop     sync.Once
 	stopErr  error
@@ -31,12 +34,28 @@ type Server struct {
 // Listen starts to serve the handler on an address such as "127.0.0.1:0".
 // closing, if any, is called first at Stop, to release what hangs.
 func Listen(ctx context.Context, address string, handler http.Handler, closing func()) (*Server, error) {
+	return ListenTLS(ctx, address, handler, TLSOptions{Closing: closing})
+}
+
+// TLSOptions says how ListenTLS serves.
+type TLSOptions struct {
+	// Closing is as in Listen.
+	Closing func()
+	// Certificate makes it https, nil is plain HTTP.
+	Certificate *Certificate
+	// HTTP1Only leaves HTTP/2 out.
+	HTTP1Only bool
+}
+
+// ListenTLS is Listen over TLS.
+func ListenTLS(ctx context.Context, address string, handler http.Handler, options TLSOptions) (*Server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
 	s := &Server{
-		closing:  closing,
+		closing:  options.Closing,
+		scheme:   "http",
 		listener: listener,
 		served:   make(chan error, 1),
 		server: &http.Server{
@@ -45,17 +64,27 @@ func Listen(ctx context.Context, address string, handler http.Handler, closing f
 			ReadTimeout:       readTimeout,
 			IdleTimeout:       idleTimeout,
 			MaxHeaderBytes:    maxHeaderBytes,
+			ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+			Protocols:         new(http.Protocols),
 		},
 	}
-	go func() { s.served <- s.server.Serve(listener) }()
+	s.server.Protocols.SetHTTP1(true)
+	s.server.Protocols.SetHTTP2(!options.HTTP1Only)
+	if options.Certificate == nil {
+		go func() { s.served <- s.server.Serve(listener) }()
+		return s, nil
+	}
+	s.scheme = "https"
+	s.server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{options.Certificate.TLS}, MinVersion: tls.VersionTLS12}
+	go func() { s.served <- s.server.ServeTLS(listener, "", "") }()
 	return s, nil
 }
 
 // Addr returns the address that is listened on, with the port that was given for port 0.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// URL returns the address as http://host:port.
-func (s *Server) URL() string { return "http://" + s.Addr() }
+// URL returns the address as http://host:port or https://host:port.
+func (s *Server) URL() string { return s.scheme + "://" + s.Addr() }
 
 // Stop closes the listener, waits for the requests under way until the context
 // ends, and then cuts them off. It is idempotent.

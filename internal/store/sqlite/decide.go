@@ -26,7 +26,7 @@ func (s *Store) decide(
 	ctx context.Context, name string, id courier.ID, rule func(m *courier.Message) (bool, error),
 ) (*courier.Message, error) {
 	var decided *courier.Message
-	err := s.writer.submit(ctx, &operation{name: name, rows: 1, run: func(ctx context.Context, session *session) error {
+	err := s.promise(ctx, &operation{name: name, rows: 1, run: func(ctx context.Context, session *session) error {
 		m, err := session.message(ctx, "Message", id[:])
 		if err != nil {
 			return err

@@ -33,7 +33,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 		s.passToken(m.Lease.Token)
 		e.arguments[i] = insertArguments(m)
 	}
-	if err := s.writer.submit(ctx, &operation{name: "enqueue", rows: len(messages), run: e.run}); err != nil {
+	if err := s.promise(ctx, &operation{name: "enqueue", rows: len(messages), run: e.run}); err != nil {
 		return nil, s.fault(operationName, err)
 	}
 	return e.answers, nil

@@ -35,6 +35,9 @@ func (s *Store) fault(operation string, err error) error {
 	case errors.Is(err, sql.ErrConnDone), code(err) == 0 && s.writer.isClosed():
 		return fmt.Errorf("%s: %w", operation, store.ErrClosed)
 	}
+	if moved, ok := errors.AsType[*misplaced](err); ok {
+		return fmt.Errorf("%s: %w: %w", operation, store.ErrUnavailable, moved)
+	}
 	step, word := classify(err)
 	return fmt.Errorf("%s: %w: %s (%s): %w", operation, word, step, s.path, err)
 }

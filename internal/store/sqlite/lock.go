@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,13 @@ import (
 
 // lockSuffix is added to the path of the database to name its lock file.
 const lockSuffix = ".lock"
+
+// The patience of a start with the process before it: the system gives up the
+// locks of one that was killed a moment after it is gone.
+const (
+	lockPatience = time.Second
+	lockInterval = 50 * time.Millisecond
+)
 
 // errHeld reports that another open file holds the lock.
 var errHeld = errors.New("lock is held")
@@ -33,36 +41,73 @@ func (h holder) String() string {
 	return fmt.Sprintf("%s, process %d on host %q, since %s", h.Program, h.PID, h.Host, h.Since.Format(time.RFC3339))
 }
 
-// fileLock is a lock of the operating system on a file beside the database. It
-// ends with the process, however that ends. The file itself stays: to remove it
-// would let two processes lock two files of one name.
-type fileLock struct{ file *os.File }
+// locks keep other processes from the database. They end with the process, however
+// that ends.
+type locks struct {
+	// name is the lock file next to the database, which says who holds it. It stays:
+	// to remove it would let two processes lock two files of one name.
+	name *os.File
+	// database is the database itself, which may have other names. It is closed
+	// after all connections: when a process closes any descriptor of a file, the
+	// system drops the locks that SQLite has on it in that process.
+	database *os.File
+}
 
-// acquireLock takes the lock, or names the process that has it with store.ErrLocked.
-func acquireLock(database string, now time.Time) (*fileLock, error) {
-	path := database + lockSuffix
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fileFault("open lock file", path, err)
+// takeLocks makes the database file when it is missing and takes the locks, or tells
+// with store.ErrLocked who has them.
+func takeLocks(ctx context.Context, path string, nowFunc func() time.Time) (*locks, error) {
+	l := &locks{}
+	err := l.takeName(ctx, path, nowFunc)
+	if err == nil {
+		l.database, err = holdDatabase(path, retries(ctx))
 	}
-	if err := lockFile(file); err != nil {
-		defer func() { _ = file.Close() }()
-		if !errors.Is(err, errHeld) {
-			return nil, fileFault("lock file", path, err)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, errHeld):
+		err = fmt.Errorf("open database %s: %w under another name of the file: stop that process, or give this one another store.dsn",
+			path, store.ErrLocked)
+	case !errors.Is(err, store.ErrLocked):
+		err = fileFault("open database", path, err)
+	}
+	return nil, errors.Join(err, l.release())
+}
+
+// retries returns a function that waits a moment, and reports whether to try again.
+func retries(ctx context.Context) func() bool {
+	until := time.Now().Add(lockPatience)
+	return func() bool {
+		select {
+		case <-time.After(lockInterval):
+			return time.Now().Before(until)
+		case <-ctx.Done():
+			return false
 		}
-		return nil, fmt.Errorf("open database %s: %w: %s; stop that process, or give this one another store.dsn",
+	}
+}
+
+// takeName locks the lock file and signs it.
+func (l *locks) takeName(ctx context.Context, database string, nowFunc func() time.Time) error {
+	file, err := os.OpenFile(database+lockSuffix, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	again := retries(ctx)
+	for err = lockFile(file); errors.Is(err, errHeld) && again(); err = lockFile(file) {
+	}
+	if errors.Is(err, errHeld) {
+		err = fmt.Errorf("open database %s: %w: %s; stop that process, or give this one another store.dsn",
 			database, store.ErrLocked, readHolder(file))
 	}
-	lock := &fileLock{file: file}
-	if err := lock.sign(now); err != nil {
-		_ = file.Close()
-		return nil, fileFault("write lock file", path, err)
+	if err != nil {
+		return errors.Join(err, file.Close())
 	}
-	return lock, nil
+	l.name = file
+	return sign(file, nowFunc())
 }
 
 // sign writes who holds the lock.
-func (l *fileLock) sign(now time.Time) error {
+func sign(file *os.File, now time.Time) error {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -75,17 +120,24 @@ func (l *fileLock) sign(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := l.file.Truncate(0); err != nil {
+	if err := file.Truncate(0); err != nil {
 		return err
 	}
-	_, err = l.file.WriteAt(append(text, '\n'), 0)
+	_, err = file.WriteAt(append(text, '\n'), 0)
 	return err
 }
 
-// release empties the file and gives the lock up. To close the file is not
-// enough: a child process that is just being started may share it for a moment.
-func (l *fileLock) release() error {
-	return errors.Join(l.file.Truncate(0), unlockFile(l.file), l.file.Close())
+// release empties the lock file and gives the locks up. To close the files is not
+// enough: a child process that is just being started may share them for a moment.
+func (l *locks) release() error {
+	var failures []error
+	if l.database != nil {
+		failures = append(failures, freeDatabase(l.database), l.database.Close())
+	}
+	if l.name != nil {
+		failures = append(failures, l.name.Truncate(0), unlockFile(l.name), l.name.Close())
+	}
+	return errors.Join(failures...)
 }
 
 func readHolder(file *os.File) holder {

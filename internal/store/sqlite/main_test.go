@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 // runChild does what a child process is for. It ends only for a fault, which it
 // says: children are to be killed.
 func runChild(deed, path string) {
+	if deed == "locks" {
+		say(sharedLock(path))
+		return
+	}
 	ctx := context.Background()
 	s, err := sqlite.Open(ctx, sqlite.Options{DSN: "sqlite://" + path})
 	if err != nil {

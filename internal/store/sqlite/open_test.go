@@ -252,30 +252,3 @@ func counters(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	}
 	return found
 }
-
-func TestStore_CheckFindsAMovedFile(t *testing.T) {
-	t.Parallel()
-	path := newPath(t)
-	s := open(t, path)
-	if err := s.Check(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(path, path+".away"); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Check(t.Context()); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "moved or deleted") {
-		t.Errorf("Check: %v, want store.ErrUnavailable", err)
-	}
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Check(t.Context()); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("Check with another file in its place: %v, want store.ErrUnavailable", err)
-	}
-	if err := errors.Join(os.Remove(path), os.Rename(path+".away", path)); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Check(t.Context()); err != nil {
-		t.Errorf("Check with the file back: %v", err)
-	}
-}

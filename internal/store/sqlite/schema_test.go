@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -328,7 +329,7 @@ func TestMigrations_GatherContent(t *testing.T) {
 func openSchema(t *testing.T) (*sql.DB, *goose.Provider) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "courier.db")
-	if _, err := createFile(path); err != nil {
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	db, err := sql.Open(driverName, address(path, writerPragmas()))

@@ -11,8 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,8 +42,8 @@ type Options struct {
 // Store is a message store. It implements store.Store.
 type Store struct {
 	path    string
-	file    os.FileInfo
-	lock    *fileLock
+	locks   *locks
+	place   *place
 	writeDB *sql.DB
 	readDB  *sql.DB
 	readers statements
@@ -55,6 +55,11 @@ type Store struct {
 	registry registry
 	// lastToken is the highest token of a lease that is known of.
 	lastToken atomic.Int64
+	// watching ends when stopWatching is called.
+	watching     sync.WaitGroup
+	stopWatching context.CancelFunc
+	// rescueFunc saves what would be lost with the process.
+	rescueFunc func() error
 }
 
 var _ store.Store = (*Store)(nil)
@@ -80,7 +85,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.lock, err = awaitLock(ctx, path, s.nowFunc); err != nil {
+	if s.locks, err = takeLocks(ctx, path, s.nowFunc); err != nil {
 		return nil, err
 	}
 	if err := s.open(ctx, counters); err != nil {
@@ -111,10 +116,11 @@ func resolve(dsn string) (string, error) {
 
 // open does what follows the lock.
 func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
-	var err error
-	if s.file, err = createFile(s.path); err != nil {
-		return err
+	file, err := s.locks.database.Stat()
+	if err != nil {
+		return fileFault("open database", s.path, err)
 	}
+	s.place = &place{path: s.path, file: file}
 	if err := inspect(ctx, s.path); err != nil {
 		return err
 	}
@@ -126,25 +132,15 @@ func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
 		first.discard()
 		return inspectFault(s.path, err)
 	}
-	log := s.path + "-wal"
-	keeper := &walKeeper{path: log, limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
-	s.writer = newWriter(s.writeDB, first, s.counts, keeper, newSyncer(log, counters))
-	go s.writer.loop(context.WithoutCancel(ctx))
+	keeper := &walKeeper{path: s.path + logSuffix, limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
+	s.writer = newWriter(s.writeDB, first, s.counts, keeper, newSyncer(s.place, counters))
+	ctx = context.WithoutCancel(ctx)
+	go s.writer.loop(ctx)
+	s.rescueFunc = func() error { return s.rescue(ctx) }
+	watchCtx, stop := context.WithCancel(ctx)
+	s.stopWatching = stop
+	s.watching.Go(func() { s.place.watch(watchCtx, s.logger) })
 	return nil
-}
-
-// createFile makes the file when it is missing, readable by its owner alone as
-// it holds the texts of messages, and finds out whether it can be written.
-func createFile(path string) (os.FileInfo, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fileFault("open database", path, err)
-	}
-	info, err := file.Stat()
-	if err = errors.Join(err, file.Close()); err != nil {
-		return nil, fileFault("open database", path, err)
-	}
-	return info, nil
 }
 
 func (s *Store) openWriter(ctx context.Context) (*session, error) {
@@ -193,8 +189,23 @@ func (s *Store) openReaders(ctx context.Context) error {
 	}
 	s.readDB.SetMaxOpenConns(readerCount)
 	s.readDB.SetMaxIdleConns(readerCount)
+	if err := connect(ctx, s.readDB, readerCount); err != nil {
+		return err
+	}
 	s.readers, err = prepare(ctx, s.readDB, true)
 	return err
+}
+
+// connect opens all connections of a pool: later the path may lead to another file.
+func connect(ctx context.Context, db *sql.DB, count int) error {
+	for range count {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close() }()
+	}
+	return nil
 }
 
 // token returns a token that no lease had before.
@@ -209,18 +220,12 @@ func (s *Store) passToken(given int64) {
 	}
 }
 
-// errMoved reports that what is written goes into a file that has no name any more.
-var errMoved = errors.New("the database file was moved or deleted while it was open: put it back and restart")
-
 // Check implements store.Store: it writes one row, reads the state of the queue
 // and looks whether the file is still in its place.
 func (s *Store) Check(ctx context.Context) error {
 	const operationName = "check database"
-	if info, err := os.Stat(s.path); err != nil || !os.SameFile(info, s.file) {
-		return fmt.Errorf("%s %s: %w: %w", operationName, s.path, store.ErrUnavailable, errMoved)
-	}
 	now := s.nowFunc().UnixMicro()
-	err := s.writer.submit(ctx, &operation{name: "check", rows: 1, run: func(ctx context.Context, s *session) error {
+	err := s.promise(ctx, &operation{name: "check", rows: 1, run: func(ctx context.Context, s *session) error {
 		_, err := s.exec(ctx, "WriteProbe", now)
 		return err
 	}})
@@ -236,7 +241,9 @@ func (s *Store) Close() error {
 	if !s.writer.close() {
 		return nil
 	}
-	return s.release()
+	s.stopWatching()
+	s.watching.Wait()
+	return errors.Join(s.rescueFunc(), s.release())
 }
 
 // release closes what is open, in the reverse order of opening. The last
@@ -251,7 +258,7 @@ func (s *Store) release() error {
 	if s.writeDB != nil {
 		failures = append(failures, s.writeDB.Close())
 	}
-	failures = append(failures, s.lock.release())
+	failures = append(failures, s.locks.release())
 	if err := errors.Join(failures...); err != nil {
 		return fmt.Errorf("close database %s: %w", s.path, err)
 	}

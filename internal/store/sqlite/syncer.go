@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,7 @@ import (
 // there the writer stands still meanwhile. Here it makes the next transaction, and
 // hands it over when the disk is free again.
 type syncer struct {
-	path    string
+	place   *place
 	metrics *store.Metrics
 	// syncFunc forces a file to the disk.
 	syncFunc func(file *os.File) error
@@ -43,9 +44,9 @@ type commit struct {
 	began time.Time
 }
 
-func newSyncer(path string, m *store.Metrics) *syncer {
+func newSyncer(at *place, m *store.Metrics) *syncer {
 	return &syncer{
-		path: path, metrics: m, syncFunc: syncFile,
+		place: at, metrics: m, syncFunc: syncFile,
 		committed: make(chan commit), finished: make(chan struct{}),
 	}
 }
@@ -55,6 +56,9 @@ func (s *syncer) loop() {
 	defer close(s.finished)
 	for c := range s.committed {
 		err := s.sync()
+		if err == nil {
+			s.withdraw(c.batch)
+		}
 		s.metrics.Committed(time.Since(c.began), len(c.batch))
 		answer(s.metrics, c.batch, err)
 	}
@@ -69,16 +73,43 @@ func (s *syncer) sync() error {
 		return err
 	}
 	if s.file == nil {
-		file, err := os.OpenFile(s.path, os.O_RDWR, 0)
-		if err != nil {
+		if err := s.open(); err != nil {
 			return s.fail(err)
 		}
-		s.file = file
 	}
 	if err := s.syncFunc(s.file); err != nil {
 		return s.fail(err)
 	}
 	return nil
+}
+
+// open opens the log. The lock is held.
+func (s *syncer) open() error {
+	file, err := os.OpenFile(s.place.path+logSuffix, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	s.file = file
+	s.place.log.Store(&info)
+	return nil
+}
+
+// withdraw refuses those of a batch whose callers rely on it when the database is
+// not in its place any more: the next process would not find them.
+func (s *syncer) withdraw(batch []*operation) {
+	if !slices.ContainsFunc(batch, func(op *operation) bool { return op.promises }) {
+		return
+	}
+	err := s.place.look()
+	for _, op := range batch {
+		if err != nil && op.promises {
+			op.refused = err
+		}
+	}
 }
 
 // errNotDurable reports that the log could not be forced to the disk.
@@ -105,5 +136,6 @@ func (s *syncer) forget() {
 	if s.file != nil {
 		_ = s.file.Close()
 		s.file = nil
+		s.place.log.Store(nil)
 	}
 }

@@ -10,6 +10,8 @@ import (
 // which it is emptied even if readers must be waited for. SQLite itself starts
 // it anew every autoCheckpoint pages, unless somebody reads at each such moment.
 const (
+	// logSuffix is added to the path of the database to name its write-ahead log.
+	logSuffix     = "-wal"
 	walCheckEvery = 256
 	walMaxBytes   = 64 << 20
 )

@@ -27,6 +27,8 @@ type operation struct {
 	// run makes the change in the transaction of the session. It may be run again
 	// when what shared its transaction failed.
 	run func(ctx context.Context, s *session) error
+	// promises is true when its caller relies on it being found after a restart.
+	promises bool
 	// refused is why the operation changed nothing though all went well.
 	refused error
 	// ended tells why nobody waits for the answer any more, nil while somebody does.
@@ -77,6 +79,16 @@ func (w *writer) submit(ctx context.Context, op *operation) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// promise is submit for what a caller relies on. It fails when the database is not in
+// its place, as the next process would not find what was written.
+func (s *Store) promise(ctx context.Context, op *operation) error {
+	if err := s.place.known(); err != nil {
+		return err
+	}
+	op.promises = true
+	return s.writer.submit(ctx, op)
 }
 
 // enter puts an operation in the queue. The lock keeps close from closing it meanwhile.
@@ -254,6 +266,9 @@ func (w *writer) begin(ctx context.Context) error {
 		}
 		w.session.discard()
 		w.session = nil
+	}
+	if err := w.syncer.place.look(); err != nil {
+		return err // the path leads to another file
 	}
 	fresh, err := openSession(ctx, w.db)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Schema returns the JSON Schema (draft 7) of a configuration file, for
-// editors. It accepts what Load accepts, except for what only Load can know:
-// whether files, variables and hosts are there.
-func Schema() ([]byte, error) {
+// schemaText returns docs/config.schema.json, the JSON Schema (draft 7) of a
+// configuration file, for editors. It accepts what Load accepts, except for what
+// only Load can know: whether files, variables and hosts are there.
+func schemaText() ([]byte, error) {
 	root := schemaOf(rootSpec())
 	root["$schema"] = "http://json-schema.org/draft-07/schema#"
 	root["title"] = "SMS courier configuration"
@@ -59,9 +59,9 @@ func schemaType(s *spec) map[string]any {
 	case textSpec, secretSpec:
 		return map[string]any{"type": "string"}
 	case intSpec:
-		return map[string]any{"type": "integer", "minimum": s.bounds.least, "maximum": s.bounds.most}
+		return map[string]any{"type": "integer", "minimum": s.bound(s.least), "maximum": s.bound(s.most)}
 	case floatSpec:
-		return map[string]any{"type": "number", "minimum": s.bounds.least, "maximum": s.bounds.most}
+		return map[string]any{"type": "number", "minimum": s.bound(s.least), "maximum": s.bound(s.most)}
 	case boolSpec:
 		return map[string]any{"type": "boolean"}
 	case switchSpec:

@@ -31,8 +31,8 @@ A change of a file, of a template or of a secret takes effect while the courier 
 the last good configuration stays. ` + "`courier config check`" + ` tells of everything that is wrong, with line and column.
 `
 
-// Reference returns docs/config.md: every key with its type, default and meaning.
-func Reference() string {
+// referenceText returns docs/config.md: every key with its type, default and meaning.
+func referenceText() string {
 	var page strings.Builder
 	page.WriteString(referenceHead)
 	for _, section := range rootSpec().children {
@@ -99,18 +99,16 @@ func referenceType(s *spec) string {
 		return "text"
 	case secretSpec:
 		return "secret"
-	case intSpec:
-		return fmt.Sprintf("%.0f to %.0f", s.bounds.least, s.bounds.most)
-	case floatSpec:
-		return fmt.Sprintf("%v to %v", s.bounds.least, s.bounds.most)
+	case intSpec, floatSpec:
+		return s.least + " to " + s.most
 	case boolSpec:
 		return "`true`, `false`"
 	case switchSpec:
 		return "`on`, `off`"
 	case durationSpec:
-		return "duration, " + seconds(s.bounds.least) + " to " + seconds(s.bounds.most)
+		return "duration, " + s.least + " to " + s.most
 	case sizeSpec:
-		return "size"
+		return "size, " + s.least + " to " + s.most
 	case headerSpec:
 		return "map of secrets"
 	case anySpec:

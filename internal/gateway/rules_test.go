@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -13,41 +14,50 @@ import (
 	"courier/internal/gateway/gatewaytest"
 )
 
-// wantOutcome is the table of outcomes, written down anew: which statuses are
-// about the message, the moment, or the account.
-func wantOutcome(status int) courier.Outcome {
+// wantVerdict is the table of verdicts, written down anew: which statuses are
+// about the message, the moment, the account, or either.
+func wantVerdict(status int) (courier.Outcome, courier.Scope) {
 	switch status {
 	case 408, 425, 429:
-		return courier.OutcomeRetry
+		return courier.OutcomeRetry, courier.ScopeMoment
 	case 400, 409, 413, 422, 451:
-		return courier.OutcomeRejected
+		return courier.OutcomeRejected, courier.ScopeMessage
+	case 401, 407, 307, 308:
+		return courier.OutcomeGatewayDown, courier.ScopeGateway
 	}
 	switch status / 100 {
 	case 2:
-		return courier.OutcomeAccepted
-	case 3, 4:
-		return courier.OutcomeGatewayDown
+		return courier.OutcomeAccepted, ""
+	case 4:
+		return courier.OutcomeGatewayDown, courier.ScopeAmbiguous
 	case 5:
-		return courier.OutcomeRetry
+		return courier.OutcomeRetry, courier.ScopeMoment
 	}
-	return courier.OutcomeUnknown
+	return courier.OutcomeUnknown, courier.ScopeMoment
 }
 
 // TestGateway_EveryStatus lets a gateway answer with every status over a socket.
 func TestGateway_EveryStatus(t *testing.T) {
 	t.Parallel()
-	fake, url := gatewaytest.Start(t, gatewaytest.Options{BehaviorFunc: func(r *http.Request) gatewaytest.Behavior {
-		return statusBehavior(strings.TrimPrefix(r.URL.Path, "/"))
-	}})
-	for status := 100; status <= 599; status++ {
-		g := newGateway(t, Options{URL: fmt.Sprintf("%s/%d", url, status), Template: echo()})
-		attempt := send(t, g, loginMessage())
-		g.Close()
-		checkStatus(t, status, attempt)
-	}
-	if fake.Count() != 500 {
-		t.Errorf("%d requests for 500 messages", fake.Count())
-	}
+	eachProtocol(t, func(t *testing.T, protocol gatewaytest.Protocol) {
+		t.Helper()
+		fake, url, client := gatewaytest.StartOver(t, protocol, gatewaytest.Options{BehaviorFunc: func(r *http.Request) gatewaytest.Behavior {
+			return statusBehavior(strings.TrimPrefix(r.URL.Path, "/"))
+		}})
+		first := 100
+		if protocol == gatewaytest.TLSHTTP2 {
+			first = 200 // what is no final answer is not one over HTTP/2
+		}
+		for status := first; status <= 599; status++ {
+			g := newGateway(t, Options{URL: fmt.Sprintf("%s/%d", url, status), Template: echo(), TLSConfig: client})
+			attempt := send(t, g, loginMessage())
+			g.Close()
+			checkStatus(t, status, attempt)
+		}
+		if fake.Count() != 600-first {
+			t.Errorf("%d requests for %d messages", fake.Count(), 600-first)
+		}
+	})
 }
 
 // statusBehavior answers with a status; those below 200 are no final answer, so
@@ -66,7 +76,8 @@ func checkStatus(t *testing.T, status int, attempt courier.Attempt) {
 	if status < 200 && status != http.StatusSwitchingProtocols {
 		wantStatus = 0
 	}
-	if attempt.Outcome != wantOutcome(status) || attempt.HTTPStatus != wantStatus {
+	outcome, scope := wantVerdict(status)
+	if attempt.Outcome != outcome || attempt.Scope != scope || attempt.HTTPStatus != wantStatus || attempt.Known || attempt.Unsent {
 		t.Errorf("%d: %+v", status, attempt)
 	}
 	failed := attempt.Outcome != courier.OutcomeAccepted
@@ -81,11 +92,11 @@ func checkStatus(t *testing.T, status int, attempt courier.Attempt) {
 	}
 }
 
-func TestJudgeStatus_OutOfRange(t *testing.T) {
+func TestAnswer_StatusOutOfRange(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{math.MinInt, -1, 0, 1, 99, 600, 999, math.MaxInt} {
-		if got := judgeStatus(status).outcome; got != courier.OutcomeUnknown {
-			t.Errorf("judgeStatus(%d) = %s", status, got)
+		if got := (&Answer{Status: status, Delivery: DeliveryWhole, Err: io.EOF}).judge(defaultRules()).Outcome; got != courier.OutcomeUnknown {
+			t.Errorf("a status of %d is %s", status, got)
 		}
 	}
 }
@@ -109,8 +120,18 @@ func TestRetryAfter(t *testing.T) {
 		"Thursday, 01-Jan-26 12:01:00 GMT": time.Minute,
 		"Thu Jan  1 12:02:00 2026":         2 * time.Minute,
 	} {
-		if got := retryAfter(value, now); got != want {
+		if got := retryAfter(http.Header{"Retry-After": {value}}, now); got != want {
 			t.Errorf("retryAfter(%q) = %s, want %s", value, got, want)
+		}
+	}
+	// A gateway's date is meant by the gateway's clock.
+	for date, want := range map[string]time.Duration{
+		"Thu, 01 Jan 2026 12:00:20 GMT": 10 * time.Second, "Thu, 01 Jan 2026 11:00:30 GMT": time.Hour,
+		"Thu, 01 Jan 2026 13:00:00 GMT": 0, "yesterday": 30 * time.Second,
+	} {
+		header := http.Header{"Retry-After": {"Thu, 01 Jan 2026 12:00:30 GMT"}, "Date": {date}}
+		if got := retryAfter(header, now); got != want {
+			t.Errorf("retryAfter with the date %q = %s, want %s", date, got, want)
 		}
 	}
 }
@@ -120,11 +141,11 @@ func FuzzJudge(f *testing.F) {
 	f.Add(200, "Thu, 01 Jan 2026 12:00:30 GMT", []byte(`{"messages":[{"message-id":"a"}]}`))
 	f.Add(99, "-5", []byte("[[[[{"))
 	f.Fuzz(func(t *testing.T, status int, header string, body []byte) {
-		judged := judgeStatus(status)
-		if judged.outcome == "" || (judged.outcome != courier.OutcomeAccepted) != (judged.class != "") {
-			t.Errorf("judgeStatus(%d) = %+v", status, judged)
+		judged := (&Answer{Status: status, Err: io.EOF}).judge(defaultRules())
+		if judged.Outcome == "" || (judged.Outcome != courier.OutcomeAccepted) != (judged.Class != "") {
+			t.Errorf("a status of %d is %+v", status, judged)
 		}
-		if got := retryAfter(header, time.Unix(1767268800, 0)); got < 0 || got > maxRetryAfter {
+		if got := retryAfter(http.Header{"Retry-After": {header}}, time.Unix(1767268800, 0)); got < 0 || got > maxRetryAfter {
 			t.Errorf("retryAfter(%q) = %s", header, got)
 		}
 		if id := messageID(body); len(id) > maxMessageID || !isPrintable(id) {

@@ -1,0 +1,229 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/proxy"
+)
+
+// dialer makes the connections of a network: through the proxy if there is one, with
+// TLS for https. It does so itself to see the answers within TLS, and to name
+// the step that failed.
+type dialer struct {
+	tcp       net.Dialer
+	tls       *tls.Config
+	proxyFunc func(*url.URL) (*url.URL, error)
+	// timeout bounds all steps. It is shorter than an attempt, so that the
+	// attempt learns which one failed.
+	timeout time.Duration
+	// open counts the connections, drained gets a value when it falls to 0.
+	open    atomic.Int64
+	drained chan struct{}
+}
+
+// dialError is a connection that could not be made. Nothing was sent on it.
+type dialError struct {
+	// proxy is the proxy that is at fault, without user and password, empty for the gateway.
+	proxy string
+	// status is what the proxy answered to CONNECT, 0 for nothing.
+	status int
+	// address is what was dialed.
+	address string
+	// handshake is true when TLS failed.
+	handshake bool
+	err       error
+}
+
+// Error implements error.
+func (e *dialError) Error() string { return "dial: " + e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *dialError) Unwrap() error { return e.err }
+
+// dialPlain is for http: the address is the gateway's or, through a proxy, the proxy's.
+func (d *dialer) dialPlain(ctx context.Context, _, address string) (net.Conn, error) {
+	ctx, done := d.begin(ctx)
+	defer done()
+	conn, err := d.connect(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return &answerConn{Conn: conn, under: conn}, nil
+}
+
+// dialTLS is for https. For HTTP/2 net/http asks for a *tls.Conn.
+func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
+	ctx, done := d.begin(ctx)
+	defer done()
+	if via, err := d.proxyFunc(&url.URL{Scheme: "http", Host: "example.com"}); err == nil && via != nil &&
+		via.Scheme == "https" && addressOf(via) == address {
+		return d.dialPlainProxy(ctx, address)
+	}
+	conn, err := d.tunnel(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := d.secure(ctx, conn, address, d.tls.NextProtos)
+	if err != nil {
+		return nil, err
+	}
+	if secure.ConnectionState().NegotiatedProtocol == "h2" {
+		return secure, nil
+	}
+	return &answerConn{Conn: secure, under: countedConnOf(conn)}, nil
+}
+
+// dialPlainProxy is for http through a proxy that is spoken to by https.
+func (d *dialer) dialPlainProxy(ctx context.Context, address string) (net.Conn, error) {
+	conn, err := d.connect(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	secure, err := d.secure(ctx, conn, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &answerConn{Conn: secure, under: conn}, nil
+}
+
+func (d *dialer) connect(ctx context.Context, address string) (*countedConn, error) {
+	conn, err := d.tcp.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, &dialError{address: address, err: err}
+	}
+	d.open.Add(1)
+	return &countedConn{Conn: conn, closedFunc: func() {
+		if d.open.Add(-1) == 0 {
+			select {
+			case d.drained <- struct{}{}:
+			default:
+			}
+		}
+	}}, nil
+}
+
+func (d *dialer) secure(ctx context.Context, conn net.Conn, address string, protocols []string) (*tls.Conn, error) {
+	config := d.tls.Clone()
+	config.NextProtos = protocols
+	if config.ServerName == "" {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, &dialError{err: err}
+		}
+		config.ServerName = host
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, &dialError{handshake: true, err: err}
+	}
+	return secure, nil
+}
+
+// tunnel returns a connection to an address, directly or through the proxy for it.
+func (d *dialer) tunnel(ctx context.Context, address string) (net.Conn, error) {
+	via, err := d.proxyFunc(&url.URL{Scheme: "https", Host: address})
+	if err != nil {
+		return nil, &dialError{proxy: "in HTTPS_PROXY", err: errors.New("its address is not well-formed")}
+	}
+	if via == nil {
+		return d.connect(ctx, address)
+	}
+	conn, err := d.connectVia(ctx, via, address)
+	if failed, ok := errors.AsType[*dialError](err); ok {
+		failed.proxy = originOf(via)
+	}
+	return conn, err
+}
+
+func (d *dialer) connectVia(ctx context.Context, via *url.URL, address string) (net.Conn, error) {
+	tcp, err := d.connect(ctx, addressOf(via))
+	if err != nil {
+		return nil, err
+	}
+	var conn net.Conn = tcp
+	switch via.Scheme {
+	case "socks5", "socks5h":
+		err = connectSOCKS(ctx, conn, via, address)
+	case "https":
+		if conn, err = d.secure(ctx, tcp, addressOf(via), nil); err != nil {
+			return nil, err
+		}
+		err = connectHTTP(ctx, conn, via, address)
+	default:
+		err = connectHTTP(ctx, conn, via, address)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// connectHTTP asks a proxy for a tunnel (RFC 9110, 9.3.6).
+func connectHTTP(ctx context.Context, conn net.Conn, via *url.URL, address string) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	request := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: address}, Host: address, Header: http.Header{}}
+	if via.User != nil {
+		password, _ := via.User.Password()
+		request.Header.Set("Proxy-Authorization", basicToken(via.User.Username(), password))
+	}
+	if err := request.Write(conn); err != nil {
+		return &dialError{err: err}
+	}
+	// The gateway says nothing before it is spoken to, so no byte of it is in this buffer.
+	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, http.DefaultMaxHeaderBytes)), request)
+	if err != nil {
+		return &dialError{err: err}
+	}
+	if response.StatusCode != http.StatusOK {
+		_ = response.Body.Close()
+		return &dialError{status: response.StatusCode, err: fmt.Errorf("CONNECT was answered with %d", response.StatusCode)}
+	}
+	return nil
+}
+
+func connectSOCKS(ctx context.Context, conn net.Conn, via *url.URL, address string) error {
+	var auth *proxy.Auth
+	if via.User != nil {
+		password, _ := via.User.Password()
+		auth = &proxy.Auth{User: via.User.Username(), Password: password}
+	}
+	socks, err := proxy.SOCKS5("tcp", addressOf(via), auth, proxy.Direct)
+	if err != nil {
+		return &dialError{err: err}
+	}
+	over, ok := socks.(interface {
+		DialWithConn(ctx context.Context, conn net.Conn, network, address string) (net.Addr, error)
+	})
+	if !ok {
+		return &dialError{err: errors.ErrUnsupported}
+	}
+	if _, err = over.DialWithConn(ctx, conn, "tcp", address); err != nil {
+		return &dialError{err: err}
+	}
+	return nil
+}
+
+// addressOf returns host:port, with the default port of the scheme.
+func addressOf(target *url.URL) string {
+	port := target.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "socks5": "1080", "socks5h": "1080"}[target.Scheme]
+	}
+	if port == "" {
+		port = "80"
+	}
+	return net.JoinHostPort(target.Hostname(), port)
+}

@@ -1,0 +1,100 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// The pauses between two attempts to warm a gateway's connections.
+const (
+	warmPause    = time.Second
+	maxWarmPause = time.Minute
+)
+
+// keepWarm keeps a connection for a url open until the network is closed.
+func (n *network) keepWarm(target *url.URL) {
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // it lives until the gateway is closed
+	var warming sync.WaitGroup
+	warming.Go(func() { n.to(target).keepWarm(ctx, target) })
+	n.stop = func() {
+		cancel()
+		warming.Wait()
+	}
+}
+
+func (c *connections) keepWarm(ctx context.Context, target *url.URL) {
+	pause := warmPause
+	for ctx.Err() == nil {
+		if c.dialer.open.Load() == 0 {
+			c.warm(ctx, target)
+			pause = min(2*pause, maxWarmPause)
+		}
+		var drained <-chan struct{}
+		if c.dialer.open.Load() > 0 {
+			drained, pause = c.dialer.drained, warmPause
+			select {
+			case <-drained:
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// warmKey is the key of a *warmDial in the context of a dial.
+type warmKey struct{}
+
+// warmDial is a dial for nobody.
+type warmDial struct {
+	ctx     context.Context //nolint:containedctx // net/http detaches the context of a dial from that of the request
+	callOff context.CancelFunc
+	// calledOff is closed when the request has ended, dialed when the dial has.
+	calledOff, dialed chan struct{}
+}
+
+// warm makes net/http dial a connection that it keeps for the next request. It
+// is asked with a request that the dial calls off at once; should a connection
+// be there already, the request cannot be written, as its target is invalid.
+func (c *connections) warm(ctx context.Context, target *url.URL) {
+	dial := &warmDial{ctx: ctx, calledOff: make(chan struct{}), dialed: make(chan struct{})}
+	requestCtx, cancel := context.WithCancel(context.WithValue(ctx, warmKey{}, dial))
+	dial.callOff = cancel
+	request := (&http.Request{
+		Method: http.MethodHead, URL: &url.URL{Scheme: target.Scheme, Host: target.Host, Opaque: "\x00"}, Header: http.Header{},
+	}).WithContext(requestCtx)
+	response, err := c.RoundTrip(request)
+	if err == nil {
+		_ = response.Body.Close()
+	}
+	wasDialing := requestCtx.Err() != nil && ctx.Err() == nil
+	cancel()
+	close(dial.calledOff)
+	if wasDialing {
+		<-dial.dialed
+	}
+}
+
+// begin bounds a dial, and ends the request of one for nobody before a
+// connection could be given to it.
+func (d *dialer) begin(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	dial, ok := ctx.Value(warmKey{}).(*warmDial)
+	if !ok {
+		return ctx, cancel
+	}
+	dial.callOff()
+	<-dial.calledOff
+	stop := context.AfterFunc(dial.ctx, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+		close(dial.dialed)
+	}
+}
