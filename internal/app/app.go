@@ -89,8 +89,6 @@ func New(options Options) (*App, error) {
 // those before it are stopped and the error says what to do. Once Start
 // returns, messages are taken and dispatched.
 func (a *App) Start(ctx context.Context) error {
-	a.log.start()
-	a.cleanups.add("log", logShare, a.log.stop)
 	a.logStart(ctx)
 	for _, start := range []func(context.Context) error{
 		a.startTracing, a.startTemplates, a.startGateways, a.startStore, a.startEngine, a.startListeners, a.startReload,
@@ -118,6 +116,7 @@ func (a *App) Stop(ctx context.Context) error {
 			a.logger.ErrorContext(ctx, "stopped, but not in order", slog.Duration("duration", time.Since(began)),
 				slog.String("error", a.stopErr.Error()))
 		}
+		a.stopErr = errors.Join(a.stopErr, cleanup{"log", logShare, a.log.flush}.bounded(ctx))
 	})
 	return a.stopErr
 }
