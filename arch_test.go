@@ -20,7 +20,6 @@ func layout() map[string][]string {
 	return map[string][]string{
 		".":                              {},
 		"client":                         {root},
-		"cmd/bench":                      {"courier/internal/store/postgres/pgtest"},
 		"cmd/courier":                    {"courier/internal/cli", jsonnet},
 		"internal/app":                   {"*"},
 		"internal/cli":                   {root, "courier/client", "courier/internal/app", "courier/internal/config", "courier/internal/inbox"},
