@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"context"
+	"log"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -104,3 +106,5 @@ func newPool(tb testing.TB, options jsonnet.Options) *jsonnet.Pool {
 	})
 	return pool
 }
+
+func discardLog() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }
