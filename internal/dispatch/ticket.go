@@ -289,8 +289,12 @@ func judgeRender(err error) courier.Attempt {
 	}
 	attempt := courier.Attempt{Outcome: courier.OutcomeRetry, Class: courier.ClassTemplateError, Message: err.Error()}
 	var render *courier.RenderError
-	if errors.As(err, &render) && !render.Temporary {
+	switch {
+	case !errors.As(err, &render):
+	case !render.Temporary:
 		attempt.Outcome = courier.OutcomeRejected
+	case render.Scope == courier.ScopeGateway: // its template is still to be fetched
+		attempt.Outcome, attempt.Scope, attempt.Unsent = courier.OutcomeGatewayDown, courier.ScopeGateway, true
 	}
 	return attempt
 }

@@ -86,7 +86,7 @@ func (s *secretSet) dropSecret(text string) string {
 func (s *secretSet) forMessage(m *courier.Message) *masker {
 	mask := &masker{secrets: s.values}
 	if m != nil {
-		mask.recipient = string(appendDigits(nil, m.To))
+		mask.recipient = digitsOf(m.To)
 		mask.private = append(mask.private, m.To, m.Body, m.Subject)
 		mask.private = append(mask.private, stringValues(m.TemplateData)...)
 		mask.private = append(mask.private, stringValues(m.Metadata)...)
