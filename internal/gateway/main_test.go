@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"log"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -120,3 +122,5 @@ func newPool(tb testing.TB, options jsonnet.Options) *jsonnet.Pool {
 	})
 	return pool
 }
+
+func discardLog() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }

@@ -52,9 +52,11 @@ func (e *TransitionError) Error() string {
 
 // Store keeps messages. All methods are safe for concurrent use. Every update
 // is guarded by the transitions of courier.Status: one whose guard does not
-// hold changes nothing and says so. Times are rounded down to microseconds. A
-// call whose context ends returns the context's error at once; what it asked
-// for may still happen.
+// hold changes nothing and says so. All times that are given to it and that it
+// returns are on one clock, Now, also those of attempts, and are rounded down to
+// microseconds; how long something took is measured by who did it. A call whose
+// context ends returns the context's error at once, and one of a database that is
+// known to be away ErrUnavailable; what they asked for may still happen.
 type Store interface {
 	// Enqueue stores the messages in one transaction that has reached the disk
 	// when it returns, and answers for each in order. Messages are queued, or
