@@ -7,7 +7,6 @@ import (
 
 	"courier"
 	"courier/internal/jsonnet"
-	"courier/internal/nearest"
 )
 
 // maxErrorText bounds the text of a template's error, in characters.
@@ -72,7 +71,7 @@ func (g *Gateway) explain(err error) error {
 	}
 	explained := *fault
 	explained.Message = fault.Object + " has no field \"" + fault.Field + "\""
-	switch near := nearest.Spelling(fault.Field, fields); {
+	switch near := courier.Nearest(fault.Field, fields); {
 	case near != "" && near != fault.Field:
 		explained.Message += "; did you mean " + fault.Object + "." + near + "?"
 	case fault.Object == "ctx":

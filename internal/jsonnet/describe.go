@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-jsonnet"
 	"github.com/google/go-jsonnet/ast"
 
+	"courier"
 	"courier/internal/jsonnet/plan"
-	"courier/internal/nearest"
 )
 
 // The text of a go-jsonnet error can hold values of the message: `error ctx.body`
@@ -125,7 +125,7 @@ func (e *evaluator) functions() []string {
 
 func noFunction(name string, functions []string) string {
 	text := `std has no function "` + clip(name, maxQuote) + `"`
-	if near := nearest.Name(name, functions); near != "" {
+	if near := courier.Nearest(name, functions); near != "" {
 		text += "; did you mean std." + near + "?"
 	}
 	return text
