@@ -20,7 +20,6 @@ func layout() map[string][]string {
 	return map[string][]string{
 		".":                              {},
 		"client":                         {root},
-		"cmd/bench":                      {"courier/internal/store/postgres/pgtest"},
 		"cmd/courier":                    {"courier/internal/cli", jsonnet},
 		"docs":                           {},
 		"internal/app":                   {"*"},
@@ -33,7 +32,8 @@ func layout() map[string][]string {
 		"internal/httpapi":               {root, store},
 		"internal/inbox":                 {root, catcher, mask},
 		"internal/intake":                {root},
-		"internal/jsonnet":               {},
+		"internal/jsonnet":               {root, jsonnet + "/plan"},
+		"internal/jsonnet/plan":          {},
 		"internal/mask":                  {},
 		"internal/store":                 {root},
 		"internal/store/postgres":        {root, store},
@@ -49,10 +49,10 @@ func layout() map[string][]string {
 func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/danielgtaylor/huma":      {"internal/httpapi"},
-		"github.com/fsnotify/fsnotify":       {"internal/config", "internal/gateway"},
+		"github.com/fsnotify/fsnotify":       {"internal/config"},
 		"github.com/go-json-experiment/json": {"internal/httpapi"},
+		"github.com/google/go-jsonnet":       {"internal/jsonnet", "internal/jsonnet/plan"},
 		"go.yaml.in/yaml/v3":                 {"internal/config"},
-		"github.com/google/go-jsonnet":       {"internal/jsonnet"},
 		"github.com/jackc/pgx":               {"internal/store/postgres"},
 		"github.com/nyaruka/phonenumbers":    {"internal/intake"},
 		"github.com/pelletier/go-toml":       {"internal/config"},

@@ -2,7 +2,6 @@ package app
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -35,30 +34,26 @@ func (g *gate) String() string {
 	return g.text.String()
 }
 
-// TestLogWriter_WritesInOrder writes before, during and after the run of the goroutine.
 func TestLogWriter_WritesInOrder(t *testing.T) {
 	t.Parallel()
 	out := &gate{}
 	w := newLogWriter(out)
 	var want strings.Builder
-	write := func(phase string) {
-		for n := range 100 {
-			line := fmt.Sprintf("%s %d\n", phase, n)
-			want.WriteString(line)
-			if _, err := w.Write([]byte(line)); err != nil {
-				t.Fatal(err)
-			}
+	for n := range 300 {
+		line := fmt.Sprintf("line %d\n", n)
+		want.WriteString(line)
+		if _, err := w.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+		if n%100 != 0 {
+			continue
+		}
+		if err := w.flush(t.Context()); err != nil || out.String() != want.String() {
+			t.Errorf("after %d lines the log is %q, %v", n+1, out, err)
 		}
 	}
-	write("before")
-	w.start()
-	write("during")
-	if err := w.stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	write("after")
-	if got := out.String(); got != want.String() {
-		t.Errorf("the log is %q, want %q", got, want.String())
+	if err := w.flush(t.Context()); err != nil || out.String() != want.String() {
+		t.Errorf("the log is %q, want %q, %v", out, want.String(), err)
 	}
 }
 
@@ -68,7 +63,6 @@ func TestLogWriter_SharesWrites(t *testing.T) {
 	t.Parallel()
 	out := &gate{writing: make(chan struct{}), goOn: make(chan struct{})}
 	w := newLogWriter(out)
-	w.start()
 	line := []byte(strings.Repeat("x", 1023) + "\n")
 	write := func() {
 		if _, err := w.Write(line); err != nil {
@@ -95,7 +89,7 @@ func TestLogWriter_SharesWrites(t *testing.T) {
 	<-blocked
 	out.goOn <- struct{}{}
 	stopped := make(chan error)
-	go func() { stopped <- w.stop(t.Context()) }()
+	go func() { stopped <- w.flush(t.Context()) }()
 	for {
 		select {
 		case <-out.writing:
@@ -110,50 +104,5 @@ func TestLogWriter_SharesWrites(t *testing.T) {
 	}
 	if out.writes > 3 || len(out.String()) != logRoom+2*len(line) {
 		t.Errorf("%d bytes came in %d writes, want %d in at most 3", len(out.String()), out.writes, logRoom+2*len(line))
-	}
-}
-
-// TestLogWriter_StopKeepsTheOrder logs while a stop waits for a slow output: that
-// line comes after those before it, and the output is written by one at a time.
-func TestLogWriter_StopKeepsTheOrder(t *testing.T) {
-	t.Parallel()
-	out := &gate{writing: make(chan struct{}), goOn: make(chan struct{})}
-	w := newLogWriter(out)
-	w.start()
-	write := func(line string) {
-		if _, err := w.Write([]byte(line)); err != nil {
-			t.Error(err)
-		}
-	}
-	write("one\n")
-	<-out.writing
-	write("two\n")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := w.stop(ctx); err == nil {
-		t.Fatal("stop did not wait for the output")
-	}
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		write("three\n")
-	}()
-	select {
-	case <-out.writing:
-		t.Error("a line was written beside those that waited")
-		out.goOn <- struct{}{}
-	case <-written:
-	}
-	out.goOn <- struct{}{}
-	for ended := false; !ended; {
-		select {
-		case <-out.writing:
-			out.goOn <- struct{}{}
-		case <-w.done:
-			ended = true
-		}
-	}
-	if got, want := out.String(), "one\ntwo\nthree\n"; got != want {
-		t.Errorf("the log is %q, want %q", got, want)
 	}
 }

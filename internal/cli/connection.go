@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -88,12 +87,4 @@ func readKeyFile(path string) (string, error) {
 		return "", fmt.Errorf("read API key: %s must hold the key and nothing else", path)
 	}
 	return key, nil
-}
-
-// pace is the delay between two looks at something that changes soon.
-type pace struct{ delay time.Duration }
-
-func (p *pace) next() time.Duration {
-	p.delay = min(max(2*p.delay, 25*time.Millisecond), time.Second)
-	return p.delay
 }

@@ -102,13 +102,13 @@ func (d *dev) run(ctx context.Context) (err error) {
 
 // startInbox listens on the wanted port, or on a free one.
 func (d *dev) startInbox(ctx context.Context) (*inbox.Server, error) {
+	port, err := d.free(ctx, d.flags.inboxPort)
+	if err != nil {
+		return nil, err
+	}
 	d.sample = fmt.Sprintf("Your code is %06d", rand.N(1_000_000))
 	options := inbox.Options{OnMessageFunc: d.caught(&catchPrinter{out: d.out, format: formatTable})}
-	server, err := inbox.Listen(ctx, d.flags.inboxPort.address(), options)
-	if err != nil && !d.flags.inboxPort.asked {
-		d.moved(d.flags.inboxPort)
-		server, err = inbox.Listen(ctx, net.JoinHostPort(loopback, "0"), options)
-	}
+	server, err := inbox.Listen(ctx, net.JoinHostPort(loopback, strconv.Itoa(port)), options)
 	if err != nil {
 		return nil, fmt.Errorf("start inbox: %w; name another --%s", err, d.flags.inboxPort.flag)
 	}
@@ -141,23 +141,16 @@ func (d *dev) startApp(ctx context.Context, folder devPlace, gateway string) (*a
 
 // free returns the port, or 0 for any when another program has it.
 func (d *dev) free(ctx context.Context, port devPort) (int, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", port.address())
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(loopback, strconv.Itoa(port.number)))
 	switch {
 	case err == nil:
 		return port.number, listener.Close()
 	case port.asked:
 		return 0, fmt.Errorf("use --%s %d: %w; name another", port.flag, port.number, err)
-	default:
-		d.moved(port)
-		return 0, nil
 	}
-}
-
-func (d *dev) moved(port devPort) {
 	tell(d.out, "Port %d is taken by another program, so a free one is used.\n", port.number)
+	return 0, nil
 }
-
-func (p devPort) address() string { return net.JoinHostPort(loopback, strconv.Itoa(p.number)) }
 
 func serverURL(address string) string {
 	return (&url.URL{Scheme: "http", Host: address}).String()

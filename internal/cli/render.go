@@ -78,49 +78,45 @@ func (f *sendFlags) draft(stdin io.Reader) (courier.Draft, error) {
 
 // masker hides the secrets of a configuration in a request.
 type masker struct {
-	// headers are the names of headers whose values are hidden whole.
-	headers []string
-	known   mask.Known
+	// keyHeaders are the headers of API keys, whatever their names sound like.
+	keyHeaders []string
+	known      mask.Known
 }
 
 func newMasker(cfg *config.Config) *masker {
-	m := &masker{headers: []string{"Authorization", "Proxy-Authorization", "Cookie"}}
+	m := &masker{}
 	for i := range cfg.Gateways {
 		gateway := &cfg.Gateways[i]
-		if gateway.Auth.Type == config.AuthAPIKey && gateway.Auth.In == config.InHeader {
-			m.headers = append(m.headers, http.CanonicalHeaderKey(gateway.Auth.Name))
-		}
+		m.keyHeaders = append(m.keyHeaders, http.CanonicalHeaderKey(gateway.Auth.Name))
 		m.known.Add(gateway.Auth.Password.Reveal(), gateway.Auth.Value.Reveal())
-		if target, err := url.Parse(gateway.URL.Reveal()); err == nil {
-			m.addURL(target)
-		}
 		for name, value := range gateway.Header {
 			if mask.SoundsSecret(name) {
-				m.headers = append(m.headers, http.CanonicalHeaderKey(name))
 				m.known.Add(value.Reveal())
+			}
+		}
+		target, err := url.Parse(gateway.URL.Reveal())
+		if err != nil {
+			continue
+		}
+		secrets := mask.Userinfo(target.User)
+		if len(secrets) > 0 && secrets[1] != "" {
+			secrets = secrets[1:] // with a password, the user name may be a word of the text
+		}
+		m.known.Add(secrets...)
+		for name, values := range target.Query() {
+			if mask.SoundsSecret(name) {
+				m.known.Add(values...)
 			}
 		}
 	}
 	return m
 }
 
-// addURL looks in the body for what is certainly secret in a url, too.
-func (m *masker) addURL(target *url.URL) {
-	if secrets := mask.Userinfo(target.User); len(secrets) > 0 {
-		m.known.Add(secrets[1:]...)
-	}
-	for name, values := range target.Query() {
-		if mask.SoundsSecret(name) {
-			m.known.Add(values...)
-		}
-	}
-}
-
 func (m *masker) mask(text wireText) wireText {
 	masked := wireText{Method: text.Method, URL: m.known.Hide(mask.URL(text.URL)), Header: http.Header{}, Body: m.known.Hide(text.Body)}
 	for name, values := range text.Header {
 		for _, value := range values {
-			if slices.Contains(m.headers, http.CanonicalHeaderKey(name)) {
+			if mask.SoundsSecret(name) || slices.Contains(m.keyHeaders, http.CanonicalHeaderKey(name)) {
 				value = mask.Header(name, value)
 			}
 			masked.Header[name] = append(masked.Header[name], m.known.Hide(value))

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,6 +14,10 @@ import (
 // sendRetryFor is how long a message with an idempotency key is sent again
 // while the server is away.
 const sendRetryFor = 10 * time.Second
+
+// The delays between two looks at a message that is waited for double from the first to
+// the longest.
+const firstLook, longestLook = 25 * time.Millisecond, time.Second
 
 func newSend(shared *shared) *cobra.Command {
 	cmd := &cobra.Command{
@@ -111,28 +114,25 @@ func await(ctx context.Context, from *client.Client, id courier.ID, timeout time
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var status courier.Status
-	for wait := (pace{}); ; {
+	for delay := firstLook; ; delay = min(2*delay, longestLook) {
 		message, err := from.Message(limited, id)
 		switch {
-		case err != nil && ctx.Err() == nil && errors.Is(limited.Err(), context.DeadlineExceeded):
-			return nil, stillWaiting(id, status, timeout)
-		case err != nil:
-			return nil, err
-		case message.Settled():
+		case err == nil && message.Settled():
 			return message, nil
+		case err == nil:
+			status = message.Status
+		case limited.Err() == nil:
+			return nil, err
 		}
-		status = message.Status
 		select {
-		case <-time.After(wait.next()):
+		case <-time.After(delay):
 		case <-limited.Done():
-			if ctx.Err() != nil {
-				return nil, fmt.Errorf("wait for message %s: %w", id, ctx.Err())
-			}
-			return nil, stillWaiting(id, status, timeout)
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("wait for message %s: %w", id, ctx.Err())
+		}
+		if limited.Err() != nil {
+			return nil, fmt.Errorf("message %s is still %s after %s; look later with courier messages get %s", id, status, timeout, id)
 		}
 	}
-}
-
-func stillWaiting(id courier.ID, status courier.Status, timeout time.Duration) error {
-	return fmt.Errorf("message %s is still %s after %s; look later with courier messages get %s", id, status, timeout, id)
 }

@@ -3,6 +3,7 @@ package inbox
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -22,35 +23,20 @@ func (i *Inbox) serveOwn(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// list writes {"messages": [...]}, the newest last, one message at a time. With
-// ?to= only those to that recipient.
+// list writes {"messages": [...]}, the newest last. With ?to= only those to that recipient.
 func (i *Inbox) list(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
+	messages := i.Messages()
+	if to := r.URL.Query().Get("to"); to != "" {
+		messages = slices.DeleteFunc(messages, func(m Message) bool { return !sameRecipient(m.To, to) })
+	}
 	w.Header().Set("Cache-Control", "no-store")
-	to := r.URL.Query().Get("to")
-	requests := i.gateway.Requests()
-	separator := `{"messages":[`
-	for n := range requests {
-		message := newMessage(&requests[n])
-		if to != "" && !sameRecipient(message.To, to) {
-			continue
-		}
-		encoded, err := json.Marshal(message)
-		if err != nil || !write(w, separator) || !write(w, string(encoded)) {
-			return
-		}
-		separator = ",\n"
-	}
-	if separator[0] == '{' {
-		write(w, separator)
-	}
-	write(w, "]}\n")
+	writeJSON(w, "application/json", http.StatusOK, map[string]any{"messages": messages})
 }
 
-// write reports whether the client is still there.
-func write(w http.ResponseWriter, text string) bool {
-	_, err := w.Write([]byte(text))
-	return err == nil
+func writeJSON(w http.ResponseWriter, kind string, status int, value any) {
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value) // an error means that the client is gone
 }
 
 // sameRecipient compares numbers by their digits, so that a + that was read as
@@ -73,10 +59,6 @@ func onlyDigits(text string) string {
 }
 
 func problem(w http.ResponseWriter, status int, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	encoded, err := json.Marshal(map[string]any{"title": http.StatusText(status), "status": status, "detail": detail})
-	if err == nil {
-		write(w, string(encoded)+"\n")
-	}
+	writeJSON(w, "application/problem+json", status,
+		map[string]any{"title": http.StatusText(status), "status": status, "detail": detail})
 }
