@@ -33,13 +33,15 @@ func layout() map[string][]string {
 		"internal/httpapi":               {root, store},
 		"internal/inbox":                 {root, catcher, mask},
 		"internal/intake":                {root},
-		"internal/jsonnet":               {},
+		"internal/jsonnet":               {root, jsonnet + "/plan"},
+		"internal/jsonnet/plan":          {},
 		"internal/mask":                  {},
 		"internal/store":                 {root},
 		"internal/store/postgres":        {root, store},
 		"internal/store/postgres/pgtest": {},
 		"internal/store/sqlite":          {root, store},
-		"internal/store/storetest":       {root, store},
+		"internal/store/memory":          {root, store},
+		"internal/store/storetest":       {root, store, "courier/internal/store/memory"},
 	}
 }
 
@@ -48,10 +50,10 @@ func layout() map[string][]string {
 func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/danielgtaylor/huma":      {"internal/httpapi"},
-		"github.com/fsnotify/fsnotify":       {"internal/config", "internal/gateway"},
+		"github.com/fsnotify/fsnotify":       {"internal/config"},
 		"github.com/go-json-experiment/json": {"internal/httpapi"},
+		"github.com/google/go-jsonnet":       {"internal/jsonnet", "internal/jsonnet/plan"},
 		"go.yaml.in/yaml/v3":                 {"internal/config"},
-		"github.com/google/go-jsonnet":       {"internal/jsonnet"},
 		"github.com/jackc/pgx":               {"internal/store/postgres"},
 		"github.com/nyaruka/phonenumbers":    {"internal/intake"},
 		"github.com/pelletier/go-toml":       {"internal/config"},

@@ -120,6 +120,11 @@ type RenderError struct {
 	// Temporary is true when another evaluation may succeed: the template ran
 	// out of time on a busy machine, or its process died.
 	Temporary bool
+	// Scope says what the fault is about. ScopeGateway is the configuration's,
+	// whatever the message: its template names a field that does not exist, or was
+	// not fetched yet. ScopeMoment may pass. For ScopeAmbiguous only other messages
+	// tell whether the message or the template is at fault.
+	Scope Scope
 	// Err tells what went wrong without quoting the body or a secret.
 	Err error
 }

@@ -12,64 +12,42 @@ import (
 // SendRequest is one message to send. To and Body are mandatory.
 type SendRequest struct {
 	// To is the recipient, best in E.164: "+12065550199".
-	To   string
-	Body string
+	To   string `json:"to"`
+	Body string `json:"body"`
 	// From is the sender, the configured one when empty.
-	From string
+	From string `json:"from,omitempty"`
 	// Channel is courier.DefaultChannel when empty.
-	Channel string
-	Subject string
+	Channel string `json:"channel,omitempty"`
+	Subject string `json:"subject,omitempty"`
 	// TemplateType and TemplateData are passed to the gateway's template as they
 	// are; TemplateData is a JSON object.
-	TemplateType string
-	TemplateData json.RawMessage
+	TemplateType string          `json:"template_type,omitempty"`
+	TemplateData json.RawMessage `json:"template_data,omitempty"`
 	// RequestHeaders are passed to the gateway's template.
-	RequestHeaders map[string][]string
+	RequestHeaders map[string][]string `json:"request_headers,omitempty"`
 	// Metadata is the caller's own; the courier keeps and returns it.
-	Metadata map[string]any
+	Metadata map[string]any `json:"metadata,omitempty"`
 	// SendAt is when the message becomes due: now when zero.
-	SendAt time.Time
+	SendAt time.Time `json:"send_at,omitzero"`
 	// ExpiresAt is when the message loses its use; TTL says the same as a time
 	// from now. At most one of the two may be given.
-	ExpiresAt time.Time
-	TTL       time.Duration
+	ExpiresAt time.Time     `json:"expires_at,omitzero"`
+	TTL       time.Duration `json:"-"`
 	// IdempotencyKey makes it safe to send the same message again: the courier
 	// then answers with the first one.
-	IdempotencyKey string
+	IdempotencyKey string `json:"-"`
 }
 
-// wireRequest is the JSON of a SendRequest.
+// wireRequest is a SendRequest as the API reads it. The key travels here in a batch
+// only, and as a header otherwise.
 type wireRequest struct {
-	To             string              `json:"to"`
-	Body           string              `json:"body"`
-	From           string              `json:"from,omitempty"`
-	Channel        string              `json:"channel,omitempty"`
-	Subject        string              `json:"subject,omitempty"`
-	TemplateType   string              `json:"template_type,omitempty"`
-	TemplateData   json.RawMessage     `json:"template_data,omitempty"`
-	RequestHeaders map[string][]string `json:"request_headers,omitempty"`
-	Metadata       map[string]any      `json:"metadata,omitempty"`
-	SendAt         time.Time           `json:"send_at,omitzero"`
-	ExpiresAt      time.Time           `json:"expires_at,omitzero"`
-	TTL            string              `json:"ttl,omitempty"`
-	// IdempotencyKey travels here in a batch only, and as a header otherwise.
+	SendRequest
+	TTL            string `json:"ttl,omitempty"`
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 }
 
 func newWireRequest(request SendRequest) wireRequest {
-	wire := wireRequest{
-		To:             request.To,
-		Body:           request.Body,
-		From:           request.From,
-		Channel:        request.Channel,
-		Subject:        request.Subject,
-		TemplateType:   request.TemplateType,
-		TemplateData:   request.TemplateData,
-		RequestHeaders: request.RequestHeaders,
-		Metadata:       request.Metadata,
-		SendAt:         request.SendAt,
-		ExpiresAt:      request.ExpiresAt,
-	}
+	wire := wireRequest{SendRequest: request}
 	if request.TTL != 0 {
 		wire.TTL = request.TTL.String()
 	}

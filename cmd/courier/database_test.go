@@ -2,6 +2,9 @@ package main
 
 import (
 	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -83,6 +86,71 @@ func logOutage(t *testing.T, posted *load) {
 	t.Logf("messages are taken again %v after the database is back", time.Since(began).Round(time.Millisecond))
 }
 
+// refusesAtOnce checks that a courier which knows that its store is of no use says
+// so without a wait.
+func (p *process) refusesAtOnce(t *testing.T) {
+	t.Helper()
+	const bound = 2 * time.Second // on a busy machine; a call that waits for the store takes longer
+	for path, call := range map[string]func(url string) (int, []byte){
+		"/v1/messages": func(url string) (int, []byte) {
+			return post(t, url, map[string]string{"to": "+12065550199", "body": "refused"})
+		},
+		"/v1/messages?page_size=1": func(url string) (int, []byte) { return get(t, url) },
+		"/health/ready":            func(url string) (int, []byte) { return get(t, url) },
+	} {
+		began := time.Now()
+		status, body := call(p.url(path))
+		if took := time.Since(began); status != http.StatusServiceUnavailable || took > bound {
+			t.Errorf("%s is answered with %d after %v, want 503 at once: %s", path, status, took, body)
+		}
+	}
+}
+
+// TestServe_DatabaseFileGone deletes the files of a running courier. It takes nothing
+// that would be lost, and what it had taken is delivered by the next process.
+func TestServe_DatabaseFileGone(t *testing.T) {
+	t.Parallel()
+	gateway := newLedger(t, 0)
+	config := writeConfig(t, gateway.url, "")
+	path := filepath.Join(filepath.Dir(config), "courier.db")
+	p := startCourier(t, config)
+	status, body := post(t, p.url("/v1/messages"), map[string]string{
+		"to": "+12065550199", "body": "kept", "send_at": time.Now().Add(5 * time.Second).Format(time.RFC3339Nano),
+	})
+	if status != http.StatusAccepted {
+		t.Fatalf("the first message is answered with %d: %s", status, body)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(path + suffix); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, body = post(t, p.url("/v1/messages"), map[string]string{"to": "+12065550199", "body": "refused"})
+	if status != http.StatusServiceUnavailable {
+		t.Errorf("a message that would be lost is answered with %d: %s", status, body)
+	}
+	waitFor(t, "the courier not to be ready", func() bool {
+		status, _ := get(t, p.url("/health/ready"))
+		return status == http.StatusServiceUnavailable
+	})
+	waitFor(t, "the log to say so", func() bool { return p.log.count("database is not in its place") == 1 })
+	if err := p.terminate(t); err != nil {
+		t.Errorf("end of the courier: %v\n%s", err, p.log)
+	}
+	saved, err := filepath.Glob(path + ".saved-*")
+	if err != nil || len(saved) != 1 {
+		t.Fatalf("saved are %v, %v\n%s", saved, err, p.log)
+	}
+	if err := os.Rename(saved[0], path); err != nil {
+		t.Fatal(err)
+	}
+	next := startCourier(t, config)
+	waitFor(t, "the message to be sent", func() bool { return len(gateway.missing([]string{"kept"})) == 0 })
+	if err := next.terminate(t); err != nil {
+		t.Errorf("end of the courier: %v\n%s", err, next.log)
+	}
+}
+
 // TestFleet_DatabaseAway keeps all nodes from the database for longer than their
 // beats hold. None takes the messages of another over that only was as cut off as
 // itself, so nothing is repeated.
@@ -101,6 +169,12 @@ func TestFleet_DatabaseAway(t *testing.T) {
 	waitFor(t, "the beats of all nodes to lapse", func() bool {
 		return db.query(t, "SELECT count(*) FROM courier.node WHERE lapses_at > clock_timestamp()") == "0"
 	})
+	for n := range f.nodes {
+		f.node(n).refusesAtOnce(t)
+		if said := f.node(n).log.count("store works again"); said != 0 {
+			t.Errorf("node %d says %d times that the store works again while it is away", n, said)
+		}
+	}
 	proxy.Refuse(false)
 	logOutage(t, posted)
 	posted.awaitMore(t, 300)

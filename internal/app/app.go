@@ -91,7 +91,7 @@ func New(options Options) (*App, error) {
 func (a *App) Start(ctx context.Context) error {
 	a.logStart(ctx)
 	for _, start := range []func(context.Context) error{
-		a.startTracing, a.startTemplates, a.startStore, a.startEngine, a.startListeners, a.startReload,
+		a.startTracing, a.startTemplates, a.startGateways, a.startStore, a.startEngine, a.startListeners, a.startReload,
 	} {
 		if err := start(ctx); err != nil {
 			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
@@ -237,18 +237,23 @@ func (a *App) startStore(ctx context.Context) error {
 	return nil
 }
 
-func (a *App) startEngine(ctx context.Context) error {
-	cfg := a.options.Config
-	set, err := a.gateways(cfg).build(ctx)
+// startGateways comes before the store, so that no database is made or waited for
+// when the gateways refuse their settings.
+func (a *App) startGateways(ctx context.Context) error {
+	set, err := a.gateways(a.options.Config).build(ctx)
 	if err != nil {
 		return err
 	}
 	set.follow(ctx)
-	a.reload = newReloader(a, cfg, set)
+	a.reload = newReloader(a, a.options.Config, set)
 	a.cleanups.add("gateways", gatewaysShare, a.reload.closeGateways)
-	node := nodeName()
+	return nil
+}
+
+func (a *App) startEngine(ctx context.Context) (err error) {
+	cfg, node := a.options.Config, nodeName()
 	a.engine, err = dispatch.New(dispatch.Options{
-		Settings: engineSettings(cfg, set),
+		Settings: engineSettings(cfg, a.reload.current),
 		Store:    a.store,
 		Node:     node,
 		ClusterFunc: func(e *dispatch.Engine) (dispatch.Cluster, error) {
@@ -273,7 +278,11 @@ func (a *App) startEngine(ctx context.Context) error {
 }
 
 func (a *App) gateways(cfg *config.Config) *gatewayBuilder {
-	return &gatewayBuilder{config: cfg, pool: a.pool, logger: a.logger}
+	b := &gatewayBuilder{config: cfg, pool: a.pool, logger: a.logger, starting: a.reload == nil}
+	if a.reload != nil {
+		b.previous = a.reload.current
+	}
+	return b
 }
 
 // nodeName names this process among all that ever held a lease.

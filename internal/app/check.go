@@ -15,9 +15,13 @@ import (
 
 // Check lets every part judge its settings: it builds what the configuration sends
 // through, templates included, and takes it down again. Nothing is sent and no database
-// is opened. An error is a *config.InvalidError.
+// is opened. Warnings about templates are added to those of the configuration. An error
+// is a *config.InvalidError.
 func Check(ctx context.Context, cfg *config.Config) error {
-	err := withGateways(ctx, cfg, func(*gatewaySet) error { return nil })
+	err := withGateways(ctx, cfg, func(set *gatewaySet) error {
+		cfg.Warnings = append(cfg.Warnings, set.warnings...)
+		return nil
+	})
 	_, tlsErr := loadCertificate(cfg, slog.New(slog.DiscardHandler))
 	problems := slices.Concat(config.Problems(checkStore(cfg)), config.Problems(tlsErr), config.Problems(err))
 	if len(problems) == 0 {

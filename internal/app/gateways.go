@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"courier"
@@ -17,6 +18,10 @@ type gatewayBuilder struct {
 	config *config.Config
 	pool   *jsonnet.Pool
 	logger *slog.Logger
+	// previous is what the courier sends through now, nil when it starts. A start goes
+	// on without a template whose server does not answer, a reload does not.
+	previous *gatewaySet
+	starting bool
 }
 
 // gatewaySet is what one configuration sends through. Its templates are
@@ -25,6 +30,8 @@ type gatewaySet struct {
 	gateways  []*gateway.Gateway
 	templates []*liveTemplate
 	lanes     []dispatch.GatewayOptions
+	// warnings say for which messages a template does not work.
+	warnings []config.Problem
 
 	stop      context.CancelFunc
 	following sync.WaitGroup
@@ -46,32 +53,42 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	}
 	if len(problems) > 0 {
 		set.close()
-		return nil, &config.InvalidError{Problems: problems, Warnings: b.config.Warnings}
+		return nil, &config.InvalidError{Problems: problems, Warnings: slices.Concat(b.config.Warnings, set.warnings)}
 	}
 	return set, nil
 }
 
 // add builds one gateway. With an error comes the key that is at fault.
 func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.Gateway) (string, error) {
-	template, err := b.loadTemplate(ctx, from)
-	if err != nil {
-		return ".body", err
-	}
 	options := b.options(from)
-	var text []byte
-	if template != nil {
-		set.templates = append(set.templates, template)
-		options.Template, text = template.holder, template.source.Current()
-	}
-	sum, err := fingerprint(&options, text)
-	if err != nil {
-		return "", err
+	if from.Body.Kind != config.BodyNone {
+		options.Template = &gateway.Template{}
 	}
 	built, err := gateway.New(options)
 	if err != nil {
 		return "", err
 	}
 	set.gateways = append(set.gateways, built)
+	var text []byte
+	if options.Template != nil {
+		template := &liveTemplate{gateway: built, holder: options.Template, pool: b.pool, logger: b.logger}
+		set.templates = append(set.templates, template)
+		warnings, err := b.loadTemplate(ctx, template, from.Body)
+		if err != nil {
+			return ".body", err
+		}
+		logTemplateWarnings(ctx, b.logger, template.name, warnings)
+		for _, warning := range warnings {
+			set.warnings = append(set.warnings, b.config.Problem(from.Path+".body", warning))
+		}
+		if read := template.text.Load(); read != nil {
+			text = *read
+		}
+	}
+	sum, err := fingerprint(&options, text)
+	if err != nil {
+		return "", err
+	}
 	set.lanes = append(set.lanes, dispatch.GatewayOptions{
 		Gateway: sender{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
 		MaxRate: b.config.Dispatch.MaxRate, Fingerprint: sum,
@@ -104,6 +121,7 @@ func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {
 		Auth:        gatewayAuth(from.Auth),
 		Timeout:     b.config.Dispatch.Timeout,
 		MaxInFlight: b.config.Dispatch.MaxInFlight,
+		KeepWarm:    b.config.Dispatch.KeepWarm,
 		PrivateIPs:  privateIPs(b.config),
 	}
 }
@@ -127,6 +145,19 @@ func gatewayAuth(auth config.Auth) gateway.Auth {
 	return nil
 }
 
+// textOf returns the template that was read from an address, nil for none.
+func (s *gatewaySet) textOf(address string) []byte {
+	if s == nil {
+		return nil
+	}
+	for _, template := range s.templates {
+		if text := template.text.Load(); template.address == address && text != nil {
+			return *text
+		}
+	}
+	return nil
+}
+
 // follow keeps the templates current until close.
 func (s *gatewaySet) follow(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -140,7 +171,9 @@ func (s *gatewaySet) close() {
 	s.stop()
 	s.following.Wait()
 	for _, template := range s.templates {
-		template.source.Close()
+		if template.source != nil {
+			template.source.Close()
+		}
 	}
 	for _, g := range s.gateways {
 		g.Close()

@@ -144,3 +144,51 @@ func TestApp_TellsOfStartAndStop(t *testing.T) {
 		t.Error("the log tells the password")
 	}
 }
+
+// TestApp_StartsWithoutTemplate starts while the server of the template is away: the
+// message waits, is not counted, and goes out once the server is back.
+func TestApp_StartsWithoutTemplate(t *testing.T) {
+	t.Parallel()
+	gateway, url := gatewaytest.Start(t, gatewaytest.Options{})
+	var open atomic.Bool
+	templates := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !open.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "function(ctx) { fetched: ctx.body }")
+	}))
+	t.Cleanup(templates.Close)
+	c := start(t, func(dir string) string {
+		fromServer := strings.Replace(channel(dir, url), "file://"+filepath.Join(dir, "body.jsonnet"), templates.URL+"/body.jsonnet", 1)
+		return strings.Replace(fromServer, "courier:\n", "courier:\n  message_retries: 0\n", 1)
+	})
+	c.send(t, "hello")
+	until(t, "the message to be tried", func() bool { return strings.Contains(c.log.String(), "was not fetched yet") })
+	if !strings.Contains(c.log.String(), "the messages of its gateway wait") {
+		t.Errorf("the log does not say that messages wait:\n%s", c.log)
+	}
+	open.Store(true)
+	if err := gateway.WaitFor(t.Context(), 1); err != nil {
+		t.Fatalf("wait for the message: %v", err)
+	}
+	if body := string(gateway.Requests()[0].Body); body != `{"fetched":"hello"}` {
+		t.Errorf("the gateway got %s", body)
+	}
+}
+
+// TestApp_ReloadRefusesTemplate changes a template to one that works for no message.
+func TestApp_ReloadRefusesTemplate(t *testing.T) {
+	t.Parallel()
+	gateway, url := gatewaytest.Start(t, gatewaytest.Options{})
+	c := start(t, func(dir string) string { return channel(dir, url) })
+	c.write(t, "body.jsonnet", `function(ctx) { to: ctx.recipent }`)
+	until(t, "the report of the template", func() bool { return strings.Contains(c.log.String(), "did you mean ctx.recipient?") })
+	c.send(t, "hello")
+	if err := gateway.WaitFor(t.Context(), 1); err != nil {
+		t.Fatalf("wait for the message: %v", err)
+	}
+	if body := string(gateway.Requests()[0].Body); !strings.Contains(body, `"body":"hello"`) {
+		t.Errorf("the gateway got %s", body)
+	}
+}

@@ -1,79 +1,222 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
 
 	"courier/internal/config"
 	"courier/internal/gateway"
 	"courier/internal/jsonnet"
 )
 
-// liveTemplate is the template of one gateway: where its text is, and what is
-// evaluated until a new text compiles.
+const (
+	// startFetch bounds how long the start waits for a template's server.
+	startFetch = 5 * time.Second
+	// firstFetchWait is the wait before a template that was never read is asked for
+	// again. It doubles up to the one of templates that were.
+	firstFetchWait = time.Second
+)
+
+// liveTemplate is the template of one gateway. A file is watched as a part of the
+// configuration; an http(s) address has nothing but asking that tells of a change.
 type liveTemplate struct {
-	source *gateway.Source
-	holder *gateway.Template
-	pool   *jsonnet.Pool
-	logger *slog.Logger
-	// remote is true when nothing but asking tells of a change. A changed file
-	// is a changed configuration, which is watched as a whole.
-	remote bool
+	gateway *gateway.Gateway
+	holder  *gateway.Template
+	pool    *jsonnet.Pool
+	logger  *slog.Logger
+	// name is what errors and logs call it: no secret and no content.
+	name string
+	// source is nil for what is no http(s) address.
+	source  *gateway.Source
+	address string
+	// wait is how long the source need not be asked again.
+	wait time.Duration
+	// text is the one in force, nil for none. pending could not be tried yet.
+	text    atomic.Pointer[[]byte]
+	pending []byte
+	told    string
 }
 
-// loadTemplate reads and compiles the template of a gateway. It returns nil for
-// one without.
-func (b *gatewayBuilder) loadTemplate(ctx context.Context, from *config.Gateway) (*liveTemplate, error) {
-	if from.Body.Kind == config.BodyNone {
-		return nil, nil
+// loadTemplate reads, tries and puts in force the template of a gateway. The
+// warnings say for which messages it does not work.
+func (b *gatewayBuilder) loadTemplate(ctx context.Context, t *liveTemplate, body config.BodySource) ([]string, error) {
+	text, err := b.readTemplate(ctx, t, body)
+	if err != nil || text == nil {
+		return nil, err
 	}
-	source, err := gateway.NewSource(gateway.SourceOptions{
-		URI: templateURI(from.Body), PrivateIPs: privateIPs(b.config), Logger: b.logger,
-	})
+	return t.apply(ctx, text)
+}
+
+// readTemplate returns the text of a template. It is nil where a start goes on
+// without: the messages of the gateway wait until the server answers.
+func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate, body config.BodySource) ([]byte, error) {
+	switch body.Kind {
+	case config.BodyInline:
+		t.name = "base64"
+		return decodeTemplate(body.URI.Reveal())
+	case config.BodyFile:
+		t.name = body.Path
+		return readTemplateFile(body.Path)
+	case config.BodyHTTP, config.BodyNone:
+	}
+	var err error
+	t.address = body.URI.Reveal()
+	if t.source, err = gateway.NewSource(t.address, privateIPs(b.config)); err != nil {
+		return nil, err
+	}
+	t.name = t.source.Name()
+	if b.starting {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, startFetch)
+		defer cancel()
+	}
+	text, fresh, err := t.source.Fetch(ctx)
+	t.wait = fresh
+	if err == nil {
+		return text, nil
+	}
+	if known := b.previous.textOf(t.address); known != nil {
+		t.tell(ctx, err)
+		return known, nil
+	}
+	if !b.starting {
+		return nil, err
+	}
+	t.wait = firstFetchWait
+	t.tell(ctx, err)
+	return nil, nil
+}
+
+// decodeTemplate reads a template that is written in the configuration.
+func decodeTemplate(address string) ([]byte, error) {
+	encoded, found := strings.CutPrefix(address, "base64://")
+	if !found {
+		return nil, errors.New("expected a template by file://, base64://, http:// or https://, such as file://./sms.jsonnet")
+	}
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	switch {
+	case err != nil: // its text may quote the template
+		return nil, errors.New("the template is not base64 in the standard alphabet with padding; encode it with: base64 -w0 sms.jsonnet")
+	case len(bytes.TrimSpace(text)) == 0:
+		return nil, errors.New("the template is empty")
+	}
+	return text, nil
+}
+
+// readTemplateFile reads a regular file; another could block or never end.
+func readTemplateFile(path string) ([]byte, error) {
+	if path == "" {
+		return nil, errors.New("read template: file:// names no file; write file://./sms.jsonnet or file:///etc/courier/sms.jsonnet")
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read template: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("read template %s: it is no regular file", path)
+	case info.Size() > gateway.MaxTemplate:
+		return nil, fmt.Errorf("read template %s: it is larger than %d bytes", path, gateway.MaxTemplate)
+	}
+	text, err := os.ReadFile(path)
+	if err == nil && len(bytes.TrimSpace(text)) == 0 {
+		err = fmt.Errorf("%s is empty", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read template: %w", err)
+	}
+	return text, nil
+}
+
+// apply puts a text in force if it works for any message.
+func (t *liveTemplate) apply(ctx context.Context, text []byte) (warnings []string, err error) {
+	compiled, err := t.pool.Compile(ctx, t.name, text)
 	if err != nil {
 		return nil, err
 	}
-	t := &liveTemplate{source: source, holder: gateway.NewTemplate(nil), pool: b.pool, logger: b.logger, remote: from.Body.Kind == config.BodyHTTP}
-	if _, err := source.Refresh(ctx); err != nil {
-		source.Close()
-		return nil, err
+	for _, doubt := range compiled.Doubts() {
+		warnings = append(warnings, "the template fails where it gets to this: "+doubt.Error())
 	}
-	if err := t.compile(ctx, source.Current()); err != nil {
-		source.Close()
-		return nil, err
-	}
-	return t, nil
-}
-
-// templateURI names a file by the path that the configuration found.
-func templateURI(body config.BodySource) string {
-	if body.Kind == config.BodyFile {
-		return "file://" + body.Path
-	}
-	return body.URI.Reveal()
-}
-
-func (t *liveTemplate) compile(ctx context.Context, text []byte) error {
-	compiled, err := t.pool.Compile(ctx, t.source.Name(), text)
+	failing, err := t.gateway.Try(ctx, compiled)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("the template works for none of the messages it was tried with: %w", err)
 	}
 	t.holder.Swap(compiled)
-	return nil
+	t.text.Store(&text)
+	return append(warnings, failing...), nil
 }
 
-// follow puts each new text of a remote template in force until the context
-// ends. One that does not compile is logged, and the last good one stays.
+// follow puts each new text of an http(s) address in force until the context
+// ends. What is wrong with one is logged, and the last good one stays.
 func (t *liveTemplate) follow(ctx context.Context) {
-	if !t.remote {
+	if t.source == nil {
 		return
 	}
-	t.source.Watch(ctx, func(ctx context.Context, text []byte) {
-		if err := t.compile(ctx, text); err != nil {
-			t.logger.ErrorContext(ctx, "the changed template does not compile and the last good one stays in force; mend it, the courier reads it again",
-				slog.String("template", t.source.Name()), slog.String("error", err.Error()))
+	for timer := time.NewTimer(t.wait); ; timer.Reset(t.wait) {
+		select {
+		case <-ctx.Done():
+			timer.Stop()
 			return
+		case <-timer.C:
 		}
-		t.logger.InfoContext(ctx, "the changed template is in force", slog.String("template", t.source.Name()))
-	})
+		t.revalidate(ctx)
+	}
+}
+
+// revalidate asks for the text once.
+func (t *liveTemplate) revalidate(ctx context.Context) {
+	text, fresh, err := t.source.Fetch(ctx)
+	if err != nil {
+		t.tell(ctx, err)
+		if t.text.Load() == nil {
+			fresh = min(2*t.wait, fresh)
+		}
+		t.wait = fresh
+		return
+	}
+	t.wait = fresh
+	if text == nil {
+		text, t.pending = t.pending, nil
+	}
+	if current := t.text.Load(); text == nil || current != nil && string(*current) == string(text) {
+		t.told = ""
+		return
+	}
+	warnings, err := t.apply(ctx, text)
+	if err != nil {
+		t.tell(ctx, err)
+		if ctx.Err() != nil || errors.Is(err, jsonnet.ErrUnavailable) { // it says nothing of the text
+			t.pending, t.wait = text, firstFetchWait
+		}
+		return
+	}
+	t.told = ""
+	t.logger.InfoContext(ctx, "the changed template is in force", slog.String("template", t.name))
+	logTemplateWarnings(ctx, t.logger, t.name, warnings)
+}
+
+// tell logs a fault once, until it is another or was over.
+func (t *liveTemplate) tell(ctx context.Context, err error) {
+	if text := err.Error(); ctx.Err() == nil && text != t.told {
+		t.told = text
+		consequence := "the last good one stays in force"
+		if t.text.Load() == nil {
+			consequence = "the messages of its gateway wait"
+		}
+		t.logger.ErrorContext(ctx, "the template cannot be used; correct it, the courier reads it again by itself",
+			slog.String("until_then", consequence), slog.String("template", t.name), slog.String("gateway", t.gateway.Name()), slog.String("error", text))
+	}
+}
+
+func logTemplateWarnings(ctx context.Context, logger *slog.Logger, name string, warnings []string) {
+	for _, warning := range warnings {
+		logger.WarnContext(ctx, "template warning", slog.String("template", name), slog.String("warning", warning))
+	}
 }

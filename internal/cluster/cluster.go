@@ -157,10 +157,14 @@ func New(options Options) (*Node, error) {
 	}
 	n := &Node{
 		options: options, store: options.Store, engine: options.Engine, health: options.Health, logger: options.Logger,
-		metrics: newMetrics(), alone: options.Store.Wakes() == nil, beatNow: make(chan struct{}, 1),
+		alone: options.Store.Wakes() == nil, beatNow: make(chan struct{}, 1),
 	}
+	n.metrics = newMetrics(n)
 	n.addChores()
-	if err := n.metrics.register(options.Registerer, n); err != nil {
+	if options.Registerer == nil {
+		return n, nil
+	}
+	if err := options.Registerer.Register(n.metrics); err != nil {
 		return nil, fmt.Errorf("register metrics of the node: %w", err)
 	}
 	return n, nil

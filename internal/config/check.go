@@ -2,11 +2,12 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"courier"
 )
 
 // checker walks a merged configuration, stores its values and collects
@@ -18,8 +19,7 @@ type checker struct {
 	environ map[string]string
 	dir     string
 
-	problems []Problem
-	warnings []Problem
+	findings
 	// readable is false when values are missing because a file could not be read.
 	readable bool
 
@@ -31,14 +31,6 @@ func (c *checker) read(path string, limit int64) ([]byte, error) {
 	data, err := readBounded(path, limit)
 	c.config.files[path] = digestOf(data, err)
 	return data, err
-}
-
-func (c *checker) problem(at Position, path, format string, args ...any) {
-	c.problems = append(c.problems, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
-}
-
-func (c *checker) warn(at Position, path, format string, args ...any) {
-	c.warnings = append(c.warnings, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // place returns where a path was set, or the nearest one above it.
@@ -119,7 +111,7 @@ func (c *checker) unknown(s *spec, e *entry, path string) {
 		return
 	}
 	if s.open {
-		if near := nearest(e.key, s.childNames()); near != "" {
+		if near := courier.Nearest(e.key, s.childNames()); near != "" {
 			c.warn(e.at, joinPath(path, e.key), "the key is not read; did you mean %q?", near)
 		}
 		return

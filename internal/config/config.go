@@ -65,7 +65,7 @@ type Store struct {
 type Listener struct {
 	Host           string `key:"host" default:"127.0.0.1" doc:"The address to listen on."`
 	Port           int    `key:"port" default:"4477" range:"0 65535" doc:"The port to listen on. 0 takes any free one, which the log names."`
-	MaxConnections int    `key:"max_connections" default:"512" range:"1 100000" doc:"The most connections at one time. Further ones wait until one of them ends."`
+	MaxConnections int    `key:"max_connections" default:"512" range:"1 100000" doc:"The most connections at one time, and never more than a quarter of the files that the process may open. When they are taken, the one that is idle longest is closed for the next."`
 }
 
 // API is the admin listener.

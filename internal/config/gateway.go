@@ -5,6 +5,8 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"courier"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 // that its settings are none of ours. An id that is almost sms is a misspelling.
 func isOtherChannel(n *node) bool {
 	id, ok := textOf(n.get("id"))
-	return ok && id != smsChannel && nearest(id, []string{smsChannel}) == ""
+	return ok && id != smsChannel && courier.Nearest(id, []string{smsChannel}) == ""
 }
 
 // gateways resolves courier.channels and courier.sms into the list of gateways.

@@ -133,7 +133,7 @@ func keysSpec() *spec {
 	return &spec{
 		name: "keys", kind: listSpec, doc: "Who may call the API. Only digests of keys are kept.",
 		item: object("", "A key.",
-			text("name", "The name of the key in the log.").with("shop").mandatory(),
+			text("name", "The name of the key in the log. Each has idempotency keys of its own.").with("shop").mandatory(),
 			secret("hash", `"sha256:" and the SHA-256 digest of the key in hexadecimal: printf %s "$KEY" | sha256sum`).
 				with(`"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`).mandatory(),
 			&spec{

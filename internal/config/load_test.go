@@ -233,6 +233,8 @@ func TestLoad_ByteOrderMarkAndCarriageReturns(t *testing.T) {
 		"c.yaml": "\xef\xbb\xbfapi:\r\n  port: 5\r\n",
 		"c.json": "\xef\xbb\xbf{\"api\":\r\n{\"port\": 5}}\r\n",
 		"c.toml": "\xef\xbb\xbf[api]\r\nport = 5\r\n",
+		"l.yaml": "\xff\xfea\x00p\x00i\x00:\x00\r\x00\n\x00 \x00p\x00o\x00r\x00t\x00:\x00 \x005\x00",
+		"b.yaml": "\xfe\xff\x00a\x00p\x00i\x00:\x00\n\x00 \x00p\x00o\x00r\x00t\x00:\x00 \x005",
 	} {
 		cfg, err := Load(Options{Files: []string{name}, Dir: write(t, map[string]string{name: text})})
 		if err != nil || cfg.API.Port != 5 {

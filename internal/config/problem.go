@@ -2,10 +2,14 @@ package config
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"courier"
 )
 
 // Position is where a value was set.
@@ -59,6 +63,17 @@ func (e *InvalidError) Error() string {
 		lines[i] = problem.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// findings are what was found out about a configuration.
+type findings struct{ problems, warnings []Problem }
+
+func (f *findings) problem(at Position, path, format string, args ...any) {
+	f.problems = append(f.problems, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (f *findings) warn(at Position, path, format string, args ...any) {
+	f.warnings = append(f.warnings, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
 // sorted orders problems by source, line and column. Of several with a value,
@@ -133,3 +148,23 @@ func clip(text string) string {
 	}
 	return string(runes[:longest]) + "…"
 }
+
+// suggest returns `; did you mean "x"?` for the candidate nearest to word, or
+// nothing when none is near.
+func suggest(word string, candidates []string) string {
+	if near := courier.Nearest(word, candidates); near != "" {
+		return `; did you mean "` + clip(near) + `"?`
+	}
+	return ""
+}
+
+// quoted lists words for a message: "a", "b" or "c".
+func quoted(words []string) string {
+	list := `"` + strings.Join(words, `", "`) + `"`
+	if last := strings.LastIndex(list, ", "); last >= 0 {
+		list = list[:last] + " or " + list[last+2:]
+	}
+	return list
+}
+
+func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -32,21 +34,12 @@ type source struct {
 
 	nodes int
 	// broken is true when values are missing, so that the rest makes no sense.
-	broken   bool
-	problems []Problem
-	warnings []Problem
+	broken bool
+	findings
 }
 
 func (s *source) at(line, column int) Position {
 	return Position{Source: s.name, Line: line, Column: column, order: s.order}
-}
-
-func (s *source) problem(at Position, path, format string, args ...any) {
-	s.problems = append(s.problems, Problem{Position: at, Path: path, Message: fmt.Sprintf(format, args...)})
-}
-
-func (s *source) warn(at Position, path, message string) {
-	s.warnings = append(s.warnings, Problem{Position: at, Path: path, Message: message})
 }
 
 // grow counts one more value and reports whether that is still within bounds.
@@ -83,7 +76,7 @@ func (c *checker) readSource(name, path string, order int) (*node, *source) {
 		s.problem(Position{Source: name, order: order}, "", "read configuration file: %s", explainFile(err))
 		return nil, s
 	}
-	s.data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	s.data = withoutMark(data)
 	if !utf8.Valid(s.data) {
 		s.problem(s.place(firstInvalid(s.data)), "", "the file is not UTF-8 text; save it as UTF-8")
 		return nil, s
@@ -97,6 +90,23 @@ func (c *checker) readSource(name, path string, order int) (*node, *source) {
 		return nil, s
 	}
 	return root, s
+}
+
+// withoutMark drops a byte order mark, and turns the UTF-16 that one of those
+// announces into UTF-8, as the YAML library does.
+func withoutMark(data []byte) []byte {
+	var order binary.ByteOrder = binary.LittleEndian
+	switch {
+	case bytes.HasPrefix(data, []byte("\xfe\xff")):
+		order = binary.BigEndian
+	case !bytes.HasPrefix(data, []byte("\xff\xfe")):
+		return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	}
+	units := make([]uint16, len(data)/2-1)
+	for i := range units {
+		units[i] = order.Uint16(data[2*i+2:])
+	}
+	return []byte(string(utf16.Decode(units)))
 }
 
 func (s *source) parse(extension string) *node {

@@ -95,14 +95,19 @@ func decodeYAML(decoder *yaml.Decoder) (document *yaml.Node, err error) {
 // syntax reports malformed YAML. The texts of the library quote nothing of it
 // but the name of an alias, which may be a password that was not quoted.
 func (r *yamlReader) syntax(err error) {
-	at, message := r.place(r.endOf(err)-1), yamlPrefix().ReplaceAllString(err.Error(), "")
+	end := r.endOf(err)
+	at, message := r.place(end-1), yamlPrefix().ReplaceAllString(err.Error(), "")
 	switch {
 	case strings.Contains(message, "unknown anchor"):
 		r.problem(at, "", "%s", missingAnchor)
 	case strings.Contains(message, "exceeded max depth"):
 		r.problem(at, "", "values are nested more than %d deep; no key needs that", maxDepth)
 	default:
-		r.problem(at, "", "the YAML is malformed: %s%s", printable(message), yamlHint(message))
+		hint := yamlHint(message)
+		if placeholderBrace := regexp.MustCompile(`[$#%{]\{$`); placeholderBrace.Match(r.data[:end]) {
+			hint = "; put a value that holds a brace in quotes, and write env://NAME instead of ${NAME} and the like, as nothing is expanded"
+		}
+		r.problem(at, "", "the YAML is malformed: %s%s", printable(message), hint)
 	}
 }
 
@@ -116,6 +121,8 @@ func yamlHint(message string) string {
 		return "; put a value that holds a colon in quotes, and give the keys of one map the same indentation"
 	case "found character that cannot start any token":
 		return "; indent with blanks, not tabs, and put a value that begins with @, % or ` in quotes"
+	case "did not find expected ',' or '}'", "did not find expected ',' or ']'":
+		return "; put a value that holds a brace, a bracket or a comma in quotes, and close what is opened"
 	case "did not find expected key":
 		return "; give the keys of one map the same indentation, and put a value that begins with a quote or a bracket in quotes as a whole"
 	case "control characters are not allowed":
@@ -132,9 +139,35 @@ func (r *yamlReader) endOf(fault error) int {
 		for end < len(r.data) && !utf8.RuneStart(r.data[end]) {
 			end++
 		}
-		_, err := decodeYAML(yaml.NewDecoder(bytes.NewReader(r.data[:end])))
+		beginning := slices.Concat(r.data[:end], closing(r.data[:end]))
+		_, err := decodeYAML(yaml.NewDecoder(bytes.NewReader(beginning)))
 		return err != nil && err.Error() == fault.Error()
 	})
+}
+
+// closing returns the braces and brackets that a beginning of a text lacks, so
+// that the cut is not taken for the error. Where it is wrong, such as after braces
+// in a comment, the place of the error is a little early.
+func closing(text []byte) []byte {
+	var closers []byte
+	quote, before := byte(0), byte(' ')
+	for _, char := range text {
+		switch {
+		case quote != 0:
+			if char == quote {
+				quote = 0
+			}
+		case (char == '"' || char == '\'') && bytes.IndexByte([]byte(" \t\n,:[{"), before) >= 0:
+			quote = char
+		case char == '{' || char == '[':
+			closers = append(closers, char+2) // } and ] in ASCII
+		case (char == '}' || char == ']') && len(closers) > 0:
+			closers = closers[:len(closers)-1]
+		}
+		before = char
+	}
+	slices.Reverse(closers)
+	return closers
 }
 
 func (r *yamlReader) value(n *yaml.Node, path string, depth int) *node {

@@ -20,6 +20,12 @@ const (
 	// those after them wait.
 	rejectsFew = 5
 	rejectsMax = 10
+	// relapse is how many have to be refused in a row shortly after an outage before
+	// it is taken to go on: those that were refused in it wait together.
+	relapse = 100
+	// falseAlarm is how long an outage lasts at least. In a shorter one several bad
+	// messages came one after the other.
+	falseAlarm = 3 * time.Second
 	// settleTime is how long nothing may have changed before an undecided message is
 	// decided all the same.
 	settleTime = 10 * time.Second
@@ -36,8 +42,9 @@ const (
 // Two clocks meet here: what is compared with a message's row is on the store's
 // clock, what is waited for on the monotonic one.
 type blame struct {
-	// since is when this memory begins. (monotonic)
-	since time.Time
+	// since is when this memory begins (monotonic), and knownFrom from when on it knows
+	// all outages (store).
+	since, knownFrom time.Time
 	// taken counts who was accepted in the last minute.
 	taken window
 	// takenAt and renderedAt are when the latest attempt began that was accepted, and
@@ -76,8 +83,8 @@ type streak struct {
 	repeated int
 }
 
-func newBlame(now time.Time) blame {
-	return blame{since: now, taken: newWindow(12, 5*time.Second)}
+func newBlame(now, storeNow time.Time) blame {
+	return blame{since: now, knownFrom: storeNow, taken: newWindow(12, 5*time.Second)}
 }
 
 // refusal is a refused message as blame sees it.
@@ -87,7 +94,9 @@ type refusal struct {
 	attempt   *courier.Attempt
 	// alone is true when no attempt of another is under way.
 	alone bool
-	now   time.Time // monotonic
+	// recovering is true shortly after an outage.
+	recovering bool
+	now        time.Time // monotonic
 }
 
 // accepted notes that the gateway took a message.
@@ -137,11 +146,11 @@ func (b *blame) judgeRefused(r refusal) finding {
 		if s.repeated++; s.repeated <= max(severalRecipients, s.before) {
 			return finding{fault: faultMessage}
 		}
-		return finding{fault: faultGateway}
+		return finding{fault: faultGateway, open: true}
 	}
 	s.add(r)
-	if len(s.recipients) >= severalRecipients && len(s.messages) >= s.several() {
-		return finding{fault: faultGateway}
+	if len(s.recipients) >= severalRecipients && len(s.messages) >= s.atLeast(s.several(), r.recovering) {
+		return finding{fault: faultGateway, open: true}
 	}
 	return finding{fault: faultUndecided, final: r.alone && s.only(r.recipient) || s.before > 0 && b.settled(r.now)}
 }
@@ -167,7 +176,7 @@ func (b *blame) judgeGuessed(r refusal) finding {
 	}
 	s.add(r)
 	if len(s.recipients) >= s.rejects() {
-		return finding{fault: faultGateway}
+		return finding{fault: faultGateway, open: len(s.messages) >= s.atLeast(0, r.recovering)}
 	}
 	return finding{fault: faultMessage}
 }
@@ -184,21 +193,27 @@ func (b *blame) judgeUnrendered(r refusal) finding {
 	}
 	s.add(r)
 	if len(s.messages) >= s.rejects() {
-		return finding{fault: faultGateway}
+		return finding{fault: faultGateway, open: len(s.messages) >= s.atLeast(0, r.recovering)}
 	}
 	return finding{fault: faultMessage}
 }
 
 // usedUp says what becomes of a message that has no tries left: it is over when
 // others turned out to be taken (faultMessage), is tried again when the gateway was
-// at fault (faultGateway), or waits on (faultUndecided).
-func (b *blame) usedUp(m *courier.Message, recipient digest, now time.Time) fault {
+// at fault (faultGateway), or waits on (faultUndecided). What other nodes know of
+// that time is not known here, nor what an earlier process knew.
+func (b *blame) usedUp(m *courier.Message, recipient digest, nodes int, now time.Time) fault {
 	last := m.LastError
 	switch {
 	case b.wasOutage(last):
 		return faultGateway
 	case b.takenAt.After(endOf(last)):
+		if nodes > 1 || last.StartedAt.Before(b.knownFrom) {
+			return faultGateway
+		}
 		return faultMessage
+	case !wasBlamed(last):
+		return faultGateway
 	case !b.settled(now):
 		return faultUndecided
 	case b.refused.before > 0 || b.refused.only(recipient):
@@ -219,6 +234,7 @@ func (b *blame) down(k kind, at time.Time) {
 		from = b.unrendered.from
 	}
 	if len(b.outages) == outagesKept {
+		b.knownFrom = later(b.knownFrom, b.outages[0].to)
 		b.outages = slices.Delete(b.outages, 0, 1)
 	}
 	b.outages = append(b.outages, outage{from: from})
@@ -228,10 +244,19 @@ func (b *blame) down(k kind, at time.Time) {
 func (b *blame) up(at time.Time) {
 	if last := len(b.outages) - 1; last >= 0 && b.outages[last].to.IsZero() {
 		b.outages[last].to = at
+		if at.Sub(b.outages[last].from) < falseAlarm {
+			b.outages = b.outages[:last]
+		}
 	}
 	b.refused.end()
 	b.guessed.end()
 	b.unrendered.end()
+}
+
+// isSuspicious reports whether several were refused in a row, so that messages from
+// elsewhere in the queue should show whether anybody is taken.
+func (b *blame) isSuspicious() bool {
+	return max(len(b.refused.messages), len(b.guessed.messages), len(b.unrendered.messages), b.refused.repeated) >= severalRecipients
 }
 
 // sinceOutage reports whether an attempt began after the first that was refused in
@@ -269,6 +294,14 @@ func (s *streak) add(r refusal) {
 
 // several is how many messages have to be refused before the gateway is at fault.
 func (s *streak) several() int { return min(max(s.before/severalShare, severalRecipients), severalMax) }
+
+// atLeast raises a number of messages that shows an outage shortly after another.
+func (s *streak) atLeast(count int, recovering bool) int {
+	if recovering {
+		return max(count, relapse)
+	}
+	return count
+}
 
 // rejects is the same for refusals that end their messages.
 func (s *streak) rejects() int { return min(max(s.before/severalShare, rejectsFew), rejectsMax) }

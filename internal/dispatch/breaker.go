@@ -166,6 +166,11 @@ func (b *breaker) openFor(random float64) time.Duration {
 	return min(jitter(probeEach<<min(b.opened-2, 8)), probeMax)
 }
 
+// isRecovering reports whether an outage ended a short while ago.
+func (b *breaker) isRecovering(now time.Time) bool {
+	return b.opened > 0 && b.state == breakerClosed && now.Sub(b.closedAt) <= breakerCalm
+}
+
 // mayProbeNew reports whether a new message may be a probe though the breaker is
 // open, since nobody was one for a while.
 func (b *breaker) mayProbeNew(now time.Time) bool {

@@ -86,17 +86,17 @@ func (f *fifo) pop() *ticket {
 	return t
 }
 
-func newGate(now time.Time) *gate {
+func newGate(now, storeNow time.Time) *gate {
 	return &gate{
 		seed: maphash.MakeSeed(), recipients: make(map[digest]*recipient),
-		blame: newBlame(now), breaker: newBreaker(), pace: newPace(), usual: time.Second,
+		blame: newBlame(now, storeNow), breaker: newBreaker(), pace: newPace(), usual: time.Second,
 	}
 }
 
 // configure sets the limits. What was learnt stays while the gateway is the same:
 // another configuration may have corrected what was wrong. careful claims nothing
 // ahead.
-func (g *gate) configure(options GatewayOptions, careful bool, now time.Time) {
+func (g *gate) configure(options GatewayOptions, careful bool, now, storeNow time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	another := options.Fingerprint == "" || options.Fingerprint != g.fingerprint
@@ -104,7 +104,7 @@ func (g *gate) configure(options GatewayOptions, careful bool, now time.Time) {
 	if another {
 		g.breaker.close(now)
 		g.breaker.opened = 0
-		g.blame, g.pace = newBlame(now), newPace()
+		g.blame, g.pace = newBlame(now, storeNow), newPace()
 	}
 }
 
@@ -125,6 +125,8 @@ type permit struct {
 	epoch uint64
 	// probe is true for the one message that is to show how the gateway is.
 	probe bool
+	// anywhere is true when the messages had better not be those due first.
+	anywhere bool
 	// wait is how long until there is room, when there is none; 0 is until a wake-up.
 	wait time.Duration
 	// paced is true when it is the rate that has no room.
@@ -171,11 +173,11 @@ func (g *gate) grant(want, nodes int, now time.Time) permit {
 	free := 0
 	switch g.breaker.state {
 	case breakerClosed:
-		free = g.free()
+		free, p.anywhere = g.free(), g.blame.isSuspicious()
 	case breakerHalfOpen:
 		// The probe goes out even when attempts of before still hold every slot.
 		p.probe = !g.breaker.probing
-		if p.probe {
+		if p.anywhere = p.probe; p.probe {
 			free = 1
 		}
 	case breakerOpen:
@@ -437,7 +439,7 @@ func (g *gate) judge(t *ticket, a *courier.Attempt, calledOff bool, now, storeNo
 	if calledOff && (k == kindTrouble || k == kindUnsent) {
 		k = kindNone
 	}
-	r := refusal{message: t.message, recipient: t.recipient, attempt: a, alone: g.inFlight <= 1, now: now}
+	r := refusal{message: t.message, recipient: t.recipient, attempt: a, alone: g.inFlight <= 1, recovering: g.breaker.isRecovering(now), now: now}
 	g.leave(t, k, a.Duration)
 	j := judging{gate: g, ticket: t, now: now, storeNow: storeNow, random: random, before: g.breaker.state}
 	found := j.of(k, r)
@@ -461,14 +463,17 @@ func (g *gate) leave(t *ticket, k kind, took time.Duration) {
 
 // usedUp says what becomes of a message that has no tries left: faultMessage ends
 // it, faultGateway tries it again, faultUndecided has it wait.
-func (g *gate) usedUp(t *ticket, now time.Time) fault {
+func (g *gate) usedUp(t *ticket, nodes int, now time.Time) fault {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
+	case t.probe && g.breaker.opened <= 2:
+		// One that was not refused yet tells more.
+		return faultUndecided
 	case t.probe:
 		return faultGateway
 	case g.breaker.state == breakerClosed:
-		return g.blame.usedUp(t.message, t.recipient, now)
+		return g.blame.usedUp(t.message, t.recipient, nodes, now)
 	}
 	return faultUndecided
 }
@@ -529,7 +534,7 @@ func (j *judging) refused(k kind, r refusal, current bool) finding {
 		return finding{fault: faultGateway}
 	}
 	found := g.blame.judge(k, r)
-	if found.fault == faultGateway {
+	if found.open {
 		if g.breaker.state == breakerClosed || !g.breaker.cause.isRefusal() {
 			g.blame.down(k, r.attempt.StartedAt)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -26,18 +27,16 @@ import (
 // bodyTemplate is a template that hands over the id and the text.
 type bodyTemplate struct{}
 
+// Reads implements gateway.Evaluator.
+func (bodyTemplate) Reads() ([]string, bool) { return []string{"id", "to", "body"}, false }
+
 // Evaluate implements gateway.Evaluator.
-func (bodyTemplate) Evaluate(_ context.Context, ctxJSON []byte) ([]byte, error) {
-	var ctx struct {
-		ID   string `json:"id"`
-		To   string `json:"to"`
-		Body string `json:"body"`
-	}
-	if err := json.Unmarshal(ctxJSON, &ctx); err != nil {
-		return nil, err
-	}
-	return json.Marshal(ctx)
+func (bodyTemplate) Evaluate(_ context.Context, message map[string]any) (any, error) {
+	return message, nil
 }
+
+// Misfit implements gateway.Evaluator.
+func (bodyTemplate) Misfit(message string) error { return errors.New(message) }
 
 // openStore opens a database that is closed at the end of the test.
 func openStore(tb testing.TB, path string) *sqlite.Store {
@@ -64,7 +63,7 @@ func (p posting) Render(ctx context.Context, m *courier.Message) (dispatch.Reque
 // realGateway returns a gateway that posts to a URL.
 func realGateway(tb testing.TB, url string, timeout time.Duration) posting {
 	tb.Helper()
-	g, err := gateway.New(gateway.Options{Name: "sms", URL: url + "/send", Method: "POST", Template: bodyTemplate{}, Timeout: timeout})
+	g, err := gateway.New(gateway.Options{Name: "sms", URL: url + "/send", Method: "POST", Template: gateway.NewTemplate(bodyTemplate{}), Timeout: timeout})
 	if err != nil {
 		tb.Fatal(err)
 	}

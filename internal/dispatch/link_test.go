@@ -162,12 +162,21 @@ type peer struct {
 	log     *logBuffer
 }
 
+// peerOptions are those of a node of a shared store.
+func peerOptions(s dispatch.Store, name string, gateway *fakeGateway, edits ...func(*dispatch.Options)) dispatch.Options {
+	options := newOptions(s, gateway)
+	options.Node = name
+	for _, edit := range edits {
+		edit(&options)
+	}
+	return options
+}
+
 // startPeer starts a node of a shared store, which is stopped at the end of the test.
 func startPeer(t *testing.T, s *memory, name string, gateway *fakeGateway, edits ...func(*dispatch.Options)) *peer {
 	t.Helper()
 	p := &peer{link: &link{memory: s}, gateway: gateway, log: &logBuffer{}}
-	options := newOptions(p.link, gateway)
-	options.Node = name
+	options := peerOptions(p.link, name, gateway)
 	p.log.install(&options)
 	for _, edit := range edits {
 		edit(&options)

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"math"
 	"time"
 )
@@ -71,7 +72,8 @@ func (b *bucket) wait(now time.Time) time.Duration {
 // The rules of learning a gateway's rate.
 const (
 	// throttledShare of the attempts in the last two seconds, in a hundred, have to be
-	// throttled, of severalRecipients, for the gateway to have less room for everybody.
+	// throttled, and severalRecipients within paceCalm, for the gateway to have less
+	// room for everybody.
 	throttledShare = 10
 	// throttledWhole is the share from which on Retry-After stops everything: the
 	// gateway takes next to nothing. Below it, the pace was only a little too fast.
@@ -80,7 +82,7 @@ const (
 	paceInterval     = 500 * time.Millisecond
 	paceMin          = 0.5
 	paceCut          = 0.95
-	paceGrowth       = 1.05 // a second, near the rate that was too fast
+	paceGrowth       = 1.03 // a second, near the rate that was too fast
 	paceCatchUp      = 1.5  // a second, well below it
 	paceCalm         = 5 * time.Second
 	paceForgotten    = time.Minute
@@ -114,30 +116,34 @@ func (p *pace) throttledOne(who digest, retryAfter time.Duration, now time.Time)
 	p.throttled.add(now)
 	p.who.add(who, now)
 	p.refusal = now
+	// What was refused took nothing from the gateway, so the next may follow sooner.
+	p.tokens = min(p.tokens+0.5, p.burst())
 	refused, taken := p.throttled.sum(now), p.accepted.sum(now)
-	if p.who.since(now.Add(-2*time.Second)) < severalRecipients || refused*100 < (refused+taken)*throttledShare {
-		return false
+	if p.who.since(now.Add(-paceCalm)) < severalRecipients || refused*100 < (refused+taken)*throttledShare {
+		return p.rate > 0
 	}
-	if refused*100 >= (refused+taken)*throttledWhole {
+	whole := refused*100 >= (refused+taken)*throttledWhole
+	if whole {
 		p.pausedUntil = later(p.pausedUntil, now.Add(min(retryAfter, retryAfterMax)))
 	}
-	p.cut(now)
+	p.cut(whole, now)
 	return true
 }
 
-// cut sets the pace to what was accepted of late, and a little less than it was.
-func (p *pace) cut(now time.Time) {
+// cut sets the pace to what was accepted of late, when it was not known or most
+// were throttled, and otherwise to a little less than it was.
+func (p *pace) cut(whole bool, now time.Time) {
 	if p.rate > 0 && now.Sub(p.cutAt) < paceInterval {
 		return
 	}
-	measured := float64(p.accepted.last(now, paceWindowSecond))
-	next := max(measured, 1)
+	measured := max(float64(p.accepted.last(now, paceWindowSecond)), 1)
+	next := measured
+	p.tooFast = cmp.Or(p.rate, measured)
 	if p.rate > 0 {
-		measured = max(measured, float64(p.accepted.sum(now))/2)
-		p.tooFast = p.rate
-		next = min(p.rate*paceCut, max(measured, p.rate/2))
-	} else {
-		p.tooFast = next
+		next = p.rate * paceCut
+		if whole {
+			next = min(next, max(measured, p.rate/2))
+		}
 	}
 	p.setRate(max(next, paceMin), now)
 	p.cutAt, p.grownAt = now, now

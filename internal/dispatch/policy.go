@@ -97,6 +97,8 @@ type finding struct {
 	// final is true when an undecided message need not wait for more evidence: it is
 	// alone, or others were accepted shortly before and nothing changed for a while.
 	final bool
+	// open is true when the gateway is at fault and nothing more should be sent.
+	open bool
 }
 
 // rules are the settings that decide what becomes of a message.
@@ -122,6 +124,8 @@ type decision struct {
 const (
 	adviceMessage = "the gateway refuses this message while it takes others: read the excerpt, check the number " +
 		"and what the account may send to it, then retry the message by hand"
+	adviceUsedUp = "the gateway refused this message and its tries are used up: it ends unless the gateway turns out " +
+		"to refuse everybody; read the excerpt, check the number and what the account may send to it"
 	adviceGateway = "the gateway refuses one message after the other in this way and takes none, so this one waits: " +
 		"read the excerpt, check the account, and request_config with its template"
 	adviceTemplate = "the template fails for one message after the other, so this one waits: correct the template"
@@ -175,6 +179,10 @@ func (r rules) countRefusal(d *decision, m *courier.Message, a *courier.Attempt,
 	}
 	d.outcome = courier.OutcomeRetry
 	d.retryCount = min(m.RetryCount, r.retries) + 1
+	if f.fault == faultMessage && wasRefused(m.LastError) {
+		// What did not count while the gateway was suspected counts after all.
+		d.retryCount = min(m.SendCount, r.retries) + 1
+	}
 	usedUp := d.retryCount > r.retries
 	if f.fault == faultMessage || usedUp {
 		d.class = a.Class.OfMessage()
@@ -185,7 +193,7 @@ func (r rules) countRefusal(d *decision, m *courier.Message, a *courier.Attempt,
 	case f.fault == faultMessage || f.final:
 		d.status, d.outcome, d.advice = courier.StatusRejected, courier.OutcomeRejected, adviceMessage
 	default:
-		d.wait = shortWait(m.SendCount+1, random)
+		d.wait, d.advice = shortWait(m.SendCount+1, random), adviceUsedUp
 	}
 	if f.fault == faultMessage {
 		d.advice = adviceMessage
@@ -203,19 +211,25 @@ func (r rules) retryOrAbandon(d *decision, a *courier.Attempt, random float64) {
 	d.wait = max(r.retry.delay(d.retryCount, random), min(a.RetryAfter, maxRetryAfter))
 }
 
+// throttledSteps is how often the wait of a throttled message doubles.
+const throttledSteps = 3
+
 // throttledWait is short when the gateway has less room for everybody, as the gate
 // then keeps the pace, and grows when it is about this recipient alone.
 func (r rules) throttledWait(m *courier.Message, a *courier.Attempt, f finding, random float64) time.Duration {
 	if f.fault == faultGateway {
-		return shortWait(m.SendCount+1, random)
+		return shortWait(min(m.SendCount+1, throttledSteps), random)
 	}
 	return max(r.retry.delay(m.SendCount+1, random), min(a.RetryAfter, maxRetryAfter))
 }
 
-// isUsedUp reports whether a message has no tries left and waits for what happens
-// to others to show whose fault its refusals were.
+// isUsedUp reports whether a message was refused as often as it may be tried. What
+// happened to others since shows whose fault that was.
 func (r rules) isUsedUp(m *courier.Message) bool {
-	return m.RetryCount > r.retries && wasBlamed(m.LastError)
+	if last := m.LastError; !wasBlamed(last) {
+		return m.SendCount > r.retries && wasRefused(last) && last.Class.OfMessage() != last.Class
+	}
+	return m.RetryCount > r.retries
 }
 
 // wasBlamed reports whether the last attempt was a refusal that was found to be the

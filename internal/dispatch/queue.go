@@ -229,35 +229,40 @@ func (q *queue) claim(ctx context.Context, p permit, term uint64, now time.Time)
 	}
 }
 
-// fetch claims the messages that were due first, or for a probe one from anywhere
-// in the queue: a message that the gateway never takes must not be the only probe.
+// fetch claims the messages that were due first, or begins somewhere else in the
+// queue: those which the gateway never takes must not be the only ones it is asked with.
 func (q *queue) fetch(ctx context.Context, p permit) ([]*courier.Message, error) {
-	if p.probe {
-		from, err := q.probeFrom(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if !from.IsZero() {
-			if messages, err := q.claimFrom(ctx, p, from); err != nil || len(messages) > 0 {
-				return messages, err
-			}
-		}
+	if !p.anywhere {
+		return q.claimFrom(ctx, p, p.count, time.Time{})
 	}
-	return q.claimFrom(ctx, p, time.Time{})
+	from, err := q.somewhere(ctx)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := q.claimFrom(ctx, p, p.count, from)
+	if err != nil || len(messages) == p.count || from.IsZero() {
+		return messages, err
+	}
+	// What was claimed must be sent, whatever comes of the second call.
+	more, err := q.claimFrom(ctx, p, p.count-len(messages), time.Time{})
+	if len(messages) > 0 {
+		err = nil
+	}
+	return append(messages, more...), err
 }
 
-func (q *queue) claimFrom(ctx context.Context, p permit, from time.Time) ([]*courier.Message, error) {
+func (q *queue) claimFrom(ctx context.Context, p permit, count int, from time.Time) ([]*courier.Message, error) {
 	now := q.engine.now()
 	return q.engine.store.Claim(ctx, store.Claim{
 		Gateway: q.key.gateway, Node: q.engine.node, Now: now, DueFrom: from,
-		LeaseUntil: now.Add(p.gate.sender.leaseDuration()), Limit: p.count,
+		LeaseUntil: now.Add(p.gate.sender.leaseDuration()), Limit: count,
 	})
 }
 
-// probeFrom says from where to take a probe: in turn from a random point between
-// the oldest and the newest that wait, the newest, and the oldest, which is the
-// zero time.
-func (q *queue) probeFrom(ctx context.Context) (time.Time, error) {
+// somewhere says from where to claim: mostly from a random point between the oldest
+// and the newest that wait, as nobody can put bad messages there on purpose, and now
+// and then from the newest or the oldest, which is the zero time.
+func (q *queue) somewhere(ctx context.Context) (time.Time, error) {
 	q.mu.Lock()
 	newest := q.newest
 	q.mu.Unlock()
@@ -265,8 +270,12 @@ func (q *queue) probeFrom(ctx context.Context) (time.Time, error) {
 		newest = now
 	}
 	q.probes++
-	switch q.probes % 3 {
-	case 1:
+	switch q.probes % 6 {
+	case 0:
+		return time.Time{}, nil
+	case 3:
+		return newest, nil
+	default:
 		callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
 		oldest, err := q.engine.store.NextDue(callCtx, q.key.gateway)
@@ -274,10 +283,7 @@ func (q *queue) probeFrom(ctx context.Context) (time.Time, error) {
 			return time.Time{}, err
 		}
 		return oldest.Add(time.Duration(q.engine.random() * float64(newest.Sub(oldest)))), nil
-	case 2:
-		return newest, nil
 	}
-	return time.Time{}, nil
 }
 
 // again has the queue claim once more.

@@ -71,11 +71,11 @@ func (e *Engine) newRouting(old *routing, settings Settings) *routing {
 		key := queueKey{name, laneNormal}
 		g, q := old.gates[name], old.queues[key]
 		if g == nil {
-			g, q = newGate(e.tick()), newQueue(e, key)
+			g, q = newGate(e.tick(), e.now()), newQueue(e, key)
 			g.sender = newSender(e, name, g)
 		}
 		g.sender.configure(options)
-		g.configure(options, settings.OnUnknown == HoldUnknown, e.tick())
+		g.configure(options, settings.OnUnknown == HoldUnknown, e.tick(), e.now())
 		q.configure(route{g})
 		next.gates[name], next.queues[key] = g, q
 		if next.fallback == nil {

@@ -16,6 +16,9 @@ import (
 	"courier/internal/store"
 )
 
+// laterMax bounds how long a message waits for attempts of its recipient to end.
+const laterMax = 10 * time.Second
+
 // errInterrupted reports that the engine stopped before anything was sent.
 var errInterrupted = errors.New("attempt was interrupted before anything was sent")
 
@@ -156,7 +159,7 @@ func (s *sender) holds(t *ticket) bool {
 // decideUsedUp ends a message whose tries are used up, tries it again after all, or
 // has it wait until it is known whether others are accepted.
 func (s *sender) decideUsedUp(t *ticket, r rules, now time.Time) {
-	switch s.gate.usedUp(t, s.engine.tick()) { //nolint:exhaustive // usedUp always finds something
+	switch s.gate.usedUp(t, s.engine.cluster.Nodes(), s.engine.tick()) { //nolint:exhaustive // usedUp always finds something
 	case faultMessage:
 		s.logUsedUp(t.message)
 		s.skip(t, courier.StatusRejected, 0)
@@ -177,7 +180,7 @@ func (s *sender) begin(t *ticket, r rules) {
 		s.leave(t, 0)
 	case beginLater:
 		waited := s.engine.now().Sub(dueSince(t.message))
-		s.leave(t, min(max(waited, claimPauseInitial), shortWaitMax))
+		s.leave(t, min(max(waited, claimPauseInitial), laterMax))
 	}
 }
 
@@ -286,8 +289,12 @@ func judgeRender(err error) courier.Attempt {
 	}
 	attempt := courier.Attempt{Outcome: courier.OutcomeRetry, Class: courier.ClassTemplateError, Message: err.Error()}
 	var render *courier.RenderError
-	if errors.As(err, &render) && !render.Temporary {
+	switch {
+	case !errors.As(err, &render):
+	case !render.Temporary:
 		attempt.Outcome = courier.OutcomeRejected
+	case render.Scope == courier.ScopeGateway: // its template is still to be fetched
+		attempt.Outcome, attempt.Scope, attempt.Unsent = courier.OutcomeGatewayDown, courier.ScopeGateway, true
 	}
 	return attempt
 }

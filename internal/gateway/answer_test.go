@@ -1,8 +1,13 @@
 package gateway
 
 import (
+	"net/http"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/encoding/htmlindex"
+
+	"courier/internal/gateway/gatewaytest"
 )
 
 func TestMessageID(t *testing.T) {
@@ -66,5 +71,59 @@ func TestExcerptText(t *testing.T) {
 		if got := excerptText([]byte(body)); got != want {
 			t.Errorf("excerptText(%.20q) = %.40q, want %.40q", body, got, want)
 		}
+	}
+}
+
+// TestGateway_Charsets has a gateway refuse a message in many charsets.
+func TestGateway_Charsets(t *testing.T) {
+	t.Parallel()
+	encoded := func(name, text string) []byte {
+		charset, err := htmlindex.Get(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := charset.NewEncoder().Bytes([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	const cyrillic, japanese, chinese, french = `{"code":7,"error":"неверный номер"}`, `{"code":7,"error":"番号が無効です"}`, `{"code":7,"error":"号码无效"}`, `{"code":7,"error":"numéro refusé"}`
+	for name, c := range map[string]struct {
+		contentType string
+		body        []byte
+		want        string
+	}{
+		"windows-1251":       {"application/json; charset=windows-1251", encoded("windows-1251", cyrillic), cyrillic},
+		"KOI8-R":             {"application/json; charset=KOI8-R", encoded("koi8-r", cyrillic), cyrillic},
+		"ISO-8859-1":         {"application/json;charset=ISO-8859-1", encoded("windows-1252", french), french},
+		"Shift_JIS":          {`application/json; Charset="Shift_JIS"`, encoded("shift_jis", japanese), japanese},
+		"EUC-JP":             {"application/json; charset=EUC-JP; x=y", encoded("euc-jp", japanese), japanese},
+		"GBK":                {"application/json; charset='GBK'", encoded("gbk", chinese), chinese},
+		"GB18030":            {"application/json; charset=gb18030", encoded("gb18030", chinese), chinese},
+		"Big5":               {"application/json; charset=big5", encoded("big5", `{"code":7,"error":"號碼無效"}`), `{"code":7,"error":"號碼無效"}`},
+		"UTF-8":              {"application/json; charset=utf-8", []byte(french), french},
+		"UTF-8Mark":          {"application/json", []byte("\ufeff" + french), french},
+		"UTF-16LE":           {"application/json; charset=utf-16le", encoded("utf-16le", french), french},
+		"UTF-16BE":           {"application/json; charset=UTF-16BE", encoded("utf-16be", french), french},
+		"UTF-16LittleMark":   {"application/json; charset=utf-16", append([]byte("\xff\xfe"), encoded("utf-16le", french)...), french},
+		"UTF-16BigMark":      {"application/json; charset=utf-16", append([]byte("\xfe\xff"), encoded("utf-16be", french)...), french},
+		"UTF-16Big":          {"application/json; charset=utf-16", encoded("utf-16be", french), french},
+		"UTF-16Untold":       {"application/json", encoded("utf-16le", french), french},
+		"Untold":             {"application/json", encoded("windows-1251", cyrillic), `{"code":7,"error":" "}`},
+		"Unknown":            {"application/json; charset=klingon", encoded("windows-1252", french), `{"code":7,"error":"num ro refus "}`},
+		"Wrong":              {"application/json; charset=utf-8", encoded("windows-1252", french), `{"code":7,"error":"num ro refus "}`},
+		"WithoutContentType": {"x", []byte(french), french},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, url := gatewaytest.Start(t, gatewaytest.Options{Default: gatewaytest.Behavior{
+				Status: 400, Body: c.body, Header: http.Header{"Content-Type": {c.contentType}},
+			}})
+			attempt := send(t, newGateway(t, Options{URL: url + "/", Template: echo()}), loginMessage())
+			if attempt.Excerpt != c.want || attempt.Code != "7" {
+				t.Errorf("excerpt %q and code %q, want %q", attempt.Excerpt, attempt.Code, c.want)
+			}
+		})
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"courier/internal/mask"
 )
 
 // Auth proves to a gateway who is calling. It is a BasicAuth or an APIKey.
@@ -32,7 +35,7 @@ func (a BasicAuth) apply(header http.Header) {
 }
 
 func (a BasicAuth) secrets() []string {
-	return []string{a.User, a.Password, base64.StdEncoding.EncodeToString([]byte(a.User + ":" + a.Password))}
+	return mask.Userinfo(url.UserPassword(a.User, a.Password))
 }
 
 func basicToken(user, password string) string {

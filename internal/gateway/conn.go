@@ -16,8 +16,10 @@ import (
 // may have left: net/http calls a request written when it is in a buffer.
 type countedConn struct {
 	net.Conn
-	sent   atomic.Int64
-	closed sync.Once
+	sent atomic.Int64
+	// isAsked is true when TLS asked for a certificate of the client, which there is none of.
+	isAsked bool
+	closed  sync.Once
 	// closedFunc is called once, when the connection is closed.
 	closedFunc func()
 }

@@ -4,56 +4,99 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"courier"
+	"courier/internal/jsonnet"
 )
 
-// appendContext appends the ctx of a template as JSON: the fields of both forms
-// that Kratos had, and ours. template_data and metadata are {} when the message
-// has none, request_headers is null.
-func (g *Gateway) appendContext(out []byte, m *courier.Message, now time.Time) ([]byte, error) {
-	out = appendField(out, `{"from":`, m.From)
-	out = appendField(out, `,"to":`, m.To)
-	out = appendField(out, `,"recipient":`, m.To)
-	out = appendField(out, `,"body":`, m.Body)
-	out = appendField(out, `,"subject":`, m.Subject)
-	out = appendField(out, `,"template_type":`, m.TemplateType)
-	out = append(out, `,"message_type":"sms"`...)
-	out = appendField(out, `,"request_url":`, requestURL(m.TemplateData))
-	out = appendField(out, `,"id":`, m.ID.String())
-	out = strconv.AppendInt(append(out, `,"attempt":`...), int64(m.SendCount)+1, 10)
-	out = append(appendDigits(append(out, `,"to_msisdn":"`...), m.To), '"')
-	out = appendField(out, `,"encoding":`, string(m.Encoding))
-	out = strconv.AppendInt(append(out, `,"segments":`...), int64(m.Segments), 10)
-	out = appendExpiry(append(out, `,"expires_in":`...), m.ExpiresAt, now)
-	out = append(append(out, `,"params":`...), g.params...)
-	return appendRawFields(out, m)
+// contextNames are the fields of ctx: those of both forms that Kratos had, and ours.
+func contextNames() []string {
+	return []string{
+		"from", "to", "recipient", "body", "subject", "template_type", "template_data", "message_type", "request_headers",
+		"request_url", "id", "attempt", "to_msisdn", "encoding", "segments", "expires_in", "metadata", "params",
+	}
 }
 
-func appendRawFields(out []byte, m *courier.Message) ([]byte, error) {
-	raws := [...]struct {
-		name, absent string
-		value        json.RawMessage
-	}{
-		{"template_data", "{}", m.TemplateData},
-		{"request_headers", "null", m.RequestHeaders},
-		{"metadata", "{}", m.Metadata},
+// contextOf returns what a template reads of a message as ctx.
+func (g *Gateway) contextOf(m *courier.Message, template Evaluator) (map[string]any, error) {
+	names, all := template.Reads()
+	if all {
+		names = contextNames()
 	}
-	for _, raw := range raws {
-		out = append(append(append(out, `,"`...), raw.name...), `":`...)
-		switch {
-		case len(raw.value) == 0:
-			out = append(out, raw.absent...)
-		case json.Valid(raw.value):
-			out = append(out, raw.value...)
-		default: // it would be read as Jsonnet code
-			return nil, fmt.Errorf("message's %s is not valid JSON", raw.name)
+	fields := make(map[string]any, len(names))
+	now := g.nowFunc()
+	for _, name := range names {
+		value, known, err := g.contextField(m, name, now)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			fields[name] = value
 		}
 	}
-	return append(out, '}'), nil
+	return fields, nil
+}
+
+// contextField returns one field of ctx. template_data and metadata are {} when
+// the message has none, request_headers is null.
+func (g *Gateway) contextField(m *courier.Message, name string, now time.Time) (value any, known bool, err error) {
+	known = true
+	switch name {
+	case "from":
+		value = m.From
+	case "to", "recipient":
+		value = m.To
+	case "body":
+		value = m.Body
+	case "subject":
+		value = m.Subject
+	case "template_type":
+		value = m.TemplateType
+	case "template_data":
+		value, err = decodeField(name, m.TemplateData, map[string]any{})
+	case "message_type":
+		value = "sms"
+	case "request_headers":
+		value, err = decodeField(name, m.RequestHeaders, nil)
+	case "request_url":
+		value = requestURL(m.TemplateData)
+	case "id":
+		value = m.ID.String()
+	case "attempt":
+		value = float64(m.SendCount + 1)
+	case "to_msisdn":
+		value = digitsOf(m.To)
+	case "encoding":
+		value = string(m.Encoding)
+	case "segments":
+		value = float64(m.Segments)
+	case "expires_in":
+		value = secondsLeft(m.ExpiresAt, now)
+	case "metadata":
+		value, err = decodeField(name, m.Metadata, map[string]any{})
+	case "params":
+		value = g.params
+	default:
+		known = false
+	}
+	if text, ok := value.(string); ok && !utf8.ValidString(text) {
+		value = strings.ToValidUTF8(text, "\ufffd")
+	}
+	return value, known, err
+}
+
+func decodeField(name string, raw json.RawMessage, absent any) (any, error) {
+	if len(raw) == 0 {
+		return absent, nil
+	}
+	value, err := jsonnet.Decode(raw)
+	if err != nil { // it would be read as Jsonnet code
+		return nil, fmt.Errorf("message's %s is not valid JSON", name)
+	}
+	return value, nil
 }
 
 // requestURL is what the identity system tells of the page that asked for the message.
@@ -71,55 +114,19 @@ func requestURL(data json.RawMessage) string {
 	return text
 }
 
-func appendExpiry(out []byte, expires, now time.Time) []byte {
+// secondsLeft is how long a message may still be sent, nil for ever.
+func secondsLeft(expires, now time.Time) any {
 	if expires.IsZero() {
-		return append(out, "null"...)
+		return nil
 	}
-	left := max(int64(expires.Sub(now)/time.Second), 0)
-	return strconv.AppendInt(out, left, 10)
+	return float64(max(int64(expires.Sub(now)/time.Second), 0))
 }
 
-func appendDigits(out []byte, text string) []byte {
-	for i := range len(text) {
-		if '0' <= text[i] && text[i] <= '9' {
-			out = append(out, text[i])
+func digitsOf(text string) string {
+	return strings.Map(func(char rune) rune {
+		if '0' <= char && char <= '9' {
+			return char
 		}
-	}
-	return out
-}
-
-func appendField(out []byte, name, value string) []byte {
-	return appendString(append(out, name...), value)
-}
-
-// appendString appends a JSON string (RFC 8259, 7). Invalid UTF-8 becomes U+FFFD.
-func appendString(out []byte, text string) []byte {
-	const hex = "0123456789abcdef"
-	out = append(out, '"')
-	start := 0
-	for i := 0; i < len(text); {
-		char := text[i]
-		if char >= 0x20 && char < utf8.RuneSelf && char != '"' && char != '\\' {
-			i++
-			continue
-		}
-		if char >= utf8.RuneSelf {
-			if r, size := utf8.DecodeRuneInString(text[i:]); r != utf8.RuneError || size != 1 {
-				i += size
-				continue
-			}
-		}
-		out = append(out, text[start:i]...)
-		switch {
-		case char == '"' || char == '\\':
-			out = append(out, '\\', char)
-		case char >= utf8.RuneSelf:
-			out = append(out, "\ufffd"...)
-		default:
-			out = append(out, '\\', 'u', '0', '0', hex[char>>4], hex[char&15])
-		}
-		i++
-		start = i
-	}
-	return append(append(out, text[start:]...), '"')
+		return -1
+	}, text)
 }

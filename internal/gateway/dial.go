@@ -122,12 +122,24 @@ func (d *dialer) secure(ctx context.Context, conn net.Conn, address string, prot
 		}
 		config.ServerName = host
 	}
-	secure := tls.Client(conn, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		_ = conn.Close()
-		return nil, &dialError{handshake: true, err: err}
+	asked := false
+	if len(config.Certificates) == 0 && config.GetClientCertificate == nil {
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			asked = true
+			return &tls.Certificate{}, nil
+		}
 	}
-	return secure, nil
+	secure := tls.Client(conn, config)
+	err := secure.HandshakeContext(ctx)
+	if err == nil {
+		countedConnOf(secure).isAsked = asked
+		return secure, nil
+	}
+	_ = conn.Close()
+	if asked && isAlert(handshakeFailure)(err) {
+		err = errClientCertificate
+	}
+	return nil, &dialError{handshake: true, err: err}
 }
 
 // tunnel returns a connection to an address, directly or through the proxy for it.

@@ -145,7 +145,7 @@ func handshakeCauses() []cause {
 		cause{isType[tls.RecordHeaderError], "does not speak TLS", "use http:// in url, or the gateway's TLS port"},
 		cause{isAny(errSpeaksTLS), "speaks TLS", "use https:// in url"},
 		cause{
-			isAlert(40), "refused the TLS handshake",
+			isAlert(handshakeFailure), "refused the TLS handshake",
 			"ask the gateway which TLS it speaks, and whether it wants a client certificate",
 		},
 		cause{isOldTLS, "speaks no version of TLS that is safe", "ask the gateway for an address with TLS 1.2 or newer"},
@@ -175,13 +175,24 @@ func handshakeCauses() []cause {
 // wants a certificate of the client. Some say just that the handshake failed.
 func certificateAlerts() []cause {
 	return []cause{{
-		isAlert(41, 42, 43, 44, 45, 46, 48, 49, 116), "wants a client certificate for TLS",
+		func(err error) bool {
+			return errors.Is(err, errClientCertificate) || isAlert(41, 42, 43, 44, 45, 46, 48, 49, 116)(err)
+		},
+		"wants a client certificate for TLS",
 		"ask it for another way to authenticate, or put a proxy before it that has the certificate",
 	}}
 }
 
-// errSpeaksTLS reports TLS where http was expected.
-var errSpeaksTLS = errors.New("the other side speaks TLS")
+var (
+	// errSpeaksTLS reports TLS where http was expected.
+	errSpeaksTLS = errors.New("the other side speaks TLS")
+	// errClientCertificate reports that a certificate was asked for, and the
+	// handshake failed without one.
+	errClientCertificate = errors.New("a client certificate is asked for")
+)
+
+// handshakeFailure is an alert with many reasons.
+const handshakeFailure = 40
 
 func isType[E error](err error) bool {
 	_, ok := errors.AsType[E](err)

@@ -14,8 +14,8 @@ type Gateway struct {
 	target   *url.URL
 	header   http.Header
 	kind     bodyKind
-	template Evaluator
-	params   []byte
+	template *Template
+	params   map[string]any
 	timeout  time.Duration
 	network  *network
 	rules    []Rule

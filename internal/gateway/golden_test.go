@@ -209,7 +209,7 @@ func sortHead(request string) string {
 	return strings.Join(lines, "\r\n") + "\r\n\r\n" + body
 }
 
-func compileGolden(t *testing.T, folder string, pool *jsonnet.Pool) (Evaluator, error) {
+func compileGolden(t *testing.T, folder string, pool *jsonnet.Pool) (*Template, error) {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(folder, "template.jsonnet"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -222,7 +222,7 @@ func compileGolden(t *testing.T, folder string, pool *jsonnet.Pool) (Evaluator, 
 	if err != nil {
 		return nil, err
 	}
-	return template, nil
+	return NewTemplate(template), nil
 }
 
 func readJSON(t *testing.T, path string, into any) {

@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"log"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -21,20 +24,35 @@ func TestMain(m *testing.M) {
 const patience = time.Minute
 
 // evaluatorFunc is an Evaluator without Jsonnet.
-type evaluatorFunc func(ctx context.Context, ctxJSON []byte) ([]byte, error)
+type evaluatorFunc func(ctx context.Context, message map[string]any) (any, error)
 
-func (f evaluatorFunc) Evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error) {
-	return f(ctx, ctxJSON)
+func (f evaluatorFunc) Reads() ([]string, bool) { return nil, true }
+
+func (f evaluatorFunc) Evaluate(ctx context.Context, message map[string]any) (any, error) {
+	return f(ctx, message)
 }
 
-// constant is a template that gives the same result for every message.
-func constant(result string) Evaluator {
-	return evaluatorFunc(func(context.Context, []byte) ([]byte, error) { return []byte(result), nil })
+func (f evaluatorFunc) Misfit(message string) error { return errors.New(message) }
+
+// constant is a template that gives the same JSON value for every message.
+func constant(result string) *Template {
+	value, err := jsonnet.Decode([]byte(result))
+	return NewTemplate(evaluatorFunc(func(context.Context, map[string]any) (any, error) { return value, err }))
 }
 
 // echo is function(ctx) ctx.
-func echo() Evaluator {
-	return evaluatorFunc(func(_ context.Context, ctxJSON []byte) ([]byte, error) { return ctxJSON, nil })
+func echo() *Template {
+	return NewTemplate(evaluatorFunc(func(_ context.Context, message map[string]any) (any, error) { return message, nil }))
+}
+
+// compiled is a template in force, of Jsonnet.
+func compiled(tb testing.TB, pool *jsonnet.Pool, source string) *Template {
+	tb.Helper()
+	template, err := pool.Compile(tb.Context(), "template.jsonnet", []byte(source))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return NewTemplate(template)
 }
 
 func newGateway(tb testing.TB, options Options) *Gateway {
@@ -104,3 +122,5 @@ func newPool(tb testing.TB, options jsonnet.Options) *jsonnet.Pool {
 	})
 	return pool
 }
+
+func discardLog() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) }

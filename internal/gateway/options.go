@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -10,13 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
-)
 
-// Evaluator turns the JSON text of ctx into the JSON text of the request's body.
-// An error is one of internal/jsonnet's; any other is a fault of the template.
-type Evaluator interface {
-	Evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error)
-}
+	"courier/internal/jsonnet"
+)
 
 // Options describes a gateway.
 type Options struct {
@@ -33,7 +28,7 @@ type Options struct {
 	// Auth is a BasicAuth, an APIKey, or nil.
 	Auth Auth
 	// Template builds the body, nil sends none.
-	Template Evaluator
+	Template *Template
 	// Params are the gateway's own settings and secrets, ctx.params in a
 	// template. Every string among them is masked in what a gateway answers.
 	Params map[string]any
@@ -89,7 +84,7 @@ func (o *Options) setDefaults() {
 
 // check returns the address and the parameters as they are used. The error joins
 // one *OptionError for each option that cannot work.
-func (o *Options) check() (target *url.URL, params []byte, err error) {
+func (o *Options) check() (target *url.URL, params map[string]any, err error) {
 	var errs []error
 	report := func(field string, err error) {
 		if err != nil {
@@ -106,7 +101,7 @@ func (o *Options) check() (target *url.URL, params []byte, err error) {
 	if o.Auth != nil {
 		errs = append(errs, o.Auth.check())
 	}
-	params, err = encodeParams(o.Params)
+	params, err = plainParams(o.Params)
 	report("params", err)
 	return target, params, errors.Join(errs...)
 }
@@ -121,9 +116,16 @@ func checkMethod(method string) error {
 	return nil
 }
 
-func encodeParams(params map[string]any) ([]byte, error) {
+// plainParams returns the settings as the value that a template sees.
+func plainParams(params map[string]any) (map[string]any, error) {
 	if params == nil {
-		return []byte("{}"), nil
+		return map[string]any{}, nil
 	}
-	return json.Marshal(params)
+	text, err := json.Marshal(params)
+	if err != nil {
+		return nil, err
+	}
+	value, err := jsonnet.Decode(text)
+	plain, _ := value.(map[string]any)
+	return plain, err
 }

@@ -29,6 +29,8 @@ func TestNew_Refuses(t *testing.T) {
 		"PortZero":       {func(o *Options) { o.URL = "https://example.com:0/" }, `url: has the port "0"`},
 		"Escape":         {func(o *Options) { o.URL = "https://example.com/%zz" }, "url: is not well-formed: invalid URL escape"},
 		"Control":        {func(o *Options) { o.URL = "https://example.com/\x00" }, "url: is not well-formed"},
+		"ControlInQuery": {func(o *Options) { o.URL = "https://example.com/?a=b\tc" }, "url: is not well-formed"},
+		"LineInQuery":    {func(o *Options) { o.URL = "https://example.com/?a=b\nc" }, "url: is not well-formed"},
 		"NoMethod":       {func(o *Options) { o.Method = "" }, "method: is missing"},
 		"BadMethod":      {func(o *Options) { o.Method = "PO ST" }, "method: "},
 		"MethodLine":     {func(o *Options) { o.Method = "POST\r\nX: y" }, "method: "},
@@ -129,6 +131,10 @@ func TestGateway_Wire(t *testing.T) {
 		"Query": {
 			Options{URL: "http://gateway.test/a%2Fb/../c?to=a%20b&k=%2B1&empty&q='\"#part"},
 			"POST /a%2Fb/../c?to=a%20b&k=%2B1&empty&q='\" HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 0\r\n" + json + gzip + "\r\n",
+		},
+		"Blanks": {
+			Options{URL: "http://gateway.test/a b/é?text=Your code&name=Zoë", Method: "GET"},
+			"GET /a%20b/%C3%A9?text=Your%20code&name=Zo%C3%AB HTTP/1.1\r\nHost: gateway.test\r\n" + agent + json + gzip + "\r\n",
 		},
 		"EmptyQuery": {
 			Options{URL: "http://gateway.test/?", Method: "GET"},

@@ -1,14 +1,12 @@
 package gateway
 
 import (
-	"encoding/json"
-	"html"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"courier/internal/mask"
 )
 
 // The lengths by which masking goes, in bytes.
@@ -180,54 +178,19 @@ func isWord(char rune) bool {
 	return char != utf8.RuneError && (unicode.IsLetter(char) || unicode.IsDigit(char))
 }
 
-// spellings returns a value in lower case as it is and as a url, JSON and HTML escape it.
+// spellings returns a value in lower case, on one line as the text is, and as a url, JSON and HTML escape it.
 func spellings(value string) []string {
 	plain := cleanText(value)
 	forms := []string{lowerBytes(plain)}
 	if strings.IndexFunc(value, func(char rune) bool { return char >= utf8.RuneSelf || !isWord(char) }) < 0 {
 		return forms
 	}
-	for _, form := range [...]string{
-		url.QueryEscape(value), url.PathEscape(value), strings.ReplaceAll(url.QueryEscape(value), "+", "%20"),
-		jsonText(value), asciiJSON(value), strings.ReplaceAll(jsonText(value), "/", `\/`),
-		html.EscapeString(plain),
-	} {
+	for _, form := range append(mask.Spellings(plain), mask.Spellings(value)...) {
 		if form = lowerBytes(form); !slices.Contains(forms, form) {
 			forms = append(forms, form)
 		}
 	}
 	return forms
-}
-
-func jsonText(value string) string {
-	encoded, err := json.Marshal(value)
-	if err != nil || len(encoded) < 2 {
-		return value
-	}
-	return string(encoded[1 : len(encoded)-1])
-}
-
-// asciiJSON escapes everything beyond ASCII, as many JSON writers do.
-func asciiJSON(value string) string {
-	escaped := appendString(nil, value)
-	var out []byte
-	for _, char := range string(escaped[1 : len(escaped)-1]) {
-		switch {
-		case char < utf8.RuneSelf:
-			out = utf8.AppendRune(out, char)
-		case char > 0xffff:
-			high, low := utf16.EncodeRune(char)
-			out = appendEscape(appendEscape(out, high), low)
-		default:
-			out = appendEscape(out, char)
-		}
-	}
-	return string(out)
-}
-
-func appendEscape(out []byte, unit rune) []byte {
-	const digits = "0123456789abcdef"
-	return append(out, '\\', 'u', digits[unit>>12&15], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 }
 
 func lowerBytes(text string) string {
@@ -238,4 +201,70 @@ func lowerBytes(text string) string {
 		}
 	}
 	return string(lower)
+}
+
+// minNumber is how many digits in a row give away a recipient.
+const minNumber = 6
+
+// hideNumbers marks a recipient's digits, and a part of them, however they are
+// grouped: +1 (415) 555-2671 as well as 4155552671.
+func (c *cover) hideNumbers(recipient string) {
+	if len(recipient) < minNumber {
+		return
+	}
+	for from := 0; from < len(c.text); {
+		grouped := scanNumber(c.text, from, true)
+		if grouped.end == from {
+			from++
+			continue
+		}
+		if gives(grouped.digits, recipient) {
+			c.mark(from, grouped.end)
+		}
+		c.hideRuns(from, grouped.end, recipient)
+		from = grouped.end
+	}
+}
+
+// hideRuns marks the runs without separators within a grouped number.
+func (c *cover) hideRuns(from, to int, recipient string) {
+	for from < to {
+		run := scanNumber(c.text, from, false)
+		if gives(run.digits, recipient) {
+			c.mark(from, run.end)
+		}
+		from = max(run.end, from+1)
+	}
+}
+
+// gives reports whether digits hold a telling part of the recipient or are one.
+func gives(digits, recipient string) bool {
+	if len(digits) < minNumber {
+		return false
+	}
+	tail := recipient[max(len(recipient)-minNumber-1, 0):]
+	return strings.Contains(recipient, digits) || strings.Contains(digits, tail)
+}
+
+type number struct {
+	digits string
+	end    int
+}
+
+// scanNumber reads the digits from a position on, with up to two separators between them.
+func scanNumber(text string, from int, separators bool) number {
+	var digits []byte
+	end, gap := from, 0
+	for i := from; i < len(text) && gap <= 2; i++ {
+		switch char := text[i]; {
+		case '0' <= char && char <= '9':
+			digits = append(digits, char)
+			end, gap = i+1, 0
+		case separators && len(digits) > 0 && strings.IndexByte(" -.()/", char) >= 0:
+			gap++
+		default:
+			return number{string(digits), end}
+		}
+	}
+	return number{string(digits), end}
 }

@@ -3,10 +3,12 @@ package gateway
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"courier"
@@ -43,6 +45,30 @@ func newMasker(tb testing.TB, m *courier.Message) *masker {
 	return newSecretSet(&options, target).forMessage(m)
 }
 
+// jsonText is what encoding/json makes of a text.
+func jsonText(t *testing.T, value string) string {
+	t.Helper()
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Trim(string(encoded), `"`)
+}
+
+// asciiJSON is what writers that keep to ASCII make of a text.
+func asciiJSON(t *testing.T, value string) string {
+	t.Helper()
+	var ascii strings.Builder
+	for _, unit := range utf16.Encode([]rune(jsonText(t, value))) {
+		if unit < utf8.RuneSelf {
+			ascii.WriteByte(byte(unit))
+		} else {
+			fmt.Fprintf(&ascii, `\u%04x`, unit)
+		}
+	}
+	return ascii.String()
+}
+
 // TestMasker_HidesSecrets repeats every secret in every spelling.
 func TestMasker_HidesSecrets(t *testing.T) {
 	t.Parallel()
@@ -50,7 +76,7 @@ func TestMasker_HidesSecrets(t *testing.T) {
 	for _, secret := range secretValues() {
 		for _, spelled := range []string{
 			secret, strings.ToUpper(secret), url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret),
-			strings.ReplaceAll(secret, "/", `\/`), jsonText(secret), asciiJSON(secret),
+			strings.ReplaceAll(secret, "/", `\/`), jsonText(t, secret), asciiJSON(t, secret),
 		} {
 			got := mask.mask("before "+spelled+" after", 200)
 			if strings.ReplaceAll(got, " ", "") != "before•••after" {
@@ -83,7 +109,7 @@ func TestMasker_HidesMessage(t *testing.T) {
 		"user alice%40example.com":            "user •••",
 		`text: "Ваш код: 80-95-93 für`:        `text: "•••`,
 		"Body=" + url.QueryEscape(m.Body):     "Body=•••",
-		asciiJSON(m.Body):                     "•••",
+		asciiJSON(t, m.Body):                  "•••",
 		html.EscapeString(m.Body):             "•••",
 		m.Body[:40]:                           "•••",
 		"language en is unknown":              "language en is unknown",

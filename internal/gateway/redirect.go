@@ -28,18 +28,15 @@ func (r *Request) exchange(ctx context.Context) *Answer {
 	var taken *Answer
 	var seen []string
 	for {
-		response, failed := g.send(ctx, at)
-		if response == nil {
-			return afterRedirect(taken, failed)
-		}
-		answer := readAnswer(response)
-		if target := location(response, at.target); target != nil && answer.Status >= 300 && answer.Status <= 399 {
+		answer := g.send(ctx, at)
+		target := answer.location(at.target)
+		if target != nil {
 			answer.Detail = " to " + originOf(target) + target.EscapedPath()
 		}
-		next := at.next(response, taken != nil)
+		next := at.next(answer.Status, target, taken != nil)
 		seen = append(seen, at.method+at.target.String())
 		if next == nil || len(seen) > maxRedirects || slices.Contains(seen, next.method+next.target.String()) {
-			if answer.Detail != "" {
+			if target != nil {
 				answer.Detail += ", which is not followed"
 			}
 			return afterRedirect(taken, answer)
@@ -69,28 +66,28 @@ func isWhole(status int) bool {
 	return status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect
 }
 
-// next returns where an answer leads, nil for nowhere.
-func (h *hop) next(response *http.Response, taken bool) *hop {
-	target := location(response, h.target)
-	sameHost := target != nil && originOf(target) == originOf(h.target)
-	switch {
-	case target == nil || target.Scheme != "http" && target.Scheme != "https":
+// next returns the request that a redirect asks for, nil for none that may be made.
+func (h *hop) next(status int, target *url.URL, taken bool) *hop {
+	if target == nil || target.Scheme != "http" && target.Scheme != "https" {
 		return nil
-	case isWhole(response.StatusCode):
+	}
+	sameHost := originOf(target) == originOf(h.target)
+	next := &hop{method: h.method, target: withoutUser(target), header: http.Header{}}
+	switch {
+	case isWhole(status):
 		if !taken && !sameHost {
 			return nil
 		}
-		next := &hop{method: h.method, target: withoutUser(target), header: h.header, body: h.body}
-		if !sameHost {
-			next.header = http.Header{}
+		next.body = h.body
+		if sameHost {
+			next.header = h.header
 		}
 		return next
-	case response.StatusCode < http.StatusMovedPermanently || response.StatusCode > http.StatusSeeOther:
+	case status > http.StatusSeeOther || status < http.StatusMovedPermanently:
 		return nil
 	}
-	next := &hop{method: http.MethodGet, target: withoutUser(target), header: http.Header{}}
-	if h.method == http.MethodHead {
-		next.method = h.method
+	if h.method != http.MethodHead {
+		next.method = http.MethodGet
 	}
 	if sameHost {
 		next.header = withoutContent(h.header)
@@ -107,10 +104,10 @@ func withoutContent(header http.Header) http.Header {
 	return header
 }
 
-// location returns the url that an answer points to, nil when there is none.
-func location(response *http.Response, from *url.URL) *url.URL {
-	value := response.Header.Get("Location")
-	if value == "" {
+// location returns the url that a redirect points to, nil when there is none.
+func (a *Answer) location(from *url.URL) *url.URL {
+	value := a.Header.Get("Location")
+	if value == "" || a.Status < 300 || a.Status > 399 {
 		return nil
 	}
 	target, err := from.Parse(value)

@@ -25,7 +25,7 @@ func TestGateway_Context(t *testing.T) {
 	m.From, m.Subject, m.SendCount, m.Segments, m.Encoding = "ACME", "Hi", 2, 3, courier.EncodingUCS2
 	m.To = "+1 (415) 555-2671"
 	m.Body = "q\" b\\ nl\n nul\x00 del\x7f bad\xff ls\u2028 é 😀 </script>"
-	m.TemplateData = json.RawMessage(`{"n":12345678901234567890,"request_url":"http://x/?a=b"}`)
+	m.TemplateData = json.RawMessage(`{"n":1234567890123,"request_url":"http://x/?a=b"}`)
 	m.RequestHeaders = json.RawMessage(`{"A":["b"]}`)
 	m.Metadata = json.RawMessage(`{"k":[1,null]}`)
 	m.ExpiresAt = now.Add(90*time.Second + time.Millisecond)
@@ -37,7 +37,7 @@ func TestGateway_Context(t *testing.T) {
 		"from": "ACME", "to": "+1 (415) 555-2671", "recipient": "+1 (415) 555-2671", "subject": "Hi",
 		"body": "q\" b\\ nl\n nul\u0000 del\u007f bad\ufffd ls\u2028 é 😀 </script>",
 		"template_type": "login_code_valid", "message_type": "sms", "request_url": "http://x/?a=b",
-		"template_data": {"n": 12345678901234567890, "request_url": "http://x/?a=b"},
+		"template_data": {"n": 1234567890123, "request_url": "http://x/?a=b"},
 		"request_headers": {"A": ["b"]}, "metadata": {"k": [1, null]},
 		"id": "0190163d-8694-739b-aea5-966c26f8ad91", "attempt": 3, "to_msisdn": "14155552671",
 		"encoding": "ucs2", "segments": 3, "expires_in": 90, "params": {"service": "MG1", "deep": {"list": [1]}}
@@ -86,24 +86,26 @@ func TestRequestURL(t *testing.T) {
 // TestGateway_RenderFaults checks every way in which a request cannot be built.
 func TestGateway_RenderFaults(t *testing.T) {
 	t.Parallel()
-	failing := func(err error) Evaluator {
-		return evaluatorFunc(func(context.Context, []byte) ([]byte, error) { return nil, err })
+	failing := func(err error) *Template {
+		return NewTemplate(evaluatorFunc(func(context.Context, map[string]any) (any, error) { return nil, err }))
 	}
 	for name, c := range map[string]struct {
-		template  Evaluator
+		template  *Template
 		data      string
 		says      string
 		temporary bool
+		scope     courier.Scope
 	}{
-		"Timeout":     {failing(fmt.Errorf("evaluate: %w", jsonnet.ErrTimeout)), "", "too long", true},
-		"Crash":       {failing(jsonnet.ErrCrashed), "", "memory", false},
-		"Unavailable": {failing(jsonnet.ErrClosed), "", "closed", true},
-		"Deadline":    {failing(context.DeadlineExceeded), "", "deadline", true},
-		"NotLoaded":   {&Template{}, "", "no template", true},
-		"Evaluation":  {failing(&jsonnet.EvaluationError{Template: "t", Line: 3, Column: 7, Message: "field does not exist: nope"}), "", "3:7: field does not exist: nope", false},
-		"Quoting":     {failing(errors.New("bad value 809593 for 4155552671")), "", "bad value ••• for •••", false},
-		"Nothing":     {constant(" \n"), "", "gave nothing", false},
-		"CodeAsData":  {echo(), `error "evil"`, "template_data is not valid JSON", false},
+		"Timeout":     {failing(fmt.Errorf("evaluate: %w", jsonnet.ErrTimeout)), "", "too long", true, courier.ScopeMoment},
+		"Crash":       {failing(jsonnet.ErrCrashed), "", "memory", false, courier.ScopeAmbiguous},
+		"Unavailable": {failing(jsonnet.ErrClosed), "", "closed", true, courier.ScopeMoment},
+		"Deadline":    {failing(context.DeadlineExceeded), "", "deadline", true, courier.ScopeMoment},
+		"NotLoaded":   {&Template{}, "", "not fetched yet", true, courier.ScopeGateway},
+		"Evaluation":  {failing(&jsonnet.TemplateError{Template: "t", Line: 3, Column: 7, Message: "field does not exist: nope"}), "", "3:7: field does not exist: nope", false, courier.ScopeAmbiguous},
+		"Quoting":     {failing(errors.New("bad value 809593 for 4155552671")), "", "bad value ••• for •••", false, courier.ScopeAmbiguous},
+		"NoField":     {failing(&jsonnet.TemplateError{Template: "t", Line: 3, Column: 7, Object: "ctx", Field: "Recipent"}), "", `3:7: ctx has no field "Recipent"; did you mean ctx.recipient?`, false, courier.ScopeGateway},
+		"NoData":      {failing(&jsonnet.TemplateError{Object: "ctx.template_data", Field: "code"}), "", `ctx.template_data has no field "code"`, false, courier.ScopeAmbiguous},
+		"CodeAsData":  {echo(), `error "evil"`, "template_data is not valid JSON", false, courier.ScopeAmbiguous},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,8 +116,8 @@ func TestGateway_RenderFaults(t *testing.T) {
 			}
 			request, err := g.Render(t.Context(), m)
 			render, ok := errors.AsType[*courier.RenderError](err)
-			if request != nil || !ok || render.Temporary != c.temporary || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("Render() = %v, %v", request, err)
+			if request != nil || !ok || render.Temporary != c.temporary || render.Scope != c.scope || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("Render() = %v, %#v", request, err)
 			}
 		})
 	}
@@ -149,23 +151,24 @@ func TestGateway_RendersApart(t *testing.T) {
 // TestTemplate_Swap replaces a template while it is used.
 func TestTemplate_Swap(t *testing.T) {
 	t.Parallel()
-	template := NewTemplate(constant("1"))
+	template := constant("1")
+	g := newGateway(t, Options{URL: "http://localhost/", Template: template})
 	var using sync.WaitGroup
 	for range 4 {
 		using.Go(func() {
 			for range 1000 {
-				if got, err := template.Evaluate(t.Context(), nil); err != nil || len(got) != 1 {
-					t.Errorf("Evaluate() = %q, %v", got, err)
+				if got, err := g.renderBody(t.Context(), loginMessage()); err != nil || len(got) != 1 {
+					t.Errorf("renderBody() = %q, %v", got, err)
 				}
 			}
 		})
 	}
 	for range 1000 {
-		template.Swap(constant("2"))
+		template.Swap(constant("2").evaluator())
 	}
 	using.Wait()
-	if got, err := template.Evaluate(t.Context(), nil); err != nil || string(got) != "2" {
-		t.Errorf("Evaluate() = %q, %v", got, err)
+	if got, err := g.renderBody(t.Context(), loginMessage()); err != nil || string(got) != "2" {
+		t.Errorf("renderBody() = %q, %v", got, err)
 	}
 }
 
@@ -179,11 +182,10 @@ func TestEncodeText(t *testing.T) {
 	if got := string(request.body); got != "<a>\né</a>" {
 		t.Errorf("body is %q", got)
 	}
-	for result, says := range map[string]string{
-		`{}`: "an object", `[]`: "an array", `5`: "a number", `true`: "a boolean", `null`: "null", ``: "nothing", `"\x"`: "not JSON",
-	} {
-		_, err := encodeText([]byte(result))
-		wantText(t, err, says)
+	for result, says := range map[string]string{`{}`: "an object", `[]`: "an array", `5`: "a number", `true`: "a boolean", `null`: "null"} {
+		if _, misfit := encodeBody(bodyText, decoded(t, result)); !strings.Contains(misfit, "template gave "+says) {
+			t.Errorf("a text of %s: %q, want %q", result, misfit, says)
+		}
 	}
 }
 

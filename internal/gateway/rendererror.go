@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"courier"
 	"courier/internal/jsonnet"
@@ -17,8 +18,8 @@ func (g *Gateway) renderError(m *courier.Message, err error) error {
 	if errors.Is(err, jsonnet.ErrCanceled) || errors.Is(err, courier.ErrTemplateCanceled) {
 		return courier.ErrTemplateCanceled
 	}
-	text := g.masked.forMessage(m).mask(err.Error(), maxErrorText)
-	return &courier.RenderError{Temporary: isTemporary(err), Err: errors.New(text)}
+	text := g.masked.forMessage(m).mask(g.explain(err).Error(), maxErrorText)
+	return &courier.RenderError{Temporary: isTemporary(err), Scope: renderScope(err), Err: errors.New(text)}
 }
 
 // isTemporary reports whether another evaluation may succeed: on a busy machine
@@ -33,4 +34,48 @@ func isTemporary(err error) bool {
 		}
 	}
 	return false
+}
+
+// renderScope says what a failed evaluation is about. A field that no message has
+// is the template's fault; whether another fault is the message's, only other
+// messages tell.
+func renderScope(err error) courier.Scope {
+	if errors.Is(err, ErrNoTemplate) {
+		return courier.ScopeGateway
+	}
+	if isTemporary(err) {
+		return courier.ScopeMoment
+	}
+	if fault, ok := errors.AsType[*jsonnet.TemplateError](err); ok && (fault.Object == "ctx" || fault.Object == "std") {
+		return courier.ScopeGateway
+	}
+	return courier.ScopeAmbiguous
+}
+
+// explain says which field is not there, and which one was meant.
+func (g *Gateway) explain(err error) error {
+	fault, ok := errors.AsType[*jsonnet.TemplateError](err)
+	if !ok || fault.Field == "" || fault.Object == "" || fault.Object == "std" {
+		return err
+	}
+	var fields []string
+	switch fault.Object {
+	case "ctx":
+		fields = contextNames()
+	case "ctx.template_data":
+		fields = kratosFields()
+	case "ctx.params":
+		for name := range g.params {
+			fields = append(fields, name)
+		}
+	}
+	explained := *fault
+	explained.Message = fault.Object + " has no field \"" + fault.Field + "\""
+	switch near := courier.Nearest(fault.Field, fields); {
+	case near != "" && near != fault.Field:
+		explained.Message += "; did you mean " + fault.Object + "." + near + "?"
+	case fault.Object == "ctx":
+		explained.Message += "; it has " + strings.Join(fields, ", ")
+	}
+	return &explained
 }

@@ -19,7 +19,7 @@ func TestGateway_NeverRepeats(t *testing.T) {
 	for name, c := range map[string]struct {
 		method   string
 		header   map[string]string
-		template Evaluator
+		template *Template
 		length   string
 	}{
 		"Trace":          {"TRACE", nil, echo(), ""},

@@ -29,11 +29,11 @@ type Answer struct {
 type Delivery int
 
 const (
-	// DeliveryNone: it certainly processed nothing.
+	// DeliveryNone is nothing: it certainly processed no part of it.
 	DeliveryNone Delivery = iota
-	// DeliveryPartial: it took the connection and did not get the whole request.
+	// DeliveryPartial is a part that cannot be the whole.
 	DeliveryPartial
-	// DeliveryWhole: it may have all of it.
+	// DeliveryWhole is all of it, perhaps.
 	DeliveryWhole
 )
 

@@ -8,13 +8,11 @@ import (
 	"strings"
 
 	"courier"
+	"courier/internal/mask"
 )
 
 // secretSet is what a gateway's configuration holds that no attempt may tell.
 type secretSet struct{ values []string }
-
-// minPathSecret is the length from which a part of a url's path is taken for a token.
-const minPathSecret = 20
 
 // isPlainHeader names headers that are never secret: to mask their values would
 // make excerpts unreadable.
@@ -63,15 +61,12 @@ func (s *secretSet) addLong(values ...string) {
 }
 
 func (s *secretSet) addURL(target *url.URL) {
-	if user := target.User; user != nil {
-		password, _ := user.Password()
-		s.add(BasicAuth{user.Username(), password}.secrets()...)
-	}
+	s.add(mask.Userinfo(target.User)...)
 	for _, values := range target.Query() {
 		s.addLong(values...)
 	}
 	for part := range strings.SplitSeq(target.Path, "/") {
-		if len(part) >= minPathSecret {
+		if mask.IsPathSecret(part) {
 			s.add(part)
 		}
 	}
@@ -91,7 +86,7 @@ func (s *secretSet) dropSecret(text string) string {
 func (s *secretSet) forMessage(m *courier.Message) *masker {
 	mask := &masker{secrets: s.values}
 	if m != nil {
-		mask.recipient = string(appendDigits(nil, m.To))
+		mask.recipient = digitsOf(m.To)
 		mask.private = append(mask.private, m.To, m.Body, m.Subject)
 		mask.private = append(mask.private, stringValues(m.TemplateData)...)
 		mask.private = append(mask.private, stringValues(m.Metadata)...)

@@ -3,8 +3,8 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -44,26 +44,22 @@ func (r *Request) Send(ctx context.Context) courier.Attempt {
 const maxResends = 3
 
 // send makes one hop: it sends a request until it may have been processed.
-func (g *Gateway) send(ctx context.Context, hop *hop) (*http.Response, *Answer) {
-	connections := g.network.to(hop.target)
+func (g *Gateway) send(ctx context.Context, at *hop) *Answer {
+	connections := g.network.to(at.target)
 	for sends := 1; ; sends++ {
-		used := usedConn{bodySize: len(hop.body)}
+		used := usedConn{bodySize: len(at.body)}
 		trace := &httptrace.ClientTrace{GotConn: used.got}
-		request := newRequest(httptrace.WithClientTrace(ctx, trace), hop.method, hop.target, hop.header, hop.body)
-		response, err := connections.RoundTrip(request)
-		switch {
-		case err == nil && !used.isLateTimeout(response):
-			return response, nil
-		case err == nil:
-			_ = response.Body.Close()
-			if sends > maxResends {
-				return nil, &Answer{Status: response.StatusCode, Header: response.Header}
-			}
-		default:
-			answer, again := used.explain(err)
-			if !again || sends > maxResends || ctx.Err() != nil {
-				return nil, answer
-			}
+		request := newRequest(httptrace.WithClientTrace(ctx, trace), at.method, at.target, at.header, at.body)
+		var answer *Answer
+		var again bool
+		if response, err := connections.RoundTrip(request); err == nil {
+			again = used.isLateTimeout(response)
+			answer = readAnswer(response)
+		} else {
+			answer, again = used.explain(err)
+		}
+		if !again || sends > maxResends || ctx.Err() != nil {
+			return answer
 		}
 	}
 }
@@ -87,7 +83,7 @@ func (u *usedConn) got(info httptrace.GotConnInfo) {
 		u.plain.begin()
 	}
 	if secure, ok := info.Conn.(*tls.Conn); ok {
-		if u.shared = countedConnOf(net.Conn(secure)); u.shared != nil {
+		if u.shared = countedConnOf(secure); u.shared != nil {
 			u.before = u.shared.sent.Load()
 		}
 	}
@@ -103,24 +99,21 @@ func (u *usedConn) isLateTimeout(response *http.Response) bool {
 // explain says what a round trip without an answer came to, and whether the
 // request can be sent again at once.
 func (u *usedConn) explain(err error) (answer *Answer, again bool) {
-	if u.plain != nil {
-		return explainPlain(err, u.plain.state(), u.reused, u.bodySize)
-	}
-	answer = &Answer{Err: err, Delivery: DeliveryWhole}
+	under := u.shared
 	switch {
-	case u.shared == nil:
-		answer.Delivery = DeliveryNone
-	case isUnprocessed(err):
-		answer.Delivery = DeliveryNone
-		return answer, true
+	case u.plain != nil:
+		under = u.plain.under
+		answer, again = explainPlain(err, u.plain.state(), u.reused, u.bodySize)
+	case u.shared != nil:
+		answer, again = explainShared(err, u.shared.sent.Load()-u.before, u.bodySize)
 	default:
-		if sent := u.shared.sent.Load() - u.before; sent == 0 {
-			answer.Delivery = DeliveryNone
-		} else if sent < int64(u.bodySize) {
-			answer.Delivery = DeliveryPartial
-		}
+		return &Answer{Err: err}, false
 	}
-	return answer, false
+	if under.isAsked && answer.Status == 0 && answer.Delivery != DeliveryWhole {
+		// With TLS 1.3 a gateway says that it wants a certificate after the handshake.
+		return &Answer{Err: &dialError{handshake: true, err: errClientCertificate}}, false
+	}
+	return answer, again
 }
 
 // explainPlain is explain for HTTP/1.1.
@@ -135,6 +128,24 @@ func explainPlain(err error, state exchange, reused bool, bodySize int) (answer 
 		answer.Delivery = DeliveryNone
 		return answer, reused || state.unread
 	case state.sent <= int64(bodySize):
+		answer.Delivery = DeliveryPartial
+	}
+	return answer, false
+}
+
+// explainShared is explain for HTTP/2: sent counts the bytes that left the
+// connection since, for this request and for others.
+func explainShared(err error, sent int64, bodySize int) (answer *Answer, again bool) {
+	answer = &Answer{Err: err, Delivery: DeliveryWhole}
+	switch {
+	case isUnprocessed(err):
+		answer.Delivery = DeliveryNone
+		return answer, true
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		// net/http may still be about to write.
+	case sent == 0:
+		answer.Delivery = DeliveryNone
+	case sent < int64(bodySize):
 		answer.Delivery = DeliveryPartial
 	}
 	return answer, false

@@ -3,165 +3,142 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// SourceOptions says where the text of a template is.
-type SourceOptions struct {
-	// URI is file://path (relative to the working directory, or absolute after
-	// three slashes), base64://text in the standard alphabet, or an http(s) url.
-	URI string
-	// PrivateIPs applies to http(s) addresses and where they redirect to.
-	PrivateIPs PrivateIPPolicy
-	// Timeout bounds one fetch, zero is 10 s.
-	Timeout time.Duration
-	// MaxSize bounds the text, in bytes, zero is 1 MiB.
-	MaxSize int64
-	// Interval is the least time between two fetches, and the time between two
-	// looks at a file beside the notices of its changes. Zero is 30 s.
-	Interval time.Duration
-	// Logger gets a warning when the text cannot be read anew, nil for none.
-	Logger *slog.Logger
-	// NowFunc is the clock, nil is time.Now.
-	NowFunc func() time.Time
-}
-
-// The defaults of SourceOptions.
 const (
-	DefaultSourceTimeout  = 10 * time.Second
-	DefaultSourceInterval = 30 * time.Second
-	DefaultMaxSource      = 1 << 20
+	// fetchTimeout bounds one fetch of a template.
+	fetchTimeout = 10 * time.Second
+	// MaxTemplate bounds the text of a template, in bytes.
+	MaxTemplate = 1 << 20
+	// leastFresh and mostFresh bound how long a fetched template is not asked for again.
+	leastFresh = 30 * time.Second
+	mostFresh  = 24 * time.Hour
 )
 
-func (o *SourceOptions) setDefaults() {
-	if o.Timeout <= 0 {
-		o.Timeout = DefaultSourceTimeout
-	}
-	if o.MaxSize <= 0 {
-		o.MaxSize = DefaultMaxSource
-	}
-	if o.Interval <= 0 {
-		o.Interval = DefaultSourceInterval
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.NowFunc == nil {
-		o.NowFunc = time.Now
-	}
-}
-
-// Source is the text of a template that can be read anew. The last text that
-// was read stays when it cannot. It is safe for concurrent use.
+// Source is a template at an http(s) address. Calls of Fetch come one at a time.
 type Source struct {
-	options SourceOptions
-	reader  reader
-	current atomic.Pointer[[]byte]
-	mu      sync.Mutex
-	told    string
+	target *url.URL
+	client *http.Client
+	// The validators of the last answer (RFC 9110, 8.8).
+	etag, modified string
 }
 
-// reader reads the text. nil text without an error means that it has not changed.
-type reader interface {
-	read(ctx context.Context) ([]byte, error)
-	// name is what errors and logs call the source: no secret and no content.
-	name() string
-}
-
-// Load reads the text of a template once. See SourceOptions for the addresses.
-func Load(ctx context.Context, uri string) ([]byte, error) {
-	source, err := NewSource(SourceOptions{URI: uri})
+// NewSource checks the address. Nothing is fetched. The policy applies to the
+// address and to where it redirects to.
+func NewSource(address string, private PrivateIPPolicy) (*Source, error) {
+	if bare, err := url.Parse(address); err == nil && bare.Path == "" {
+		bare.Path = "/"
+		address = bare.String()
+	}
+	target, err := parseTarget(address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read template: the address %w", err)
 	}
-	defer source.Close()
-	if _, err := source.Refresh(ctx); err != nil {
-		return nil, err
-	}
-	return source.Current(), nil
-}
-
-// NewSource checks the address. Nothing is read.
-func NewSource(options SourceOptions) (*Source, error) {
-	options.setDefaults()
-	scheme, rest, _ := strings.Cut(options.URI, "://")
-	source := &Source{options: options}
-	var err error
-	switch scheme {
-	case "base64":
-		source.reader, err = newBase64Reader(rest, options.MaxSize)
-	case "file":
-		source.reader, err = newFileReader(rest, options.MaxSize)
-	case "http", "https":
-		source.reader, err = newHTTPReader(&source.options)
-	default:
-		err = errors.New("read template: the address starts with none of file://, base64://, https:// and http://")
-	}
+	policy, err := compilePolicy(private)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read template: %w", err)
 	}
-	return source, nil
+	once := Options{MaxInFlight: 1, Timeout: fetchTimeout}
+	return &Source{target: target, client: &http.Client{
+		Transport: newConnections(&once, policy.control(target)), CheckRedirect: redirectPolicy(policy), Timeout: fetchTimeout,
+	}}, nil
 }
 
-// Name is what to call the source: its address without secrets, or "base64".
-func (s *Source) Name() string { return s.reader.name() }
+var errRedirect = errors.New("redirect is not allowed")
 
-// Current returns the text that was read last, nil before the first.
-func (s *Source) Current() []byte {
-	if text := s.current.Load(); text != nil {
-		return *text
+// redirectPolicy allows a few redirects, none from https to http and none to
+// where other addresses may be dialed.
+func redirectPolicy(policy *addressPolicy) func(*http.Request, []*http.Request) error {
+	return func(next *http.Request, via []*http.Request) error {
+		first := via[0].URL
+		if len(via) > maxRedirects || policy.isExcepted(next.URL) != policy.isExcepted(first) ||
+			first.Scheme == "https" && next.URL.Scheme != "https" {
+			return errRedirect
+		}
+		return nil
 	}
-	return nil
 }
 
-// Refresh reads the text anew, over http(s) only when it is no longer fresh,
-// and reports whether it is another. After an error the last text stays.
-func (s *Source) Refresh(ctx context.Context) (bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
-	defer cancel()
-	text, err := s.reader.read(ctx)
-	if err != nil {
-		return false, fmt.Errorf("read template %s: %w", s.Name(), err)
-	}
-	if text == nil || s.current.Load() != nil && bytes.Equal(text, s.Current()) {
-		return false, nil
-	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		return false, fmt.Errorf("read template %s: it is empty", s.Name())
-	}
-	s.current.Store(&text)
-	return true, nil
-}
+// Name is what to call the source: its address without secrets.
+func (s *Source) Name() string { return originOf(s.target) + s.target.EscapedPath() }
 
 // Close ends the idle connections.
-func (s *Source) Close() {
-	if fetched, ok := s.reader.(*httpReader); ok {
-		fetched.client.CloseIdleConnections()
-	}
-}
+func (s *Source) Close() { s.client.CloseIdleConnections() }
 
-type base64Reader struct{ text []byte }
-
-func newBase64Reader(encoded string, limit int64) (*base64Reader, error) {
-	if int64(len(encoded)) > limit*4/3+4 {
-		return nil, fmt.Errorf("read template base64: it is larger than %d bytes", limit)
-	}
-	text, err := base64.StdEncoding.DecodeString(encoded)
+// Fetch reads the template, nil when it is the one fetched before, and says how
+// long it need not be asked for again. The error says what to do and tells no secret.
+func (s *Source) Fetch(ctx context.Context) (text []byte, fresh time.Duration, err error) {
+	text, fresh, err = s.fetch(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read template base64: %w: use the standard alphabet with padding", err)
+		return nil, leastFresh, fmt.Errorf("read template %s: %w", s.Name(), err)
 	}
-	return &base64Reader{text: text}, nil
+	return text, fresh, nil
 }
 
-func (r *base64Reader) read(context.Context) ([]byte, error) { return r.text, nil }
+func (s *Source) fetch(ctx context.Context) ([]byte, time.Duration, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.target.String(), http.NoBody)
+	if err != nil {
+		return nil, 0, errors.New("the address cannot be requested")
+	}
+	if s.etag != "" {
+		request.Header.Set("If-None-Match", s.etag)
+	}
+	if s.modified != "" {
+		request.Header.Set("If-Modified-Since", s.modified)
+	}
+	response, err := s.client.Do(request)
+	switch {
+	case errors.Is(err, errRedirect):
+		return nil, 0, errors.New("the server redirects to where it may not: use the final address")
+	case err != nil: // its text holds the url, which may hold secrets
+		failed := Answer{Err: err}
+		return nil, 0, fmt.Errorf("the server %s: check the address", failed.judgeSilence().what)
+	}
+	defer func() { _ = response.Body.Close() }() // it was read
+	fresh := maxAge(response.Header.Get("Cache-Control"))
+	switch response.StatusCode {
+	case http.StatusNotModified:
+		return nil, fresh, nil
+	case http.StatusOK:
+	default:
+		return nil, 0, fmt.Errorf("the server answered %d %s", response.StatusCode, http.StatusText(response.StatusCode))
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, MaxTemplate+1))
+	switch {
+	case err != nil && isTimeout(err):
+		return nil, 0, errors.New("the server did not send it in time")
+	case err != nil:
+		return nil, 0, errors.New("the server did not send all of it")
+	case len(text) > MaxTemplate:
+		return nil, 0, fmt.Errorf("it is larger than %d bytes", MaxTemplate)
+	case len(bytes.TrimSpace(text)) == 0:
+		return nil, 0, errors.New("it is empty")
+	}
+	s.etag, s.modified = response.Header.Get("ETag"), response.Header.Get("Last-Modified")
+	return text, fresh, nil
+}
 
-func (r *base64Reader) name() string { return "base64" }
+// maxAge reads max-age of Cache-Control (RFC 9111, 5.2.2.1) within its bounds.
+func maxAge(control string) time.Duration {
+	age := leastFresh
+	for directive := range strings.SplitSeq(control, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		switch strings.ToLower(name) {
+		case "no-cache", "no-store":
+			return leastFresh
+		case "max-age":
+			if seconds, err := strconv.ParseInt(strings.Trim(value, `"`), 10, 32); err == nil {
+				age = min(max(time.Duration(seconds)*time.Second, leastFresh), mostFresh)
+			}
+		}
+	}
+	return age
+}

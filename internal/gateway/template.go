@@ -6,8 +6,19 @@ import (
 	"sync/atomic"
 )
 
+// Evaluator is a template: it turns what it reads of a message into the value of
+// the request's body. Values are those of jsonnet.Decode. An error is one of
+// internal/jsonnet's; any other is a fault of the template.
+type Evaluator interface {
+	// Reads returns the fields of ctx that Evaluate needs, unless it needs all.
+	Reads() (fields []string, all bool)
+	Evaluate(ctx context.Context, message map[string]any) (any, error)
+	// Misfit is the error for a value that makes no body.
+	Misfit(message string) error
+}
+
 // ErrNoTemplate reports a Template that holds none yet.
-var ErrNoTemplate = errors.New("no template is loaded")
+var ErrNoTemplate = errors.New("the template was not fetched yet: the log says why, and messages wait for it")
 
 // Template holds an Evaluator that can be replaced while messages are rendered.
 // The zero value holds none.
@@ -25,11 +36,10 @@ func NewTemplate(evaluator Evaluator) *Template {
 // Swap replaces the evaluator: evaluations under way end with the old one.
 func (t *Template) Swap(evaluator Evaluator) { t.current.Store(&evaluator) }
 
-// Evaluate implements Evaluator with the one held. Without one it is ErrNoTemplate.
-func (t *Template) Evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error) {
-	held := t.current.Load()
-	if held == nil || *held == nil {
-		return nil, ErrNoTemplate
+// evaluator returns the one held, nil for none.
+func (t *Template) evaluator() Evaluator {
+	if held := t.current.Load(); held != nil {
+		return *held
 	}
-	return (*held).Evaluate(ctx, ctxJSON)
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -20,10 +21,11 @@ type Certificate struct {
 	certFile, keyFile string
 	logger            *slog.Logger
 
-	mu       sync.Mutex
-	pair     *tls.Certificate
-	read     [2]os.FileInfo
-	lookedAt time.Time
+	mu   sync.Mutex
+	pair *tls.Certificate
+	// read tells the files that were read from others, looked is when.
+	read   string
+	looked time.Time
 }
 
 // LoadCertificate reads a certificate with its chain and its key, both in PEM.
@@ -53,7 +55,7 @@ func (c *Certificate) reload(ctx context.Context) {
 
 // load reads the files. The old pair stays when it fails.
 func (c *Certificate) load() error {
-	c.read = c.look()
+	c.read = c.state()
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
 		return fmt.Errorf("read tls.cert and tls.key: %w; give a certificate in PEM and the key that belongs to it", err)
@@ -62,30 +64,23 @@ func (c *Certificate) load() error {
 	return nil
 }
 
-// look returns what the files are now, to be compared with what was read.
-func (c *Certificate) look() (files [2]os.FileInfo) {
-	for i, name := range []string{c.certFile, c.keyFile} {
+// state returns what the files are now: a changed one has another size or time.
+func (c *Certificate) state() string {
+	var state strings.Builder
+	for _, name := range []string{c.certFile, c.keyFile} {
 		if info, err := os.Stat(name); err == nil {
-			files[i] = info
+			fmt.Fprintln(&state, info.Size(), info.ModTime().UnixNano())
 		}
 	}
-	return files
-}
-
-func sameFile(a, b os.FileInfo) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+	return state.String()
 }
 
 // get returns the pair for a connection.
 func (c *Certificate) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := time.Now(); now.Sub(c.lookedAt) >= lookInterval {
-		c.lookedAt = now
-		if files := c.look(); !sameFile(files[0], c.read[0]) || !sameFile(files[1], c.read[1]) {
+	if time.Since(c.looked) >= lookInterval {
+		if c.looked = time.Now(); c.state() != c.read {
 			c.reload(hello.Context())
 		}
 	}

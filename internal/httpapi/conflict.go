@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -43,18 +44,18 @@ func newConflicts() *conflicts {
 	return &conflicts{tried: make(map[idempotency]*tries), callers: make(map[string]int)}
 }
 
-// begin returns for how long a message may not be sent, or else what is to be told
-// whether it was in conflict with an earlier one, nil for nothing.
-func (c *conflicts) begin(m *courier.Message) (wait time.Duration, end func(conflict bool)) {
+// begin returns what is to be told whether a message was in conflict with an
+// earlier one, nil for nothing, or an error when there were too many.
+func (c *conflicts) begin(m *courier.Message) (end func(conflict bool), err error) {
 	if m.IdempotencyKey == "" {
-		return 0, nil
+		return nil, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	c.forget(now)
 	if c.callers[m.Caller] >= maxConflicts {
-		return conflictWindow - now.Sub(c.window), nil
+		return nil, tooManyConflicts(conflictWindow-now.Sub(c.window), "too many messages were sent under idempotency keys that others have")
 	}
 	key := idempotency{m.Caller, m.IdempotencyKey}
 	under := c.tried[key]
@@ -63,10 +64,17 @@ func (c *conflicts) begin(m *courier.Message) (wait time.Duration, end func(conf
 		c.tried[key] = under
 	}
 	if under.count[m.Fingerprint] == 0 && len(under.count) >= maxTried {
-		return under.until.Sub(now), nil
+		return nil, tooManyConflicts(under.until.Sub(now), "too many different messages were sent under this idempotency key; use a new key for another message, or repeat the first one")
 	}
 	under.count[m.Fingerprint]++
-	return 0, func(conflict bool) { c.end(m, under, conflict) }
+	return func(conflict bool) { c.end(m, under, conflict) }, nil
+}
+
+func tooManyConflicts(wait time.Duration, text string) error {
+	return &courier.Error{
+		Code: courier.CodeRateLimited, Field: fieldKey, Err: &waitError{wait},
+		Message: fmt.Sprintf("%s; the courier takes it again in %s", text, max(wait.Round(time.Second), time.Second)),
+	}
 }
 
 func (c *conflicts) end(m *courier.Message, under *tries, conflict bool) {

@@ -116,6 +116,22 @@ func (l *limitedListener) room() (victim *connection, wait time.Duration) {
 	return longest, 0
 }
 
+// closeIdle closes the connections that have been idle for a moment, those on which
+// no request ever came among them.
+func (l *limitedListener) closeIdle() {
+	var idle []*connection
+	l.mu.Lock()
+	for e := l.idle.Front(); e != nil; e = e.Next() {
+		if c := e.Value.(*connection); time.Since(c.idleSince) >= minIdle { //nolint:forcetypeassert,errcheck // nothing else is put in
+			idle = append(idle, c)
+		}
+	}
+	l.mu.Unlock()
+	for _, c := range idle {
+		_ = c.Close()
+	}
+}
+
 // setIdle notes whether a request is under way. The lock must be held.
 func (l *limitedListener) setIdle(c *connection, idle bool) {
 	if c.place != nil {

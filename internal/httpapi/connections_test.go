@@ -107,13 +107,18 @@ func TestServer_KeepsBusyConnections(t *testing.T) {
 	}
 }
 
-// A stop does not wait for connections that wait for room.
+// A stop does not wait for connections on which no request came, nor for those that
+// wait for room.
 func TestServer_StopsWhenFull(t *testing.T) {
 	t.Parallel()
 	server := start(t, httpapi.ServerOptions{Handler: http.NotFoundHandler(), MaxConnections: 1})
 	hold(t, server.Addr().String(), 3)
+	began := time.Now()
 	if err := server.Stop(t.Context()); err != nil {
 		t.Error(err)
+	}
+	if took := time.Since(began); took > 2500*time.Millisecond {
+		t.Errorf("the stop took %s", took)
 	}
 }
 

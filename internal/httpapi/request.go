@@ -75,9 +75,10 @@ type batchParts []batchPart
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
 func (p *batchParts) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
-	if len(*p) > 0 {
+	if *p != nil {
 		return invalid("", "the field is there twice; give it once")
 	}
+	*p = batchParts{}
 	if kind := decoder.PeekKind(); kind != '[' {
 		if err := decoder.SkipValue(); err != nil || kind == 'n' {
 			return err

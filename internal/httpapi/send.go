@@ -2,10 +2,7 @@ package httpapi
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/http"
-	"time"
 
 	"courier"
 	"courier/internal/store"
@@ -19,6 +16,8 @@ const batchFactor = 8
 const (
 	headerKey      = "Idempotency-Key"
 	headerReplayed = "Idempotency-Replayed"
+	// fieldKey carries it in a batch.
+	fieldKey = "idempotency_key"
 )
 
 // accepted is the answer for a message that was taken.
@@ -53,42 +52,30 @@ type refusal struct {
 }
 
 func (a *API) send(c *call) (any, error) {
-	var request MessageRequest
-	if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
+	var part batchPart
+	if err := decodeBody(c, a.options.MaxBodySize, &part.request.MessageRequest); err != nil {
 		return nil, err
 	}
-	key, err := idempotencyKey(c.r.Header)
+	if keys := c.r.Header.Values(headerKey); len(keys) > 1 || len(keys) == 1 && keys[0] == "" {
+		return nil, invalid(inHeader+headerKey, "give one key of 1 to 255 visible ASCII characters, or leave the header out")
+	}
+	part.request.IdempotencyKey = c.r.Header.Get(headerKey)
+	results, err := a.take(c, []batchPart{part})
 	if err != nil {
 		return nil, err
 	}
-	m, err := a.accept(c, &request, key)
-	if err != nil {
-		return nil, atIdempotencyKey(err, inHeader+headerKey)
-	}
-	results, err := a.enqueue(c, []*courier.Message{m})
-	if err != nil {
-		return nil, err
-	}
-	if err := results[0].Err; err != nil {
-		return nil, atIdempotencyKey(err, inHeader+headerKey)
+	if err := results[0].err; err != nil {
+		fault := asFault(err)
+		if fault.Field == fieldKey {
+			fault.Field = inHeader + headerKey
+		}
+		return nil, fault
 	}
 	if results[0].Duplicate {
 		c.w.Header().Set(headerReplayed, "true")
 	}
-	stored := results[0].Message
-	return accepted{stored.ID, stored.Status, stored.To, moment(stored.CreatedAt), results[0].Duplicate}, nil
-}
-
-// idempotencyKey returns the caller's key, or nothing when none is given.
-func idempotencyKey(header http.Header) (string, error) {
-	values := header.Values(headerKey)
-	if len(values) == 0 {
-		return "", nil
-	}
-	if len(values) > 1 || values[0] == "" {
-		return "", invalid(inHeader+headerKey, "give one key of 1 to 255 visible ASCII characters, or leave the header out")
-	}
-	return values[0], nil
+	m := results[0].Message
+	return accepted{m.ID, m.Status, m.To, moment(m.CreatedAt), results[0].Duplicate}, nil
 }
 
 func (a *API) sendBatch(c *call) (any, error) {
@@ -102,131 +89,104 @@ func (a *API) sendBatch(c *call) (any, error) {
 	if len(request.Messages) == 0 {
 		return nil, invalid("messages", `the batch is empty; send {"messages": [{"to": "…", "body": "…"}]}`)
 	}
-	results := make([]batchResult, len(request.Messages))
-	good := make([]*courier.Message, 0, len(results))
-	places := make([]int, 0, len(results))
-	for i := range request.Messages {
-		results[i].Index = i
-		m, err := a.acceptPart(c, &request.Messages[i])
-		if err != nil {
-			results[i].Error = newRefusal(err)
-			continue
-		}
-		good, places = append(good, m), append(places, i)
-	}
-	if len(good) == 0 {
-		return batchResponse{results}, nil
-	}
-	stored, err := a.enqueue(c, good)
+	results, err := a.take(c, request.Messages)
 	if err != nil {
 		return nil, err
 	}
-	for n, i := range places {
-		if err := stored[n].Err; err != nil {
-			results[i].Error = newRefusal(atIdempotencyKey(err, "idempotency_key"))
+	answer := batchResponse{make([]batchResult, len(results))}
+	for i, r := range results {
+		if r.err != nil {
+			fault := asFault(r.err)
+			answer.Results[i] = batchResult{Index: i, Error: &refusal{Code: fault.Code, Detail: fault.Message, Field: fault.Field}}
 			continue
 		}
-		m := stored[n].Message
-		results[i] = batchResult{Index: i, ID: m.ID, Status: m.Status, To: m.To, CreatedAt: moment(m.CreatedAt), Replayed: stored[n].Duplicate}
+		m := r.Message
+		answer.Results[i] = batchResult{Index: i, ID: m.ID, Status: m.Status, To: m.To, CreatedAt: moment(m.CreatedAt), Replayed: r.Duplicate}
 	}
-	return batchResponse{results}, nil
-}
-
-// acceptPart judges one message of a batch.
-func (a *API) acceptPart(c *call, part *batchPart) (*courier.Message, error) {
-	if part.fault != nil {
-		return nil, part.fault
-	}
-	return a.accept(c, &part.request.MessageRequest, part.request.IdempotencyKey)
-}
-
-func newRefusal(err error) *refusal {
-	fault := asFault(err)
-	return &refusal{Code: fault.Code, Detail: fault.Message, Field: fault.Field}
-}
-
-// accept judges a message that the caller wants to send.
-func (a *API) accept(c *call, request *MessageRequest, key string) (*courier.Message, error) {
-	draft, err := request.draft()
-	if err != nil {
-		return nil, err
-	}
-	draft.Caller, draft.IdempotencyKey, draft.TraceParent = c.by.name, key, traceParent(c.r.Context())
-	return a.options.Intake.Accept(draft)
-}
-
-// atIdempotencyKey names the key where the caller gave it.
-func atIdempotencyKey(err error, field string) error {
-	fault := asFault(err)
-	if fault.Code == courier.CodeIdempotencyConflict || fault.Code == courier.CodeRateLimited || fault.Field == "idempotency_key" {
-		fault.Field = field
-	}
-	return fault
+	return answer, nil
 }
 
 // errResultCount reports a fault of the engine.
 var errResultCount = errors.New("the engine answered for another number of messages than it was given")
 
-// enqueue stores messages in one transaction and answers for each. The log says
-// who sent them.
-func (a *API) enqueue(c *call, messages []*courier.Message) ([]store.Enqueued, error) {
-	answers := make([]store.Enqueued, len(messages))
-	places := make([]int, 0, len(messages))
-	passed := make([]*courier.Message, 0, len(messages))
-	ends := make([]func(conflict bool), len(messages))
+// taken is what became of a message: it is stored, or err says why not.
+type taken struct {
+	store.Enqueued
+	err error
+	// endFunc is told whether the message was in conflict with an earlier one.
+	endFunc func(conflict bool)
+}
+
+// take judges messages, stores the good ones in one transaction and answers for
+// each. The log says who sent them.
+func (a *API) take(c *call, parts []batchPart) ([]taken, error) {
+	results := make([]taken, len(parts))
 	defer func() {
-		for i, end := range ends {
-			if end != nil {
-				end(errors.Is(answers[i].Err, store.ErrIdempotencyConflict))
+		for i := range results {
+			if end := results[i].endFunc; end != nil {
+				end(errors.Is(results[i].Err, store.ErrIdempotencyConflict))
 			}
 		}
 	}()
-	for i, m := range messages {
-		var wait time.Duration
-		if wait, ends[i] = a.conflicts.begin(m); wait > 0 {
-			answers[i].Err = tooManyConflicts(wait)
-			continue
+	trace := traceParent(c.r.Context())
+	good, places := make([]*courier.Message, 0, len(parts)), make([]int, 0, len(parts))
+	for i := range parts {
+		m, err := a.accept(c, &parts[i], trace)
+		if err == nil {
+			results[i].endFunc, err = a.conflicts.begin(m)
 		}
-		places, passed = append(places, i), append(passed, m)
+		if results[i].err = err; err == nil {
+			good, places = append(good, m), append(places, i)
+		}
 	}
-	if len(passed) == 0 {
-		return answers, nil
+	if len(good) == 0 {
+		return results, nil
 	}
-	stored, err := a.options.Engine.Enqueue(c.r.Context(), passed)
+	stored, err := a.options.Engine.Enqueue(c.r.Context(), good)
 	if err != nil {
 		return nil, err
 	}
-	if len(stored) != len(passed) {
+	if len(stored) != len(good) {
 		return nil, errResultCount
 	}
 	for n, i := range places {
-		answers[i] = stored[n]
+		results[i].Enqueued = stored[n]
+		if err := stored[n].Err; err != nil {
+			fault := asFault(err)
+			fault.Field = fieldKey
+			results[i].err = fault
+		}
 	}
-	a.logSent(c, answers)
-	return answers, nil
+	a.logSent(c, results)
+	return results, nil
 }
 
-func tooManyConflicts(wait time.Duration) error {
-	return &courier.Error{
-		Code:    courier.CodeRateLimited,
-		Message: fmt.Sprintf("too many different messages were sent under this idempotency key; use a new key for another message, or repeat the first one in %s", wait.Round(time.Second)),
-		Err:     &waitError{wait},
+// accept judges a message that the caller wants to send.
+func (a *API) accept(c *call, part *batchPart, trace string) (*courier.Message, error) {
+	if part.fault != nil {
+		return nil, part.fault
 	}
+	draft, err := part.request.draft()
+	if err != nil {
+		return nil, err
+	}
+	draft.Caller, draft.IdempotencyKey, draft.TraceParent = c.by.name, part.request.IdempotencyKey, trace
+	return a.options.Intake.Accept(draft)
 }
 
 // logSent says which API key sent which messages. Without keys there is nobody to name.
-func (a *API) logSent(c *call, answers []store.Enqueued) {
+func (a *API) logSent(c *call, results []taken) {
 	ctx := c.r.Context()
 	if c.by.name == "" || !a.options.Logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
-	ids, replayed := make([]string, 0, len(answers)), 0
-	for i := range answers {
-		if answers[i].Err != nil {
+	ids, replayed := make([]string, 0, len(results)), 0
+	for i := range results {
+		if results[i].err != nil {
 			continue
 		}
-		ids = append(ids, answers[i].Message.ID.String())
-		if answers[i].Duplicate {
+		ids = append(ids, results[i].Message.ID.String())
+		if results[i].Duplicate {
 			replayed++
 		}
 	}

@@ -47,7 +47,7 @@ type Server struct {
 	server  *http.Server
 
 	mu       sync.Mutex
-	listener net.Listener
+	listener *limitedListener
 	done     chan struct{}
 }
 
@@ -138,11 +138,15 @@ func (s *Server) Addr() net.Addr {
 // ends, and then cuts them off.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
-	done := s.done
+	listener, done := s.listener, s.done
 	s.mu.Unlock()
 	if done == nil {
 		return nil
 	}
+	// The server itself waits five seconds for a connection on which no request came yet.
+	listener.closeIdle()
+	last := time.AfterFunc(minIdle+100*time.Millisecond, listener.closeIdle)
+	defer last.Stop()
 	err := s.server.Shutdown(ctx)
 	if err != nil {
 		err = fmt.Errorf("stop %s listener: requests were cut off: %w", s.options.Name, errors.Join(err, s.server.Close()))

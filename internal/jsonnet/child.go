@@ -3,10 +3,18 @@ package jsonnet
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"strconv"
 	"time"
+
+	"github.com/google/go-jsonnet"
+	"github.com/google/go-jsonnet/ast"
+
+	"courier/internal/jsonnet/plan"
 )
 
 // workerMarker is the environment variable, and the only one, that makes a
@@ -14,7 +22,7 @@ import (
 const workerMarker = "COURIER_JSONNET_WORKER"
 
 // workerMarkerValue is what a pool sets workerMarker to; any other value is ignored.
-const workerMarkerValue = "pipes-1"
+const workerMarkerValue = "pipes-2"
 
 // Exit codes of a worker. Any other than these, such as the 2 with which Go ends
 // when memory or stack run out, means that the evaluation was at fault, as
@@ -51,24 +59,24 @@ func serve(in io.Reader, out io.Writer) int {
 	runtime.GOMAXPROCS(workerProcs)
 	ignoreSignals()
 	reader := bufio.NewReader(in)
-	config, err := readConfig(reader)
+	var limits childLimits
+	if err := readFrame(reader, frameOverhead, &limits); err != nil {
+		return exitProtocol
+	}
+	guard, err := applyLimits(limits)
 	if err != nil {
 		return exitProtocol
 	}
-	guard, err := applyLimits(config)
-	if err != nil {
-		return exitProtocol
-	}
-	if err := writeFrame(out, append(newFrame(len(greeting)), greeting...)); err != nil {
+	if err := writeFrame(out, reply{}); err != nil {
 		return exitDone
 	}
-	requests := make(chan []byte)
-	go readRequests(reader, config.MaxRequest, requests)
-	evaluator := newEvaluator(config, bufio.NewWriter(out))
-	for payload := range requests {
-		guard.begin()
-		err := evaluator.answer(payload)
-		guard.end()
+	requests := make(chan *request)
+	go readRequests(reader, limits.MaxRequest, requests)
+	evaluator := newEvaluator(limits)
+	for req := range requests {
+		stop := guard.watch()
+		err := writeFrame(out, evaluator.answer(req))
+		stop()
 		if err != nil {
 			return exitProtocol
 		}
@@ -76,31 +84,152 @@ func serve(in io.Reader, out io.Writer) int {
 	return exitDone
 }
 
-func readConfig(reader io.Reader) (workerConfig, error) {
-	const maxConfig = 4096
-	var config workerConfig
-	payload, err := readFrame(reader, maxConfig)
-	if err != nil {
-		return config, err
-	}
-	return config, json.Unmarshal(payload, &config)
-}
-
 // readRequests passes requests on. The end of the stream means that the parent
 // closed the pool or is gone: the worker ends at once, even in the middle of an
 // evaluation that would never end.
-func readRequests(reader io.Reader, limit int, requests chan<- []byte) {
+func readRequests(reader io.Reader, limit int, requests chan<- *request) {
 	for {
-		payload, err := readFrame(reader, limit)
-		if err != nil {
+		req := &request{}
+		err := readFrame(reader, limit, req)
+		switch {
+		case errors.Is(err, io.EOF):
 			exit(exitDone)
+		case err != nil:
+			exit(exitProtocol)
 		}
-		requests <- payload
+		requests <- req
 	}
 }
 
 // orphanAfter is how long one request may occupy a worker before it concludes
 // that the parent, which kills it much earlier, is stopped.
-func (c workerConfig) orphanAfter() time.Duration {
-	return 10*time.Duration(c.TimeoutNanos) + time.Minute
+func (l childLimits) orphanAfter() time.Duration {
+	return 10*time.Duration(l.TimeoutNanos) + time.Minute
+}
+
+// maxLoaded bounds how many templates a worker remembers.
+const maxLoaded = 64
+
+// evaluator answers the requests of a worker. One virtual machine serves every
+// evaluation: go-jsonnet builds a new interpreter, and with it a new standard
+// library, for each call of Evaluate, and the machine itself holds only the
+// argument that the next call replaces and an import cache that stays empty.
+type evaluator struct {
+	vm        *jsonnet.VM
+	maxOutput int
+	// templates are those that were parsed, by their source.
+	templates map[string]*loaded
+}
+
+func newEvaluator(limits childLimits) *evaluator {
+	vm := jsonnet.MakeVM()
+	vm.MaxStack = limits.MaxStack
+	vm.Importer(refusingImporter{})
+	vm.SetTraceOut(io.Discard)
+	return &evaluator{vm: vm, maxOutput: limits.MaxOutput, templates: map[string]*loaded{}}
+}
+
+// errImport is what an import at run time would say; parse refuses it before.
+var errImport = errors.New("imports are not available in request templates")
+
+// refusingImporter refuses every import.
+type refusingImporter struct{}
+
+// Import implements jsonnet.Importer.
+func (refusingImporter) Import(string, string) (jsonnet.Contents, string, error) {
+	return jsonnet.Contents{}, "", errImport
+}
+
+// answer serves one request.
+func (e *evaluator) answer(req *request) reply {
+	t, refused := e.load(req.Source)
+	switch {
+	case refused != nil:
+		return reply{Fault: refused}
+	case req.Context == nil:
+		return reply{Template: e.describe(t)}
+	}
+	return e.evaluate(t, req.Context)
+}
+
+// load parses a template, unless it did so before.
+func (e *evaluator) load(source string) (*loaded, *fault) {
+	if t, known := e.templates[source]; known {
+		return t, nil
+	}
+	t, refused := parse(source)
+	if refused != nil {
+		return nil, refused
+	}
+	if len(e.templates) >= maxLoaded {
+		clear(e.templates)
+	}
+	e.templates[source] = t
+	return t, nil
+}
+
+// describe tells what the parent needs to know of a template.
+func (e *evaluator) describe(t *loaded) *facts {
+	f := &facts{Body: t.body, Doubts: e.unknownFunctions(t)}
+	f.Reads, f.Whole = fieldsRead(t.node, nil)
+	slices.Sort(f.Reads)
+	f.Reads = slices.Compact(f.Reads)
+	if e.vm.MaxStack < plan.LeastStack {
+		return f
+	}
+	f.Plan = plan.Of(t.node)
+	if text, err := json.Marshal(f.Plan); err != nil || len(text) > e.maxOutput {
+		f.Plan = nil
+	}
+	return f
+}
+
+func (e *evaluator) evaluate(t *loaded, message []byte) reply {
+	value, err := plan.Decode(message)
+	if err != nil {
+		return reply{Fault: &fault{Message: "ctx is not a JSON document"}}
+	}
+	e.vm.TLANode(plan.Argument, valueNode(value))
+	output, err := e.vm.Evaluate(t.node)
+	switch {
+	case err != nil:
+		return e.failure(t, err)
+	case len(output) > e.maxOutput:
+		return reply{Fault: &fault{Message: "output is larger than " + strconv.Itoa(e.maxOutput) + " bytes"}}
+	}
+	return reply{Result: json.RawMessage(output)}
+}
+
+// valueNode turns a value into the syntax tree that Jsonnet would build from it.
+// It takes values alone: Ory Kratos passes the message as Jsonnet code (TLACode),
+// where what is not JSON would be executed.
+func valueNode(value any) ast.Node {
+	switch value := value.(type) {
+	case map[string]any:
+		object := &ast.DesugaredObject{Fields: make(ast.DesugaredObjectFields, 0, len(value))}
+		for name, field := range value {
+			object.Fields = append(object.Fields, ast.DesugaredObjectField{
+				Name: &ast.LiteralString{Value: name, Kind: ast.StringDouble},
+				Hide: ast.ObjectFieldInherit,
+				Body: valueNode(field),
+			})
+		}
+		return object
+	case []any:
+		array := &ast.Array{Elements: make([]ast.CommaSeparatedExpr, len(value))}
+		for i, element := range value {
+			array.Elements[i].Expr = valueNode(element)
+		}
+		return array
+	case string:
+		return &ast.LiteralString{Value: value, Kind: ast.StringDouble}
+	case float64:
+		return &ast.LiteralNumber{OriginalString: strconv.FormatFloat(value, 'g', -1, 64)}
+	case json.Number: // out of range, which the interpreter says
+		return &ast.LiteralNumber{OriginalString: value.String()}
+	case bool:
+		return &ast.LiteralBoolean{Value: value}
+	default:
+		return &ast.LiteralNull{}
+	}
 }

@@ -1,77 +1,11 @@
 package jsonnet
 
 import (
-	"bufio"
-	"fmt"
-	"io"
 	"slices"
 	"testing"
-	"time"
 )
 
-// TestEvaluator_combined shows that documents that share an interpreter get
-// what they get alone, and that one failing document sends all back.
-func TestEvaluator_combined(t *testing.T) {
-	t.Parallel()
-	e := newEvaluator(workerConfig{MaxStack: defaultMaxStack, MaxOutput: defaultMaxOutput}, bufio.NewWriter(io.Discard))
-	parsed, err := parse(`local n = {v:: 0}; function(ctx, more=[std.thisFile]) {a: std.toString(ctx.a), more: more, [ctx.a]: n {w: 1}}`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var documents [][]byte
-	for i := range maxBatch {
-		documents = append(documents, fmt.Appendf(nil, `{"a":"n%d"}`, i))
-	}
-	results, ok := e.combined(parsed, documents)
-	if !ok || len(results) != len(documents) {
-		t.Fatalf("combined() = %d results, %t", len(results), ok)
-	}
-	for i, document := range documents {
-		alone := e.single(parsed, document)
-		if alone.outcome != outcomeOK || string(alone.payload) != string(results[i].payload) {
-			t.Errorf("document %d: together %q, alone %q", i, results[i].payload, alone.payload)
-		}
-	}
-	if _, ok := e.combined(parsed, append(documents, []byte(`{"b":1}`))); ok {
-		t.Error("combined() hides a failing document")
-	}
-}
-
-// TestLoaded_share fixes how many documents share an interpreter: as many as fit
-// into the time, when the template is a known function that did not fail lately.
-func TestLoaded_share(t *testing.T) {
-	t.Parallel()
-	const within = 100 * time.Millisecond
-	function := &loaded{combinable: true}
-	if function.share(within) != 1 {
-		t.Error("a template of unknown cost is combined")
-	}
-	function.learn(within / 1000)
-	if function.share(within) != maxBatch {
-		t.Error("a cheap template is not combined")
-	}
-	function.apart = 1
-	if function.share(within) != 1 || function.share(within) != maxBatch {
-		t.Error("a failed batch sets exactly one batch apart")
-	}
-	for range 100 {
-		function.learn(within / 5)
-	}
-	if share := function.share(within); share < 4 || share > 5 {
-		t.Errorf("share() = %d, want what fits into the time", share)
-	}
-	for range 20 {
-		function.learn(10 * within)
-	}
-	if function.share(within) != 1 {
-		t.Error("a dear template is combined")
-	}
-	if (&loaded{cost: 1}).share(within) != 1 {
-		t.Error("a template that is no function is combined")
-	}
-}
-
-// TestFieldsRead fixes which fields of ctx a worker decodes for a template.
+// TestFieldsRead fixes which fields of ctx a template is given.
 func TestFieldsRead(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -98,17 +32,18 @@ func TestFieldsRead(t *testing.T) {
 	for source, test := range tests {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			parsed, err := parse(source)
-			if err != nil {
-				t.Fatal(err)
+			parsed, refused := parse(source)
+			if refused != nil {
+				t.Fatal(refused.Message)
 			}
-			if parsed.whole != test.whole {
-				t.Fatalf("whole = %t, want %t", parsed.whole, test.whole)
+			fields, whole := fieldsRead(parsed.node, nil)
+			if whole != test.whole {
+				t.Fatalf("whole = %t, want %t", whole, test.whole)
 			}
-			slices.Sort(parsed.fields)
+			slices.Sort(fields)
 			slices.Sort(test.fields)
-			if !test.whole && !slices.Equal(slices.Compact(parsed.fields), test.fields) {
-				t.Errorf("fields = %q, want %q", parsed.fields, test.fields)
+			if !test.whole && !slices.Equal(slices.Compact(fields), test.fields) {
+				t.Errorf("fields = %q, want %q", fields, test.fields)
 			}
 		})
 	}

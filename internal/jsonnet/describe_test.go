@@ -31,14 +31,22 @@ func TestTemplate_Evaluate_errors(t *testing.T) {
 		"ParseJSON":        {`function(ctx) std.parseJson(ctx.body)`, "1:15: std.parseJson failed " + withheld},
 		"Codepoint":        {`function(ctx) std.codepoint(ctx.body)`, "1:15: std.codepoint failed " + withheld},
 		"AssertEqual":      {`function(ctx) std.assertEqual(ctx.to, "x")`, "1:15: std.assertEqual failed " + withheld},
-		"ExtVar":           {`function(ctx) std.extVar("leak" + ctx.to)`, "1:15: Undefined external variable"},
-		"ExtVarLiteral":    {`function(ctx) std.extVar("HOME")`, "1:15: Undefined external variable: HOME"},
+		"ExtVar":           {`function(ctx) std.extVar("leak" + ctx.to)`, "1:15: Undefined external variable; there are none, the message is the argument ctx of function(ctx)"},
+		"ExtVarLiteral":    {`function(ctx) std.extVar("HOME")`, "1:15: Undefined external variable: HOME; there are none, the message is the argument ctx of function(ctx)"},
 		"Native":           {`function(ctx) std.native("x")(ctx.to)`, "1:15: Unexpected type null, expected function"},
-		"WrongArgument":    {`function(message) message`, "function has no parameter: ctx"},
-		"SecondArgument":   {`function(ctx, other) ctx`, "Missing argument: other"},
-		"FunctionResult":   {`function(ctx) function(x) x`, "couldn't manifest function as JSON"},
+		"WrongArgument":    {`function(message) message`, "1:1: the function has no parameter ctx: a request template is a function(ctx), called with the message by that name"},
+		"SecondArgument":   {`function(ctx, other) ctx`, "1:1: missing argument: other; the message is the one argument of a request template"},
+		"FunctionResult":   {`function(ctx) function(x) x`, "1:1: couldn't manifest function as JSON"},
 		"DuplicateDynamic": {`function(ctx) {[ctx.to]: 1, [ctx.to]: 2}`, "1:15: Duplicate field name"},
 		"FieldNameType":    {`function(ctx) {[ctx.n]: 1}`, "1:15: Field name must be string, got number"},
+		"MissingPath":      {`function(ctx) {a: 1, b: "x" + ctx.obj.code}`, "1:31: Field does not exist: code"},
+		"MissingFunction":  {`function(ctx) {a: std.strreplace(ctx.to, "a", "b")}`, `1:19: std has no function "strreplace"; did you mean std.strReplace?`},
+		"MissingNothing":   {`function(ctx) std.qqqqqqqqqqqqq`, `1:15: std has no function "qqqqqqqqqqqqq"`},
+		"Arity":            {`function(ctx) std.substr(ctx.body, 1)`, "1:15: missing argument: len"},
+		"ArityOver":        {`function(ctx) std.length(ctx.body, 1)`, "1:15: function expected 1 positional argument(s), but got 2"},
+		"NoParameter":      {`local a = 1; function() a`, "1:14: the function has no parameter ctx: a request template is a function(ctx), called with the message by that name"},
+		"FormatType":       {`function(ctx) "%d" % ctx.body`, "1:15: Format required number at 0, got string"},
+		"FormatField":      {`function(ctx) "%(x)s" % ctx`, "1:15: No such field"},
 		"Division":         {`function(ctx) 1 / 0`, "1:15: division by zero"},
 		"Overflow":         {`function(ctx) 1e308 * 10`, "1:15: overflow"},
 		"Trace":            {`function(ctx) std.trace(ctx.n, 1)`, "1:15: Unexpected type number, expected string"},
@@ -46,9 +54,9 @@ func TestTemplate_Evaluate_errors(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := compileTest(t, p, test.source).Evaluate(t.Context(), []byte(document))
-			if _, ok := errors.AsType[*EvaluationError](err); !ok {
-				t.Fatalf("error = %v, want an EvaluationError", err)
+			_, err := compileTest(t, p, test.source).Evaluate(t.Context(), decodeTest(t, document))
+			if _, ok := errors.AsType[*TemplateError](err); !ok {
+				t.Fatalf("error = %v, want a TemplateError", err)
 			}
 			if want := "evaluate template test.jsonnet: " + test.want; err.Error() != want {
 				t.Errorf("error = %q, want %q", err, want)
@@ -59,6 +67,52 @@ func TestTemplate_Evaluate_errors(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTemplate_Evaluate_missing fixes what is told of a field that is not there
+// beside the text.
+func TestTemplate_Evaluate_missing(t *testing.T) {
+	t.Parallel()
+	p := newTestPool(t, Options{Workers: 1})
+	for source, want := range map[string]TemplateError{
+		`function(ctx) ctx.a.b`:                       {Line: 1, Column: 15, Object: "ctx.a", Field: "b"},
+		`function(ctx) [1, ctx.q]`:                    {Line: 1, Column: 19, Object: "ctx", Field: "q"},
+		`local of(c) = c.q; function(ctx) of(ctx.a)`:  {Line: 1, Column: 15, Object: "c", Field: "q"},
+		`function(ctx) std.toUpper(ctx.a)`:            {Line: 1, Column: 15, Object: "std", Field: "toUpper"},
+		`function(ctx) (ctx.a + {}).q`:                {Line: 1, Column: 15, Field: "q"},
+		`function(ctx) ctx.a["q" + "r"]`:              {Line: 1, Column: 15},
+		`function(ctx) if ctx.a == {} then error "x"`: {Line: 1, Column: 35},
+	} {
+		_, err := compileTest(t, p, source).Evaluate(t.Context(), map[string]any{"a": map[string]any{}})
+		got, ok := errors.AsType[*TemplateError](err)
+		if !ok || got.Line != want.Line || got.Column != want.Column || got.Object != want.Object || got.Field != want.Field {
+			t.Errorf("%s: %+v, want %+v", source, got, want)
+		}
+	}
+}
+
+// TestTemplate_Doubts finds what is wrong in a branch that a message need not take.
+func TestTemplate_Doubts(t *testing.T) {
+	t.Parallel()
+	p := newTestPool(t, Options{Workers: 1})
+	doubts := compileTest(t, p, "function(ctx)\n  if ctx.a then std.length(ctx.b) else std.lenght(ctx.b)").Doubts()
+	const want = `evaluate template test.jsonnet: 2:40: std has no function "lenght"; did you mean std.length?`
+	if len(doubts) != 1 || doubts[0].Error() != want {
+		t.Errorf("Doubts() = %v, want %s", doubts, want)
+	}
+	if doubts := compileTest(t, p, `function(ctx) "%s" % std.trim(ctx.a)[0:2] + ("x" in ctx) + [x for x in ctx.l]`).Doubts(); len(doubts) > 0 {
+		t.Errorf("Doubts() of a good template = %v", doubts)
+	}
+}
+
+// TestTemplate_Misfit finds where a template writes its result.
+func TestTemplate_Misfit(t *testing.T) {
+	t.Parallel()
+	p := newTestPool(t, Options{Workers: 1})
+	const want = "evaluate template test.jsonnet: 3:3: no good"
+	if err := compileTest(t, p, "local a = 1;\nfunction(ctx)\n  a").Misfit("no good"); err.Error() != want {
+		t.Errorf("Misfit() = %v, want %s", err, want)
 	}
 }
 
@@ -81,7 +135,7 @@ func TestTemplate_Evaluate_cancel(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := compileTest(t, p, test.source).Evaluate(t.Context(), []byte(`{"to":""}`))
+			_, err := compileTest(t, p, test.source).Evaluate(t.Context(), map[string]any{"to": ""})
 			if got := errors.Is(err, ErrCanceled); got != test.want {
 				t.Errorf("error = %v, canceled %t, want %t", err, got, test.want)
 			}
@@ -113,7 +167,7 @@ func TestPool_Compile_errors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := p.Compile(t.Context(), "sms.jsonnet", []byte(test.source))
-			var refused *CompileError
+			var refused *TemplateError
 			if !errors.As(err, &refused) || !strings.Contains(err.Error(), test.want) {
 				t.Fatalf("Compile() = %v, want %q", err, test.want)
 			}
@@ -125,25 +179,9 @@ func TestPool_Compile_errors(t *testing.T) {
 	t.Run("TooLarge", func(t *testing.T) {
 		t.Parallel()
 		_, err := p.Compile(t.Context(), "sms", []byte(strings.Repeat(" ", defaultMaxSource+1)))
-		var refused *CompileError
+		var refused *TemplateError
 		if !errors.As(err, &refused) || refused.Message != "template is larger than 262144 bytes" {
 			t.Errorf("Compile() = %v", err)
 		}
 	})
-}
-
-func TestLabel(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"sms.jsonnet":                             "sms.jsonnet",
-		"file:///etc/courier/sms.jsonnet":         "file:///etc/courier/sms.jsonnet",
-		"base64://ZnVuY3Rpb24oY3R4KSB7fQ==":       "(base64)",
-		"https://" + "u:p@host/sms.jsonnet?k=s#f": "https://host/sms.jsonnet",
-		"https://" + "u:p\x7f@host/":              "(unreadable address)",
-		strings.Repeat("é", 200):                  strings.Repeat("é", 100) + "…",
-	} {
-		if got := label(name); got != want {
-			t.Errorf("label(%q) = %q, want %q", name, got, want)
-		}
-	}
 }

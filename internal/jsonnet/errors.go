@@ -3,7 +3,6 @@ package jsonnet
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 )
 
@@ -26,64 +25,35 @@ var (
 	ErrClosed = fmt.Errorf("%w: pool is closed", ErrUnavailable)
 )
 
-// CompileError is a fault of a template that is found without evaluating it: a
-// syntax error, an unknown variable, an import. Its text speaks of the template
-// alone and quotes at most a token of it.
-type CompileError struct {
-	// Template is the name the template was compiled under, without the content
-	// of a base64:// address and without the credentials of a URL.
+// TemplateError is a fault of a template. Its text is made of the template and of
+// the names of types; it never holds a value of the message: see evaluator.failure.
+type TemplateError struct {
+	// Template is the name the template was compiled under.
 	Template string
-	// Line and Column count from 1; both are 0 when the fault has no position.
-	Line, Column int
-	// Message is the fault in the words of go-jsonnet.
-	Message string
-}
-
-// Error implements error as "compile template NAME: LINE:COLUMN: MESSAGE".
-func (e *CompileError) Error() string {
-	return "compile template " + e.Template + ": " + locate(e.Line, e.Column, e.Message)
-}
-
-// EvaluationError is a fault of a template that shows when it is evaluated. Its
-// text is made of the template and of the names of types; it never holds a
-// value of the message: see describe.
-type EvaluationError struct {
-	// Template is the name the template was compiled under, as in CompileError.
-	Template string
+	// Static is true for a fault that is found without evaluating the template: a
+	// syntax error, an unknown variable, an import.
+	Static bool
 	// Line and Column count from 1; both are 0 when the fault has no position.
 	Line, Column int
 	// Message is the fault, free of message data.
 	Message string
+	// Field is a field that does not exist, and Object what it was read from as the
+	// template spells it, "ctx.template_data" for one, when it is such a path. Both
+	// are empty for any other fault.
+	Object, Field string
 }
 
-// Error implements error as "evaluate template NAME: LINE:COLUMN: MESSAGE".
-func (e *EvaluationError) Error() string {
-	return "evaluate template " + e.Template + ": " + locate(e.Line, e.Column, e.Message)
-}
-
-func locate(line, column int, message string) string {
-	if line == 0 {
-		return message
+// Error implements error as "evaluate template NAME: LINE:COLUMN: MESSAGE", or
+// "compile" for a static fault.
+func (e *TemplateError) Error() string {
+	text := "evaluate template " + e.Template + ": "
+	if e.Static {
+		text = "compile template " + e.Template + ": "
 	}
-	return fmt.Sprintf("%d:%d: %s", line, column, message)
-}
-
-// maxLabel bounds, in bytes, the name of a template inside an error.
-const maxLabel = 200
-
-// label returns the name of a template as errors may show it: a base64://
-// address is the template itself, and a URL may hold credentials.
-func label(name string) string {
-	if strings.HasPrefix(name, "base64://") {
-		return "(base64)"
+	if e.Line > 0 {
+		text += fmt.Sprintf("%d:%d: ", e.Line, e.Column)
 	}
-	if address, err := url.Parse(name); err == nil && address.Host != "" {
-		address.User, address.RawQuery, address.Fragment = nil, "", ""
-		name = address.String()
-	} else if strings.Contains(name, "://") && !strings.HasPrefix(name, "file://") {
-		name = "(unreadable address)"
-	}
-	return clip(name, maxLabel)
+	return text + e.Message
 }
 
 // clip shortens text to at most limit bytes at a rune boundary.

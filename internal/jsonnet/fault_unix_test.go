@@ -6,16 +6,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 )
-
-// endless never ends and uses little memory.
-const endless = `function(ctx) std.foldl(function(a, i) std.foldl(function(b, j) b + j, std.range(1, 100000), 0), std.range(1, 100000), 0)`
 
 // TestTemplate_Evaluate_killedWorker kills the worker that certainly holds an
 // evaluation: the evaluation succeeds on the next one.
@@ -27,25 +27,36 @@ func TestTemplate_Evaluate_killedWorker(t *testing.T) {
 		started <- w
 		return w, err
 	})
-	template := compileTest(t, p, `function(ctx) ctx.a`)
+	template := compileTest(t, p, sandboxed(`[ctx.a]`))
 	held := <-started
-	if err := held.process.Signal(syscall.SIGSTOP); err != nil {
+	if err := held.process.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	j := newJob(operationEvaluate, template, []byte(`{"a":1}`))
-	if _, err := p.queue.push(j); err != nil {
+	done := make(chan error)
+	go func() {
+		result, err := template.Evaluate(t.Context(), map[string]any{"a": "x"})
+		if diff := cmp.Diff(any([]any{"x"}), result); diff != "" {
+			err = errors.Join(err, errors.New(diff))
+		}
+		done <- err
+	}()
+	untilBusy(p)
+	if err := held.process.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if err := held.process.Signal(syscall.SIGKILL); err != nil {
+	if err := <-done; err != nil {
 		t.Fatal(err)
-	}
-	r := <-j.done
-	if output, err := template.read(r.reply); r.err != nil || err != nil || string(output) != "1\n" {
-		t.Fatalf("result = %q, %v, %v", output, err, r.err)
 	}
 	<-held.exited
 	if next := <-started; next == held {
 		t.Error("no new worker was started")
+	}
+}
+
+// untilBusy waits until the only worker of a pool has a request.
+func untilBusy(p *Pool) {
+	for len(p.idle) > 0 {
+		runtime.Gosched()
 	}
 }
 
@@ -65,16 +76,16 @@ func TestTemplate_Evaluate_killedAgain(t *testing.T) {
 		}
 		return w, err
 	})
-	template := compileTest(t, p, endless)
+	template := compileTest(t, p, endlessSource)
 	mu.Lock()
 	kill = true
 	mu.Unlock()
-	p.starter.mu.Lock()
-	for w := range p.starter.live {
+	p.mu.Lock()
+	for w := range p.live {
 		w.kill()
 	}
-	p.starter.mu.Unlock()
-	_, err := template.Evaluate(t.Context(), []byte(`{}`))
+	p.mu.Unlock()
+	_, err := template.Evaluate(t.Context(), nil)
 	if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrCrashed) {
 		t.Fatalf("Evaluate() = %v, want ErrUnavailable", err)
 	}
@@ -128,61 +139,28 @@ func TestPool_startFailure(t *testing.T) {
 	}
 }
 
-// TestPool_batchFault shows that one evaluation that takes its worker down does
-// not take those along that travel with it.
-func TestPool_batchFault(t *testing.T) {
-	t.Parallel()
-	p := newTestPool(t, Options{Workers: 1})
-	template := compileTest(t, p, `function(ctx) if ctx.bad then std.length(std.makeArray(400000000, function(i) i)) else ctx.n`)
-	for _, warm := range []bool{false, true} {
-		if warm { // now that its cost is known the batch shares an interpreter
-			if _, err := template.Evaluate(t.Context(), []byte(`{"bad":false,"n":0}`)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var jobs []*job
-		for i := range 10 {
-			j := newJob(operationEvaluate, template, fmt.Appendf(nil, `{"bad":%t,"n":%d}`, i == 4, i))
-			jobs = append(jobs, j)
-		}
-		p.queue.putBack(jobs)
-		for i, j := range jobs {
-			r := <-j.done
-			if i == 4 {
-				if !errors.Is(r.err, ErrCrashed) {
-					t.Errorf("bad evaluation = %v, want ErrCrashed", r.err)
-				}
-				continue
-			}
-			if output, err := template.read(r.reply); r.err != nil || err != nil || string(output) != fmt.Sprintln(i) {
-				t.Errorf("evaluation %d = %q, %v, %v", i, output, err, r.err)
-			}
-		}
-	}
-}
-
 // TestTemplate_Evaluate_context shows that a caller need not wait for an
-// evaluation it gave up.
+// evaluation it gave up, whether it runs or waits for a worker.
 func TestTemplate_Evaluate_context(t *testing.T) {
 	t.Parallel()
-	p := startTestPool(t, Options{Workers: 1}, startWorker)
-	template := compileTest(t, p, endless)
+	p := newTestPool(t, Options{Workers: 1})
+	template := compileTest(t, p, endlessSource)
 	ctx, cancel := context.WithCancel(t.Context())
-	j := newJob(operationEvaluate, template, []byte(`{}`))
-	if _, err := p.queue.push(j); err != nil { // occupies the only worker
-		t.Fatal(err)
-	}
 	done := make(chan error)
-	go func() {
-		_, err := template.Evaluate(ctx, []byte(`{}`))
-		done <- err
-	}()
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("Evaluate() = %v, want context.Canceled", err)
+	for range 2 {
+		go func() {
+			_, err := template.Evaluate(ctx, nil)
+			done <- err
+		}()
 	}
-	p.starter.killAll()
-	<-j.done
+	untilBusy(p)
+	cancel()
+	for range 2 {
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Evaluate() = %v, want context.Canceled", err)
+		}
+	}
+	p.killAll()
 }
 
 func TestPool_Close(t *testing.T) {
@@ -196,7 +174,7 @@ func TestPool_Close(t *testing.T) {
 				t.Fatalf("Close() = %v", err)
 			}
 		}
-		if _, err := template.Evaluate(t.Context(), []byte(`{}`)); !errors.Is(err, ErrClosed) {
+		if _, err := template.Evaluate(t.Context(), nil); !errors.Is(err, ErrClosed) {
 			t.Errorf("Evaluate() = %v, want ErrClosed", err)
 		}
 		if _, err := p.Compile(t.Context(), "x", []byte(`1`)); !errors.Is(err, ErrUnavailable) {
@@ -206,18 +184,24 @@ func TestPool_Close(t *testing.T) {
 	t.Run("Busy", func(t *testing.T) {
 		t.Parallel()
 		p := newTestPool(t, Options{Workers: 1})
-		template := compileTest(t, p, endless)
-		j := newJob(operationEvaluate, template, []byte(`{}`))
-		if _, err := p.queue.push(j); err != nil {
-			t.Fatal(err)
+		template := compileTest(t, p, endlessSource)
+		done := make(chan error)
+		for range 2 { // one runs, one waits
+			go func() {
+				_, err := template.Evaluate(context.WithoutCancel(t.Context()), nil)
+				done <- err
+			}()
 		}
+		untilBusy(p)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := p.Close(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("Close() = %v, want context.Canceled", err)
 		}
-		if r := <-j.done; !errors.Is(r.err, ErrUnavailable) {
-			t.Errorf("evaluation = %v, want ErrUnavailable", r.err)
+		for range 2 {
+			if err := <-done; !errors.Is(err, ErrUnavailable) {
+				t.Errorf("Evaluate() = %v, want ErrUnavailable", err)
+			}
 		}
 	})
 }
@@ -226,20 +210,20 @@ func TestPool_Close(t *testing.T) {
 func TestPool_concurrent(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Workers: 3})
-	echo := compileTest(t, p, sandboxed(`[std.asciiUpper(ctx.a)]`))
+	echo := compileTest(t, p, sandboxed(`std.asciiUpper(ctx.a)`))
 	fails := compileTest(t, p, `function(ctx) if std.parseInt(ctx.a) % 5 == 0 then error "cancel" else ctx.b`)
 	var wait sync.WaitGroup
 	for i := range 300 {
-		document := fmt.Appendf(nil, `{"a":"%d"}`, i)
+		message := map[string]any{"a": strconv.Itoa(i)}
 		wait.Go(func() {
-			output, err := echo.Evaluate(t.Context(), document)
-			if want := fmt.Sprintf("[\n   \"%d\"\n]\n", i); err != nil || string(output) != want {
-				t.Errorf("Evaluate() = %q, %v, want %q", output, err, want)
+			result, err := echo.Evaluate(t.Context(), message)
+			if err != nil || result != strconv.Itoa(i) {
+				t.Errorf("Evaluate() = %v, %v, want %d", result, err, i)
 			}
 		})
 		wait.Go(func() {
-			_, err := fails.Evaluate(t.Context(), document)
-			var evaluation *EvaluationError
+			_, err := fails.Evaluate(t.Context(), message)
+			var evaluation *TemplateError
 			if canceled := errors.Is(err, ErrCanceled); canceled != (i%5 == 0) || (!canceled && !errors.As(err, &evaluation)) {
 				t.Errorf("Evaluate() of %d = %v", i, err)
 			}
@@ -259,9 +243,9 @@ func TestPool_manyTemplates(t *testing.T) {
 	}
 	for range 2 {
 		for i, template := range templates {
-			output, err := template.Evaluate(t.Context(), []byte(`{}`))
-			if err != nil || string(output) != fmt.Sprintln(i) {
-				t.Fatalf("template %d = %q, %v", i, output, err)
+			result, err := template.Evaluate(t.Context(), map[string]any{})
+			if err != nil || result != float64(i) {
+				t.Fatalf("template %d = %v, %v", i, result, err)
 			}
 		}
 	}

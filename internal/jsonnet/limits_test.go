@@ -31,10 +31,10 @@ func TestTemplate_Evaluate_limits(t *testing.T) {
 		"StringDoubling":    {source: `function(ctx) std.length(std.foldl(function(s, i) std.asciiLower(s + s), std.range(1, 40), "xy"))`, want: ErrCrashed},
 		"ArrayDoubling":     {source: `function(ctx) std.length(std.foldl(function(a, i) a + a, std.range(1, 40), [1]))`, want: ErrCrashed},
 		"OutputOverLimit":   {source: `function(ctx) ctx.large + ctx.large`, message: "output is larger than 1048576 bytes"},
-		"OutputWithinLimit": {source: `function(ctx) ctx.large`},
+		"OutputWithinLimit": {source: `function(ctx) [ctx.large]`},
 		"LargeErrorText":    {source: `function(ctx) error ctx.large`, message: "error: …"},
 	}
-	large := []byte(`{"large":"` + strings.Repeat("x", 900<<10) + `"}`)
+	large := map[string]any{"large": strings.Repeat("x", 900<<10)}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,10 +47,10 @@ func TestTemplate_Evaluate_limits(t *testing.T) {
 }
 
 // checkFailure compares an error with a sentinel, or with the message of an
-// EvaluationError; with neither it must be nil.
+// TemplateError; with neither it must be nil.
 func checkFailure(t *testing.T, err, want error, message string) {
 	t.Helper()
-	var evaluation *EvaluationError
+	var evaluation *TemplateError
 	switch {
 	case want != nil:
 		if !errors.Is(err, want) {
@@ -58,7 +58,7 @@ func checkFailure(t *testing.T, err, want error, message string) {
 		}
 	case message != "":
 		if !errors.As(err, &evaluation) || !strings.Contains(evaluation.Message, message) {
-			t.Fatalf("error = %v, want an EvaluationError with %q", err, message)
+			t.Fatalf("error = %v, want a TemplateError with %q", err, message)
 		}
 	case err != nil:
 		t.Fatalf("error = %v", err)

@@ -24,14 +24,13 @@ func newTestPool(tb testing.TB, o Options) *Pool {
 }
 
 // startTestPool is newTestPool with a way to start workers.
-func startTestPool(tb testing.TB, o Options, spawnFunc func(*Options) (*worker, error)) *Pool {
+func startTestPool(tb testing.TB, o Options, startFunc func(*Options) (*worker, error)) *Pool {
 	tb.Helper()
 	if o.Timeout == 0 {
 		o.Timeout = ample
 	}
 	o.StartTimeout = ample
-	p := newPool(o, spawnFunc)
-	p.addSlot(true)
+	p := newPool(o, startFunc)
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(tb.Context()), ample)
 		defer cancel()
@@ -51,6 +50,17 @@ func compileTest(tb testing.TB, p *Pool, source string) *Template {
 	return template
 }
 
+// decodeTest reads a message.
+func decodeTest(tb testing.TB, document string) map[string]any {
+	tb.Helper()
+	value, err := Decode([]byte(document))
+	message, ok := value.(map[string]any)
+	if err != nil || !ok {
+		tb.Fatalf("decode %q: %v", clip(document, 200), err)
+	}
+	return message
+}
+
 // sandboxed is a template with this body that is evaluated by a worker, since
 // plans have one parameter.
 func sandboxed(body string) string { return "function(ctx, other=null) " + body }
@@ -58,8 +68,8 @@ func sandboxed(body string) string { return "function(ctx, other=null) " + body 
 // mustWork shows that the pool still evaluates.
 func mustWork(tb testing.TB, p *Pool) {
 	tb.Helper()
-	output, err := compileTest(tb, p, sandboxed(`[std.length(ctx.a)]`)).Evaluate(tb.Context(), []byte(`{"a":"xyz"}`))
-	if err != nil || string(output) != "[\n   3\n]\n" {
-		tb.Fatalf("after that Evaluate() = %q, %v", output, err)
+	result, err := compileTest(tb, p, sandboxed(`std.length(ctx.a)`)).Evaluate(tb.Context(), map[string]any{"a": "xyz"})
+	if err != nil || result != 3.0 {
+		tb.Fatalf("after that Evaluate() = %v, %v", result, err)
 	}
 }

@@ -2,96 +2,249 @@ package jsonnet
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
-	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxLosses is how many workers may be killed from outside under one request.
+	maxLosses = 2
+	// startTries is how often a worker is started before the request at hand fails.
+	startTries = 3
+	// startPause is how long after that no worker is started.
+	startPause = time.Second
+	// stopGrace is how long an idle worker may take to end when the pool closes.
+	stopGrace = time.Second
 )
 
 // Pool evaluates templates in child processes. It is safe for concurrent use.
 type Pool struct {
 	options Options
-	queue   *queue
-	starter *starter
 	metrics *meters
-	lastID  atomic.Uint64
+	// startFunc starts one worker.
+	startFunc func(*Options) (*worker, error)
 
-	mu    sync.Mutex
-	slots int
-	// running counts the slots; idle is closed when the last one ended after Close.
-	running sync.WaitGroup
+	// idle holds the workers that wait for a request, and spare a permit for each
+	// that may still be started.
+	idle  chan *worker
+	spare chan struct{}
+	// closed is closed by Close, and ended when nothing runs any more.
+	closed  chan struct{}
+	ended   chan struct{}
 	closing sync.Once
-	idle    chan struct{}
+
+	mu sync.Mutex
+	// running counts the requests under way.
+	running sync.WaitGroup
+	live    map[*worker]struct{}
+	killed  bool
+	// pausedUntil and startErr are set while starting fails.
+	pausedUntil time.Time
+	startErr    error
 }
 
 // NewPool returns a pool and begins to start its first child process, so that
 // the first message does not wait for it. Close releases it.
-func NewPool(o Options) *Pool {
-	p := newPool(o, startWorker)
-	p.addSlot(true)
-	return p
-}
+func NewPool(o Options) *Pool { return newPool(o, startWorker) }
 
-func newPool(o Options, spawnFunc func(*Options) (*worker, error)) *Pool {
-	p := &Pool{options: o.withDefaults(), queue: newQueue(), idle: make(chan struct{})}
-	p.metrics = newMeters(p.options.Registerer)
-	p.starter = newStarter(&p.options, p.metrics)
-	p.starter.spawnFunc = spawnFunc
-	return p
-}
-
-// addSlot adds a slot unless there are enough.
-func (p *Pool) addSlot(warm bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.slots >= p.options.Workers {
-		return
+func newPool(o Options, startFunc func(*Options) (*worker, error)) *Pool {
+	o = o.withDefaults()
+	p := &Pool{
+		options: o, metrics: newMeters(o.Registerer), startFunc: startFunc,
+		idle: make(chan *worker, o.Workers), spare: make(chan struct{}, o.Workers),
+		closed: make(chan struct{}), ended: make(chan struct{}), live: map[*worker]struct{}{},
 	}
-	p.slots++
-	s := &slot{queue: p.queue, starter: p.starter, timeout: p.options.Timeout, logger: p.options.Logger}
-	p.running.Go(func() { s.run(warm) })
+	for range o.Workers - 1 {
+		p.spare <- struct{}{}
+	}
+	p.running.Go(func() {
+		if w, err := p.start(); err == nil { // the first request meets the same error
+			p.idle <- w
+		}
+	})
+	return p
 }
 
-// Close fails the evaluations that wait with ErrClosed, lets those under way
-// end, which takes at most Options.Timeout each, and ends the child processes. When
-// ctx ends first it kills them and returns the error of ctx. Closing again is
-// harmless.
+// Close fails the requests that wait with ErrClosed, lets those under way end,
+// which takes at most Options.Timeout each, and ends the child processes. When ctx
+// ends first it kills them and returns the error of ctx. Closing again is harmless.
 func (p *Pool) Close(ctx context.Context) error {
-	p.closing.Do(p.shut)
+	p.closing.Do(func() {
+		p.mu.Lock()
+		close(p.closed)
+		p.mu.Unlock()
+		go p.end()
+	})
 	select {
-	case <-p.idle:
+	case <-p.ended:
 		return nil
 	case <-ctx.Done():
 	}
-	p.starter.killAll()
-	<-p.idle // killed workers end at once
+	p.killAll()
+	<-p.ended // killed workers end at once
 	return fmt.Errorf("close template workers: %w", ctx.Err())
 }
 
-func (p *Pool) shut() {
-	p.queue.close()
-	p.mu.Lock()
-	p.slots = p.options.Workers // no slot is added any more
-	p.mu.Unlock()
-	go func() {
-		p.running.Wait()
-		close(p.idle)
-	}()
+// end waits for what runs and stops the idle workers.
+func (p *Pool) end() {
+	defer close(p.ended)
+	p.running.Wait()
+	for {
+		select {
+		case w := <-p.idle:
+			w.stop(stopGrace)
+		default:
+			return
+		}
+	}
 }
 
-// do runs one job and waits for its result or for ctx.
-func (p *Pool) do(ctx context.Context, j *job) (reply, error) {
-	crowded, err := p.queue.push(j)
-	if err != nil {
-		return reply{}, err
+// do has one request answered and waits for that or for ctx. A request that is
+// given up ends by itself.
+func (p *Pool) do(ctx context.Context, req *request) (reply, error) {
+	type result struct {
+		reply reply
+		err   error
 	}
-	if crowded {
-		p.addSlot(false)
+	done := make(chan result, 1)
+	if !p.begin(func() {
+		answer, err := p.answer(ctx, req)
+		done <- result{answer, err}
+	}) {
+		return reply{}, ErrClosed
 	}
 	select {
-	case r := <-j.done:
+	case r := <-done:
 		return r.reply, r.err
 	case <-ctx.Done():
-		j.abandoned.Store(true)
 		return reply{}, ctx.Err()
+	}
+}
+
+// begin runs work that Close waits for, unless the pool is closed.
+func (p *Pool) begin(work func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.closed:
+		return false
+	default:
+		p.running.Go(work)
+		return true
+	}
+}
+
+// answer takes a request to a worker, and to another when it was lost through no
+// fault of the request.
+func (p *Pool) answer(ctx context.Context, req *request) (reply, error) {
+	for losses := 0; ; losses++ {
+		w, err := p.take(ctx)
+		if err != nil {
+			return reply{}, err
+		}
+		answer, err := w.call(req, p.options.Timeout)
+		if err == nil {
+			p.giveBack(w)
+			return answer, nil
+		}
+		p.drop(w)
+		p.options.Logger.Warn("template worker replaced", slog.Any("cause", err))
+		switch {
+		case errors.Is(err, errExpired):
+			return reply{}, ErrTimeout
+		case errors.Is(err, errDied):
+			return reply{}, ErrCrashed
+		case losses == maxLosses:
+			return reply{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
+}
+
+// take waits for an idle worker or starts another.
+func (p *Pool) take(ctx context.Context) (*worker, error) {
+	select {
+	case <-p.closed:
+		return nil, ErrClosed
+	case w := <-p.idle:
+		return w, nil
+	default:
+	}
+	select {
+	case <-p.closed:
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case w := <-p.idle:
+		return w, nil
+	case <-p.spare:
+		return p.start()
+	}
+}
+
+// start turns a permit into a worker, or gives it back with an error that wraps
+// ErrUnavailable. After repeated failures it refuses at once for a while, so that a
+// program that cannot start its workers does not spin.
+func (p *Pool) start() (*worker, error) {
+	p.mu.Lock()
+	paused, err := time.Now().Before(p.pausedUntil), p.startErr
+	p.mu.Unlock()
+	for tries := 0; !paused && tries < startTries; tries++ {
+		var w *worker
+		if w, err = p.startFunc(&p.options); err == nil {
+			p.metrics.starts.Inc()
+			p.admit(w)
+			return w, nil
+		}
+	}
+	p.spare <- struct{}{}
+	if paused {
+		return nil, err
+	}
+	p.options.Logger.Error("template workers do not start: check the limits on processes and memory of this machine",
+		slog.Any("error", err))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pausedUntil = time.Now().Add(startPause)
+	p.startErr = fmt.Errorf("%w: start worker process, %d tries: %w", ErrUnavailable, startTries, err)
+	return nil, p.startErr
+}
+
+// admit counts a worker among the living, and kills it when the pool was.
+func (p *Pool) admit(w *worker) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.live[w] = struct{}{}
+	if p.killed {
+		w.kill()
+	}
+}
+
+// giveBack makes a worker idle, unless it was killed just after it answered.
+func (p *Pool) giveBack(w *worker) {
+	if w.expired.Load() {
+		w.discard()
+		p.drop(w)
+		return
+	}
+	p.idle <- w
+}
+
+// drop forgets a worker that ended.
+func (p *Pool) drop(w *worker) {
+	p.mu.Lock()
+	delete(p.live, w)
+	p.mu.Unlock()
+	p.spare <- struct{}{}
+}
+
+func (p *Pool) killAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.killed = true
+	for w := range p.live {
+		w.kill()
 	}
 }

@@ -23,7 +23,7 @@ func TestWorker_environment(t *testing.T) {
 		return w, err
 	})
 	mustWork(t, p)
-	environment, err := os.ReadFile(procFile((<-started).process.Pid, "environ"))
+	environment, err := os.ReadFile(procFile((<-started).process.Process.Pid, "environ"))
 	if err != nil {
 		t.Fatal(err)
 	}

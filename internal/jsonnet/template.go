@@ -5,110 +5,130 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
+
+	"courier/internal/jsonnet/plan"
 )
 
 // Template is a request template that was found free of static errors. It is
 // safe for concurrent use and holds nothing that must be released.
 type Template struct {
 	pool   *Pool
-	id     uint64
 	name   string
-	source []byte
+	source string
 	// plan is set when the template can be run without the interpreter.
-	plan *plan
+	plan   *plan.Plan
+	reads  []string
+	whole  bool
+	body   place
+	doubts []error
 }
 
-// Compile checks a template, a Jsonnet function of ctx. The name stands in
-// errors: a path or address; the content of a base64:// address and the
-// credentials of a URL are left out.
+// Decode reads a JSON text as the value that it is in a template: nil, a bool, a
+// float64, a string, a []any or a map[string]any. A number that is out of range
+// stays a json.Number. The error quotes nothing of the text.
+func Decode(text []byte) (any, error) { return plan.Decode(text) }
+
+// Compile checks a template, a Jsonnet function of ctx. The name stands in errors.
 //
-// Errors: *CompileError for a syntax error, an unknown variable, an import or a
+// Errors: *TemplateError for a syntax error, an unknown variable, an import or a
 // template larger than Options.MaxSource; ErrTimeout and ErrCrashed for one
 // that cannot be read within the limits; ErrUnavailable, ErrClosed, or the
 // error of ctx.
 func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Template, error) {
-	t := &Template{pool: p, id: p.lastID.Add(1), name: label(name), source: slices.Clone(source)}
+	t := &Template{pool: p, name: name, source: string(source)}
 	if len(source) > p.options.MaxSource {
-		return nil, &CompileError{Template: t.name, Message: "template is larger than " +
-			strconv.Itoa(p.options.MaxSource) + " bytes"}
+		return nil, t.failed(&fault{Static: true, Message: "template is larger than " + strconv.Itoa(p.options.MaxSource) + " bytes"})
 	}
-	answer, err := p.do(ctx, newJob(operationCompile, t, nil))
-	if err != nil {
+	answer, err := p.do(ctx, &request{Source: t.source})
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("compile template %s: %w", t.name, err)
+	case answer.Fault != nil:
+		return nil, t.failed(answer.Fault)
+	case answer.Template == nil:
+		return nil, fmt.Errorf("compile template %s: %w: %w", t.name, ErrUnavailable, errMalformed)
 	}
-	if answer.outcome != outcomeOK {
-		f, err := decodeFault(answer.payload)
-		if err != nil {
-			return nil, fmt.Errorf("compile template %s: %w", t.name, err)
-		}
-		return nil, &CompileError{Template: t.name, Line: f.Line, Column: f.Column, Message: f.Message}
-	}
-	var c compiled
-	if err := json.Unmarshal(answer.payload, &c); err != nil {
-		return nil, fmt.Errorf("compile template %s: read plan: %w", t.name, err)
-	}
-	if c.Plan.sound() {
-		t.plan = c.Plan
-		t.plan.prepare()
-	}
+	t.take(answer.Template)
 	return t, nil
 }
 
-// Evaluate calls the template with the JSON document as its argument ctx and
-// returns its result as go-jsonnet prints it: sorted keys, indented by three
-// spaces, one final newline. A template that is no function is its own result.
-//
-// Errors: ErrCanceled; *EvaluationError for a fault of the template, for ctx
-// that is not JSON, and for more than Options.MaxInput or Options.MaxOutput
-// bytes; ErrTimeout, ErrCrashed, ErrUnavailable, ErrClosed, or the error of ctx.
-// No error holds a value of the document. A template that has a plan is evaluated
-// in this process and also after Close.
-func (t *Template) Evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error) {
-	started := time.Now()
-	output, err := t.evaluate(ctx, ctxJSON)
-	t.pool.metrics.observe(err, time.Since(started))
-	return output, err
+// take notes what a child found out about the template.
+func (t *Template) take(f *facts) {
+	if f.Plan.Prepare() {
+		t.plan = f.Plan
+	}
+	t.reads, t.whole, t.body = f.Reads, f.Whole, f.Body
+	for i := range f.Doubts {
+		t.doubts = append(t.doubts, t.failed(&f.Doubts[i]))
+	}
 }
 
-func (t *Template) evaluate(ctx context.Context, ctxJSON []byte) ([]byte, error) {
-	if limit := t.pool.options.MaxInput; len(ctxJSON) > limit {
-		return nil, t.fail("ctx is larger than " + strconv.Itoa(limit) + " bytes")
-	}
+// Doubts are the mistakes that only messages of a certain kind meet, such as a
+// function that does not exist in one branch of a condition.
+func (t *Template) Doubts() []error { return t.doubts }
+
+// Reads returns the fields of ctx that the template may look at, unless it may look
+// at all. The others need not be given to Evaluate.
+func (t *Template) Reads() (fields []string, all bool) { return t.reads, t.whole }
+
+// Evaluate calls the template with the message as its argument ctx and returns
+// its result. Both are values as Decode makes them; neither may be changed
+// afterwards. A template that is no function is its own result.
+//
+// Errors: ErrCanceled; *TemplateError for a fault of the template and for more
+// than Options.MaxInput or Options.MaxOutput bytes; ErrTimeout, ErrCrashed,
+// ErrUnavailable, ErrClosed, or the error of ctx. No error holds a value of the
+// message. A template that has a plan is evaluated in this process and also after
+// Close.
+func (t *Template) Evaluate(ctx context.Context, message map[string]any) (any, error) {
+	started := time.Now()
+	result, err := t.evaluate(ctx, message)
+	t.pool.metrics.observe(err, time.Since(started))
+	return result, err
+}
+
+func (t *Template) evaluate(ctx context.Context, message map[string]any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("evaluate template %s: %w", t.name, err)
 	}
 	if t.plan != nil {
-		if output, ok := t.plan.run(ctxJSON, t.pool.options.MaxOutput); ok {
-			return output, nil
+		if result, ok := t.plan.Run(message, t.pool.options.MaxOutput); ok {
+			return result, nil
 		}
 	}
-	answer, err := t.pool.do(ctx, newJob(operationEvaluate, t, slices.Clone(ctxJSON)))
+	encoded, err := json.Marshal(message)
 	if err != nil {
+		return nil, t.failed(&fault{Message: "ctx is not a JSON document"})
+	}
+	if limit := t.pool.options.MaxInput; len(encoded) > limit {
+		return nil, t.failed(&fault{Message: "ctx is larger than " + strconv.Itoa(limit) + " bytes"})
+	}
+	answer, err := t.pool.do(ctx, &request{Source: t.source, Context: encoded})
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("evaluate template %s: %w", t.name, err)
-	}
-	return t.read(answer)
-}
-
-// read turns a reply into the result of Evaluate.
-func (t *Template) read(answer reply) ([]byte, error) {
-	switch answer.outcome {
-	case outcomeOK:
-		return answer.payload, nil
-	case outcomeCanceled:
+	case answer.Canceled:
 		return nil, fmt.Errorf("evaluate template %s: %w", t.name, ErrCanceled)
-	case outcomeFault:
-		f, err := decodeFault(answer.payload)
-		if err != nil {
-			return nil, fmt.Errorf("evaluate template %s: %w", t.name, err)
-		}
-		return nil, &EvaluationError{Template: t.name, Line: f.Line, Column: f.Column, Message: f.Message}
+	case answer.Fault != nil:
+		return nil, t.failed(answer.Fault)
 	}
-	return nil, fmt.Errorf("evaluate template %s: %w", t.name, errors.Join(ErrUnavailable, errMalformed))
+	result, err := Decode(answer.Result)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate template %s: %w", t.name, errors.Join(ErrUnavailable, errMalformed))
+	}
+	return result, nil
 }
 
-func (t *Template) fail(message string) error {
-	return &EvaluationError{Template: t.name, Message: message}
+func (t *Template) failed(f *fault) error {
+	return &TemplateError{
+		Template: t.name, Static: f.Static, Line: f.Line, Column: f.Column, Message: f.Message, Object: f.Object, Field: f.Field,
+	}
+}
+
+// Misfit returns an *TemplateError for a result that is of no use to the
+// caller, with the place where the template writes its result.
+func (t *Template) Misfit(message string) error {
+	return t.failed(&fault{place: t.body, Message: message})
 }

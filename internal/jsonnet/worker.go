@@ -2,32 +2,26 @@ package jsonnet
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"sync/atomic"
 	"time"
 )
 
-// maxLoaded bounds how many templates a worker holds.
-const maxLoaded = 64
-
 // worker is the parent's side of one child process. Only kill may be called
 // concurrently with the other methods.
 type worker struct {
-	process *os.Process
+	process *exec.Cmd
 	in, out *os.File
 	reader  *bufio.Reader
-	// loaded holds the ids of the templates the child has.
-	loaded map[uint64]struct{}
 	// maxReply bounds one reply in bytes.
 	maxReply int
 	// expired says that the worker was killed because it took too long.
 	expired atomic.Bool
-	// exited is closed once the process is gone and reaped; state is set then.
+	// exited is closed once the process is gone and reaped.
 	exited chan struct{}
-	state  *os.ProcessState
 }
 
 // startWorker starts a child process and waits until its limits are in force.
@@ -36,18 +30,13 @@ func startWorker(o *Options) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.maxReply = o.MaxOutput + replyOverhead
+	w.maxReply = o.MaxOutput + frameOverhead
 	if err := w.greet(o); err != nil {
-		w.kill()
-		<-w.exited
-		w.closePipes()
-		return nil, fmt.Errorf("greet worker (%s): %w", w.state, err)
+		w.discard()
+		return nil, fmt.Errorf("greet worker (%s): %w", w.process.ProcessState, err)
 	}
 	return w, nil
 }
-
-// replyOverhead is what a reply may hold besides the output.
-const replyOverhead = 64 << 10
 
 // spawn starts the running program as a worker. Its standard error is thrown
 // away: the last words of a Go program that runs out of memory may quote data.
@@ -56,103 +45,71 @@ func spawn() (*worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find own executable: %w", err)
 	}
-	pipes, err := openPipes()
+	childIn, in, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open worker input: %w", err)
 	}
-	process, err := os.StartProcess(path, []string{"courier-jsonnet"}, &os.ProcAttr{
-		Env: workerEnvironment(), Files: pipes.child[:], Sys: processAttributes(),
-	})
-	pipes.closeChild()
+	defer func() { _ = childIn.Close() }() // the child has its own
+	out, childOut, err := os.Pipe()
 	if err != nil {
-		pipes.closeParent()
+		_ = in.Close()
+		return nil, fmt.Errorf("open worker output: %w", err)
+	}
+	defer func() { _ = childOut.Close() }()
+	w := &worker{in: in, out: out, reader: bufio.NewReader(out), exited: make(chan struct{}), process: &exec.Cmd{
+		Path: path, Args: []string{"courier-jsonnet"}, Env: workerEnvironment(),
+		Stdin: childIn, Stdout: childOut, SysProcAttr: processAttributes(),
+	}}
+	if err := w.process.Start(); err != nil {
+		w.closePipes()
 		return nil, fmt.Errorf("start worker process: %w", err)
 	}
-	w := &worker{
-		process: process, in: pipes.in, out: pipes.out, reader: bufio.NewReader(pipes.out),
-		loaded: map[uint64]struct{}{}, exited: make(chan struct{}),
-	}
-	go w.reap()
+	go func() { // so that it never stays a zombie
+		defer close(w.exited)
+		_ = w.process.Wait() // its state tells more
+	}()
 	return w, nil
 }
 
-// pipeSet is the two ends of the pipes to a worker.
-type pipeSet struct {
-	in, out *os.File
-	child   [3]*os.File
-}
-
-func openPipes() (*pipeSet, error) {
-	p := &pipeSet{}
-	var err error
-	if p.child[0], p.in, err = os.Pipe(); err != nil {
-		return nil, fmt.Errorf("open worker input: %w", err)
-	}
-	if p.out, p.child[1], err = os.Pipe(); err == nil {
-		p.child[2], err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	}
-	if err != nil {
-		p.closeChild()
-		p.closeParent()
-		return nil, fmt.Errorf("open worker output: %w", err)
-	}
-	return p, nil
-}
-
-// closeChild closes the child's ends; a nil file is closed without effect.
-func (p *pipeSet) closeChild() {
-	for _, file := range p.child {
-		_ = file.Close()
-	}
-}
-
-func (p *pipeSet) closeParent() {
-	_ = p.in.Close()
-	_ = p.out.Close()
-}
-
-// reap waits for the process, so that it never stays a zombie.
-func (w *worker) reap() {
-	defer close(w.exited)
-	state, err := w.process.Wait()
-	if err == nil {
-		w.state = state
-	}
-}
+// escapedSize is how many bytes of JSON a byte of text takes at most.
+const escapedSize = 6
 
 // greet sends the limits and waits for the worker's word.
 func (w *worker) greet(o *Options) error {
-	config, err := json.Marshal(workerConfig{
-		TimeoutNanos: int64(o.Timeout), MaxMemory: o.MaxMemory, MaxStack: o.MaxStack,
-		MaxOutput: o.MaxOutput, MaxRequest: o.MaxSource + o.MaxInput + maxBatchBytes + requestOverhead,
-	})
-	if err != nil {
-		return fmt.Errorf("encode worker configuration: %w", err)
-	}
 	timer := time.AfterFunc(o.StartTimeout, w.kill)
 	defer timer.Stop()
-	if err := writeFrame(w.in, append(newFrame(len(config)), config...)); err != nil {
+	if err := writeFrame(w.in, childLimits{
+		TimeoutNanos: int64(o.Timeout), MaxMemory: o.MaxMemory, MaxStack: o.MaxStack,
+		MaxOutput: o.MaxOutput, MaxRequest: escapedSize*o.MaxSource + o.MaxInput + frameOverhead,
+	}); err != nil {
 		return err
 	}
-	payload, err := readFrame(w.reader, len(greeting))
-	if err != nil {
-		return err
-	}
-	if string(payload) != greeting {
-		return errMalformed
-	}
-	return nil
+	return readFrame(w.reader, frameOverhead, &reply{})
 }
 
-// requestOverhead is what a request may hold besides source and documents.
-const requestOverhead = 64 << 10
+// call has the child answer a request within the time-out. With an error the
+// worker is gone: it is errExpired or errDied when the request is to blame, errLost
+// when it is not. One that was killed just after it answered has expired.
+func (w *worker) call(req *request, timeout time.Duration) (reply, error) {
+	timer := time.AfterFunc(timeout, w.expire)
+	defer timer.Stop()
+	_ = writeFrame(w.in, req) // a failed write shows as a missing reply
+	var answer reply
+	if err := readFrame(w.reader, w.maxReply, &answer); err != nil {
+		return reply{}, w.verdict()
+	}
+	if !timer.Stop() {
+		w.expired.Store(true)
+	}
+	return answer, nil
+}
 
 // kill ends the process; it may be called at any time and more than once.
 func (w *worker) kill() {
 	select {
 	case <-w.exited:
 	default:
-		killProcess(w.process)
+		killProcess(w.process.Process)
 	}
 }
 
@@ -194,18 +151,22 @@ var (
 	errDied = errors.New("worker ended itself")
 )
 
+// endGrace is how long a worker whose pipe broke may take to end by itself.
+const endGrace = time.Second
+
 // verdict waits for the end of the process and says whose doing it was.
 func (w *worker) verdict() error {
-	w.discardAfterExit()
+	timer := time.AfterFunc(endGrace, w.kill)
+	<-w.exited
+	timer.Stop()
+	w.closePipes()
 	switch {
 	case w.expired.Load():
 		return errExpired
-	case w.state == nil:
-		return errLost
-	case endedItself(w.state.ExitCode()):
-		return fmt.Errorf("%w (%s)", errDied, w.state)
+	case endedItself(w.process.ProcessState.ExitCode()):
+		return fmt.Errorf("%w (%s)", errDied, w.process.ProcessState)
 	}
-	return fmt.Errorf("%w (%s)", errLost, w.state)
+	return fmt.Errorf("%w (%s)", errLost, w.process.ProcessState)
 }
 
 // endedItself judges an exit code. It is -1 after a signal; 1 is what Windows
@@ -217,14 +178,4 @@ func endedItself(code int) bool {
 		return false
 	}
 	return code > 0
-}
-
-// endGrace is how long a worker whose pipe broke may take to end by itself.
-const endGrace = time.Second
-
-func (w *worker) discardAfterExit() {
-	timer := time.AfterFunc(endGrace, w.kill)
-	<-w.exited
-	timer.Stop()
-	w.closePipes()
 }

@@ -127,6 +127,7 @@ func Spellings(value string) []string {
 	for _, form := range [...]string{
 		url.QueryEscape(value), url.PathEscape(value), strings.ReplaceAll(url.QueryEscape(value), "+", "%20"),
 		inJSON, asciiText(inJSON), strings.ReplaceAll(inJSON, "/", `\/`), html.EscapeString(value),
+		strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`).Replace(inJSON),
 	} {
 		if !slices.Contains(forms, form) {
 			forms = append(forms, form)

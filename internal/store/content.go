@@ -1,12 +1,14 @@
 package store
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"courier"
 )
@@ -16,11 +18,11 @@ import (
 type content struct {
 	Subject        string           `json:"subject,omitempty"`
 	TemplateType   string           `json:"template_type,omitempty"`
-	TemplateData   json.RawMessage  `json:"template_data,omitempty"`
-	RequestHeaders json.RawMessage  `json:"request_headers,omitempty"`
-	Metadata       json.RawMessage  `json:"metadata,omitempty"`
+	TemplateData   jsontext.Value   `json:"template_data,omitzero"`
+	RequestHeaders jsontext.Value   `json:"request_headers,omitzero"`
+	Metadata       jsontext.Value   `json:"metadata,omitzero"`
 	Encoding       courier.Encoding `json:"encoding,omitempty"`
-	Segments       int              `json:"segments,omitempty"`
+	Segments       int              `json:"segments,omitzero"`
 	TraceParent    string           `json:"trace_parent,omitempty"`
 	// ExactBody is the body where the text of a database cannot hold it: it has the
 	// character NUL, or bytes that are no UTF-8.
@@ -47,17 +49,23 @@ func newRow(m *courier.Message) (Row, error) {
 
 func encodeContent(m *courier.Message) (string, error) {
 	c := content{
-		Subject: m.Subject, TemplateType: m.TemplateType, TemplateData: m.TemplateData, RequestHeaders: m.RequestHeaders,
-		Metadata: m.Metadata, Encoding: m.Encoding, Segments: m.Segments, TraceParent: m.TraceParent,
+		Subject: m.Subject, TemplateType: m.TemplateType, TemplateData: given(m.TemplateData), RequestHeaders: given(m.RequestHeaders),
+		Metadata: given(m.Metadata), Encoding: m.Encoding, Segments: m.Segments, TraceParent: m.TraceParent,
 	}
 	if !isText(m.Body) {
 		c.ExactBody = []byte(m.Body)
 	}
-	var document bytes.Buffer
-	encoder := json.NewEncoder(&document)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(&c)
-	return strings.TrimSuffix(document.String(), "\n"), err
+	// The documents of callers are left as they are, whatever is in them.
+	document, err := jsonv2.Marshal(&c,
+		jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(true))
+	return string(document), err
+}
+
+func given(document json.RawMessage) jsontext.Value {
+	if len(document) == 0 {
+		return nil
+	}
+	return jsontext.Value(document)
 }
 
 // DecodeContent completes a message, whose other columns were read, by its document.
@@ -73,11 +81,12 @@ func DecodeContent(m *courier.Message, document string) {
 
 func decodeContent(m *courier.Message, document string) {
 	var c content
-	if err := json.Unmarshal([]byte(document), &c); err != nil {
-		c = content{TemplateData: json.RawMessage(document)}
+	if err := jsonv2.Unmarshal([]byte(document), &c, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)); err != nil {
+		c = content{TemplateData: jsontext.Value(document)}
 	}
-	m.Subject, m.TemplateType, m.TemplateData, m.RequestHeaders = c.Subject, c.TemplateType, c.TemplateData, c.RequestHeaders
-	m.Metadata, m.Encoding, m.Segments, m.TraceParent = c.Metadata, c.Encoding, c.Segments, c.TraceParent
+	m.Subject, m.TemplateType, m.TemplateData = c.Subject, c.TemplateType, json.RawMessage(c.TemplateData)
+	m.RequestHeaders, m.Metadata = json.RawMessage(c.RequestHeaders), json.RawMessage(c.Metadata)
+	m.Encoding, m.Segments, m.TraceParent = c.Encoding, c.Segments, c.TraceParent
 	if c.ExactBody != nil {
 		m.Body = string(c.ExactBody)
 	}

@@ -85,10 +85,10 @@ func word(err error) error {
 
 // nextStep tells an operator what to do about an error of a store.
 func nextStep(err error) string {
-	switch word(err) {
-	case ErrFull:
+	switch {
+	case errors.Is(err, ErrFull):
 		return "make room on the disk of store.dsn"
-	case ErrReadOnly:
+	case errors.Is(err, ErrReadOnly):
 		return "make the file of store.dsn and its folder writable"
 	default:
 		return "check store.dsn, and the disk or the server it is on"

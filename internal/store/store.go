@@ -52,9 +52,11 @@ func (e *TransitionError) Error() string {
 
 // Store keeps messages. All methods are safe for concurrent use. Every update
 // is guarded by the transitions of courier.Status: one whose guard does not
-// hold changes nothing and says so. Times are rounded down to microseconds. A
-// call whose context ends returns the context's error at once; what it asked
-// for may still happen.
+// hold changes nothing and says so. All times that are given to it and that it
+// returns are on one clock, Now, also those of attempts, and are rounded down to
+// microseconds; how long something took is measured by who did it. A call whose
+// context ends returns the context's error at once, and one of a database that is
+// known to be away ErrUnavailable; what they asked for may still happen.
 type Store interface {
 	// Enqueue stores the messages in one transaction that has reached the disk
 	// when it returns, and answers for each in order. Messages are queued, or
@@ -127,6 +129,20 @@ type Store interface {
 	// others, the oldest are first. A deleted message's idempotency key is free again.
 	Purge(ctx context.Context, sweep Sweep) (int, error)
 
+	// Listen says of which statuses a listener is told from now on: whatever brings a
+	// message into one of them, be it a call of any node or SQL, leaves an Event in its
+	// transaction. It holds for all nodes until the next call, beyond Close. With no
+	// statuses the listener and its events are gone. While nobody listens a change costs
+	// nothing more.
+	Listen(ctx context.Context, listener string, statuses []courier.Status) error
+
+	// Events returns up to limit events of a listener that were not forgotten, those
+	// of one message in their order.
+	Events(ctx context.Context, listener string, limit int) ([]Event, error)
+
+	// Forget deletes events that were dealt with.
+	Forget(ctx context.Context, events []Event) error
+
 	// Now is the clock by which messages are due, expire and are leased. All nodes
 	// of one database have the same one, whatever their own clocks say.
 	Now() time.Time
@@ -143,9 +159,6 @@ type Store interface {
 	// Nodes returns the nodes that are alive and those that ended without Leave
 	// less than a day ago, by name.
 	Nodes(ctx context.Context) ([]Node, error)
-
-	// Reserve takes attempts out of a rate that all nodes share.
-	Reserve(ctx context.Context, reservation Reservation) (Grant, error)
 
 	// Wakes tells of gateways for which a message was stored that is due, by
 	// another node or by SQL; the empty name stands for any gateway. It is a hint:

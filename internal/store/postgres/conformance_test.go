@@ -111,7 +111,7 @@ func (s *shelf) put(dsn string) {
 func empty(t *testing.T, dsn string) {
 	t.Helper()
 	execute(t, dsn, "DELETE FROM courier.message; DELETE FROM courier.tally; DELETE FROM courier.node; "+
-		"DELETE FROM courier.duty; DELETE FROM courier.rate; DELETE FROM courier.probe; "+
+		"DELETE FROM courier.duty; DELETE FROM courier.probe; "+
 		"DELETE FROM courier.event; DELETE FROM courier.listener")
 }
 

@@ -15,13 +15,15 @@ import (
 	"courier/internal/store"
 	"courier/internal/store/postgres"
 	"courier/internal/store/postgres/pgtest"
+	"courier/internal/store/storetest"
 )
 
 // wire is a store behind a proxy that can lose what it sends or its answers.
 type wire struct {
 	*postgres.Store
-	proxy  *pgtest.Proxy
-	direct string
+	proxy    *pgtest.Proxy
+	direct   string
+	follower *storetest.Follower
 }
 
 // openWire opens a store whose statements travel with their text, so that the
@@ -37,7 +39,7 @@ func openWire(t *testing.T, retryFor time.Duration, parameters ...string) wire {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { closeStore(t, s) })
-	return wire{Store: s, proxy: proxy, direct: direct}
+	return wire{Store: s, proxy: proxy, direct: direct, follower: storetest.Follow(t, s)}
 }
 
 // through returns the address of a database of a server by way of a proxy.
@@ -103,6 +105,7 @@ func claimAll(t *testing.T, s store.Store, limit int) []*courier.Message {
 // hasCounts compares the tally with what is wanted and with the messages themselves.
 func (w wire) hasCounts(t *testing.T, queued, processing int64) {
 	t.Helper()
+	w.follower.Check(t)
 	stats, err := w.Stats(t.Context(), time.Now())
 	if err != nil || stats.Queued != queued || stats.Processing != processing {
 		t.Errorf("stats are %+v, %v, want %d queued and %d processing", stats, err, queued, processing)

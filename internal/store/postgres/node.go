@@ -3,9 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math"
 	"slices"
 	"time"
 
@@ -136,31 +134,4 @@ func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
 		})
 	})
 	return nodes, s.fault("list nodes", err)
-}
-
-// Reserve implements store.Store. What a lost answer granted is not used.
-func (s *Store) Reserve(ctx context.Context, reservation store.Reservation) (store.Grant, error) {
-	const operationName = "reserve attempts"
-	if reservation.Rate <= 0 {
-		return store.Grant{}, s.fault(operationName, fmt.Errorf("%w: a rate of %v", store.ErrInvalid, reservation.Rate))
-	}
-	first, paidUntil := reservation.Take(time.Time{})
-	cell := time.Duration(math.Ceil(float64(time.Second) / reservation.Rate))
-	burst := max(store.RateBurst, cell)
-	var grant store.Grant
-	err := s.queue.submit(ctx, &job{name: "reserve", run: func(ctx context.Context, on *session, _ bool) error {
-		var granted, until int64
-		err := on.read(ctx, "Reserve", func(rows pgx.Rows) error { return rows.Scan(&granted, &until) },
-			reservation.Gateway, reservation.Now.UnixNano(), cell.Nanoseconds(), burst.Nanoseconds(), int64(reservation.Want),
-			int64(first.Count), paidUntil.UnixNano())
-		grant = store.Grant{Count: int(granted)}
-		if granted < 1 && reservation.Want > 0 {
-			grant.Wait = cell - reservation.Now.Add(burst).Sub(time.Unix(0, until))
-		}
-		return err
-	}})
-	if err != nil {
-		return store.Grant{}, s.fault(operationName, err)
-	}
-	return grant, nil
 }

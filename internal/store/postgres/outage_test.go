@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -72,9 +73,7 @@ func (w wire) answersWithin(t *testing.T, bound time.Duration, want map[string]e
 // all is one error for every call but those of the exceptions.
 func all(err error, except map[string]error) map[string]error {
 	want := map[string]error{"Message": err, "Enqueue": err, "Claim": err, "Cancel": err, "Check": err}
-	for name, other := range except {
-		want[name] = other
-	}
+	maps.Copy(want, except)
 	return want
 }
 

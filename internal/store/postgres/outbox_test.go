@@ -15,6 +15,7 @@ import (
 	"courier/internal/store"
 	"courier/internal/store/postgres"
 	"courier/internal/store/postgres/pgtest"
+	"courier/internal/store/storetest"
 )
 
 // application is a connection of a program that is no courier.
@@ -64,6 +65,7 @@ func TestOutbox_IsPartOfTheTransaction(t *testing.T) {
 	t.Parallel()
 	a := newApplication(t)
 	hasNext(t, a.store, "")
+	follower := storetest.Follow(t, a.store)
 	beat := store.Beat{Node: "node", Lapse: time.Minute, StartedAt: a.store.Now(), Gateways: []string{"first", "second"}}
 	if _, err := a.store.Beat(t.Context(), beat); err != nil {
 		t.Fatal(err)
@@ -93,6 +95,9 @@ func TestOutbox_IsPartOfTheTransaction(t *testing.T) {
 	claimed, err := a.store.Claim(t.Context(), store.Claim{Gateway: "first", Node: "node", Now: now, LeaseUntil: now.Add(time.Minute), Limit: 9})
 	if err != nil || len(claimed) != 1 {
 		t.Fatalf("Claim: %v, %v", claimed, err)
+	}
+	if events := follower.Check(t); len(events) != 2 {
+		t.Errorf("the function and the claim left %+v, want an event each", events)
 	}
 	m := claimed[0]
 	if m.ID != ids[1] || m.From != "Shop" || m.Channel != "sms" || m.Encoding != courier.EncodingGSM7 || m.Segments != 1 ||

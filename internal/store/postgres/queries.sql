@@ -470,17 +470,20 @@ ORDER BY n.name
 -- name: ForgetNodes
 DELETE FROM courier.node WHERE lapses_at <= clock_timestamp() - interval '1 day'
 
--- Reservation.Take as one statement: $2 is now, $3 the time of one attempt and $4
--- for how much time attempts can be made up for, all in nanoseconds; $5 is how many
--- are wanted, $6 and $7 are what an unused rate grants.
--- name: Reserve
-INSERT INTO courier.rate AS r (gateway, granted, paid_until) VALUES ($1, $6, $7)
-ON CONFLICT (gateway) DO UPDATE SET
-    granted = greatest(least(
-        ($2::bigint + $4::bigint - (CASE WHEN r.paid_until > $2::bigint + $4::bigint + 1000000000
-            THEN $2::bigint + $4::bigint ELSE greatest(r.paid_until, $2::bigint) END)) / $3::bigint, $5::bigint), 0),
-    paid_until = (CASE WHEN r.paid_until > $2::bigint + $4::bigint + 1000000000
-            THEN $2::bigint + $4::bigint ELSE greatest(r.paid_until, $2::bigint) END) + $3::bigint * greatest(least(
-        ($2::bigint + $4::bigint - (CASE WHEN r.paid_until > $2::bigint + $4::bigint + 1000000000
-            THEN $2::bigint + $4::bigint ELSE greatest(r.paid_until, $2::bigint) END)) / $3::bigint, $5::bigint), 0)
-RETURNING granted, paid_until
+-- name: ReplaceListener
+WITH gone AS (
+    DELETE FROM courier.listener WHERE name = $1 AND status <> ALL ($2::text[])
+)
+INSERT INTO courier.listener (name, status) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING
+
+-- name: ListenedStatuses
+SELECT DISTINCT status FROM courier.listener ORDER BY status
+
+-- name: Events
+SELECT seq, message_id, from_status, to_status, changed_at FROM courier.event WHERE listener = $1 ORDER BY seq LIMIT $2
+
+-- name: DeleteEvents
+DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
+
+-- name: DeleteEventsOf
+DELETE FROM courier.event WHERE listener = $1

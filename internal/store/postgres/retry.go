@@ -84,7 +84,7 @@ func (s *Store) once(ctx context.Context, writer int32, run try, again bool) err
 	bounded, cancel := context.WithTimeoutCause(ctx, tryFor, errNoAnswer)
 	defer cancel()
 	if writer != nodeWriter {
-		defer context.AfterFunc(s.outages.away.now(), cancel)()
+		defer context.AfterFunc(s.outages.away.now(), cancel)() //nolint:contextcheck // an outage ends the tries of all callers
 	}
 	conn, err := acquire(bounded, s.pool)
 	if err == nil {

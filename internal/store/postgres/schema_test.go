@@ -82,11 +82,11 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		// a claim in one statement instead of two
 		"ClaimMessages",
 		// many nodes
-		"Beat", "Clock", "ForgetNodes", "Leave", "Nodes", "Notify", "Reserve",
+		"Beat", "Clock", "ForgetNodes", "Leave", "Nodes", "Notify",
 		// lost answers
 		"ReturnLeases", "SettledBefore", "StoredIDs",
 		// counts in tables, decisions in transactions, several keys at once
-		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed", "ScrubMessages",
+		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed", "ScrubMessages", "DeleteEvents", "ReplaceListener",
 	}
 	for name := range store.ParseQueries(queriesFile) {
 		if _, shared := theirs[name]; shared == slices.Contains(own, name) {
@@ -338,7 +338,7 @@ func TestMigrations_GatherContent(t *testing.T) {
 func TestStorage_IsSet(t *testing.T) {
 	t.Parallel()
 	_, conn := openInside(t)
-	for _, table := range []string{"message", "tally", "rate", "node", "duty", "probe"} {
+	for _, table := range []string{"message", "tally", "node", "duty", "probe"} {
 		options := strings.Join(lines(t, conn,
 			"SELECT unnest(reloptions) FROM pg_class WHERE oid = 'courier."+table+"'::regclass"), " ")
 		if !strings.Contains(options, "fillfactor") || !strings.Contains(options, "autovacuum_vacuum_threshold") {

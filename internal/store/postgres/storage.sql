@@ -14,7 +14,6 @@ ALTER TABLE courier.attempt SET (autovacuum_vacuum_scale_factor = 0.05, autovacu
 -- A few rows that are written at all times: one page, most of it room for new
 -- versions, which then touch no index.
 ALTER TABLE courier.tally SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
-ALTER TABLE courier.rate SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 ALTER TABLE courier.node SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 ALTER TABLE courier.duty SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 ALTER TABLE courier.probe SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);

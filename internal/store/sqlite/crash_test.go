@@ -13,6 +13,7 @@ import (
 	"courier"
 	"courier/internal/store"
 	"courier/internal/store/sqlite"
+	"courier/internal/store/storetest"
 )
 
 // enqueueForEver stores messages from several goroutines and prints the id of
@@ -62,6 +63,9 @@ func enqueueOne(ctx context.Context, s *sqlite.Store, n int) error {
 func TestStore_SurvivesKill(t *testing.T) {
 	t.Parallel()
 	path, acknowledged := newPath(t), map[string]bool{}
+	first := open(t, path)
+	follower := storetest.Follow(t, first)
+	closeStore(t, first)
 	for round := range 5 {
 		killWhileEnqueueing(t, path, 200+300*round, acknowledged)
 		s := open(t, path)
@@ -81,6 +85,8 @@ func TestStore_SurvivesKill(t *testing.T) {
 				t.Errorf("acknowledged message %s: %v", text, err)
 			}
 		}
+		// What was committed left its events, and nothing else did.
+		follower.On(s).Check(t)
 		closeStore(t, s)
 	}
 }

@@ -92,8 +92,9 @@ func (l *locks) takeName(ctx context.Context, database string, nowFunc func() ti
 	if err != nil {
 		return err
 	}
-	again := retries(ctx)
-	for err = lockFile(file); errors.Is(err, errHeld) && again(); err = lockFile(file) {
+	err = lockFile(file)
+	for again := retries(ctx); errors.Is(err, errHeld) && again(); {
+		err = lockFile(file)
 	}
 	if errors.Is(err, errHeld) {
 		err = fmt.Errorf("open database %s: %w: %s; stop that process, or give this one another store.dsn",

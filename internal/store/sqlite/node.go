@@ -15,8 +15,6 @@ type registry struct {
 	mutex sync.Mutex
 	beat  store.Beat
 	seen  time.Time
-	// paidUntil are the buckets of the rates by gateway.
-	paidUntil map[string]time.Time
 }
 
 // Now implements store.Store: with one process there is one clock.
@@ -78,20 +76,4 @@ func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
 		Name: b.Node, Host: b.Host, Version: b.Version, StartedAt: store.Floor(b.StartedAt), SeenAt: store.Floor(r.seen),
 		Alive: alive, Keeper: alive, InFlight: b.InFlight, Gateways: slices.Clone(b.Gateways),
 	}}, nil
-}
-
-// Reserve implements store.Store.
-func (s *Store) Reserve(ctx context.Context, reservation store.Reservation) (store.Grant, error) {
-	if err := s.usable(ctx); err != nil {
-		return store.Grant{}, s.fault("reserve attempts", err)
-	}
-	r := &s.registry
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	if r.paidUntil == nil {
-		r.paidUntil = map[string]time.Time{}
-	}
-	grant, paidUntil := reservation.Take(r.paidUntil[reservation.Gateway])
-	r.paidUntil[reservation.Gateway] = paidUntil
-	return grant, nil
 }

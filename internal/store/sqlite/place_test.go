@@ -68,7 +68,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, content, 0o600)
+	return os.WriteFile(to, content, 0o600) //nolint:gosec // files of this test
 }
 
 // losses are ways in which a database in use loses its place.

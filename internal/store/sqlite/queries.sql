@@ -261,3 +261,21 @@ SELECT {message} FROM message INDEXED BY message_processing
 WHERE status = 'processing' AND id < ?1 AND (?5 IS NULL OR gateway = ?5)
 ORDER BY id DESC
 LIMIT ?3
+
+-- name: DeleteListener
+DELETE FROM listener WHERE name = ?1
+
+-- name: InsertListener
+INSERT INTO listener (name, status) VALUES (?1, ?2) ON CONFLICT DO NOTHING
+
+-- name: ListenedStatuses
+SELECT DISTINCT status FROM listener ORDER BY status
+
+-- name: Events
+SELECT seq, message_id, from_status, to_status, changed_at FROM event WHERE listener = ?1 ORDER BY seq LIMIT ?2
+
+-- name: DeleteEvent
+DELETE FROM event WHERE seq = ?1
+
+-- name: DeleteEventsOf
+DELETE FROM event WHERE listener = ?1

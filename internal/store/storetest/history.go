@@ -6,19 +6,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"courier"
 	"courier/internal/store"
+	"courier/internal/store/memory"
 )
 
-// testHistory runs random histories on a store and on the model. Where several
-// nodes share a database, each node that begins works on the next of its stores.
+// testHistory runs random histories on a store and on the one in memory: they must
+// be equal after each step. Where several nodes share a database, each node that
+// begins works on the next of its stores.
 func testHistory(t *testing.T, shared bool, open func(t *testing.T) []store.Store) {
 	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) {
 		stores := open(t)
-		h := &history{kit: newKit(t, stores[0]), stores: stores, model: newModel(shared), node: nodeA}
+		h := &history{kit: newKit(t, stores[0]), stores: stores, reference: memory.New(memory.Options{}), shared: shared, node: nodeA, follower: Follow(rt, stores[0])}
 		rt.Repeat(map[string]func(*rapid.T){
 			"enqueue": h.enqueue, "claim": h.claim, "settle": h.settle, "crash": h.crash, "wait": h.wait,
 			"expire": h.expire, "reroute": h.reroute, "cancel": h.cancel, "requeue": h.requeue,
@@ -34,15 +38,29 @@ func testHistory(t *testing.T, shared bool, open func(t *testing.T) []store.Stor
 	})
 }
 
-// history is a store beside its model.
+// history is a store and the one that it must be equal to.
 type history struct {
 	*kit
-	stores  []store.Store
-	model   *model
-	node    string
-	crashes int
-	// leases are the claimed messages, those of leases that are long lost among them.
-	leases []*courier.Message
+	stores    []store.Store
+	reference *memory.Store
+	// shared is true when the leases of nodes that are alive are kept.
+	shared   bool
+	node     string
+	crashes  int
+	follower *Follower
+	// leases are those of claimed messages, some of them long lost.
+	leases []lease
+}
+
+// lease is one lease, for which each store has a token of its own.
+type lease struct{ got, want *courier.Message }
+
+// equal compares what the stores answer or hold, but for the tokens of leases.
+func equal[T any](t reporter, what string, got, want T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(courier.Lease{}, "Token")); diff != "" {
+		t.Errorf("%s differs (-want +got):\n%s", what, diff)
+	}
 }
 
 func gateways() []string { return []string{gatewayA, gatewayB, "gamma"} }
@@ -78,35 +96,32 @@ func (h *history) enqueue(t *rapid.T) {
 		messages[i] = h.draw(t)
 	}
 	answers, err := h.store.Enqueue(t.Context(), messages)
-	if err != nil {
-		t.Fatalf("Enqueue: %v", err)
+	want, wantErr := h.reference.Enqueue(t.Context(), messages)
+	if err != nil || wantErr != nil {
+		t.Fatalf("Enqueue: %v, %v", err, wantErr)
 	}
-	for i, want := range h.model.enqueue(messages) {
-		got := answers[i]
-		if fresh := !want.Duplicate && want.Err == nil; fresh && want.Message.Status == courier.StatusProcessing {
-			h.lease(t, want.Message, got.Message)
+	for i, got := range answers {
+		if fresh := !want[i].Duplicate && want[i].Err == nil; fresh && got.Message.Status == courier.StatusProcessing {
+			h.lease(t, got.Message, want[i].Message)
 		}
-		same(t, "answer", got.Message, want.Message)
-		if got.Duplicate != want.Duplicate || !errors.Is(got.Err, want.Err) {
-			t.Errorf("Enqueue answered %+v, want %+v", got, want)
+		equal(t, "answer", got.Message, want[i].Message)
+		if got.Duplicate != want[i].Duplicate || !errors.Is(got.Err, want[i].Err) {
+			t.Errorf("Enqueue answered %+v, want %+v", got, want[i])
 		}
 	}
 }
 
-// lease takes the token that the store chose into the model.
-func (h *history) lease(t *rapid.T, row, got *courier.Message) {
-	token := got.Lease.Token
-	if token == 0 {
-		t.Errorf("message %s has a lease without a token", row.ID)
+// lease notes the tokens that the stores chose.
+func (h *history) lease(t *rapid.T, got, want *courier.Message) {
+	if got.Lease.Token == 0 {
+		t.Errorf("message %s has a lease without a token", got.ID)
 	}
 	for _, lease := range h.leases {
-		if lease.ID == row.ID && lease.Lease.Token == token {
-			t.Errorf("token %d was given twice to message %s", token, row.ID)
+		if lease.got.ID == got.ID && lease.got.Lease.Token == got.Lease.Token {
+			t.Errorf("token %d was given twice to message %s", got.Lease.Token, got.ID)
 		}
 	}
-	row.Lease.Token = token
-	claimed := *row
-	h.leases = append(h.leases, &claimed)
+	h.leases = append(h.leases, lease{got, want})
 }
 
 func (h *history) claim(t *rapid.T) {
@@ -118,14 +133,14 @@ func (h *history) claim(t *rapid.T) {
 		claim.DueFrom = h.offset(t, "due from", -30, 5)
 	}
 	got, err := h.store.Claim(t.Context(), claim)
-	want := h.model.claim(claim)
-	if err != nil || len(got) != len(want) {
-		t.Fatalf("Claim: %d messages, %v, want %d", len(got), err, len(want))
+	want, wantErr := h.reference.Claim(t.Context(), claim)
+	if err != nil || wantErr != nil || len(got) != len(want) {
+		t.Fatalf("Claim: %d messages, %v, want %d, %v", len(got), err, len(want), wantErr)
 	}
-	for i, row := range want {
-		h.lease(t, row, got[i])
-		same(t, "claimed message", got[i], row)
+	for i := range want {
+		h.lease(t, got[i], want[i])
 	}
+	equal(t, "claimed messages", got, want)
 }
 
 func (h *history) settle(t *rapid.T) {
@@ -133,9 +148,10 @@ func (h *history) settle(t *rapid.T) {
 		t.Skip("nothing was claimed yet")
 	}
 	settlements := make([]store.Settlement, rapid.IntRange(1, 4).Draw(t, "count"))
+	mirrored := make([]store.Settlement, len(settlements))
 	for i := range settlements {
 		lease := rapid.SampledFrom(h.leases).Draw(t, "lease")
-		s := h.settlement(lease, rapid.SampledFrom(settleable()).Draw(t, "status"))
+		s := h.settlement(lease.got, rapid.SampledFrom(settleable()).Draw(t, "status"))
 		s.RetryCount = rapid.IntRange(0, 3).Draw(t, "retries")
 		if rapid.IntRange(0, 3).Draw(t, "attempted") == 0 {
 			s.Attempt = nil
@@ -143,21 +159,31 @@ func (h *history) settle(t *rapid.T) {
 		if s.Status == courier.StatusQueued && rapid.Bool().Draw(t, "moves") {
 			s.Gateway = drawGateway(t)
 		}
-		settlements[i] = s
+		settlements[i], mirrored[i] = s, s
+		mirrored[i].Token = lease.want.Lease.Token
 	}
 	got, err := h.store.Settle(t.Context(), settlements)
-	if err != nil {
-		t.Fatalf("Settle: %v", err)
+	want, wantErr := h.reference.Settle(t.Context(), mirrored)
+	if err != nil || wantErr != nil {
+		t.Fatalf("Settle: %v, %v", err, wantErr)
 	}
-	for i, s := range settlements {
-		if want := h.model.settle(s); got[i] != want {
-			t.Errorf("settlement %d: applied is %v, want %v", i, got[i], want)
-		}
+	equal(t, "what applied", got, want)
+}
+
+// both checks that an operation counts the same in both stores.
+func (h *history) both(t *rapid.T, name string, run func(s store.Store) (int, error)) {
+	got, err := run(h.store)
+	want, wantErr := run(h.reference)
+	if err != nil || wantErr != nil || got != want {
+		t.Errorf("%s: %d, %v, want %d, %v", name, got, err, want, wantErr)
 	}
 }
 
 // crash lets another node begin when all leases of the one before have lapsed.
 func (h *history) crash(t *rapid.T) {
+	if !h.shared { // with its process, which held the database
+		_ = h.reference.Leave(t.Context(), h.node)
+	}
 	h.crashes++
 	h.node, h.now = fmt.Sprintf("node-%d", h.crashes), h.now.Add(2*leaseTime)
 	h.store = h.stores[h.crashes%len(h.stores)]
@@ -170,85 +196,62 @@ func (h *history) lapse(t *rapid.T) {
 }
 
 func (h *history) reclaim(t *rapid.T, reclaim store.Reclaim) {
-	got, err := h.store.Reclaim(t.Context(), reclaim)
-	if err != nil {
-		t.Fatalf("Reclaim: %v", err)
-	}
-	if want := h.model.reclaim(reclaim, h.reclaimText(t, reclaim)); got != want {
-		t.Errorf("Reclaim took back %d leases, want %d", got, want)
-	}
-}
-
-// reclaimText reads what the store says of an attempt that a crash cut off.
-func (h *history) reclaimText(t *rapid.T, reclaim store.Reclaim) string {
-	for _, row := range h.model.rows {
-		if !h.model.isLost(row, reclaim) {
-			continue
-		}
-		found, _, err := h.store.Message(t.Context(), row.ID)
-		if err != nil || found.LastError == nil {
-			t.Fatalf("Message: %+v, %v", found, err)
-		}
-		return found.LastError.Message
-	}
-	return ""
+	h.both(t, "Reclaim", func(s store.Store) (int, error) { return s.Reclaim(t.Context(), reclaim) })
 }
 
 func (h *history) expire(t *rapid.T) {
-	got, err := h.store.Expire(t.Context(), h.now, 10_000)
-	if want := h.model.expire(h.now); err != nil || got != want {
-		t.Errorf("Expire: %d, %v, want %d", got, err, want)
-	}
+	h.both(t, "Expire", func(s store.Store) (int, error) { return s.Expire(t.Context(), h.now, 10_000) })
 }
 
 func (h *history) reroute(t *rapid.T) {
 	known := rapid.SliceOfDistinct(rapid.SampledFrom(gateways()), rapid.ID[string]).Draw(t, "known")
 	to := drawGateway(t)
-	got, err := h.store.Reroute(t.Context(), known, to, h.now)
-	if want := h.model.reroute(known, to, h.now); err != nil || got != want {
-		t.Errorf("Reroute: %d, %v, want %d", got, err, want)
+	h.both(t, "Reroute", func(s store.Store) (int, error) { return s.Reroute(t.Context(), known, to, h.now) })
+}
+
+// stored returns all messages of a store, newest first.
+func stored(t *rapid.T, s store.Store) []*courier.Message {
+	page, err := s.Messages(t.Context(), store.Query{Limit: 10_000})
+	if err != nil || page.Next != nil {
+		t.Fatalf("Messages: next %v, %v", page.Next, err)
 	}
+	return page.Messages
 }
 
 func (h *history) any(t *rapid.T) *courier.Message {
-	if len(h.model.rows) == 0 {
+	all := stored(t, h.reference)
+	if len(all) == 0 {
 		t.Skip("nothing is stored yet")
 	}
-	return rapid.SampledFrom(h.model.rows).Draw(t, "message")
+	return rapid.SampledFrom(all).Draw(t, "message")
 }
 
 func (h *history) cancel(t *rapid.T) {
-	row := h.any(t)
-	got, err := h.store.Cancel(t.Context(), row.ID, h.now)
-	h.isDecided(t, got, err, row, h.model.cancel(row, h.now))
+	id := h.any(t).ID
+	h.decide(t, func(s store.Store) (*courier.Message, error) { return s.Cancel(t.Context(), id, h.now) })
 }
 
 func (h *history) requeue(t *rapid.T) {
-	row := h.any(t)
-	requeue := store.Requeue{ID: row.ID, Now: h.now}
+	requeue := store.Requeue{ID: h.any(t).ID, Now: h.now}
 	if rapid.Bool().Draw(t, "moves") {
 		requeue.Gateway = drawGateway(t)
 	}
 	if rapid.Bool().Draw(t, "new expiry") {
 		requeue.ExpiresAt = h.offset(t, "expiry", 1, 120)
 	}
-	got, err := h.store.Requeue(t.Context(), requeue)
-	h.isDecided(t, got, err, row, h.model.requeue(row, requeue))
+	h.decide(t, func(s store.Store) (*courier.Message, error) { return s.Requeue(t.Context(), requeue) })
 }
 
-// isDecided checks the answer about a row, and the error that the model gives.
-func (h *history) isDecided(t *rapid.T, got *courier.Message, err error, row *courier.Message, want error) {
-	if want == nil {
-		if err != nil {
-			t.Fatalf("a legal transition: %v", err)
-		}
-		same(t, "answer", got, row)
-		return
-	}
+// decide checks that both stores answer with the same message or the same refusal.
+func (h *history) decide(t *rapid.T, run func(s store.Store) (*courier.Message, error)) {
+	got, err := run(h.store)
+	want, wantErr := run(h.reference)
+	equal(t, "answer", got, want)
 	refused, isRefused := errors.AsType[*store.TransitionError](err)
-	refusal, isRefusal := errors.AsType[*store.TransitionError](want)
-	if isRefused != isRefusal || isRefusal && *refused != *refusal || !isRefusal && !errors.Is(err, want) {
-		t.Errorf("an illegal transition: %v, want %v", err, want)
+	refusal, isRefusal := errors.AsType[*store.TransitionError](wantErr)
+	if (err == nil) != (wantErr == nil) || isRefused != isRefusal || isRefusal && *refused != *refusal ||
+		errors.Is(err, store.ErrScrubbed) != errors.Is(wantErr, store.ErrScrubbed) {
+		t.Errorf("decision: %v, want %v", err, wantErr)
 	}
 }
 
@@ -259,69 +262,61 @@ func (h *history) drawSweep(t *rapid.T) store.Sweep {
 
 func (h *history) scrub(t *rapid.T) {
 	sweep := h.drawSweep(t)
-	got, err := h.store.Scrub(t.Context(), sweep)
-	if want := h.model.scrub(sweep); err != nil || got != want {
-		t.Errorf("Scrub: %d, %v, want %d", got, err, want)
-	}
+	h.both(t, "Scrub", func(s store.Store) (int, error) { return s.Scrub(t.Context(), sweep) })
 }
 
 func (h *history) purge(t *rapid.T) {
 	sweep := h.drawSweep(t)
-	got, err := h.store.Purge(t.Context(), sweep)
-	if want := h.model.purge(sweep); err != nil || got != want {
-		t.Errorf("Purge: %d, %v, want %d", got, err, want)
-	}
+	h.both(t, "Purge", func(s store.Store) (int, error) { return s.Purge(t.Context(), sweep) })
 }
 
 func (h *history) beats(t *rapid.T) {
 	beat := h.beat(h.node)
 	beat.Gateways = rapid.SliceOfDistinct(rapid.SampledFrom(gateways()), rapid.ID[string]).Draw(t, "gateways")
 	got, err := h.store.Beat(t.Context(), beat)
-	if err != nil {
-		t.Fatalf("Beat: %v", err)
+	want, wantErr := h.reference.Beat(t.Context(), beat)
+	if err != nil || wantErr != nil {
+		t.Fatalf("Beat: %v, %v", err, wantErr)
 	}
-	same(t, "standing", got, h.model.beat(beat, got.Keeper))
+	same(t, "standing", got, want)
 }
 
 // leaves lets a node leave, which holds its leases all the same: the next node
 // to begin takes them.
 func (h *history) leaves(t *rapid.T) {
 	node := fmt.Sprintf("node-%d", rapid.IntRange(1, max(h.crashes, 1)).Draw(t, "node"))
-	if err := h.store.Leave(t.Context(), node); err != nil {
-		t.Fatalf("Leave: %v", err)
+	for _, s := range []store.Store{h.store, h.reference} {
+		if err := s.Leave(t.Context(), node); err != nil {
+			t.Fatalf("Leave: %v", err)
+		}
 	}
-	delete(h.model.alive, node)
 }
 
 // compare checks the whole store after each step.
 func (h *history) compare(t *rapid.T) {
-	page, err := h.store.Messages(t.Context(), store.Query{Limit: 10_000})
-	if err != nil || page.Next != nil {
-		t.Fatalf("Messages: next %v, %v", page.Next, err)
+	equal(t, "stored messages", stored(t, h.store), stored(t, h.reference))
+	h.follower.On(h.store).Check(t)
+	got, err := h.store.Stats(t.Context(), h.now)
+	want, wantErr := h.reference.Stats(t.Context(), h.now)
+	if err != nil || wantErr != nil {
+		t.Fatalf("Stats: %v, %v", err, wantErr)
 	}
-	same(t, "stored messages", page.Messages, h.model.list())
-	stats, err := h.store.Stats(t.Context(), h.now)
-	if err != nil {
-		t.Fatalf("Stats: %v", err)
-	}
-	same(t, "stats", stats, h.model.stats(h.now))
+	same(t, "stats", got, want)
 	for _, gateway := range gateways() {
-		var want time.Time
-		if queued := h.model.queued(gateway); len(queued) > 0 {
-			want = queued[0].NextAttemptAt
-		}
-		if got, err := h.store.NextDue(t.Context(), gateway); err != nil || !got.Equal(want) {
-			t.Errorf("NextDue of %s: %v, %v, want %v", gateway, got, err, want)
+		got, err := h.store.NextDue(t.Context(), gateway)
+		if want, wantErr := h.reference.NextDue(t.Context(), gateway); err != nil || wantErr != nil || !got.Equal(want) {
+			t.Errorf("NextDue of %s: %v, %v, want %v, %v", gateway, got, err, want, wantErr)
 		}
 	}
 }
 
 func (h *history) compareAttempts(t *rapid.T) {
-	for _, row := range h.model.rows {
-		_, attempts, err := h.store.Message(t.Context(), row.ID)
-		if err != nil {
-			t.Fatalf("Message: %v", err)
+	for _, m := range stored(t, h.reference) {
+		_, got, err := h.store.Message(t.Context(), m.ID)
+		_, want, wantErr := h.reference.Message(t.Context(), m.ID)
+		if err != nil || wantErr != nil {
+			t.Fatalf("Message: %v, %v", err, wantErr)
 		}
-		same(t, "attempts", attempts, h.model.attempts[row.ID])
+		same(t, "attempts", got, want)
 	}
 }

@@ -101,13 +101,17 @@ func (k *kit) housekeeping() map[string]func(ctx context.Context) error {
 			_, err := k.store.Beat(ctx, k.beat(nodeA))
 			return err
 		},
-		"Leave": func(ctx context.Context) error { return k.store.Leave(ctx, nodeA) },
-		"Nodes": func(ctx context.Context) error {
-			_, err := k.store.Nodes(ctx)
+		"Listen": func(ctx context.Context) error {
+			return k.store.Listen(ctx, "one", []courier.Status{courier.StatusSent})
+		},
+		"Events": func(ctx context.Context) error {
+			_, err := k.store.Events(ctx, "one", 1)
 			return err
 		},
-		"Reserve": func(ctx context.Context) error {
-			_, err := k.store.Reserve(ctx, store.Reservation{Gateway: gatewayA, Now: k.now, Rate: 1, Want: 1})
+		"Forget": func(ctx context.Context) error { return k.store.Forget(ctx, []store.Event{{Seq: 1}}) },
+		"Leave":  func(ctx context.Context) error { return k.store.Leave(ctx, nodeA) },
+		"Nodes": func(ctx context.Context) error {
+			_, err := k.store.Nodes(ctx)
 			return err
 		},
 	}

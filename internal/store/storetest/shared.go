@@ -33,7 +33,6 @@ func RunShared(t *testing.T, open OpenFunc, openShared OpenSharedFunc) {
 		"NothingIsClaimedByTwo":         testClaimByTwo,
 		"KeysHoldForBoth":               testKeysOfTwo,
 		"SweepsOfTwoTakeEachOnce":       testSweepsOfTwo,
-		"TwoShareARate":                 testRateOfTwo,
 		"WhatOneStoresTheOtherGoesOnAt": testOneAfterTheOther,
 	}
 	for name, test := range tests {
@@ -344,26 +343,6 @@ func (p *pair) sweepsOnce(t *testing.T, name string, want int, sweep func(s stor
 	}
 	if counts[0]+counts[1] != want || err != nil {
 		t.Errorf("%s took %v messages, %v, want %d together", name, counts, err, want)
-	}
-}
-
-func testRateOfTwo(t *testing.T, p *pair) {
-	const rate = 50
-	var grants []granted
-	for i := range 60 {
-		r := store.Reservation{Gateway: gatewayA, Now: p.now, Rate: rate, Want: 3}
-		if grant := reserveOn(t, p.both()[i%2], r); grant.Count > 0 {
-			grants = append(grants, granted{p.now, grant.Count})
-		}
-		p.now = p.now.Add(7 * time.Millisecond)
-	}
-	isWithin(t, grants, rate)
-	total := 0
-	for _, grant := range grants {
-		total += grant.count
-	}
-	if least := 0.9 * rate * (60 * 7 * time.Millisecond).Seconds(); float64(total) < least {
-		t.Errorf("%d attempts were granted, want at least %v", total, least)
 	}
 }
 

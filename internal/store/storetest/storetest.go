@@ -59,10 +59,10 @@ func runGroups(t *testing.T, open OpenFunc) {
 		{"List", listTests()},
 		{"Stats", statsTests()},
 		{"Node", nodeTests()},
-		{"Rate", rateTests()},
 		{"Concurrency", concurrencyTests()},
 		{"Lifecycle", lifecycleTests()},
 		{"Transition", transitionTests()},
+		{"Event", eventTests()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {

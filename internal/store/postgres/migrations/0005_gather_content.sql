@@ -63,7 +63,16 @@ CREATE TABLE courier.event (
 
 CREATE INDEX event_listener ON courier.event (listener, seq);
 
+-- Each node keeps its share of a rate by itself.
+DROP TABLE courier.rate;
+
 -- +goose Down
+
+CREATE TABLE courier.rate (
+    gateway    text COLLATE "C" PRIMARY KEY,
+    granted    bigint NOT NULL,
+    paid_until bigint NOT NULL
+);
 
 DROP TRIGGER IF EXISTS message_inserted ON courier.message;
 DROP TRIGGER IF EXISTS message_changed ON courier.message;

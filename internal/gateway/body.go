@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"courier"
+)
+
+// renderBody evaluates the template in force and writes its value as a body.
+func (g *Gateway) renderBody(ctx context.Context, m *courier.Message) ([]byte, error) {
+	template := g.template.evaluator()
+	if template == nil {
+		return nil, ErrNoTemplate
+	}
+	return g.bodyWith(ctx, template, m)
+}
+
+// bodyWith writes the body of a message by a template.
+func (g *Gateway) bodyWith(ctx context.Context, template Evaluator, m *courier.Message) ([]byte, error) {
+	fields, err := g.contextOf(m, template)
+	if err != nil {
+		return nil, err
+	}
+	value, err := template.Evaluate(ctx, fields)
+	if err != nil {
+		return nil, err
+	}
+	body, misfit := encodeBody(g.kind, value)
+	if misfit != "" {
+		return nil, template.Misfit(misfit)
+	}
+	return body, nil
+}
+
+// encodeBody writes a value as the Content-Type asks. Where it cannot, it says why.
+func encodeBody(kind bodyKind, value any) (body []byte, misfit string) {
+	switch kind {
+	case bodyForm:
+		return encodeForm(value)
+	case bodyText:
+		text, ok := value.(string)
+		if !ok {
+			return nil, fmt.Sprintf("template gave %s: the Content-Type header asks for text, so return a string "+
+				"(std.manifestJson makes one), or set Content-Type to %s or %s", kindName(value), mediaJSON, mediaForm)
+		}
+		return []byte(text), ""
+	case bodyJSON:
+	}
+	return encodeJSON(value)
+}
+
+// encodeJSON writes a value as JSON with sorted keys.
+func encodeJSON(value any) (body []byte, misfit string) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, "template gave what is not JSON"
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), ""
+}
+
+// encodeForm writes an object as application/x-www-form-urlencoded text with
+// its keys sorted. null is empty, a number or boolean is spelled as in JSON, an
+// array repeats its key.
+func encodeForm(value any) (body []byte, misfit string) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		return nil, fmt.Sprintf("template gave %s: a form needs an object such as { To: ctx.to, Body: ctx.body }", kindName(value))
+	}
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		elements, isArray := fields[key].([]any)
+		if !isArray {
+			elements = []any{fields[key]}
+		}
+		for i, element := range elements {
+			text, ok := formText(element)
+			if !ok {
+				at := key
+				if isArray {
+					at += "[" + strconv.Itoa(i) + "]"
+				}
+				return nil, fmt.Sprintf("form field %q is %s: a form holds strings, numbers and booleans; "+
+					"use std.manifestJson for nested values", at, kindName(element))
+			}
+			if body == nil {
+				body = make([]byte, 0, 256)
+			} else {
+				body = append(body, '&')
+			}
+			body = append(append(append(body, url.QueryEscape(key)...), '='), url.QueryEscape(text)...)
+		}
+	}
+	return body, ""
+}
+
+// formText spells a value in a form, false for an object or array. A whole number
+// is written in full, as gateways know no exponents.
+func formText(value any) (text string, ok bool) {
+	const bits = 64
+	switch value := value.(type) {
+	case nil:
+		return "", true
+	case string:
+		return value, true
+	case bool:
+		return strconv.FormatBool(value), true
+	case float64:
+		if value == math.Trunc(value) {
+			return strconv.FormatFloat(value, 'f', 0, bits), true
+		}
+		return strconv.FormatFloat(value, 'g', -1, bits), true
+	}
+	return "", false
+}
+
+func kindName(value any) string {
+	switch value.(type) {
+	case map[string]any:
+		return "an object"
+	case []any:
+		return "an array"
+	case string:
+		return "a string"
+	case bool:
+		return "a boolean"
+	case nil:
+		return "null"
+	}
+	return "a number"
+}

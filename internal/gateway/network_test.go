@@ -1,0 +1,396 @@
+package gateway
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"courier"
+	"courier/internal/gateway/gatewaytest"
+)
+
+// TestGateway_TLS sends over every protocol, with headers that HTTP/2 forbids.
+func TestGateway_TLS(t *testing.T) {
+	t.Parallel()
+	eachProtocol(t, func(t *testing.T, protocol gatewaytest.Protocol) {
+		t.Helper()
+		fake, url, client := gatewaytest.StartOver(t, protocol, gatewaytest.Options{})
+		for i, method := range []string{"POST", "TRACE", "GET"} {
+			g := newGateway(t, Options{
+				URL: url + "/send", Method: method, TLSConfig: client, Template: constant(`{}`),
+				Header: map[string]string{"Transfer-Encoding": "chunked", "Host": "x", "Content-Length": "5"},
+			})
+			if attempt := send(t, g, loginMessage()); attempt.Outcome != courier.OutcomeAccepted {
+				t.Errorf("Send() = %+v", attempt)
+			}
+			body := "{}"
+			if method == "TRACE" {
+				body = ""
+			}
+			if got := fake.Requests()[i]; got.Method != method || string(got.Body) != body {
+				t.Errorf("the gateway saw %s %q", got.Method, got.Body)
+			}
+		}
+	})
+}
+
+// wantUnsent checks the verdict on a gateway that could not be connected to: it
+// costs no message a try, and says why and what to do.
+func wantUnsent(t *testing.T, attempt courier.Attempt, says ...string) {
+	t.Helper()
+	if attempt.Outcome != courier.OutcomeGatewayDown || attempt.Class != courier.ClassNetworkError ||
+		attempt.Scope != courier.ScopeGateway || !attempt.Unsent || attempt.HTTPStatus != 0 {
+		t.Errorf("Send() = %+v", attempt)
+	}
+	for _, part := range says {
+		if !strings.Contains(attempt.Message, part) {
+			t.Errorf("%q does not say %q", attempt.Message, part)
+		}
+	}
+}
+
+// TestGateway_NothingSent meets faults before there is a connection.
+func TestGateway_NothingSent(t *testing.T) {
+	t.Parallel()
+	eachProtocol(t, func(t *testing.T, protocol gatewaytest.Protocol) {
+		t.Helper()
+		fake, url, client := gatewaytest.StartOver(t, protocol, gatewaytest.Options{})
+		g := newGateway(t, Options{URL: url + "/", TLSConfig: client, PrivateIPs: PrivateIPPolicy{Disallow: true}})
+		wantUnsent(t, send(t, g, loginMessage()), "private address", "private_ip_exception_urls")
+		if fake.Count() != 0 {
+			t.Error("a private address was sent a message")
+		}
+		scheme, _, _ := strings.Cut(url, "://")
+		g = newGateway(t, Options{URL: scheme + "://127.0.0.1:1/", TLSConfig: client})
+		wantUnsent(t, send(t, g, loginMessage()), "refused the connection", "host and port in url")
+		g = newGateway(t, Options{URL: scheme + "://gateway.invalid/", TLSConfig: client})
+		wantUnsent(t, send(t, g, loginMessage()), "has a host name that")
+	})
+}
+
+// listenTLS serves HTTP over TLS with any configuration.
+func listenTLS(t *testing.T, certificate *gatewaytest.Certificate, change func(*tls.Config)) string {
+	t.Helper()
+	config := &tls.Config{Certificates: []tls.Certificate{certificate.TLS}, MinVersion: tls.VersionTLS12}
+	change(config)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{ErrorLog: discardLog(), ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a request came")
+	})}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(listener) })
+	t.Cleanup(func() {
+		_ = server.Close()
+		serving.Wait()
+	})
+	return "https://" + listener.Addr().String()
+}
+
+func newCertificate(t *testing.T, until time.Time) *gatewaytest.Certificate {
+	t.Helper()
+	certificate, err := gatewaytest.NewCertificate(until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate
+}
+
+// TestGateway_TLSFaults names why TLS cannot be spoken, and what to do.
+func TestGateway_TLSFaults(t *testing.T) {
+	t.Parallel()
+	certificate, expired := newCertificate(t, time.Now().Add(time.Hour)), newCertificate(t, time.Now().Add(-time.Minute))
+	_, plain := gatewaytest.Start(t, gatewaytest.Options{})
+	nothing := func(*tls.Config) {}
+	for name, c := range map[string]struct {
+		certificate *gatewaytest.Certificate
+		server      func(*tls.Config)
+		client      func(*tls.Config)
+		url         func(string) string
+		says        []string
+	}{
+		"Untrusted": {certificate, nothing, func(c *tls.Config) { c.RootCAs = nil }, nil, []string{"certificate that is not trusted: no authority", "SSL_CERT_FILE"}},
+		"WrongName": {certificate, nothing, func(c *tls.Config) { c.ServerName = "other.test" }, nil, []string{"certificate that is not trusted: it is for another host", "host in url"}},
+		"Expired":   {expired, nothing, nothing, nil, []string{"has expired", "renewed"}},
+		"OldTLS": {
+			certificate, func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }, nothing, nil,
+			[]string{"speaks no version of TLS", "TLS 1.2 or newer"},
+		},
+		"ClientCertificate12": {
+			certificate, func(c *tls.Config) { c.MaxVersion, c.ClientAuth = tls.VersionTLS12, tls.RequireAnyClientCert }, nothing, nil,
+			[]string{"wants a client certificate", "another way to authenticate"},
+		},
+		"ClientCertificate13": {
+			certificate, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, nothing, nil,
+			[]string{"wants a client certificate", "another way to authenticate"},
+		},
+		"ClientCertificateHTTP2": {
+			certificate, func(c *tls.Config) { c.ClientAuth, c.NextProtos = tls.RequireAnyClientCert, []string{"h2"} }, nothing, nil,
+			[]string{"wants a client certificate", "another way to authenticate"},
+		},
+		"NoTLS":   {certificate, nothing, nothing, func(string) string { return strings.Replace(plain, "http://", "https://", 1) }, []string{"does not speak TLS", "http:// in url"}},
+		"OnlyTLS": {certificate, nothing, nothing, func(url string) string { return strings.Replace(url, "https://", "http://", 1) }, []string{"https"}},
+		"Refusing": {certificate, func(c *tls.Config) {
+			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, io.EOF }
+		}, nothing, nil, []string{"TLS handshake"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, client := listenTLS(t, c.certificate, c.server), c.certificate.Client()
+			c.client(client)
+			if c.url != nil {
+				url = c.url(url)
+			}
+			g := newGateway(t, Options{URL: url + "/", TLSConfig: client, Template: echo()})
+			for range 3 {
+				attempt := send(t, g, loginMessage())
+				if name == "OnlyTLS" && attempt.HTTPStatus == http.StatusBadRequest {
+					continue // Go's server says it in HTTP
+				}
+				wantUnsent(t, attempt, c.says...)
+			}
+		})
+	}
+}
+
+// TestGateway_TLSAlertForHTTP sends plain HTTP to a server that answers with an alert of TLS.
+func TestGateway_TLSAlertForHTTP(t *testing.T) {
+	t.Parallel()
+	server := startWire(t, func(conn net.Conn, _ int) bool {
+		_, _ = conn.Write([]byte{0x15, 3, 1, 0, 2, 2, 80})
+		return false
+	})
+	wantUnsent(t, send(t, newGateway(t, Options{URL: server.url() + "/", Template: echo()}), loginMessage()), "speaks TLS", "use https://")
+}
+
+// proxyServer is an HTTP proxy that opens tunnels, or answers with a status.
+type proxyServer struct {
+	status int
+	user   string
+
+	mu      sync.Mutex
+	targets []string
+}
+
+// ServeHTTP implements http.Handler.
+func (p *proxyServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p.user != "" && r.Header.Get("Proxy-Authorization") != "Basic "+base64.StdEncoding.EncodeToString([]byte(p.user)) {
+		w.WriteHeader(http.StatusProxyAuthRequired)
+		return
+	}
+	if p.status != 0 {
+		w.WriteHeader(p.status)
+		return
+	}
+	p.mu.Lock()
+	p.targets = append(p.targets, r.Method+" "+r.RequestURI)
+	p.mu.Unlock()
+	if r.Method != http.MethodConnect {
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	there, err := new(net.Dialer).DialContext(r.Context(), "tcp", r.Host)
+	if err != nil {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	here, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	_, _ = io.WriteString(here, "HTTP/1.1 200 Connection established\r\n\r\n")
+	pipe(here, there)
+}
+
+// pipe copies both ways until one side ends.
+func pipe(a, b net.Conn) {
+	var copying sync.WaitGroup
+	for _, ends := range [][2]net.Conn{{a, b}, {b, a}} {
+		copying.Go(func() {
+			_, _ = io.Copy(ends[0], ends[1])
+			_ = a.Close()
+			_ = b.Close()
+		})
+	}
+	copying.Wait()
+}
+
+// through is the proxy for every url.
+func through(t *testing.T, address string) func(*url.URL) (*url.URL, error) {
+	t.Helper()
+	via, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(*url.URL) (*url.URL, error) { return via, nil }
+}
+
+// TestGateway_ProxyFaults names the proxy, what it did, and what to do.
+func TestGateway_ProxyFaults(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		proxy *proxyServer
+		says  []string
+	}{
+		"Authentication": {&proxyServer{user: "u:p"}, []string{"which answered CONNECT with 407 Proxy Authentication Required", "HTTPS_PROXY as http://user:password@host:port"}},
+		"Forbidden":      {&proxyServer{status: 403}, []string{"which answered CONNECT with 403 Forbidden", "NO_PROXY"}},
+		"BadGateway":     {&proxyServer{status: 502}, []string{"which answered CONNECT with 502 Bad Gateway", "proxy's log"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address, _ := gatewaytest.Serve(t, gatewaytest.PlainHTTP, c.proxy, nil)
+			g := newGateway(t, Options{URL: "https://gateway.test/send", Template: echo(), ProxyFunc: through(t, strings.Replace(address, "//", "//x:hunter2@", 1))})
+			attempt := send(t, g, loginMessage())
+			wantUnsent(t, attempt, append(c.says, "is behind the proxy "+address)...)
+			if strings.Contains(attempt.Message, "hunter2") {
+				t.Errorf("the attempt tells a secret: %+v", attempt)
+			}
+		})
+	}
+	for _, target := range []string{"https://gateway.test/send", "http://gateway.test/send"} {
+		for _, scheme := range []string{"http", "https", "socks5"} {
+			t.Run("Away"+scheme+target, func(t *testing.T) {
+				t.Parallel()
+				g := newGateway(t, Options{URL: target, Template: echo(), ProxyFunc: through(t, scheme+"://127.0.0.1:1")})
+				wantUnsent(t, send(t, g, loginMessage()), "is behind the proxy ", "127.0.0.1:1, which refused the connection", "_PROXY")
+			})
+		}
+	}
+	g := newGateway(t, Options{URL: "https://gateway.test/send", ProxyFunc: func(*url.URL) (*url.URL, error) {
+		return nil, errors.New("invalid proxy address hunter2")
+	}})
+	attempt := send(t, g, loginMessage())
+	wantUnsent(t, attempt, "HTTPS_PROXY")
+	if strings.Contains(attempt.Message, "hunter2") {
+		t.Errorf("the attempt tells a secret: %+v", attempt)
+	}
+}
+
+// TestGateway_Proxy sends through every kind of proxy.
+func TestGateway_Proxy(t *testing.T) {
+	t.Parallel()
+	eachProtocol(t, func(t *testing.T, protocol gatewaytest.Protocol) {
+		t.Helper()
+		for _, over := range []gatewaytest.Protocol{gatewaytest.PlainHTTP, gatewaytest.TLSHTTP1} {
+			fake, target, client := gatewaytest.StartOver(t, protocol, gatewaytest.Options{})
+			proxy := &proxyServer{user: "u:p"}
+			address, proxyClient := gatewaytest.Serve(t, over, proxy, nil)
+			g := newGateway(t, Options{
+				URL: target + "/send", Template: echo(), ProxyFunc: through(t, strings.Replace(address, "//", "//u:p@", 1)),
+				TLSConfig: bothTrusted(client, proxyClient),
+			})
+			for range 2 {
+				if attempt := send(t, g, loginMessage()); attempt.Outcome != courier.OutcomeAccepted {
+					t.Errorf("over %s: %+v", over, attempt)
+				}
+			}
+			want, requests := "CONNECT "+strings.TrimPrefix(target, "https://"), 2
+			if protocol == gatewaytest.PlainHTTP {
+				want, requests = "POST "+target+"/send", 0
+			}
+			if proxy.targets[0] != want || fake.Count() != requests {
+				t.Errorf("the proxy saw %q and the gateway %d requests", proxy.targets, fake.Count())
+			}
+		}
+	})
+}
+
+// bothTrusted trusts what either trusts. The verification is by hand, as there
+// are two sets of authorities.
+func bothTrusted(a, b *tls.Config) *tls.Config {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	config := a.Clone()
+	config.InsecureSkipVerify = true
+	return config
+}
+
+// TestGateway_ProxyKeepsStatusLine judges a broken answer behind a proxy by its status line.
+func TestGateway_ProxyKeepsStatusLine(t *testing.T) {
+	t.Parallel()
+	_, target, client := gatewaytest.StartOver(t, gatewaytest.TLSHTTP1, gatewaytest.Options{Default: rawFault("HTTP/1.1 202 OK\r\nbroken\r\n\r\n")})
+	address, _ := gatewaytest.Serve(t, gatewaytest.PlainHTTP, &proxyServer{}, nil)
+	g := newGateway(t, Options{URL: target + "/send", Template: echo(), TLSConfig: client, ProxyFunc: through(t, address)})
+	if attempt := send(t, g, loginMessage()); attempt.Outcome != courier.OutcomeAccepted || attempt.HTTPStatus != 202 {
+		t.Errorf("Send() = %+v", attempt)
+	}
+}
+
+// TestGateway_SOCKS sends through a SOCKS proxy (RFC 1928).
+func TestGateway_SOCKS(t *testing.T) {
+	t.Parallel()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { serveSOCKS(conn) })
+		}
+	})
+	_, target, client := gatewaytest.StartOver(t, gatewaytest.TLSHTTP2, gatewaytest.Options{})
+	g := newGateway(t, Options{URL: target + "/send", Template: echo(), TLSConfig: client, ProxyFunc: through(t, "socks5://"+listener.Addr().String())})
+	if attempt := send(t, g, loginMessage()); attempt.Outcome != courier.OutcomeAccepted {
+		t.Errorf("Send() = %+v", attempt)
+	}
+	g.Close()
+	_ = listener.Close()
+	serving.Wait()
+}
+
+// serveSOCKS opens a tunnel to an IPv4 address without authentication.
+func serveSOCKS(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	from := bufio.NewReader(conn)
+	greeting, request := make([]byte, 3), make([]byte, 10)
+	if _, err := io.ReadFull(from, greeting); err != nil {
+		return
+	}
+	_, _ = conn.Write([]byte{5, 0})
+	if _, err := io.ReadFull(from, request); err != nil {
+		return
+	}
+	address := fmt.Sprintf("%s:%d", net.IP(request[4:8]), int(request[8])<<8|int(request[9]))
+	there, err := new(net.Dialer).DialContext(context.Background(), "tcp", address)
+	if err != nil {
+		return
+	}
+	_, _ = conn.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+	pipe(conn, there)
+}
+
+// TestGateway_HandshakeTimeout says which step took too long.
+func TestGateway_HandshakeTimeout(t *testing.T) {
+	t.Parallel()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	g := newGateway(t, Options{URL: "https://" + listener.Addr().String() + "/", Template: echo(), Timeout: 10 * short})
+	wantUnsent(t, send(t, g, loginMessage()), "did not finish the TLS handshake in time")
+	g = newGateway(t, Options{URL: "https://gateway.test/", Template: echo(), Timeout: 10 * short, ProxyFunc: through(t, "http://"+listener.Addr().String())})
+	wantUnsent(t, send(t, g, loginMessage()), "is behind the proxy", "in time")
+}

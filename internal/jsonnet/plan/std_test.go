@@ -1,0 +1,201 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// computedContext has a field of every type.
+const computedContext = `{"s":"Héllo, World 😀","t":"+1415","n":7,"f":-2.5,"z":-0,"b":true,"x":null,"big":1e999,` +
+	`"l":["a",null,"b"],"m":[1,2],"o":{"k":"v","n":1}}`
+
+// TestPlan_computed fixes what plans compute, and what they leave to the interpreter;
+// what they compute is what go-jsonnet does.
+func TestPlan_computed(t *testing.T) {
+	t.Parallel()
+	computed := []string{
+		`std.asciiUpper(ctx.s)`, `std.asciiLower(ctx.s)`, `std.length(ctx.s)`, `std.length(ctx.l)`, `std.length(ctx.o)`,
+		`std.strReplace(ctx.s, "l", "LL")`, `std.strReplace(ctx.s, "World", "")`, `std.toString(ctx.f)`, `std.toString(ctx.x)`,
+		`std.substr(ctx.s, 1, 4)`, `std.substr(ctx.s, 13, 9)`, `std.substr(ctx.s, 99, 1)`, `ctx.s[1:4]`, `ctx.s[:99]`, `ctx.s[12:]`, `ctx.s[3:1]`, `ctx.s[1]`,
+		`ctx.l[0]`, `ctx.m[1] + ctx.n`, `std.split(ctx.s, "l")`, `std.join("-", ctx.l)`, `std.join("-", [ctx.s, null, ctx.t])`,
+		`std.trim("  " + ctx.s + "\n")`, `std.lstripChars(ctx.t, "+0")`, `std.rstripChars(ctx.t, "5")`, `std.stripChars(ctx.t, "+5")`,
+		`std.startsWith(ctx.t, "+1")`, `std.endsWith(ctx.s, "😀")`, `std.startsWith("", ctx.s)`, `std.equalsIgnoreCase(ctx.s, "x")`,
+		`std.isEmpty(ctx.s)`, `std.parseInt(ctx.t)`, `std.type(ctx.o)`, `[std.isString(ctx.s), std.isNumber(ctx.s), std.isBoolean(ctx.b)]`,
+		`[std.isObject(ctx), std.isArray(ctx.l)]`, `std.objectHas(ctx, "s")`, `"q" in ctx.o`, `std.objectHasAll(ctx.o, "k")`,
+		`std.get(ctx, "q", "none")`, `std.get(ctx, "n")`, `std.get(ctx.o, "q")`, `"%s-%d, 100%%" % [ctx.s, ctx.n]`, `"%s" % ctx.f`,
+		`std.format("%(k)s/%(n)d", ctx.o)`, `"%d" % ctx.z`, `"none" % []`, `ctx.n % 3`, `ctx.f % 2`, `-ctx.n`, `ctx.z`, `-ctx.z`, `!ctx.b`,
+		`ctx.n + 1`, `ctx.n - 1.5`, `ctx.n * ctx.f`, `ctx.n / 3`, `ctx.n > 6 && ctx.f < 0`, `ctx.n >= 8 || ctx.s <= "I"`, `ctx.s == ctx.t`,
+		`ctx.x == null`, `ctx.n != "7"`, `ctx.o == ctx.n`, `if ctx.b then {a: [ctx.s]} else error "cancel"`, `if ctx.n == 1 then "a"`,
+		`local a = ctx.s, b = a + "!"; {a: a, b: b}`, `local up(s, by="x") = std.asciiUpper(s) + by; [up(ctx.t), up(by="y", s=ctx.s)]`,
+		`local up = std.asciiUpper; up(ctx.s)`, `local d = ctx.o; d.k`, `assert ctx.n == 7; "fine"`, `local std = {length: 1}; 1`,
+		`"a" + std.length(ctx.s) + ctx.f`, `local unused = error "x"; 1`, `local f(a, b) = a; f(1, error "x")`, `(if ctx.b then ctx.o else {}).k`,
+		`{[ctx.s]: 1, b: 2}`, `{[if ctx.b then "c"]: ctx.s, [if !ctx.b then "d"]: error "x"}`, `ctx.o {k: "w", m: 1}`, `[ctx.o] + []`, `ctx.l + ctx.m`,
+		`{z: {[ctx.s]: [1]}} + (if ctx.b then {b: 2} else {})`, `({} + {a: {}}) + {a: []}`,
+	}
+	for _, source := range computed {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			comparePlan(t, source, computedContext)
+		})
+	}
+}
+
+// comparePlan runs a template that must be planned, and compares.
+func comparePlan(t *testing.T, source, document string) {
+	t.Helper()
+	source = "function(ctx) " + source
+	value, ok := runPlan(t, source, document)
+	if !ok {
+		t.Fatal("the plan leaves it to the interpreter")
+	}
+	checkPlanned(t, source, strings.Replace(document, "1e999", "1", 1), value)
+}
+
+// TestPlan_left fixes what is left to the interpreter, because it fails, is rare, or
+// because the plan cannot tell.
+func TestPlan_left(t *testing.T) {
+	t.Parallel()
+	left := []string{
+		`std.asciiUpper(ctx.n)`, `std.asciiUpper(ctx.l)`, `std.length(ctx.n)`, `std.strReplace(ctx.s, "", "x")`, `std.toString(ctx.o)`,
+		`std.substr(ctx.s, -1, 1)`, `std.substr(ctx.s, 0.5, 1)`, `std.substr(ctx.s, 0, 1e10)`, `ctx.s[-2:]`, `ctx.s[::2]`, `ctx.l[0:1]`, `ctx.s[99]`, `ctx.s[0.5]`,
+		`ctx.l[3]`, `ctx.l["a"]`, `std.split(ctx.s, "")`, `std.join("-", ctx.m)`, `std.join([], [ctx.l])`, `std.parseInt(ctx.s)`, `std.trim(ctx.x)`,
+		`std.lstripChars(ctx.t, ["+"])`, `std.startsWith(ctx.l, "a")`, `std.objectHas(ctx.l, "a")`, `std.get(ctx.l, "a", 1)`, `"%s" % ctx.o`,
+		`"%s" % [ctx.o]`, `"%d" % 1.5`, `"%d" % "x"`, `"%s %s" % [ctx.s]`, `"%s" % [1, 2]`, `"%5d" % 1`, `"%(q)s" % ctx.o`, `"%" % []`, `"%x" % 1`,
+		`"%(k" % ctx.o`, `ctx.n % 0`, `ctx.n / 0`, `1e308 * 10`, `-ctx.s`, `!ctx.n`, `ctx.n && true`, `ctx.b && ctx.n`, `ctx.b < true`, `ctx.n < "a"`,
+		`ctx.l == ctx.l`, `ctx.s - 1`, `ctx.n | 1`, `if ctx.n then 1`, `error "x"`, `assert false; 1`, `ctx.big + 1`, `ctx.q`, `ctx.o.q`,
+		`local f(x) = f(x); f(1)`, `local f(x) = x; f()`, `local f(x) = x; f(1, 2)`, `local f(x) = x; f(1, x=2)`, `local f(x) = x; f(y=1)`, `local a = a; a`,
+		`local f(x) = 1; f(error "x") tailstrict`, `local std = {length(s): 1}; std.length(ctx.s)`, `std.length(x=ctx.s)`, `std.length()`, `std.md5(ctx.s)`,
+		`local ctx = {}; ctx.s`, `function(x) x`, `std`, `{a: 1, b: $.a}`, `[x for x in ctx.l]`, `[ctx.o] + {}`, `ctx.l + 1`, `{[ctx.n]: 1}`, `{[ctx.s]: 1, [ctx.s]: 2}`,
+		`{a: 1, [ctx.s]+: 1}`, `{[ctx.s]:: 1}`, `{a: 1} + {b: self.a}`, `{a: 1} {a+: 1}`, `"x" + {}`, `[] + "x"`, `{[ctx.s]: self}`, `ctx.s + ctx.o`,
+		`local a = std.strReplace(ctx.s, "l", "llllllllllllllll"), b = std.strReplace(a, "l", a), c = std.strReplace(b, "l", b), d = std.strReplace(c, "l", c); std.length(d)`,
+		`local a = ctx.s + ctx.s, b = a + a + a + a, c = b + b + b + b, d = c + c + c + c, e = d + d + d + d, f = e + e + e + e; std.length([f + f, f + f, f + f, f + f, f + f])`,
+		strings.Repeat("std.trim(", 9) + "ctx.s" + strings.Repeat(")", 9),
+	}
+	for i, source := range left {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			if value, ok := runPlan(t, "function(ctx) "+source, computedContext); ok {
+				t.Errorf("the plan of %s gives %.100q", source, value)
+			}
+		})
+	}
+}
+
+// TestPlan_nested nests each function as deep as plans do: the interpreter's
+// stack still suffices where a plan gives a result.
+func TestPlan_nested(t *testing.T) {
+	t.Parallel()
+	for _, form := range []string{
+		`std.asciiUpper(%s)`, `std.strReplace(%s, "a", "b")`, `std.substr(%s, 0, 9)`, `std.trim(%s)`, `std.join("", std.split(%s, "a"))`,
+		`("%%s" %% %s)`, `("%%(template_type_of_it)s" %% {template_type_of_it: %s})`, `%s[0:99]`, `std.toString(%s)`, `std.lstripChars(%s, "a")`,
+		`(if std.endsWith(%s, "x") then "x" else "y")`, `(local a = %s; a + "z")`, `(local f(x, y="d") = x + y; f(%s))`, `std.get({a: %s}, "a", "d")`,
+		`({a: %s} {b: 1}).a`, `{[ctx.s]: %s}`, `([%s] + [])[0]`,
+	} {
+		t.Run(form, func(t *testing.T) {
+			t.Parallel()
+			source, last := "ctx.s", ""
+			for source != "" {
+				if _, ok := runPlan(t, "function(ctx) "+source, computedContext); !ok {
+					break
+				}
+				last, source = source, fmt.Sprintf(form, source)
+			}
+			if strings.Count(last, "(") < 2 && strings.Count(last, "[") < 2 {
+				t.Fatalf("%s is not planned twice within itself", form)
+			}
+			comparePlan(t, last, computedContext)
+		})
+	}
+}
+
+// TestPlan_computedDifferential compares plans with the interpreter on random
+// expressions over typed fields; most of them can be computed.
+func TestPlan_computedDifferential(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, checkComputed)
+}
+
+// FuzzPlanComputed is TestPlan_computedDifferential driven by coverage.
+func FuzzPlanComputed(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(checkComputed))
+}
+
+func checkComputed(t *rapid.T) {
+	texts := rapid.OneOf(rapid.String(), rapid.StringMatching(`[ab+ 0-9é]{0,6}`))
+	numbers := rapid.OneOf(rapid.Float64Range(-20, 20), rapid.Map(rapid.IntRange(-3, 9), func(n int) float64 { return float64(n) }))
+	document, err := json.Marshal(map[string]any{
+		"s": texts.Draw(t, "s"), "t": texts.Draw(t, "t"), "n": numbers.Draw(t, "n"), "m": numbers.Draw(t, "m"),
+		"b": rapid.Bool().Draw(t, "b"), "l": rapid.SliceOfN(texts, 0, 3).Draw(t, "l"), "o": map[string]any{"k": texts.Draw(t, "k"), "n": 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := "function(ctx) " + computations(rapid.SampledFrom([]string{"text", "number", "truth", "any"}).Draw(t, "type"), 3).Draw(t, "template")
+	if value, ok := runPlan(t, source, string(document)); ok {
+		checkPlanned(t, source, string(document), value)
+	}
+}
+
+// computations are random expressions of a type.
+func computations(kind string, depth int) *rapid.Generator[string] {
+	forms := computedForms(kind)
+	if depth == 0 {
+		forms = computedLeaves(kind)
+	}
+	return rapid.Custom(func(t *rapid.T) string {
+		form := rapid.SampledFrom(forms).Draw(t, "form")
+		for _, hole := range []string{"text", "number", "truth", "any"} {
+			for strings.Contains(form, "<"+hole+">") {
+				form = strings.Replace(form, "<"+hole+">", "("+computations(hole, depth-1).Draw(t, hole)+")", 1)
+			}
+		}
+		return form
+	})
+}
+
+func computedLeaves(kind string) []string {
+	switch kind {
+	case "text":
+		return []string{`ctx.s`, `ctx.t`, `ctx.o.k`, `"a"`, `"%s"`, `"é +1"`, `""`}
+	case "number":
+		return []string{`ctx.n`, `ctx.m`, `0`, `1`, `-1`, `2.5`}
+	case "truth":
+		return []string{`ctx.b`, `true`, `false`}
+	}
+	return []string{`null`, `ctx.s`, `ctx.n`, `ctx.b`, `ctx.l`, `ctx.o`, `ctx`, `[]`, `{}`}
+}
+
+func computedForms(kind string) []string {
+	switch kind {
+	case "text":
+		return []string{
+			`std.asciiUpper(<text>)`, `std.asciiLower(<text>)`, `std.strReplace(<text>, <text>, <text>)`, `std.substr(<text>, <number>, <number>)`,
+			`<text>[<number>:<number>]`, `<text>[<number>:]`, `<text>[<number>]`, `ctx.l[<number>]`, `std.join(<text>, std.split(<text>, <text>))`,
+			`std.join(<text>, [<text>, null, <text>])`, `std.trim(<text>)`, `std.stripChars(<text>, <text>)`, `std.lstripChars(<text>, <text>)`,
+			`std.rstripChars(<text>, <text>)`, `std.type(<any>)`, `std.toString(<any>)`, `"%s: %d" % [<any>, <number>]`, `"<%(k)s %(n)d" % {k: <any>, n: <number>}`,
+			`std.format(<text>, [<any>])`, `<text> % <any>`, `<text> + <any>`, `<any> + <text>`, `if <truth> then <text> else <text>`,
+			`local a = <text>, b = a + a; std.strReplace(b, a, <text>)`, `local f(x, y=<text>) = x + y; f(<text>) + f(<text>, <text>)`, `std.get(ctx, <text>, <text>)`,
+		}
+	case "number":
+		return []string{
+			`std.length(<any>)`, `std.length(<text>)`, `std.parseInt("" + <number>)`, `<number> + <number>`, `<number> - <number>`, `<number> * <number>`,
+			`<number> / <number>`, `<number> % <number>`, `-<number>`, `if <truth> then <number> else <number>`, `std.length(std.split(<text>, <text>))`,
+		}
+	case "truth":
+		return []string{
+			`<any> == <any>`, `<any> != <any>`, `<text> < <text>`, `<text> >= <text>`, `<number> <= <number>`, `<number> > <number>`, `<truth> && <truth>`,
+			`<truth> || <truth>`, `!<truth>`, `std.startsWith(<text>, <text>)`, `std.endsWith(<text>, <text>)`, `std.isEmpty(<text>)`, `std.isString(<any>)`,
+			`std.isNumber(<any>)`, `std.isBoolean(<any>)`, `std.isArray(<any>)`, `std.isObject(<any>)`, `std.objectHas(ctx, <text>)`, `<text> in ctx.o`,
+			`std.equalsIgnoreCase(<text>, <text>)`,
+		}
+	}
+	return []string{
+		`<text>`, `<number>`, `<truth>`, `[<any>, <any>]`, `{a: <any>, "b c": <any>}`, `if <truth> then <any> else <any>`, `std.get(ctx.o, <text>)`,
+		`local x = <any>; [x, x]`, `assert <truth>; <any>`, `if <truth> then <any> else error "cancel"`, `[<any>, <any>][<number>]`, `{a: <any>}.a`, `std.split(<text>, <text>)`,
+		`{a: 1, [<text>]: <any>, [if <truth> then "b"]: <any>}`, `{a: <any>} + {[<text>]: <any>}`, `ctx.o {k: <any>}`, `[<any>] + std.split(<text>, "a")`,
+	}
+}

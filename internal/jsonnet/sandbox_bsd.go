@@ -1,0 +1,20 @@
+//go:build unix && !linux
+
+package jsonnet
+
+import (
+	"os"
+	"syscall"
+)
+
+// limitMemory leaves the memory to the guard: these systems do not enforce
+// RLIMIT_DATA on mappings.
+func limitMemory(int) error { return nil }
+
+// processAttributes puts a worker into a process group of its own.
+func processAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}
+
+// ownExecutable is the file of the running program.
+func ownExecutable() (string, error) { return os.Executable() }

@@ -1,0 +1,388 @@
+// Package memory is the message store in the memory of a process, with which it is
+// lost: as simply as the contract can be told, and checked by the same suite as the
+// others. Tests use it as a store, and as what another store must be equal to.
+package memory
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// Options configure a store.
+type Options struct {
+	// NowFunc is the clock; nil is time.Now.
+	NowFunc func() time.Time
+}
+
+// Store is one node's store on a database. It implements store.Store.
+type Store struct {
+	*database
+	closed bool
+	wakes  chan string
+}
+
+var _ store.Store = (*Store)(nil)
+
+// database is what the stores of all nodes share.
+type database struct {
+	mutex   sync.Mutex
+	nowFunc func() time.Time
+	// rows are the messages in the order in which they were stored.
+	rows      []*courier.Message
+	byID      map[courier.ID]*courier.Message
+	byKey     map[key]*courier.Message
+	attempts  map[courier.ID][]courier.Attempt
+	lastToken int64
+	nodes     map[string]node
+	duty      duty
+	listeners map[string][]courier.Status
+	events    []event
+	lastEvent int64
+	stores    []*Store
+}
+
+// key is what a repeat has in common with the first.
+type key struct{ caller, name string }
+
+func keyOf(m *courier.Message) key { return key{m.Caller, m.IdempotencyKey} }
+
+const wakeLength = 64
+
+// New returns a store on a new database.
+func New(options Options) *Store {
+	d := &database{
+		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{},
+		attempts: map[courier.ID][]courier.Attempt{}, nodes: map[string]node{}, listeners: map[string][]courier.Status{},
+	}
+	if d.nowFunc == nil {
+		d.nowFunc = time.Now
+	}
+	return d.open()
+}
+
+// Share returns a store of another node on the same database.
+func (s *Store) Share() *Store {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.open()
+}
+
+func (d *database) open() *Store {
+	s := &Store{database: d, wakes: make(chan string, wakeLength)}
+	d.stores = append(d.stores, s)
+	return s
+}
+
+// do runs an operation alone, unless the store is closed or its context has ended.
+func (s *Store) do(ctx context.Context, name string, run func() error) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	err := ctx.Err()
+	if s.closed {
+		err = store.ErrClosed
+	}
+	if err == nil {
+		err = run()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// change is the one place where a message changes: it leaves the event.
+func (d *database) change(m *courier.Message, apply func()) {
+	from := m.Status
+	apply()
+	if m.Status != from {
+		d.leaveEvent(m, from)
+	}
+}
+
+// clone returns a message that callers may keep.
+func clone(m *courier.Message) *courier.Message {
+	c := *m
+	if m.LastError != nil {
+		failed := *m.LastError
+		c.LastError = &failed
+	}
+	return &c
+}
+
+func cloneAll(messages []*courier.Message) []*courier.Message {
+	clones := make([]*courier.Message, len(messages))
+	for i, m := range messages {
+		clones[i] = clone(m)
+	}
+	return clones
+}
+
+// Enqueue implements store.Store.
+func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
+	var answers []store.Enqueued
+	err := s.do(ctx, "enqueue messages", func() (err error) {
+		s.lastToken++
+		rows, err := store.Accept(messages, s.nowFunc(), s.lastToken)
+		if err == nil {
+			answers, err = s.insert(rows)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answers, nil
+}
+
+func (s *Store) insert(rows []store.Row) ([]store.Enqueued, error) {
+	seen := map[courier.ID]bool{}
+	for _, row := range rows {
+		_, repeats := s.byKey[keyOf(row.Message)]
+		if s.byID[row.ID] != nil && !repeats || seen[row.ID] {
+			return nil, fmt.Errorf("%w: %s", store.ErrDuplicateID, row.ID)
+		}
+		seen[row.ID] = true
+	}
+	answers := make([]store.Enqueued, len(rows))
+	for i, row := range rows {
+		m := row.Message
+		if first := s.byKey[keyOf(m)]; first != nil {
+			answers[i] = store.Repeat(m, clone(first))
+			continue
+		}
+		s.lastToken = max(s.lastToken, m.Lease.Token)
+		s.rows, s.byID[m.ID] = append(s.rows, m), m
+		if m.IdempotencyKey != "" {
+			s.byKey[keyOf(m)] = m
+		}
+		s.leaveEvent(m, "")
+		s.wakeOthers(m)
+		answers[i].Message = clone(m)
+	}
+	return answers, nil
+}
+
+// wakeOthers tells the stores of other nodes of a message that is due.
+func (s *Store) wakeOthers(m *courier.Message) {
+	if m.Status != courier.StatusQueued || m.NextAttemptAt.After(s.nowFunc()) {
+		return
+	}
+	for _, other := range s.stores {
+		if other != s && !other.closed {
+			select {
+			case other.wakes <- m.Gateway:
+			default: // it has enough to do
+			}
+		}
+	}
+}
+
+// queued returns the queued messages of a gateway by when they are due.
+func (d *database) queued(gateway string) []*courier.Message {
+	found := d.find(func(m *courier.Message) bool { return m.Status == courier.StatusQueued && m.Gateway == gateway })
+	slices.SortStableFunc(found, func(a, b *courier.Message) int { return a.NextAttemptAt.Compare(b.NextAttemptAt) })
+	return found
+}
+
+// find returns the messages that a condition holds for, in the order in which they were stored.
+func (d *database) find(condition func(m *courier.Message) bool) []*courier.Message {
+	var found []*courier.Message
+	for _, m := range d.rows {
+		if condition(m) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// Claim implements store.Store.
+func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error) {
+	var claimed []*courier.Message
+	err := s.do(ctx, "claim messages", func() error {
+		s.lastToken++
+		lease := courier.Lease{Node: claim.Node, Token: s.lastToken, Until: store.Floor(claim.LeaseUntil)}
+		from, now := store.Floor(claim.DueFrom), store.Floor(claim.Now)
+		for _, m := range s.queued(claim.Gateway) {
+			if len(claimed) >= claim.Limit || m.NextAttemptAt.After(now) {
+				break
+			}
+			if !m.NextAttemptAt.Before(from) {
+				s.change(m, func() { m.Status, m.Lease, m.UpdatedAt = courier.StatusProcessing, lease, now })
+				claimed = append(claimed, clone(m))
+			}
+		}
+		return nil
+	})
+	return claimed, err
+}
+
+// Settle implements store.Store.
+func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error) {
+	applied := make([]bool, len(settlements))
+	err := s.do(ctx, "settle messages", func() error {
+		if err := store.CheckSettlements(settlements); err != nil {
+			return err
+		}
+		for i := range settlements {
+			t := &settlements[i]
+			m := s.byID[t.ID]
+			if m != nil && m.Status == courier.StatusProcessing && m.Lease.Token == t.Token {
+				s.change(m, func() { s.settle(m, t) })
+				applied[i] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return applied, nil
+}
+
+func (s *Store) settle(m *courier.Message, t *store.Settlement) {
+	row := t.Settled()
+	m.Status, m.RetryCount, m.UpdatedAt, m.Lease = t.Status, t.RetryCount, store.Floor(t.At), courier.Lease{}
+	m.NextAttemptAt, m.SentAt, m.Gateway = row.NextAttemptAt, row.SentAt, cmp.Or(row.Gateway, m.Gateway)
+	m.GatewayMessageID = row.GatewayMessageID
+	if t.Attempt == nil {
+		return
+	}
+	a := *t.Attempt
+	s.attempted(m, &a)
+	if a.Outcome == courier.OutcomeAccepted {
+		m.LastError = nil
+	}
+}
+
+// attempted adds an attempt to those of a message.
+func (s *Store) attempted(m *courier.Message, a *courier.Attempt) {
+	a.Number = max(m.SendCount+1, a.Number)
+	a.StartedAt, a.Duration = store.Floor(a.StartedAt), a.Duration.Truncate(time.Microsecond)
+	a.RetryAfter = a.RetryAfter.Truncate(time.Microsecond)
+	a.Scope, a.Known, a.Unsent = "", false, false
+	m.SendCount, m.LastError = a.Number, a
+	s.attempts[m.ID] = append(s.attempts[m.ID], *a)
+}
+
+// NextDue implements store.Store.
+func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) {
+	var due time.Time
+	err := s.do(ctx, "find next due message", func() error {
+		if queued := s.queued(gateway); len(queued) > 0 {
+			due = queued[0].NextAttemptAt
+		}
+		return nil
+	})
+	return due, err
+}
+
+// Message implements store.Store.
+func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
+	var message *courier.Message
+	var attempts []courier.Attempt
+	err := s.do(ctx, "read message", func() error {
+		m := s.byID[id]
+		if m == nil {
+			return store.ErrNotFound
+		}
+		message, attempts = clone(m), slices.Clone(s.attempts[id])
+		return nil
+	})
+	return message, attempts, err
+}
+
+// Messages implements store.Store.
+func (s *Store) Messages(ctx context.Context, query store.Query) (store.Page, error) {
+	var page store.Page
+	err := s.do(ctx, "list messages", func() error {
+		found := s.find(func(m *courier.Message) bool {
+			return (query.Status == "" || m.Status == query.Status) && (query.To == "" || m.To == query.To) &&
+				(query.Gateway == "" || m.Gateway == query.Gateway) &&
+				(query.After == nil || bytes.Compare(m.ID[:], query.After[:]) < 0)
+		})
+		slices.SortFunc(found, func(a, b *courier.Message) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+		limit := max(query.Limit, 1)
+		if page.Messages = cloneAll(found[:min(limit, len(found))]); len(found) > limit {
+			page.Next = &page.Messages[limit-1].ID
+		}
+		return nil
+	})
+	return page, err
+}
+
+// Cancel implements store.Store.
+func (s *Store) Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error) {
+	return s.decide(ctx, "cancel message", id, func(m *courier.Message) error {
+		_, err := store.Cancel(m, now)
+		return err
+	})
+}
+
+// Requeue implements store.Store.
+func (s *Store) Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error) {
+	return s.decide(ctx, "requeue message", requeue.ID, requeue.Apply)
+}
+
+// decide changes one message by a rule, and returns it as it is then.
+func (s *Store) decide(ctx context.Context, name string, id courier.ID, rule func(m *courier.Message) error) (*courier.Message, error) {
+	var decided *courier.Message
+	err := s.do(ctx, name, func() (err error) {
+		m := s.byID[id]
+		if m == nil {
+			return store.ErrNotFound
+		}
+		if s.change(m, func() { err = rule(m) }); err == nil {
+			decided = clone(m)
+			s.wakeOthers(m)
+		}
+		return err
+	})
+	return decided, err
+}
+
+// Stats implements store.Store.
+func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
+	var stats store.Stats
+	err := s.do(ctx, "read state of queue", func() error {
+		var counts store.Counts
+		var waiting []store.Waiting
+		for _, m := range s.rows {
+			if counts.Add(m.Status, 1); m.Status == courier.StatusQueued {
+				waiting = append(waiting, store.Waiting{Gateway: m.Gateway, Due: m.NextAttemptAt})
+			}
+		}
+		stats = counts.Stats(waiting, now)
+		return nil
+	})
+	return stats, err
+}
+
+// Now implements store.Store.
+func (s *Store) Now() time.Time { return s.nowFunc() }
+
+// Wakes implements store.Store.
+func (s *Store) Wakes() <-chan string { return s.wakes }
+
+// Check implements store.Store.
+func (s *Store) Check(ctx context.Context) error {
+	return s.do(ctx, "check database", func() error { return nil })
+}
+
+// Close implements store.Store.
+func (s *Store) Close() error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if !s.closed {
+		s.closed = true
+		close(s.wakes)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// The triggers that leave events, for a list of statuses. They are the one place
+// that sees every change of a status.
+const (
+	dropTriggers  = `DROP TRIGGER IF EXISTS message_inserted; DROP TRIGGER IF EXISTS message_changed`
+	createTrigger = `
+CREATE TRIGGER message_%s AFTER %s ON message WHEN %s NEW.status IN (%s) BEGIN
+    INSERT INTO event (listener, message_id, from_status, to_status, changed_at)
+    SELECT name, NEW.id, %s, NEW.status, NEW.updated_at FROM listener WHERE status = NEW.status;
+END`
+)
+
+func createTriggers(statuses []courier.Status) string {
+	list := store.StatusList(statuses)
+	return fmt.Sprintf(createTrigger, "inserted", "INSERT", "", list, "''") + ";" +
+		fmt.Sprintf(createTrigger, "changed", "UPDATE", "NEW.status <> OLD.status AND", list, "OLD.status")
+}
+
+// Listen implements store.Store.
+func (s *Store) Listen(ctx context.Context, listener string, statuses []courier.Status) error {
+	const operationName = "listen to messages"
+	if err := store.CheckListener(listener, statuses); err != nil {
+		return s.fault(operationName, err)
+	}
+	statuses = slices.Clone(statuses)
+	err := s.writer.submit(ctx, &operation{name: "listen", rows: 1, run: func(ctx context.Context, session *session) error {
+		return session.listen(ctx, listener, statuses)
+	}})
+	return s.fault(operationName, err)
+}
+
+func (s *session) listen(ctx context.Context, listener string, statuses []courier.Status) error {
+	if _, err := s.exec(ctx, "DeleteListener", listener); err != nil {
+		return err
+	}
+	for _, status := range statuses {
+		if _, err := s.exec(ctx, "InsertListener", listener, string(status)); err != nil {
+			return err
+		}
+	}
+	if len(statuses) == 0 {
+		if _, err := s.exec(ctx, "DeleteEventsOf", listener); err != nil {
+			return err
+		}
+	}
+	var all []courier.Status
+	var status courier.Status
+	if err := s.read(ctx, "ListenedStatuses", func(rows *sql.Rows) error {
+		err := rows.Scan(&status)
+		all = append(all, status)
+		return err
+	}); err != nil {
+		return err
+	}
+	text := dropTriggers
+	if len(all) > 0 {
+		text += ";" + createTriggers(all)
+	}
+	if _, err := s.conn.ExecContext(ctx, text); err != nil {
+		return fmt.Errorf("make triggers: %w", err)
+	}
+	return nil
+}
+
+// Events implements store.Store.
+func (s *Store) Events(ctx context.Context, listener string, limit int) ([]store.Event, error) {
+	var events []store.Event
+	var id []byte
+	var changedAt int64
+	err := s.readers.read(ctx, "Events", func(rows *sql.Rows) error {
+		var e store.Event
+		err := rows.Scan(&e.Seq, &id, &e.From, &e.To, &changedAt)
+		copy(e.MessageID[:], id)
+		e.At = time.UnixMicro(changedAt).UTC()
+		events = append(events, e)
+		return err
+	}, listener, int64(max(limit, 0)))
+	return events, s.fault("read events", err)
+}
+
+// Forget implements store.Store.
+func (s *Store) Forget(ctx context.Context, events []store.Event) error {
+	events = slices.Clone(events)
+	err := s.writer.submit(ctx, &operation{name: "forget", rows: len(events), run: func(ctx context.Context, session *session) error {
+		for _, e := range events {
+			if _, err := session.exec(ctx, "DeleteEvent", e.Seq); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	return s.fault("forget events", err)
+}
