@@ -1,6 +1,6 @@
 # Every target that CI calls, and those a developer calls by hand. Needs Go,
-# git and make; a C compiler adds the race detector to the tests. These need a
-# PostgreSQL, which they find or, for root on Debian, install.
+# git and make; a C compiler adds the race detector to the tests. The tests need
+# a PostgreSQL, which the target postgres finds or, for root on Debian, installs.
 
 GO       ?= go
 FUZZTIME ?= 10s
@@ -14,7 +14,7 @@ LINT_MOD := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 CC_FOUND := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC | cut -d' ' -f1)" 2>/dev/null)
 RACE     := $(if $(CC_FOUND),-race)
 
-.PHONY: help build dev test test-plain test-repeat lint fmt fuzz bench docs tidy-check clean
+.PHONY: help build dev postgres test test-plain test-repeat lint fmt fuzz bench docs tidy-check clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,12 +26,17 @@ build: ## Build the static binary bin/courier
 dev: build ## Run a courier with a built-in inbox as its gateway; nothing to configure
 	$(BIN)/courier dev
 
-test: ## Run all tests in random order, with the race detector where a C compiler is found
+postgres: ## Find the PostgreSQL that the tests need, or install Debian's package
+	@tools/postgres.sh
+
+test: postgres ## Run all tests in random order, with the race detector where a C compiler is found
 	@$(if $(RACE),true,echo "no C compiler found: the tests run without the race detector")
 	$(GO) test $(RACE) -shuffle=on -count=$(COUNT) -timeout 9m ./...
+	cd bench && $(GO) test -shuffle=on -count=$(COUNT) -timeout 5m ./...
 
-test-plain: ## Run all tests without the race detector, reusing earlier results
+test-plain: postgres ## Run all tests without the race detector, reusing earlier results
 	$(GO) test ./...
+	cd bench && $(GO) test ./...
 
 test-repeat: ## Run all tests five times in a row
 	$(MAKE) test COUNT=5
@@ -39,6 +44,7 @@ test-repeat: ## Run all tests five times in a row
 lint: $(LINTER) ## Run every linter of .golangci.yml
 	$(GO) vet ./...
 	$(LINTER) run ./...
+	cd bench && $(GO) vet ./... && ../$(LINTER) run ./...
 	$(LINTER) fmt --diff
 
 fmt: $(LINTER) ## Format all Go files
@@ -55,15 +61,16 @@ fuzz: ## Run every fuzz target for FUZZTIME each
 		done; \
 	done
 
-bench: build ## Measure throughput, latency and memory, write docs/benchmarks.md and docs/capacity.md
-	$(GO) run ./cmd/bench
+bench: build postgres ## Measure throughput, latency and memory, write docs/benchmarks.md and docs/capacity.md
+	cd bench && $(GO) run .
 
 docs: ## Write the generated documents
 	$(GO) test ./internal/config ./internal/httpapi -run 'TestGenerated|OpenAPIIsCommitted' -count=1 -update
 
-tidy-check: ## Fail when go.mod or go.sum of either module is not tidy
+tidy-check: ## Fail when go.mod or go.sum of a module is not tidy
 	$(GO) mod tidy -diff
 	cd tools && $(GO) mod tidy -diff
+	cd bench && $(GO) mod tidy -diff
 
 clean: ## Remove what the other targets built
 	rm -rf $(BIN)

@@ -49,7 +49,7 @@ func parseTree(t *testing.T, tree fs.FS) []goFile {
 // foreign reports whether a folder holds no code of the main module.
 func foreign(dir string) bool {
 	name := path.Base(dir)
-	return dir == "tools" || dir == "bin" || name == "testdata" || (strings.HasPrefix(name, ".") && name != ".")
+	return dir == "tools" || dir == "bench" || dir == "bin" || name == "testdata" || (strings.HasPrefix(name, ".") && name != ".")
 }
 
 func parseFile(tree fs.FS, name string) (goFile, error) {

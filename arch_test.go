@@ -20,7 +20,6 @@ func layout() map[string][]string {
 	return map[string][]string{
 		".":                              {},
 		"client":                         {root},
-		"cmd/bench":                      {"courier/internal/store/postgres/pgtest"},
 		"cmd/courier":                    {"courier/internal/cli", jsonnet},
 		"docs":                           {},
 		"internal/app":                   {"*"},

@@ -1,8 +1,6 @@
 package pgtest
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,9 +20,8 @@ const oldest = 14
 func needed() []string { return []string{"initdb", "postgres", "pg_basebackup", "psql"} }
 
 // programs returns the folder of the server's programs: the one given, or that
-// of the environment, of the path, of a Debian package, or, when there is none,
-// that of the package which it installs.
-func programs(ctx context.Context, given string) (string, error) {
+// of the environment, of the path, or of a Debian package.
+func programs(given string) (string, error) {
 	if given == "" {
 		given = os.Getenv(BinVariable)
 	}
@@ -38,15 +35,9 @@ func programs(ctx context.Context, given string) (string, error) {
 	if bin, ok := search(); ok {
 		return bin, nil
 	}
-	if err := install(ctx); err != nil {
-		return "", fmt.Errorf("find PostgreSQL: no initdb and postgres are on the path or below %s (%w); "+
-			"install PostgreSQL %d or later (Debian and Ubuntu: apt-get install postgresql) or set %s to the folder of its programs",
-			packageFolder, err, oldest, BinVariable)
-	}
-	if bin, ok := search(); ok {
-		return bin, nil
-	}
-	return "", errors.New("find PostgreSQL: the installed package has no programs below " + packageFolder)
+	return "", fmt.Errorf("find PostgreSQL: no initdb and postgres of version %d or later are on the path or below %s; "+
+		"install it with: make postgres (Debian and Ubuntu, as root), or set %s to the folder of its programs",
+		oldest, packageFolder, BinVariable)
 }
 
 // packageFolder is where Debian's packages have their programs, by version.

@@ -12,7 +12,7 @@ import (
 func TestPrograms_Named(t *testing.T) {
 	bin := t.TempDir()
 	t.Setenv(BinVariable, bin)
-	if _, err := programs(t.Context(), ""); err == nil || !strings.Contains(err.Error(), BinVariable) {
+	if _, err := programs(""); err == nil || !strings.Contains(err.Error(), BinVariable) {
 		t.Errorf("programs of an empty folder: %v", err)
 	}
 	for _, name := range needed() {
@@ -20,7 +20,7 @@ func TestPrograms_Named(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if found, err := programs(t.Context(), ""); err != nil || found != bin {
+	if found, err := programs(""); err != nil || found != bin {
 		t.Errorf("programs = %q, %v, want %q", found, err, bin)
 	}
 }

@@ -67,7 +67,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 
 // prepare finds the programs and makes the folder, without anything in it.
 func prepare(ctx context.Context, options Options) (*Server, error) {
-	bin, err := programs(ctx, options.Bin)
+	bin, err := programs(options.Bin)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ func slowGateway(k kind, s size) []measurement {
 	for _, inFlight := range s.slowLimits {
 		name := goal{k.row("gateway that takes %v, %s in flight", slowLatency, grouped(float64(inFlight))), "≥ 0.95"}
 		all = append(all, measurement{goals: []goal{name}, run: func(ctx context.Context, b *bench) ([]row, error) {
-			spec := courierSpec{template: placingTemplate, inFlight: inFlight}
+			spec := courierSpec{template: placingTemplate, under: condition{https1, inFlight}}
 			return b.with(ctx, b.engine(k), spec, func(r *rig) ([]row, error) {
 				count := inFlight * b.size.waves
 				if err := r.fill(ctx, count); err != nil {

@@ -22,7 +22,7 @@ func serveIfHelper() (bool, error) {
 	case "":
 		return false, nil
 	case roleGateway:
-		return true, serveGateway(os.Stdin, os.Stdout)
+		return true, serveGateway(os.Args[1:], os.Stdin, os.Stdout)
 	case roleClient:
 		return true, runClient(os.Args[1:], os.Stdout)
 	default:

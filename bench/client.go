@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,9 +25,10 @@ type clientResult struct {
 
 // runClient is the bare client: it posts what the courier would post for the
 // messages FIRST to FIRST+COUNT-1 to URL, from as many callers as the courier
-// has attempts in flight, and does nothing else. Arguments: URL CALLERS FIRST COUNT.
+// has attempts in flight, and does nothing else. It trusts what the file CERTIFICATE
+// holds. Arguments: URL CALLERS FIRST COUNT CERTIFICATE.
 func runClient(args []string, out io.Writer) error {
-	if len(args) != 4 {
+	if len(args) != 5 {
 		return fmt.Errorf("the bare client got the arguments %q", args)
 	}
 	var numbers [3]int
@@ -37,8 +40,12 @@ func runClient(args []string, out io.Writer) error {
 		numbers[at] = number
 	}
 	callers, first, count := numbers[0], numbers[1], numbers[2]
+	roots, err := trust(args[4])
+	if err != nil {
+		return err
+	}
 	load := load{
-		client: newClient(callers), callers: callers, url: args[0], count: count,
+		client: newClient(callers, roots), callers: callers, url: args[0], count: count,
 		body: func(at int) []byte { return gatewayBody(first + at) },
 	}
 	took, err := load.run(context.Background())
@@ -48,11 +55,15 @@ func runClient(args []string, out io.Writer) error {
 	return json.NewEncoder(out).Encode(clientResult{Took: took})
 }
 
-// newClient returns a client that keeps a connection for each caller.
-func newClient(callers int) *http.Client {
+// newClient returns a client that keeps a connection for each caller, and speaks
+// HTTP/2 where the server offers nothing else.
+func newClient(callers int, roots *x509.CertPool) *http.Client {
 	return &http.Client{
-		Timeout:   requestTimeout,
-		Transport: &http.Transport{MaxIdleConns: callers, MaxIdleConnsPerHost: callers},
+		Timeout: requestTimeout,
+		Transport: &http.Transport{
+			MaxIdleConns: callers, MaxIdleConnsPerHost: callers, ForceAttemptHTTP2: true,
+			TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		},
 	}
 }
 

@@ -35,7 +35,7 @@ func readMachine(ctx context.Context, s settings) (machine, error) {
 	m.add("kernel", runtime.GOOS+" "+firstLine("/proc/sys/kernel/osrelease")+" "+runtime.GOARCH)
 	m.add("disk", fmt.Sprintf("%.2f ms to write 4 KiB and fsync, median", float64(synced.Microseconds())/1000))
 	m.add("Go", info.GoVersion)
-	m.add("messages", fmt.Sprintf("%s in a measurement of throughput, %d attempts in flight",
+	m.add("messages", fmt.Sprintf("%s in a measurement of throughput, %d attempts in flight unless a row says otherwise",
 		grouped(float64(s.size.messages)), s.size.inFlight))
 	return m, nil
 }

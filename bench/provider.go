@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -17,14 +18,18 @@ import (
 
 // provider is the gateway's process, as bench sees it.
 type provider struct {
-	cmd     *exec.Cmd
-	input   io.Closer
-	address string
-	control *http.Client
+	cmd       *exec.Cmd
+	input     io.Closer
+	addresses map[wire]string
+	// certificate is the file of the one that its https addresses show.
+	certificate string
+	control     *http.Client
 }
 
-func startProvider(ctx context.Context) (*provider, error) {
-	cmd, err := helper(ctx, roleGateway)
+// startProvider starts the gateway, which writes its certificate into a folder.
+func startProvider(ctx context.Context, dir string) (*provider, error) {
+	certificate := filepath.Join(dir, "gateway.pem")
+	cmd, err := helper(ctx, roleGateway, certificate)
 	if err != nil {
 		return nil, err
 	}
@@ -39,13 +44,17 @@ func startProvider(ctx context.Context) (*provider, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start gateway: %w", err)
 	}
-	line, err := bufio.NewReader(output).ReadString('\n')
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read the address of the gateway: %w", err), input.Close(), cmd.Wait())
+	addresses, lines := make(map[wire]string), bufio.NewReader(output)
+	for _, w := range wires() {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("read the addresses of the gateway: %w", err), input.Close(), cmd.Wait())
+		}
+		addresses[w] = strings.TrimSpace(line)
 	}
-	control := newClient(1)
+	control := newClient(1, nil)
 	control.Timeout = 0
-	return &provider{cmd: cmd, input: input, address: strings.TrimSpace(line), control: control}, nil
+	return &provider{cmd: cmd, input: input, addresses: addresses, certificate: certificate, control: control}, nil
 }
 
 func (p *provider) stop() error {
@@ -56,7 +65,10 @@ func (p *provider) stop() error {
 	return err
 }
 
-func (p *provider) url() string { return "http://" + p.address + "/send" }
+func (p *provider) url(w wire) string { return w.scheme() + p.addresses[w] + "/send" }
+
+// base is where the gateway is told what to do.
+func (p *provider) base() string { return plain.scheme() + p.addresses[plain] }
 
 // hold makes all requests wait from now on. The tally comes when count do.
 func (p *provider) hold(ctx context.Context, count int) error {
@@ -71,14 +83,14 @@ func (p *provider) open(ctx context.Context, count int, latency time.Duration) e
 
 func (p *provider) begin(ctx context.Context, path string, count int, latency time.Duration) error {
 	query := url.Values{"count": {strconv.Itoa(count)}, "latency": {latency.String()}}
-	return post(ctx, p.control, "http://"+p.address+path+"?"+query.Encode(), nil)
+	return post(ctx, p.control, p.base()+path+"?"+query.Encode(), nil)
 }
 
 // tally waits until the wanted number has arrived, however long that takes: the
 // gateway says when nothing comes any more.
 func (p *provider) tally(ctx context.Context) (tally, error) {
 	var told tally
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+"/tally", http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.base()+"/tally", http.NoBody)
 	if err != nil {
 		return told, fmt.Errorf("make request: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 // header names the columns of the table. The processor times are those of one
 // message, in microseconds.
 func header() []string {
-	return []string{"measurement", "result", "part", "target", "courier µs", "database µs", "gateway µs", "load µs", "RSS MiB"}
+	return []string{"measurement", "result", "part", "target", "CPU ×", "courier µs", "database µs", "gateway µs", "load µs", "RSS MiB"}
 }
 
 // cells are the texts of a row.
@@ -23,8 +23,12 @@ func (r row) cells() []string {
 	if r.rss > 0 {
 		rss = fmt.Sprintf("%.0f", r.rss)
 	}
+	effort := ""
+	if r.effort > 0 {
+		effort = fmt.Sprintf("%.2f", r.effort)
+	}
 	return []string{
-		r.goal.name, r.text(), share, r.goal.target,
+		r.goal.name, r.text(), share, r.goal.target, effort,
 		micros(r.cost.courier), micros(r.cost.database), micros(r.cost.gateway), micros(r.cost.load), rss,
 	}
 }

@@ -64,7 +64,7 @@ func (r *rig) peakRSS() float64 {
 	return total
 }
 
-func (r *rig) inFlight() int { return len(r.nodes) * r.nodes[0].spec.inFlight }
+func (r *rig) inFlight() int { return len(r.nodes) * r.nodes[0].spec.under.inFlight }
 
 // fillBatch and fillCallers are how messages that are not timed get in.
 const fillBatch, fillCallers = 1000, 4
@@ -88,7 +88,7 @@ func (r *rig) fill(ctx context.Context, count int) error {
 func (r *rig) batches(count, size, callers int) *load {
 	first := r.bench.numbers(count)
 	return &load{
-		client: newClient(callers), callers: callers, url: r.nodes[0].url + "/v1/messages/batch",
+		client: newClient(callers, nil), callers: callers, url: r.nodes[0].url + "/v1/messages/batch",
 		count: (count + size - 1) / size,
 		body:  func(at int) []byte { return apiBatch(first+at*size, min(size, count-at*size)) },
 	}
@@ -98,7 +98,7 @@ func (r *rig) batches(count, size, callers int) *load {
 func (r *rig) singles(count, callers int) *load {
 	first := r.bench.numbers(count)
 	return &load{
-		client: newClient(callers), callers: callers, url: r.nodes[0].url + "/v1/messages", count: count,
+		client: newClient(callers, nil), callers: callers, url: r.nodes[0].url + "/v1/messages", count: count,
 		body: func(at int) []byte { return apiMessage(make([]byte, 0, 128), first+at) },
 	}
 }

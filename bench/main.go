@@ -2,7 +2,7 @@
 // gateway, the bare client and the couriers as processes of their own on
 // loopback addresses, prints one table and writes it to docs/benchmarks.md.
 //
-//	go run ./cmd/bench -courier bin/courier
+//	make bench
 package main
 
 import (
@@ -11,12 +11,18 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"syscall"
 )
 
-// document is where the table of a whole run goes.
-const document = "docs/benchmarks.md"
+// The command runs in its own folder, a module of its own: docs/ and bin/ are
+// those of the project above it.
+const (
+	root = ".."
+	// document is where the table of a whole run goes.
+	document = "docs/benchmarks.md"
+)
 
 // settings are the flags of the command.
 type settings struct {
@@ -67,7 +73,7 @@ func parseFlags(args []string) (settings, error) {
 	only := flags.String("only", "", "take only the measurements with a row that matches this `REGEXP`")
 	quick := flags.Bool("quick", false, "take every measurement in a small size, to see that it works")
 	messages := flags.Int("messages", s.size.messages, "messages of a measurement of throughput; the long load grows and shrinks with it")
-	flags.StringVar(&s.courier, "courier", "bin/courier", "the `BINARY` that is measured")
+	flags.StringVar(&s.courier, "courier", filepath.Join(root, "bin", "courier"), "the `BINARY` that is measured")
 	flags.StringVar(&s.dir, "dir", "", "`FOLDER` for databases and logs (default a temporary one)")
 	flags.StringVar(&s.profiles, "cpuprofile", "", "`FOLDER` for a CPU profile of each courier")
 	flags.StringVar(&s.out, "out", "", "the `FILE` to write (default "+document+" after a whole run)")
@@ -76,7 +82,7 @@ func parseFlags(args []string) (settings, error) {
 	}
 	partly := *quick || *only != "" || *messages != s.size.messages
 	if s.out == "" && !partly {
-		s.out, s.capacity = document, capacityDocument
+		s.out, s.capacity = filepath.Join(root, document), filepath.Join(root, capacityDocument)
 	}
 	if *quick {
 		s.size = quickSize()
@@ -97,9 +103,9 @@ type size struct {
 	messages int
 	// bare are the requests of one run of the bare client.
 	bare int
-	// inFlight are the attempts in flight, the callers of the bare client and
-	// those of single requests.
-	inFlight int
+	// inFlight are the attempts in flight by default, and many are more of them, as
+	// an operator may set.
+	inFlight, many int
 	// slowLimits are the limits in flight at a slow gateway, and waves is how often
 	// it answers all that is in flight.
 	slowLimits []int
@@ -117,14 +123,14 @@ type size struct {
 
 func fullSize() size {
 	return size{
-		messages: 60_000, bare: 100_000, inFlight: 512, slowLimits: []int{64, 256, 1000}, waves: 50, idle: 500, idleSeconds: 10,
+		messages: 60_000, bare: 100_000, inFlight: 64, many: 512, slowLimits: []int{64, 256, 1000}, waves: 50, idle: 500, idleSeconds: 10,
 		depths: []int{10_000, 100_000, 1_000_000}, head: 40_000, steady: 1_000_000,
 	}
 }
 
 func quickSize() size {
 	return size{
-		messages: 400, bare: 400, inFlight: 16, slowLimits: []int{4, 8, 16}, waves: 2, idle: 5, idleSeconds: 1,
+		messages: 400, bare: 400, inFlight: 16, many: 32, slowLimits: []int{4, 8, 16}, waves: 2, idle: 5, idleSeconds: 1,
 		depths: []int{100, 200, 400}, head: 100, steady: 1_000,
 	}
 }

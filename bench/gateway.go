@@ -53,11 +53,15 @@ type tally struct {
 	First string `json:"first"`
 }
 
-// serveGateway prints its address and serves until its input ends.
-func serveGateway(in io.Reader, out io.Writer) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // the whole life of a process
+// serveGateway writes its certificate to a file, prints its addresses, one a
+// wire, and serves until its input ends. Argument: the file.
+func serveGateway(args []string, in io.Reader, out io.Writer) error {
+	if len(args) != 1 {
+		return fmt.Errorf("the gateway got the arguments %q", args)
+	}
+	certificate, err := newCertificate(args[0])
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
 	g := &gateway{bodies: sync.Pool{New: func() any { return new(bytes.Buffer) }}}
 	g.begin(newRound(true, 0, 0))
@@ -66,15 +70,31 @@ func serveGateway(in io.Reader, out io.Writer) error {
 	mux.HandleFunc("POST /hold", g.control)
 	mux.HandleFunc("POST /open", g.control)
 	mux.HandleFunc("GET /tally", g.tally)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: requestTimeout}
-	go func() {
-		<-untilEnd(in)
-		_ = server.Close()
-	}()
-	if _, err := fmt.Fprintln(out, listener.Addr()); err != nil {
-		return fmt.Errorf("tell the address: %w", err)
+	var servers []*http.Server
+	var serving sync.WaitGroup
+	for _, w := range wires() {
+		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // the whole life of a process
+		if err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		server := &http.Server{Handler: mux, ReadHeaderTimeout: requestTimeout, TLSConfig: w.serverConfig(certificate)}
+		servers = append(servers, server)
+		serving.Go(func() { // Serve ends only by Close
+			if server.TLSConfig == nil {
+				_ = server.Serve(listener)
+			} else {
+				_ = server.ServeTLS(listener, "", "")
+			}
+		})
+		if _, err := fmt.Fprintln(out, listener.Addr()); err != nil {
+			return fmt.Errorf("tell the address: %w", err)
+		}
 	}
-	_ = server.Serve(listener) // ends only by Close
+	<-untilEnd(in)
+	for _, server := range servers {
+		_ = server.Close()
+	}
+	serving.Wait()
 	return nil
 }
 

@@ -79,7 +79,7 @@ func TestRun(t *testing.T) {
 // a whole run takes.
 func TestDocument(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", document))
+	text, err := os.ReadFile(filepath.Join(root, document))
 	if err != nil {
 		t.Fatalf("read document: %v", err)
 	}
@@ -97,11 +97,11 @@ func TestDocument(t *testing.T) {
 // TestDocument_Capacity wants that the two committed documents belong together.
 func TestDocument_Capacity(t *testing.T) {
 	t.Parallel()
-	benchmarks, err := os.ReadFile(filepath.Join("..", "..", document))
+	benchmarks, err := os.ReadFile(filepath.Join(root, document))
 	if err != nil {
 		t.Fatalf("read document: %v", err)
 	}
-	capacity, err := os.ReadFile(filepath.Join("..", "..", capacityDocument))
+	capacity, err := os.ReadFile(filepath.Join(root, capacityDocument))
 	if err != nil {
 		t.Fatalf("read document: %v", err)
 	}
@@ -124,8 +124,8 @@ func readCapacity(t *testing.T, benchmarks string) string {
 func TestCapacityText(t *testing.T) {
 	t.Parallel()
 	const table = `| measurement | result |
-| PostgreSQL: API, single requests | 900/s | 0.1 |  | 300.0 | 240.0 | 1 | 1 | 80 |
-| PostgreSQL: long load through the API, batches of 100, retention at work | 900/s (x) |  |  | 150.0 | 60.0 |  |  | 80 |
+| PostgreSQL: API, single requests | 900/s | 0.1 |  | 2.00 | 300.0 | 240.0 | 1 | 1 | 80 |
+| PostgreSQL: long load through the API, batches of 100, retention at work | 900/s (x) |  |  |  | 150.0 | 60.0 |  |  | 80 |
 | PostgreSQL: work of the database in the long load | 1000 bytes of WAL |  |  |  |  |  |  |  |
 | PostgreSQL: disk for a stored message | 500 bytes (of 5 MiB) |  |  |  |  |  |  |  |
 `
@@ -154,7 +154,7 @@ func TestCapacityText(t *testing.T) {
 // command that measures it, and that the document is linked.
 func TestReadme(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatalf("read README: %v", err)
 	}
@@ -175,7 +175,10 @@ func TestReadme(t *testing.T) {
 
 // rowNames are the names of all rows of a run.
 func rowNames(s size) []string {
-	names := []string{bareName}
+	var names []string
+	for _, under := range conditions(measurements(s)) {
+		names = append(names, under.bareName())
+	}
 	for _, m := range measurements(s) {
 		for _, goal := range m.goals {
 			names = append(names, goal.name)
@@ -204,7 +207,7 @@ func TestRun_SameRequest(t *testing.T) {
 		t.Fatalf("find the test binary: %v", err)
 	}
 	b := newBench(settings{courier: self, dir: t.TempDir(), size: quickSize()})
-	if b.gateway, err = startProvider(t.Context()); err != nil {
+	if b.gateway, err = startProvider(t.Context(), b.dir); err != nil {
 		t.Fatalf("start gateway: %v", err)
 	}
 	defer func() {
@@ -212,17 +215,19 @@ func TestRun_SameRequest(t *testing.T) {
 			t.Errorf("stop gateway: %v", err)
 		}
 	}()
-	if err := b.measureBare(t.Context()); err != nil {
-		t.Fatalf("measureBare: %v", err)
-	}
-	all := measurements(b.size)
-	rows, err := all[0].run(t.Context(), b)
-	if err != nil {
-		t.Fatalf("drain: %v", err)
-	}
-	bare, sent := masked(b.bare[0].first), masked(rows[0].first)
-	if bare != sent {
-		t.Errorf("the bare client sends\n%s\nand the courier\n%s", bare, sent)
+	for _, w := range wires() {
+		under := condition{w, b.size.inFlight}
+		if err := b.measureBare(t.Context(), under); err != nil {
+			t.Fatalf("measureBare: %v", err)
+		}
+		rows, err := drain(kinds()[0], "", under, placingTemplate).run(t.Context(), b)
+		if err != nil {
+			t.Fatalf("drain: %v", err)
+		}
+		bare, sent := masked(b.bare[under][0].first), masked(rows[0].first)
+		if bare != sent {
+			t.Errorf("over %s the bare client sends\n%s\nand the courier\n%s", w, bare, sent)
+		}
 	}
 }
 
@@ -266,7 +271,7 @@ func TestParseFlags_Document(t *testing.T) {
 			t.Errorf("parseFlags(%q) writes %q (%v), want nothing", args, s.out, err)
 		}
 	}
-	if s, err := parseFlags([]string{"-courier", "x"}); err != nil || s.out != document {
+	if s, err := parseFlags([]string{"-courier", "x"}); err != nil || s.out != filepath.Join(root, document) {
 		t.Errorf("a whole run writes %q (%v), want %q", s.out, err, document)
 	}
 }

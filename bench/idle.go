@@ -21,7 +21,7 @@ func idle(k kind) measurement {
 			{k.row("idle, CPU"), "courier < 1 % of a core"},
 		},
 		run: func(ctx context.Context, b *bench) ([]row, error) {
-			spec := courierSpec{template: placingTemplate, inFlight: b.size.inFlight}
+			spec := courierSpec{template: placingTemplate, under: condition{https1, b.size.inFlight}}
 			return b.with(ctx, b.engine(k), spec, func(r *rig) ([]row, error) { return r.idle(ctx) })
 		},
 	}

@@ -23,7 +23,7 @@ const (
 type courierSpec struct {
 	dsn      string
 	template string
-	inFlight int
+	under    condition
 	// extra is put at the end of the configuration.
 	extra string
 }
@@ -46,7 +46,7 @@ func (b *bench) startCourier(ctx context.Context, spec courierSpec) (*courier, e
 	if err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf(configuration, b.gateway.url(), templateURL(spec.template), spec.dsn, spec.inFlight, ports[0], ports[1]) + spec.extra
+	config := fmt.Sprintf(configuration, b.gateway.url(spec.under.wire), templateURL(spec.template), spec.dsn, spec.under.inFlight, ports[0], ports[1]) + spec.extra
 	if err := os.WriteFile(name+".yml", []byte(config), 0o600); err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
@@ -59,6 +59,7 @@ func (b *bench) startCourier(ctx context.Context, spec courierSpec) (*courier, e
 		return nil, fmt.Errorf("create the log of a courier: %w", err)
 	}
 	c.cmd.Stderr = c.log
+	c.cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+b.gateway.certificate)
 	began := time.Now()
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w; build it with: make build", b.courier, err)
@@ -88,7 +89,7 @@ public: { port: %d }
 func (c *courier) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	client := newClient(1)
+	client := newClient(1, nil)
 	defer client.CloseIdleConnections()
 	tick := time.NewTicker(readyInterval)
 	defer tick.Stop()

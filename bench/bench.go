@@ -18,17 +18,17 @@ type bench struct {
 	gateway *provider
 	engines map[string]engine
 	// bare are the runs of the bare client so far.
-	bare []row
+	bare map[condition][]row
 	// started counts couriers, number the messages.
 	started, number int
 }
 
 func newBench(s settings) *bench {
-	return &bench{settings: s, engines: map[string]engine{sqliteName: &sqliteEngine{dir: s.dir}}}
+	return &bench{settings: s, bare: make(map[condition][]row), engines: map[string]engine{sqliteName: &sqliteEngine{dir: s.dir}}}
 }
 
-// run takes the measurements in turn, with the bare client before, between and
-// after them, prints the table and writes the document.
+// run takes the measurements in turn, with the bare client before and after each
+// that compares with it, prints the table and writes the document.
 func run(ctx context.Context, s settings, out io.Writer) (err error) {
 	if s.dir == "" {
 		if s.dir, err = os.MkdirTemp("", "courier-bench-"); err != nil {
@@ -51,7 +51,7 @@ func run(ctx context.Context, s settings, out io.Writer) (err error) {
 		b.engines[postgresName] = server
 		machine.add("PostgreSQL", server.version)
 	}
-	if b.gateway, err = startProvider(ctx); err != nil {
+	if b.gateway, err = startProvider(ctx, s.dir); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.gateway.stop()) }()
@@ -84,9 +84,6 @@ func (s settings) write(text string) error {
 func (b *bench) measureAll(ctx context.Context, asked []measurement) ([]row, error) {
 	var rows []row
 	var errs []error
-	if err := b.measureBare(ctx); err != nil {
-		return nil, err
-	}
 	for _, m := range asked {
 		taken, err := b.take(ctx, m)
 		if err != nil {
@@ -99,11 +96,16 @@ func (b *bench) measureAll(ctx context.Context, asked []measurement) ([]row, err
 		}
 		rows = append(rows, taken...)
 	}
-	return append([]row{b.bareRow()}, rows...), errors.Join(errs...)
+	return append(b.bareRows(asked), rows...), errors.Join(errs...)
 }
 
-// take runs one measurement, and the bare client after it if it compares with it.
+// take runs one measurement, with the bare client before and after it if it compares with it.
 func (b *bench) take(ctx context.Context, m measurement) ([]row, error) {
+	if m.compares {
+		if err := b.measureBare(ctx, m.under); err != nil {
+			return nil, err
+		}
+	}
 	rows, err := m.run(ctx, b)
 	if err != nil {
 		return nil, err
@@ -112,15 +114,17 @@ func (b *bench) take(ctx context.Context, m measurement) ([]row, error) {
 		return nil, fmt.Errorf("got %d rows, want %d", len(rows), len(m.goals))
 	}
 	if m.compares {
-		if err := b.measureBare(ctx); err != nil {
+		if err := b.measureBare(ctx, m.under); err != nil {
 			return nil, err
 		}
 	}
 	for at := range rows {
 		rows[at].goal = m.goals[at]
 		if m.compares && rows[at].rate > 0 {
-			beside := b.bare[len(b.bare)-2:]
-			rows[at].share = rows[at].rate / ((beside[0].rate + beside[1].rate) / 2)
+			runs := b.bare[m.under]
+			before, after := runs[len(runs)-2], runs[len(runs)-1]
+			rows[at].share = rows[at].rate / ((before.rate + after.rate) / 2)
+			rows[at].effort = float64(2*rows[at].cost.courier) / float64(before.cost.courier+after.cost.courier)
 		}
 		b.progress("%s: %s", rows[at].goal.name, rows[at].text())
 	}
@@ -138,15 +142,16 @@ func (b *bench) numbers(count int) int {
 	return first
 }
 
-// measureBare runs the bare client once.
-func (b *bench) measureBare(ctx context.Context) error {
+// measureBare runs the bare client once under a condition.
+func (b *bench) measureBare(ctx context.Context, under condition) error {
 	count := b.size.bare
 	first := b.numbers(count)
 	gateway := treeCPU(b.gateway.cmd.Process.Pid)
 	if err := b.gateway.open(ctx, count, 0); err != nil {
 		return err
 	}
-	cmd, err := helper(ctx, roleClient, b.gateway.url(), strconv.Itoa(b.size.inFlight), strconv.Itoa(first), strconv.Itoa(count))
+	cmd, err := helper(ctx, roleClient, b.gateway.url(under.wire),
+		strconv.Itoa(under.inFlight), strconv.Itoa(first), strconv.Itoa(count), b.gateway.certificate)
 	if err != nil {
 		return err
 	}
@@ -164,24 +169,42 @@ func (b *bench) measureBare(ctx context.Context) error {
 	}
 	used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	messages := time.Duration(count)
-	b.bare = append(b.bare, row{
+	b.bare[under] = append(b.bare[under], row{
 		rate: rate(count, result.Took), first: told.First,
 		cost: usage{courier: used / messages, gateway: (treeCPU(b.gateway.cmd.Process.Pid) - gateway) / messages},
 	})
-	b.progress("bare client: %.0f/s", rate(count, result.Took))
+	b.progress("%s: %.0f/s", under.bareName(), rate(count, result.Took))
 	return nil
 }
 
-// bareRow is the mean of all runs of the bare client.
-func (b *bench) bareRow() row {
-	mean := row{goal: goal{name: bareName}, first: b.bare[0].first}
-	lowest, highest := b.bare[0].rate, b.bare[0].rate
-	runs := len(b.bare)
-	for _, one := range b.bare {
-		mean.rate += one.rate / float64(runs)
-		mean.cost.add(one.cost, runs)
-		lowest, highest = min(lowest, one.rate), max(highest, one.rate)
+// bareRows are the means of the runs of the bare client under each condition.
+func (b *bench) bareRows(asked []measurement) []row {
+	var rows []row
+	for _, under := range conditions(asked) {
+		runs := b.bare[under]
+		if len(runs) == 0 {
+			continue // the one measurement that asked failed before
+		}
+		mean := row{goal: goal{name: under.bareName()}, first: runs[0].first}
+		lowest, highest := runs[0].rate, runs[0].rate
+		for _, one := range runs {
+			mean.rate += one.rate / float64(len(runs))
+			mean.cost.add(one.cost, len(runs))
+			lowest, highest = min(lowest, one.rate), max(highest, one.rate)
+		}
+		mean.note = fmt.Sprintf("%d runs, %s to %s", len(runs), grouped(lowest), grouped(highest))
+		rows = append(rows, mean)
 	}
-	mean.note = fmt.Sprintf("%d runs, %s to %s", len(b.bare), grouped(lowest), grouped(highest))
-	return mean
+	return rows
+}
+
+// conditions are those under which measurements compare, each once.
+func conditions(of []measurement) []condition {
+	var all []condition
+	for _, m := range of {
+		if m.compares && !slices.Contains(all, m.under) {
+			all = append(all, m.under)
+		}
+	}
+	return all
 }

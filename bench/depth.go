@@ -23,7 +23,7 @@ func depth(k kind, s size) measurement {
 		goal{k.row("memory with %s waiting", longest), "< 150 MiB"},
 		goal{storedRow(k), ""})
 	return measurement{goals: goals, run: func(ctx context.Context, b *bench) ([]row, error) {
-		spec := courierSpec{template: placingTemplate, inFlight: b.size.inFlight}
+		spec := courierSpec{template: placingTemplate, under: condition{https1, b.size.inFlight}}
 		return b.with(ctx, b.engine(k), spec, func(r *rig) ([]row, error) { return r.depths(ctx, b.size) })
 	}}
 }

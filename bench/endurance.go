@@ -8,7 +8,8 @@ import (
 
 // endurance loads a database for long with retention at work, and looks at what
 // is left in it: PostgreSQL keeps old rows until it has cleaned up.
-func endurance(k kind) measurement {
+func endurance(k kind, s size) measurement {
+	under := condition{https1, s.inFlight}
 	return measurement{
 		goals: []goal{
 			{enduranceRow(k), ""},
@@ -16,13 +17,13 @@ func endurance(k kind) measurement {
 			{k.row("size of the messages after the long load"), ""},
 			{workRow(k), ""},
 		},
-		compares: true,
+		compares: true, under: under,
 		run: func(ctx context.Context, b *bench) ([]row, error) {
 			server, ok := b.engine(k).(*postgresEngine)
 			if !ok {
 				return nil, fmt.Errorf("%s tells nothing of its tables", k.name)
 			}
-			spec := courierSpec{template: placingTemplate, inFlight: b.size.inFlight, extra: shortRetention}
+			spec := courierSpec{template: placingTemplate, under: under, extra: shortRetention}
 			return b.with(ctx, server, spec, func(r *rig) ([]row, error) { return r.endure(ctx, server) })
 		},
 	}

@@ -19,8 +19,7 @@ func documentText(m machine, rows []row) string {
 const documentHead = `# Benchmarks
 
 Written by ` + "`make bench`" + `, all figures in one run. Courier, gateway, load and
-database share the machine, so each figure is what is left to the courier beside
-them: compare parts, not rates, between machines.
+database share the machine, so each figure is what they leave to the courier: compare parts, not rates, between machines.
 
 ## Machine
 
@@ -37,11 +36,14 @@ const documentTail = `
   counts messages and says when the wanted number has arrived, so the end of
   every measurement is seen there. A message that comes twice counts once.
 - **The bare client** is the limit: a net/http client that posts the very request
-  that the courier sends, from as many callers as the courier has attempts in
-  flight, and keeps nothing. It runs before and after each measurement of
-  throughput; *part* is the rate as a part of the mean of the two runs beside it.
-- **The courier** runs with its defaults, the log included, but for the limit of
-  attempts in flight and the time-out of an attempt. PostgreSQL is a server of its
+  that the courier sends, over the same wire, from as many callers as the courier
+  has attempts in flight, and keeps nothing. It runs before and after each
+  measurement of throughput. *Part* is the rate as a part of the mean of these two
+  runs. *CPU ×* is the courier's processor time for a message as a multiple of
+  theirs, which is steadier than rates on a busy machine.
+- **Wires.** All measurements but those that say so are over https: TLS 1.3, HTTP/1.1.
+- **The courier** runs with its defaults, the log included, but for the time-out of
+  an attempt and, where a row says so, the limit of attempts in flight. PostgreSQL is a server of its
   own for the run, with the settings above and otherwise its defaults.
 - **Drain.** The messages are queued through the API while the gateway answers
   nothing, until all attempts that may be in flight are. Then it answers, and the
