@@ -213,6 +213,7 @@ func serveNeighbours(t *testing.T, status int, order func([]string)) func(*testi
 		t.Errorf("%d: the last good recipient was served %s after the last 202", status, took)
 	}
 	return func(t *testing.T) {
+		t.Helper()
 		within(t, 100*time.Second, "the refused ones to end", func() bool { return len(list(t, p, "rejected")) == refused })
 		for _, m := range list(t, p, "rejected") {
 			if !isBad(m.To) || m.LastError.Class == "" || m.LastError.Message == "" {

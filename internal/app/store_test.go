@@ -34,6 +34,7 @@ func TestOpenStore_RefusesUnknownSchemes(t *testing.T) {
 	}
 }
 
+//nolint:gosec // the passwords open nothing
 const faultyConfig = `courier:
   channels:
     - id: sms
