@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -161,57 +162,78 @@ func within(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	}
 }
 
+// The messages of TestServe_RefusedRecipientsHarmNobody, and the default of courier.message_retries.
+const (
+	neighbours     = 2000
+	refused        = neighbours / 20
+	defaultRetries = 5
+)
+
 // TestServe_RefusedRecipientsHarmNobody lets a gateway refuse one recipient in twenty, each
-// time with another status, and in another order.
+// time with another status, and in another order. The couriers go on until all have seen
+// the refused ones end.
 func TestServe_RefusedRecipientsHarmNobody(t *testing.T) {
-	const count, every, retries = 2000, 20, 5
-	orders := map[string]func([]string){
-		"Random":   func(to []string) { rand.Shuffle(len(to), func(i, k int) { to[i], to[k] = to[k], to[i] }) },
-		"Evenly":   func([]string) {}, // as they are
-		"First":    func(to []string) { slices.SortStableFunc(to, func(a, b string) int { return badLast(b) - badLast(a) }) },
-		"AtTheEnd": func(to []string) { slices.SortStableFunc(to, func(a, b string) int { return badLast(a) - badLast(b) }) },
+	orders := []func([]string){
+		func(to []string) { rand.Shuffle(len(to), func(i, k int) { to[i], to[k] = to[k], to[i] }) },
+		func(to []string) { slices.SortStableFunc(to, func(a, b string) int { return badLast(b) - badLast(a) }) },
+		func(to []string) { slices.SortStableFunc(to, func(a, b string) int { return badLast(a) - badLast(b) }) },
+		func([]string) {}, // evenly, as they are
 	}
-	names := []string{"Random", "First", "AtTheEnd", "Evenly"}
+	ends := map[int]func(*testing.T){}
 	for n, status := range []int{402, 403, 404, 405, 410, 415} {
-		order := names[n%len(names)]
-		t.Run(fmt.Sprintf("%d/%s", status, order), func(t *testing.T) {
-			j := newJudge(t, func(to string, _ int) int {
-				if isBad(to) {
-					return status
-				}
-				return http.StatusCreated
-			})
-			p := startAgainst(t, j)
-			recipients := make([]string, count)
-			for i := range recipients {
-				recipients[i] = number(i)
+		ends[status] = serveNeighbours(t, status, orders[n%len(orders)])
+	}
+	for status, end := range ends {
+		t.Run(strconv.Itoa(status), end)
+	}
+}
+
+// serveNeighbours checks that the good recipients are served at once, and returns what
+// waits for the others and checks them.
+func serveNeighbours(t *testing.T, status int, order func([]string)) func(*testing.T) {
+	t.Helper()
+	j := newJudge(t, func(to string, _ int) int {
+		if isBad(to) {
+			return status
+		}
+		return http.StatusCreated
+	})
+	p := startAgainst(t, j)
+	recipients := make([]string, neighbours)
+	for i := range recipients {
+		recipients[i] = number(i)
+	}
+	order(recipients)
+	accepted := sendAll(t, p, recipients)
+	within(t, 20*time.Second, "the good recipients to be served", func() bool { return j.takenCount() == neighbours-refused })
+	j.mu.Lock()
+	last := slices.MaxFunc(slices.Collect(maps.Values(j.taken)), time.Time.Compare)
+	j.mu.Unlock()
+	if took := last.Sub(accepted); took > 2*time.Second {
+		t.Errorf("%d: the last good recipient was served %s after the last 202", status, took)
+	}
+	return func(t *testing.T) {
+		t.Helper()
+		within(t, 100*time.Second, "the refused ones to end", func() bool { return len(list(t, p, "rejected")) == refused })
+		for _, m := range list(t, p, "rejected") {
+			if !isBad(m.To) || m.LastError.Class == "" || m.LastError.Message == "" {
+				t.Errorf("rejected: %+v", m)
 			}
-			orders[order](recipients)
-			accepted := sendAll(t, p, recipients)
-			within(t, 20*time.Second, "the good recipients to be served", func() bool { return j.takenCount() == count-count/every })
-			j.mu.Lock()
-			last := slices.MaxFunc(slices.Collect(maps.Values(j.taken)), time.Time.Compare)
-			j.mu.Unlock()
-			if took := last.Sub(accepted); took > 2*time.Second {
-				t.Errorf("the last good recipient was served %s after the last 202", took)
+		}
+		tries := map[int]int{}
+		j.mu.Lock()
+		for to, times := range j.arrivals {
+			if isBad(to) {
+				tries[len(times)]++
 			}
-			within(t, 100*time.Second, "the refused ones to end", func() bool { return len(list(t, p, "rejected")) == count/every })
-			for _, m := range list(t, p, "rejected") {
-				if !isBad(m.To) || m.LastError.Class == "" || m.LastError.Message == "" {
-					t.Errorf("rejected: %+v", m)
-				}
-			}
-			j.mu.Lock()
-			for to, times := range j.arrivals {
-				if isBad(to) && len(times) > retries+1 {
-					t.Errorf("%s was tried %d times", to, len(times))
-				}
-			}
-			j.mu.Unlock()
-			if err := p.terminate(t); err != nil {
-				t.Errorf("end of the courier: %v", err)
-			}
-		})
+		}
+		j.mu.Unlock()
+		if most := slices.Max(slices.Collect(maps.Keys(tries))); most > defaultRetries+1 {
+			t.Errorf("refused recipients by how often they were tried: %v, want at most %d", tries, defaultRetries+1)
+		}
+		if err := p.terminate(t); err != nil {
+			t.Errorf("end of the courier: %v", err)
+		}
 	}
 }
 

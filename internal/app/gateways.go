@@ -64,7 +64,7 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 	if from.Body.Kind != config.BodyNone {
 		options.Template = &gateway.Template{}
 	}
-	built, err := gateway.New(options)
+	built, err := gateway.New(options) //nolint:contextcheck // a warm connection is kept until the gateway is closed
 	if err != nil {
 		return "", err
 	}
@@ -123,7 +123,6 @@ func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {
 		MaxInFlight: b.config.Dispatch.MaxInFlight,
 		KeepWarm:    b.config.Dispatch.KeepWarm,
 		PrivateIPs:  privateIPs(b.config),
-		KeepWarm:    b.config.Dispatch.KeepWarm,
 	}
 }
 

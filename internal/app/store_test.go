@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,7 @@ func TestOpenStore_RefusesUnknownSchemes(t *testing.T) {
 	}
 }
 
+//nolint:gosec // the passwords open nothing
 const faultyConfig = `courier:
   channels:
     - id: sms
@@ -69,6 +71,24 @@ func TestCheck_LetsStoreJudge(t *testing.T) {
 		if len(problems) != 1 || problems[0].Path != "store.dsn" || problems[0].Position.Line != 12 || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v, want a problem of store.dsn in line 12, without the password", name, err)
 		}
+	}
+}
+
+// TestCheck_ReadsCertificate names files that hold no certificate.
+func TestCheck_ReadsCertificate(t *testing.T) {
+	t.Parallel()
+	cfg := loadFaulty(t)
+	pair := filepath.Join(t.TempDir(), "pair.pem")
+	if err := os.WriteFile(pair, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg.TLS = config.TLS{Cert: pair, Key: pair}
+	var paths []string
+	for _, problem := range config.Problems(Check(t.Context(), cfg)) {
+		paths = append(paths, problem.Path)
+	}
+	if !slices.Contains(paths, "tls.cert") || !slices.Contains(paths, "store.dsn") {
+		t.Errorf("problems of %v, want those of tls.cert and store.dsn", paths)
 	}
 }
 

@@ -38,7 +38,7 @@ func devFolder(dir string) (folder devPlace, leave func() error, err error) {
 		return "", nil, fmt.Errorf("make lock file: %w; name another --dir", err)
 	}
 	if err := lockFile(lock); err != nil {
-		return "", nil, errors.Join(fmt.Errorf("folder %s is used by another courier dev (%w); stop that one, or name another --dir", absolute, err), lock.Close())
+		return "", nil, errors.Join(fmt.Errorf("folder %s is used by another courier dev: stop that one, or name another --dir: %w", absolute, err), lock.Close())
 	}
 	return devPlace(absolute), func() error { return errors.Join(lock.Close(), remove()) }, nil
 }

@@ -43,7 +43,7 @@ func (d *dev) caught(printer *catchPrinter) func(inbox.Message) {
 func (d *dev) show(ctx context.Context, running *app.App, phone *inbox.Server, folder devPlace) error {
 	server := serverURL(running.AdminAddr())
 	tell(d.out, "The courier listens on          %s\n", server)
-	tell(d.out, "The inbox, a fake phone, is on  %s\n", phone.URL())
+	tell(d.out, "The inbox, a fake phone, is on  %s (open it in a browser)\n", phone.URL())
 	tell(d.out, "Configuration and messages in   %s%s\n\n", folder, d.lifetime())
 	if err := d.showSample(ctx, server, phone); err != nil {
 		return err

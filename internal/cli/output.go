@@ -88,13 +88,13 @@ func printTable(out io.Writer, header []string, rows []entry) error {
 	}
 	var text strings.Builder
 	for _, row := range append([]entry{{cells: header}}, rows...) {
-		line := ""
+		var line strings.Builder
 		for i, cell := range row.cells {
 			if widths[i] > 0 {
-				line += printable(cell) + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+gap)
+				fmt.Fprintf(&line, "%-*s", widths[i]+gap, printable(cell))
 			}
 		}
-		fmt.Fprintln(&text, strings.TrimRight(line, " "))
+		fmt.Fprintln(&text, strings.TrimRight(line.String(), " "))
 		for _, note := range row.notes {
 			for _, line := range wrap(note, limit-4) {
 				fmt.Fprintln(&text, "    "+line)

@@ -153,7 +153,7 @@ func asciiText(text string) string {
 	for _, char := range text {
 		switch {
 		case char < utf8.RuneSelf:
-			out.WriteByte(byte(char))
+			out.WriteRune(char)
 		case char > 0xffff:
 			high, low := utf16.EncodeRune(char)
 			writeEscape(&out, high)
