@@ -246,7 +246,7 @@ func TestNeighbours_ManyRefusals(t *testing.T) {
 				})
 				last := c.send(t, 2000, 600, order, nil)
 				pass(3 * time.Minute)
-				c.wantGoodBy(t, last.Add(5*time.Second))
+				c.wantGoodBy(t, last.Add(15*time.Second))
 				if name != "Last" && name != "FirstAndLast" { // there nobody is accepted afterwards who could tell
 					c.wantBadRejected(t, 7, courier.ClassBarred)
 				}

@@ -274,7 +274,7 @@ func (q *queue) somewhere(ctx context.Context) (time.Time, error) {
 	switch q.probes % 6 {
 	case 0:
 		return time.Time{}, nil
-	case 3:
+	case 5:
 		return newest, nil
 	default:
 		callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
