@@ -440,3 +440,23 @@ func TestNeighbours_Restart(t *testing.T) {
 		})
 	}
 }
+
+// TestNeighbours_RetryByHand attempts a message that was ended, and is queued again by
+// hand, though others are accepted.
+func TestNeighbours_RetryByHand(t *testing.T) {
+	t.Parallel()
+	for _, outcome := range []courier.Outcome{courier.OutcomeGatewayDown, courier.OutcomeRetry} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCrowd(t, answer(accepted()), func(o *dispatch.Options) { o.MessageRetries = 0 })
+			last := ambiguous()
+			last.Outcome, last.StartedAt = outcome, time.Now()
+			pass(5 * time.Second)
+			enqueue(t, c.engine, newMessages(5)...)
+			pass(time.Second)
+			m := newMessage(func(m *courier.Message) { m.From, m.SendCount, m.LastError = badSender, 1, &last })
+			c.memory.put(m)
+			pass(5 * time.Second)
+			wantStatus(t, c.memory, m, courier.StatusSent)
+		})
+	}
+}
