@@ -123,6 +123,7 @@ func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {
 		MaxInFlight: b.config.Dispatch.MaxInFlight,
 		KeepWarm:    b.config.Dispatch.KeepWarm,
 		PrivateIPs:  privateIPs(b.config),
+		KeepWarm:    b.config.Dispatch.KeepWarm,
 	}
 }
 

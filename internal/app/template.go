@@ -141,8 +141,8 @@ func (t *liveTemplate) apply(ctx context.Context, text []byte) (warnings []strin
 	if err != nil {
 		return nil, err
 	}
-	for _, doubt := range compiled.Doubts() {
-		warnings = append(warnings, "the template fails where it gets to this: "+doubt.Error())
+	for _, warning := range compiled.Warnings() {
+		warnings = append(warnings, "the template fails where it gets to this: "+warning.Error())
 	}
 	failing, err := t.gateway.Try(ctx, compiled)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -227,7 +228,9 @@ func (n *Node) leaveAfterFault(ctx context.Context) {
 // Changed tells the node that the gateways of the engine or its rules of retention
 // are others now, or that it left messages to nobody.
 func (n *Node) Changed() {
-	poke(n.beatNow)
+	if last := n.last.Load(); last == nil || !slices.Equal(last.told, n.engine.Gateways()) {
+		poke(n.beatNow)
+	}
 	n.rerouting.ask()
 	n.forgetting.poke()
 }

@@ -241,6 +241,44 @@ func TestNode_LongRerouteIsNoFault(t *testing.T) {
 	})
 }
 
+// TestNode_StartsWithALongReroute starts a node that has more messages to move than
+// a start has time for: it goes on with them afterwards.
+func TestNode_StartsWithALongReroute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore()
+		s.will("reroute", func(ctx context.Context) (int, error) {
+			<-ctx.Done()
+			s.will("reroute", nil)
+			return 100_000, ctx.Err()
+		})
+		j := join(t, s)
+		pass(2 * time.Second)
+		if calls := len(s.called("reroute")); calls != 2 || j.health.Err() != nil {
+			t.Errorf("%d calls, want one during the start and one after it; health is %v", calls, j.health.Err())
+		}
+	})
+}
+
+// TestNode_ChangedSparesTheStore is told again and again of messages that are left
+// to nobody: the others know its gateways, so it does not beat for each.
+func TestNode_ChangedSparesTheStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore()
+		j := join(t, s)
+		for range 1000 {
+			j.Changed()
+			pass(time.Millisecond)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.beats) > 3 {
+			t.Errorf("%d beats in a second", len(s.beats))
+		}
+	})
+}
+
 // TestNode_GivesTheDutyAway lets the reclaim fail on one of two nodes.
 func TestNode_GivesTheDutyAway(t *testing.T) {
 	t.Parallel()

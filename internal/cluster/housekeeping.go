@@ -129,7 +129,10 @@ func (n *Node) takeOver(ctx context.Context) error {
 	if _, err := n.reclaimRound(ctx); err != nil {
 		return err
 	}
-	_, err := n.reroute(ctx, n.last.Load().told)
+	more, err := n.reroute(ctx, n.last.Load().told)
+	if more {
+		n.rerouting.ask()
+	}
 	return err
 }
 
@@ -172,7 +175,7 @@ func call(ctx context.Context, do func(context.Context) (int, error)) (count int
 	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	count, err = do(callCtx)
-	if count > 0 && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+	if count > 0 && errors.Is(err, context.DeadlineExceeded) {
 		return count, true, nil
 	}
 	return count, false, err

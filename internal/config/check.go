@@ -136,30 +136,16 @@ func (c *checker) hint(s *spec, key string) string {
 	if near := suggest(key, s.childNames()); near != "" {
 		return near
 	}
-	if home := findHome(c.root, key, ""); home != "" {
+	home := ""
+	c.root.walk("", func(path string, s *spec) {
+		if home == "" && strings.EqualFold(s.name, key) && s.kind != anySpec {
+			home = path
+		}
+	})
+	if home != "" {
 		return `; there is a key "` + home + `"`
 	}
 	return "; the keys here are " + strings.ReplaceAll(quoted(s.childNames()), " or ", " and ")
-}
-
-// findHome returns the path of the first key with the name in any case, depth
-// first, elements of lists included.
-func findHome(s *spec, name, path string) string {
-	for _, child := range s.children {
-		below := strings.TrimPrefix(path+"."+child.name, ".")
-		if strings.EqualFold(child.name, name) && child.kind != anySpec {
-			return below
-		}
-		if home := findHome(child, name, below); home != "" {
-			return home
-		}
-		if child.item != nil {
-			if home := findHome(child.item, name, below+"[]"); home != "" {
-				return home
-			}
-		}
-	}
-	return ""
 }
 
 func (c *checker) list(s *spec, n *node, path string) {

@@ -57,7 +57,7 @@ func TestStarter_IsValid(t *testing.T) {
 	}
 	// Keys of older versions of Kratos, and such as change nothing.
 	old := regexp.MustCompile(`^courier\.(worker|sms\.(enabled|request_config))|\.header$|^log\.(leak|redaction)`)
-	forEachSpec(rootSpec(), "", func(path string, s *spec) {
+	rootSpec().walk("", func(path string, s *spec) {
 		if s.kind != anySpec && !old.MatchString(path) && !seen[s.name] {
 			t.Errorf("%s is not in the starter file", path)
 		}
@@ -105,7 +105,7 @@ func TestStarter_ExamplesAreValid(t *testing.T) {
 // the check takes, patterns match them, and every key is described.
 func TestSpec_Table(t *testing.T) {
 	t.Parallel()
-	forEachSpec(rootSpec(), "", func(path string, s *spec) {
+	rootSpec().walk("", func(path string, s *spec) {
 		if s.doc == "" || !strings.HasSuffix(s.doc, ".") && !strings.HasSuffix(s.doc, "sha256sum") {
 			t.Errorf("%s is described as %q", path, s.doc)
 		}
@@ -127,25 +127,8 @@ func TestSpec_Table(t *testing.T) {
 	})
 }
 
-func forEachSpec(s *spec, path string, visit func(string, *spec)) {
-	if path != "" && s.name != "" {
-		visit(path, s)
-	}
-	for _, child := range s.children {
-		forEachSpec(child, joinPath(path, child.name), visit)
-	}
-	for _, form := range s.variantFields() {
-		for _, field := range form.children {
-			forEachSpec(field, path+".config."+field.name, visit)
-		}
-	}
-	if s.item != nil {
-		forEachSpec(s.item, path+"[]", visit)
-	}
-}
-
 func tablePaths(s *spec, path string) []string {
 	var paths []string
-	forEachSpec(s, path, func(path string, _ *spec) { paths = append(paths, path) })
+	s.walk(path, func(path string, _ *spec) { paths = append(paths, path) })
 	return paths
 }

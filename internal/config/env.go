@@ -11,15 +11,9 @@ import (
 
 // assignment is a value for a key from the environment.
 type assignment struct {
-	name  string // of the variable
-	steps []step
+	name  string   // of the variable
+	steps []string // keys, and indices in brackets
 	value *node
-}
-
-// step is a key or, when it is negative for a key, an index.
-type step struct {
-	key   string
-	index int
 }
 
 // envReader finds the keys that environment variables name.
@@ -70,16 +64,16 @@ func (r *envReader) overlay(tree *node) *node {
 }
 
 // compareSteps orders shallow before deep, and list items by number.
-func compareSteps(a, b []step) int {
-	return cmp.Or(cmp.Compare(len(a), len(b)), slices.CompareFunc(a, b, func(x, y step) int {
-		return cmp.Or(cmp.Compare(x.index, y.index), cmp.Compare(x.key, y.key))
+func compareSteps(a, b []string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), slices.CompareFunc(a, b, func(x, y string) int {
+		return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
 	}))
 }
 
 // isForOthers reports whether a variable with the name of a key says nothing to
 // the courier: the name of a section without JSON (LOG, API), a key that is not
 // read, an empty value where that means nothing.
-func (r *envReader) isForOthers(steps []step, target *spec, given string) bool {
+func (r *envReader) isForOthers(steps []string, target *spec, given string) bool {
 	return target.kind == anySpec ||
 		len(steps) == 1 && !strings.HasPrefix(strings.TrimSpace(given), "{") ||
 		given == "" && emptyIsUnset(target)
@@ -93,7 +87,7 @@ func emptyIsUnset(s *spec) bool {
 
 // match finds the key that the name of a variable stands for: upper-case keys
 // joined by underscores, indices as numbers.
-func match(s *spec, n *node, name string, steps []step) ([]step, *spec) {
+func match(s *spec, n *node, name string, steps []string) ([]string, *spec) {
 	switch {
 	case name == "":
 		return steps, s
@@ -102,14 +96,14 @@ func match(s *spec, n *node, name string, steps []step) ([]step, *spec) {
 	case s.kind == listSpec:
 		return matchIndex(s, n, name, steps)
 	case s.kind == headerSpec:
-		return append(slices.Clone(steps), step{key: headerFor(n, name), index: -1}), &spec{kind: secretSpec}
+		return append(slices.Clone(steps), headerFor(n, name)), &spec{kind: secretSpec}
 	}
 	for _, child := range append(slices.Clone(s.children), s.variantFields()...) {
 		rest, ok := strings.CutPrefix(name, envName(child.name))
 		if !ok || rest == "_" || rest != "" && rest[0] != '_' {
 			continue
 		}
-		below := append(slices.Clone(steps), step{key: child.name, index: -1})
+		below := append(slices.Clone(steps), child.name)
 		if found, target := match(child, n.get(child.name), strings.TrimPrefix(rest, "_"), below); target != nil {
 			return found, target
 		}
@@ -119,13 +113,13 @@ func match(s *spec, n *node, name string, steps []step) ([]step, *spec) {
 
 func envName(key string) string { return strings.ToUpper(strings.ReplaceAll(key, "-", "_")) }
 
-func matchIndex(s *spec, n *node, name string, steps []step) ([]step, *spec) {
+func matchIndex(s *spec, n *node, name string, steps []string) ([]string, *spec) {
 	digits, rest, _ := strings.Cut(name, "_")
 	index, err := strconv.Atoi(digits)
 	if err != nil || index < 0 || digits != strconv.Itoa(index) {
 		return nil, nil
 	}
-	return match(s.item, n.item(index), rest, append(slices.Clone(steps), step{index: index}))
+	return match(s.item, n.item(index), rest, append(slices.Clone(steps), indexPath("", index)))
 }
 
 // headerFor returns the header that a variable stands for: one of the file
@@ -182,37 +176,43 @@ func commaSeparated(given string, at Position) *node {
 // made where there are none.
 func (c *checker) put(tree *node, a assignment) *node {
 	n := tree
-	for i, s := range a.steps {
-		if s.key != "" {
-			n = n.get(s.key)
-			continue
-		}
-		if count := n.count(); s.index > count {
+	for i, step := range a.steps {
+		index, isIndex := indexOf(step)
+		if count := n.count(); isIndex && index > count {
 			c.problem(a.value.at, pathOf(a.steps[:i+1]), "the list has %d entries, so the next index is %d", count, count)
 			return tree
 		}
-		n = n.item(s.index)
+		if isIndex {
+			n = n.item(index)
+		} else {
+			n = n.get(step)
+		}
 	}
 	value := a.value
-	for _, s := range slices.Backward(a.steps) {
-		if s.key != "" {
-			value = &node{kind: mapNode, at: value.at, entries: []*entry{{key: s.key, at: value.at, value: value}}}
-			continue
+	for _, step := range slices.Backward(a.steps) {
+		above := &node{kind: mapNode, at: value.at, entries: []*entry{{key: step, at: value.at, value: value}}}
+		if index, isIndex := indexOf(step); isIndex {
+			above = &node{kind: listNode, at: value.at, items: make([]*node, index+1)}
+			above.items[index] = value
 		}
-		list := &node{kind: listNode, at: value.at, items: make([]*node, s.index+1)}
-		list.items[s.index] = value
-		value = list
+		value = above
 	}
 	return overlay(tree, value)
 }
 
-func pathOf(steps []step) string {
+func indexOf(step string) (index int, ok bool) {
+	digits, ok := strings.CutPrefix(step, "[")
+	index, err := strconv.Atoi(strings.TrimSuffix(digits, "]"))
+	return index, ok && err == nil
+}
+
+func pathOf(steps []string) string {
 	path := ""
-	for _, s := range steps {
-		if s.key == "" {
-			path = indexPath(path, s.index)
+	for _, step := range steps {
+		if _, isIndex := indexOf(step); isIndex {
+			path += step
 		} else {
-			path = joinPath(path, s.key)
+			path = joinPath(path, step)
 		}
 	}
 	return path
@@ -231,7 +231,7 @@ func (r *envReader) unknown(name string, at Position) {
 		return
 	}
 	if r.known == nil {
-		r.known = envNames(r.checker.root, "")
+		r.known = envNames(r.checker.root)
 	}
 	r.checker.warn(at, "", "the variable names no key, so it is ignored%s", suggest(numbersAsZero(name), r.known))
 }
@@ -251,18 +251,8 @@ func numbersAsZero(name string) string {
 }
 
 // envNames lists the variables of all keys, with index 0 for lists.
-func envNames(s *spec, prefix string) []string {
+func envNames(s *spec) []string {
 	var names []string
-	join := func(name string) string { return strings.TrimPrefix(prefix+"_"+name, "_") }
-	for _, child := range s.children {
-		names = append(names, join(envName(child.name)))
-		names = append(names, envNames(child, join(envName(child.name)))...)
-	}
-	for _, config := range s.variantFields() {
-		names = append(names, envNames(config, join("CONFIG"))...)
-	}
-	if s.item != nil {
-		names = append(names, envNames(s.item, join("0"))...)
-	}
+	s.walk("", func(path string, _ *spec) { names = append(names, variableOf(strings.ReplaceAll(path, "[]", "[0]"))) })
 	return names
 }

@@ -147,7 +147,7 @@ func TestLoad_EnvironmentProblems(t *testing.T) {
 func TestLoad_EveryKeyFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	c := &checker{root: rootSpec()}
-	for _, name := range envNames(rootSpec(), "") {
+	for _, name := range envNames(rootSpec()) {
 		steps, target := match(c.root, nil, name, nil)
 		if target == nil {
 			t.Errorf("%s names no key", name)

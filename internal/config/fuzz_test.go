@@ -28,7 +28,7 @@ func FuzzLoad(f *testing.F) {
 }
 
 func FuzzLoad_Environment(f *testing.F) {
-	for _, name := range envNames(rootSpec(), "") {
+	for _, name := range envNames(rootSpec()) {
 		f.Add(name, "1")
 	}
 	f.Add("COURIER_CHANNELS", `[{"id":"sms"}]`)

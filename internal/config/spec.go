@@ -151,9 +151,21 @@ func (s *spec) childNames() []string {
 func (s *spec) variantFields() []*spec {
 	var forms []*spec
 	for _, kind := range keysOf(s.variants) {
-		forms = append(forms, object("config", "", s.variants[kind]...))
+		forms = append(forms, object("config", s.child("config").doc, s.variants[kind]...))
 	}
 	return forms
+}
+
+// walk visits every key below a spec, depth first, elements of lists as path[].
+func (s *spec) walk(path string, visit func(path string, s *spec)) {
+	for _, child := range slices.Concat(s.children, s.variantFields()) {
+		below := joinPath(path, child.name)
+		visit(below, child)
+		child.walk(below, visit)
+	}
+	if s.item != nil {
+		s.item.walk(path+"[]", visit)
+	}
 }
 
 // object makes a key that holds other keys.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,50 +111,55 @@ func TestEngine_SettleFaultKeepsOutcomes(t *testing.T) {
 	}
 }
 
-func TestEngine_OneBadSettlementHoldsUpNoOther(t *testing.T) {
+// TestEngine_BadSettlementsHoldUpNoOther has outcomes that cannot be written, one or
+// many, and ahead of the others.
+func TestEngine_BadSettlementsHoldUpNoOther(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		memory := newMemory()
-		bad := newMessage()
-		guarded := &guardedStore{memory: memory, bad: bad.ID}
-		gateway := newGateway("sms", func(context.Context, *courier.Message) courier.Attempt {
-			<-time.After(time.Second)
-			return accepted()
+	for _, count := range []int{1, 3, 20} {
+		t.Run(fmt.Sprint(count), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				memory := newMemory()
+				bad := newMessages(count)
+				guarded := &guardedStore{memory: memory, bad: make(map[courier.ID]bool)}
+				for _, m := range bad {
+					guarded.bad[m.ID] = true
+				}
+				gateway := newGateway("sms", func(_ context.Context, m *courier.Message) courier.Attempt {
+					if !guarded.bad[m.ID] {
+						<-time.After(time.Millisecond)
+					}
+					return accepted()
+				})
+				engine := start(t, newOptions(guarded, gateway))
+				pass(time.Second)
+				enqueue(t, engine, append(bad, newMessages(200)...)...)
+				pass(2 * time.Second)
+				if got := memory.statuses(); got[courier.StatusSent] != 200 || got[courier.StatusProcessing] != count {
+					t.Errorf("got %v, want 200 sent and the %d bad ones left", got, count)
+				}
+				guarded.heal()
+				pass(time.Minute)
+				wantStatus(t, memory, bad[0], courier.StatusSent)
+				if sent := len(gateway.sends()); sent != 200+count {
+					t.Errorf("%d attempts for %d messages", sent, 200+count)
+				}
+			})
 		})
-		engine := start(t, newOptions(guarded, gateway))
-		pass(time.Second)
-		enqueue(t, engine, append(newMessages(40), bad)...)
-		pass(30 * time.Second)
-		if got := memory.statuses(); got[courier.StatusSent] != 40 || got[courier.StatusProcessing] != 1 {
-			t.Errorf("got %v, want 40 sent and the bad one left", got)
-		}
-		guarded.heal()
-		pass(time.Minute)
-		wantStatus(t, memory, bad, courier.StatusSent)
-	})
+	}
 }
 
-// guardedStore refuses to settle one message.
+// guardedStore refuses to settle some messages.
 type guardedStore struct {
 	*memory
-	bad courier.ID
+	bad    map[courier.ID]bool
+	healed atomic.Bool
 }
 
-func (s *guardedStore) heal() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.bad = courier.ID{}
-}
+func (s *guardedStore) heal() { s.healed.Store(true) }
 
 func (s *guardedStore) refuses(settlements []store.Settlement) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, settlement := range settlements {
-		if settlement.ID == s.bad {
-			return true
-		}
-	}
-	return false
+	return !s.healed.Load() && slices.ContainsFunc(settlements, func(settlement store.Settlement) bool { return s.bad[settlement.ID] })
 }
 
 // Settle implements dispatch.Store.

@@ -278,7 +278,7 @@ func TestNeighbours_TroubleOfOne(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					c := newCrowd(t, test.answer)
-					last := c.send(t, 2000, 40, order, func(m *courier.Message) { m.To = number(99) })
+					last := c.send(t, 1000, 20, order, func(m *courier.Message) { m.To = number(99) })
 					pass(15 * time.Minute)
 					c.wantGoodBy(t, last.Add(2*time.Second))
 					for _, m := range c.bad {
@@ -365,5 +365,78 @@ func TestGatewayThatTakesNobody(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestGatewayThatStopsTakingAnybody works first, and refuses everybody from one moment to
+// the next for a while: nothing is ended by what was refused at that moment.
+func TestGatewayThatStopsTakingAnybody(t *testing.T) {
+	t.Parallel()
+	for _, retries := range []int{0, 1, 5} {
+		t.Run(fmt.Sprint(retries), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				memory := newMemory()
+				gateway, current := switchGateway(accepted())
+				fast := gateway.sendFunc
+				gateway.sendFunc = func(ctx context.Context, m *courier.Message) courier.Attempt {
+					<-time.After(time.Duration(3+rand.IntN(5)) * time.Millisecond)
+					return fast(ctx, m)
+				}
+				options := newOptions(memory, gateway)
+				options.MessageRetries, options.RandFunc = retries, rand.Float64
+				engine := start(t, options)
+				pass(time.Second)
+				total := 0
+				phase := func(count int) {
+					for range count {
+						enqueue(t, engine, newMessages(5)...)
+						total += 5
+						pass(20 * time.Millisecond)
+					}
+				}
+				phase(200)
+				for range 3 { // it comes and goes
+					current(ambiguous())
+					phase(200)
+					pass(10 * time.Second)
+					current(accepted())
+					phase(20)
+					pass(15 * time.Second)
+				}
+				if got := memory.statuses()[courier.StatusSent]; got != total {
+					t.Errorf("%d of %d sent: %v", got, total, memory.statuses())
+				}
+			})
+		})
+	}
+}
+
+// TestNeighbours_Restart ends a barred message that an earlier process had tried, and
+// keeps one that was refused while everybody was.
+func TestNeighbours_Restart(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		answer courier.Attempt
+		want   courier.Status
+	}{"Barred": {ambiguous(), courier.StatusRejected}, "Innocent": {accepted(), courier.StatusSent}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				for _, retries := range []int{0, 5} {
+					c := newCrowd(t, func(context.Context, *courier.Message) courier.Attempt { return test.answer }, func(o *dispatch.Options) { o.MessageRetries = retries })
+					last := ambiguous()
+					last.StartedAt = time.Now().Add(-time.Minute)
+					m := newMessage(func(m *courier.Message) { m.From, m.SendCount, m.LastError = badSender, 1, &last })
+					c.memory.put(m)
+					for range 200 {
+						enqueue(t, c.engine, newMessages(2)...)
+						pass(100 * time.Millisecond)
+					}
+					pass(2 * time.Minute)
+					wantStatus(t, c.memory, m, test.want)
+				}
+			})
+		})
 	}
 }

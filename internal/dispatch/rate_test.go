@@ -70,7 +70,7 @@ func TestNodes_RateFollowsTheNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const rate = 60
 		memory := newShared()
-		memory.put(newMessages(rate * 100)...)
+		memory.put(newMessages(rate * 30)...)
 		first, second, third := newGateway("sms", brisk), newGateway("sms", brisk), newGateway("sms", brisk)
 		startPeer(t, memory, "first", first, limit(rate))
 		pass(2 * time.Second)

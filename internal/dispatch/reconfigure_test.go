@@ -68,6 +68,40 @@ func TestEngine_ReconfigureMendsAGateway(t *testing.T) {
 	})
 }
 
+// TestEngine_ReconfigureKeepsWhatWasLearnt leaves a gateway that is the same as before
+// alone while it is down, and asks one that is another at once.
+func TestEngine_ReconfigureKeepsWhatWasLearnt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fingerprint string
+		least, most int
+	}{"Same": {"one", 0, 1}, "Another": {"two", 3, 20}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				memory, gateway := newMemory(), newGateway("sms", answer(down()))
+				options := newOptions(memory, gateway)
+				options.Gateways[0].Fingerprint = "one"
+				engine := start(t, options)
+				pass(time.Second)
+				enqueue(t, engine, newMessages(5)...)
+				pass(3*time.Minute + 100*time.Millisecond)
+				before := len(gateway.sends())
+				settings := options.Settings
+				settings.Gateways = []dispatch.GatewayOptions{{Gateway: gateway, Fingerprint: test.fingerprint}}
+				if err := engine.Reconfigure(settings); err != nil {
+					t.Fatal(err)
+				}
+				enqueue(t, engine, newMessages(10)...)
+				synctest.Wait()
+				if more := len(gateway.sends()) - before; more < test.least || more > test.most {
+					t.Errorf("%d attempts after the reload, want %d to %d", more, test.least, test.most)
+				}
+			})
+		})
+	}
+}
+
 func TestEngine_ReconfigureRemovesAGateway(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

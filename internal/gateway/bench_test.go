@@ -1,6 +1,10 @@
 package gateway
 
 import (
+	"io"
+	"net/http"
+	neturl "net/url"
+	"strings"
 	"testing"
 
 	"courier"
@@ -43,28 +47,43 @@ func BenchmarkRenderJsonnet(b *testing.B) {
 	}
 }
 
+// BenchmarkSend is the cost of an exchange beside that of a bare client of net/http.
 func BenchmarkSend(b *testing.B) {
-	_, url := gatewaytest.Start(b, gatewaytest.Options{Keep: 1})
-	g := benchGateway(b, url+"/send", constant(twilio))
-	m := loginMessage()
-	b.ReportAllocs()
-	for b.Loop() {
-		if attempt := send(b, g, m); attempt.Outcome != courier.OutcomeAccepted {
-			b.Fatal(attempt.Message)
-		}
-	}
-}
-
-func BenchmarkSendParallel(b *testing.B) {
-	_, url := gatewaytest.Start(b, gatewaytest.Options{Keep: 1})
-	g := benchGateway(b, url+"/send", constant(twilio))
-	m := loginMessage()
-	b.SetParallelism(16)
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			if attempt := send(b, g, m); attempt.Outcome != courier.OutcomeAccepted {
-				b.Error(attempt.Message)
+	for _, protocol := range gatewaytest.Protocols() {
+		_, url, client := gatewaytest.StartOver(b, protocol, gatewaytest.Options{Keep: 1})
+		b.Run(string(protocol)+"/Gateway", func(b *testing.B) {
+			g := newGateway(b, Options{
+				URL: url + "/send", Template: constant(twilio), Auth: BasicAuth{"AC0", "tok"},
+				Header: map[string]string{"Content-Type": mediaForm}, TLSConfig: client,
+			})
+			m := loginMessage()
+			b.ReportAllocs()
+			for b.Loop() {
+				if attempt := send(b, g, m); attempt.Outcome != courier.OutcomeAccepted {
+					b.Fatal(attempt.Message)
+				}
 			}
-		}
-	})
+		})
+		b.Run(string(protocol)+"/Bare", func(b *testing.B) {
+			transport := &http.Transport{TLSClientConfig: client, ForceAttemptHTTP2: true}
+			defer transport.CloseIdleConnections()
+			bare := &http.Client{Transport: transport}
+			body := neturl.Values{"Body": {"Your login code is: 809593"}, "From": {"+15005550006"}, "To": {"+14155552671"}}.Encode()
+			b.ReportAllocs()
+			for b.Loop() {
+				request, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url+"/send", strings.NewReader(body))
+				if err != nil {
+					b.Fatal(err)
+				}
+				request.Header.Set("Content-Type", mediaForm)
+				request.SetBasicAuth("AC0", "tok")
+				response, err := bare.Do(request)
+				if err != nil {
+					b.Fatal(err)
+				}
+				_, _ = io.Copy(io.Discard, response.Body)
+				_ = response.Body.Close()
+			}
+		})
+	}
 }

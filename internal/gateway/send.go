@@ -52,7 +52,7 @@ func (g *Gateway) send(ctx context.Context, at *hop) *Answer {
 		request := newRequest(httptrace.WithClientTrace(ctx, trace), at.method, at.target, at.header, at.body)
 		var answer *Answer
 		var again bool
-		if response, err := connections.RoundTrip(request); err == nil {
+		if response, err := connections.RoundTrip(request); err == nil { //nolint:bodyclose // readAnswer closes it
 			again = used.isLateTimeout(response)
 			answer = readAnswer(response)
 		} else {
@@ -105,7 +105,7 @@ func (u *usedConn) explain(err error) (answer *Answer, again bool) {
 		under = u.plain.under
 		answer, again = explainPlain(err, u.plain.state(), u.reused, u.bodySize)
 	case u.shared != nil:
-		answer, again = explainShared(err, u.shared.sent.Load()-u.before, u.bodySize)
+		answer, again = explainShared(err, u.shared.sent.Load()-u.before, u.reused, u.bodySize)
 	default:
 		return &Answer{Err: err}, false
 	}
@@ -116,7 +116,8 @@ func (u *usedConn) explain(err error) (answer *Answer, again bool) {
 	return answer, again
 }
 
-// explainPlain is explain for HTTP/1.1.
+// explainPlain is explain for HTTP/1.1. What met the end of a connection that had
+// served before is sent again; a new one has no reason to end.
 func explainPlain(err error, state exchange, reused bool, bodySize int) (answer *Answer, again bool) {
 	answer = &Answer{Status: state.answer.status, Err: err, Delivery: DeliveryWhole}
 	switch {
@@ -129,13 +130,14 @@ func explainPlain(err error, state exchange, reused bool, bodySize int) (answer 
 		return answer, reused || state.unread
 	case state.sent <= int64(bodySize):
 		answer.Delivery = DeliveryPartial
+		return answer, reused && !isTimeout(err)
 	}
 	return answer, false
 }
 
 // explainShared is explain for HTTP/2: sent counts the bytes that left the
 // connection since, for this request and for others.
-func explainShared(err error, sent int64, bodySize int) (answer *Answer, again bool) {
+func explainShared(err error, sent int64, reused bool, bodySize int) (answer *Answer, again bool) {
 	answer = &Answer{Err: err, Delivery: DeliveryWhole}
 	switch {
 	case isUnprocessed(err):
@@ -145,8 +147,10 @@ func explainShared(err error, sent int64, bodySize int) (answer *Answer, again b
 		// net/http may still be about to write.
 	case sent == 0:
 		answer.Delivery = DeliveryNone
+		return answer, reused
 	case sent < int64(bodySize):
 		answer.Delivery = DeliveryPartial
+		return answer, reused
 	}
 	return answer, false
 }

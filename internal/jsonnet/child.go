@@ -170,7 +170,7 @@ func (e *evaluator) load(source string) (*loaded, *fault) {
 
 // describe tells what the parent needs to know of a template.
 func (e *evaluator) describe(t *loaded) *facts {
-	f := &facts{Body: t.body, Doubts: e.unknownFunctions(t)}
+	f := &facts{Body: t.body, Warnings: e.unknownFunctions(t)}
 	f.Reads, f.Whole = fieldsRead(t.node, nil)
 	slices.Sort(f.Reads)
 	f.Reads = slices.Compact(f.Reads)

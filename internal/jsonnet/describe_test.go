@@ -71,7 +71,7 @@ func TestTemplate_Evaluate_errors(t *testing.T) {
 }
 
 // TestTemplate_Evaluate_missing fixes what is told of a field that is not there
-// beside the text.
+// in addition to the text.
 func TestTemplate_Evaluate_missing(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Workers: 1})
@@ -92,17 +92,17 @@ func TestTemplate_Evaluate_missing(t *testing.T) {
 	}
 }
 
-// TestTemplate_Doubts finds what is wrong in a branch that a message need not take.
-func TestTemplate_Doubts(t *testing.T) {
+// TestTemplate_Warnings finds what is wrong in a branch that a message need not take.
+func TestTemplate_Warnings(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, Options{Workers: 1})
-	doubts := compileTest(t, p, "function(ctx)\n  if ctx.a then std.length(ctx.b) else std.lenght(ctx.b)").Doubts()
+	warnings := compileTest(t, p, "function(ctx)\n  if ctx.a then std.length(ctx.b) else std.lenght(ctx.b)").Warnings()
 	const want = `evaluate template test.jsonnet: 2:40: std has no function "lenght"; did you mean std.length?`
-	if len(doubts) != 1 || doubts[0].Error() != want {
-		t.Errorf("Doubts() = %v, want %s", doubts, want)
+	if len(warnings) != 1 || warnings[0].Error() != want {
+		t.Errorf("Warnings() = %v, want %s", warnings, want)
 	}
-	if doubts := compileTest(t, p, `function(ctx) "%s" % std.trim(ctx.a)[0:2] + ("x" in ctx) + [x for x in ctx.l]`).Doubts(); len(doubts) > 0 {
-		t.Errorf("Doubts() of a good template = %v", doubts)
+	if warnings := compileTest(t, p, `function(ctx) "%s" % std.trim(ctx.a)[0:2] + ("x" in ctx) + [x for x in ctx.l]`).Warnings(); len(warnings) > 0 {
+		t.Errorf("Warnings() of a good template = %v", warnings)
 	}
 }
 

@@ -51,8 +51,8 @@ type facts struct {
 	Whole bool     `json:"whole,omitempty"`
 	// Body is where the result of the template is written.
 	Body place `json:"body"`
-	// Doubts are mistakes in what a message may or may not come to.
-	Doubts []fault `json:"doubts,omitempty"`
+	// Warnings are mistakes in what a message may or may not come to.
+	Warnings []fault `json:"warnings,omitempty"`
 }
 
 // place is a position in a template, counted from 1; 0 for none.

@@ -18,11 +18,11 @@ type Template struct {
 	name   string
 	source string
 	// plan is set when the template can be run without the interpreter.
-	plan   *plan.Plan
-	reads  []string
-	whole  bool
-	body   place
-	doubts []error
+	plan     *plan.Plan
+	reads    []string
+	whole    bool
+	body     place
+	warnings []error
 }
 
 // Decode reads a JSON text as the value that it is in a template: nil, a bool, a
@@ -60,14 +60,14 @@ func (t *Template) take(f *facts) {
 		t.plan = f.Plan
 	}
 	t.reads, t.whole, t.body = f.Reads, f.Whole, f.Body
-	for i := range f.Doubts {
-		t.doubts = append(t.doubts, t.failed(&f.Doubts[i]))
+	for i := range f.Warnings {
+		t.warnings = append(t.warnings, t.failed(&f.Warnings[i]))
 	}
 }
 
-// Doubts are the mistakes that only messages of a certain kind meet, such as a
+// Warnings are the mistakes that only messages of a certain kind meet, such as a
 // function that does not exist in one branch of a condition.
-func (t *Template) Doubts() []error { return t.doubts }
+func (t *Template) Warnings() []error { return t.warnings }
 
 // Reads returns the fields of ctx that the template may look at, unless it may look
 // at all. The others need not be given to Evaluate.

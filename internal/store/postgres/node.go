@@ -20,9 +20,9 @@ func (s *Store) Now() time.Time {
 	return s.clock.now().UTC()
 }
 
-// beside runs an operation of the node itself, which waits for none of those in
+// asNode runs an operation of the node itself, which waits for none of those in
 // the queue: a node that is busy is not dead.
-func (s *Store) beside(ctx context.Context, name string, run try) error {
+func (s *Store) asNode(ctx context.Context, name string, run try) error {
 	if s.queue.isClosed() {
 		return store.ErrClosed
 	}
@@ -37,7 +37,7 @@ func (s *Store) beside(ctx context.Context, name string, run try) error {
 // Beat implements store.Store.
 func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
 	var standing store.Standing
-	err := s.beside(ctx, "beat", func(ctx context.Context, on *session, _ bool) (err error) {
+	err := s.asNode(ctx, "beat", func(ctx context.Context, on *session, _ bool) (err error) {
 		standing, err = readBeat(ctx, on, beat)
 		return err
 	})
@@ -89,8 +89,8 @@ func (s *Store) upkeep(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case keeper := <-s.beaten:
-			err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error { return s.maintain(ctx, on, keeper) }, false)
+		case onDuty := <-s.beaten:
+			err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error { return s.maintain(ctx, on, onDuty) }, false)
 			s.metrics.Count("upkeep", err)
 			if err != nil && !failing && !passing(err) && ctx.Err() == nil {
 				s.logger.WarnContext(ctx, "upkeep of the database fails: the tables of nodes and counts grow until it works again",
@@ -104,9 +104,9 @@ func (s *Store) upkeep(ctx context.Context) {
 // maintain returns the leases that nobody was told of, also on a node that claims
 // nothing, measures the clock, and on the node that does the housekeeping keeps the
 // tables small that each node and each transaction adds to.
-func (s *Store) maintain(ctx context.Context, on *session, keeper bool) error {
+func (s *Store) maintain(ctx context.Context, on *session, onDuty bool) error {
 	err := errors.Join(s.clock.measure(ctx, on), s.returnLostLeases(ctx, on))
-	if keeper {
+	if onDuty {
 		err = errors.Join(err, on.exec(ctx, "ForgetNodes"), on.exec(ctx, "FoldTally", int64(maxFold)))
 	}
 	return err
@@ -114,7 +114,7 @@ func (s *Store) maintain(ctx context.Context, on *session, keeper bool) error {
 
 // Leave implements store.Store.
 func (s *Store) Leave(ctx context.Context, node string) error {
-	err := s.beside(ctx, "leave", func(ctx context.Context, on *session, _ bool) error {
+	err := s.asNode(ctx, "leave", func(ctx context.Context, on *session, _ bool) error {
 		return on.exec(ctx, "Leave", node)
 	})
 	return s.fault("leave", err)

@@ -188,12 +188,12 @@ func (s *Store) start(ctx context.Context) {
 		s.writing.Go(func() { s.operate(ctx, firstOperationRow+writer, s.queue.others) })
 	}
 	s.writing.Go(func() { s.operate(ctx, decisionRow, s.queue.decisions) })
-	beside, stop := context.WithCancel(ctx)
+	untilClose, stop := context.WithCancel(ctx)
 	s.stop = stop
-	s.running.Go(func() { s.tellOthers(beside) })
-	s.running.Go(func() { s.listen(beside) })
-	s.running.Go(func() { s.upkeep(beside) })
-	s.running.Go(func() { s.probe(beside) })
+	s.running.Go(func() { s.tellOthers(untilClose) })
+	s.running.Go(func() { s.listen(untilClose) })
+	s.running.Go(func() { s.upkeep(untilClose) })
+	s.running.Go(func() { s.probe(untilClose) })
 }
 
 // Check implements store.Store: it writes one row and reads the state of the queue.

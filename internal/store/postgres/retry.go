@@ -91,7 +91,10 @@ func (s *Store) once(ctx context.Context, writer int32, run try, again bool) err
 		defer conn.Release()
 		err = run(bounded, &session{on: conn, texts: s.texts, store: s.id, writer: writer}, again)
 	}
-	s.learn(ctx, writer, began, err)
+	// What was cut short because the outage is known says nothing more.
+	if cutShort := errors.Is(bounded.Err(), context.Canceled) && ctx.Err() == nil; err == nil || !cutShort {
+		s.learn(ctx, writer, began, err)
+	}
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		// The text alone: the context of the caller has not ended.
 		return noAnswer(err)

@@ -132,8 +132,8 @@ func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
 		first.discard()
 		return inspectFault(s.path, err)
 	}
-	keeper := &walKeeper{path: s.path + logSuffix, limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
-	s.writer = newWriter(s.writeDB, first, s.counts, keeper, newSyncer(s.place, counters))
+	limit := &walLimit{path: s.path + logSuffix, limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
+	s.writer = newWriter(s.writeDB, first, s.counts, limit, newSyncer(s.place, counters))
 	ctx = context.WithoutCancel(ctx)
 	go s.writer.loop(ctx)
 	s.rescueFunc = func() error { return s.rescue(ctx) }

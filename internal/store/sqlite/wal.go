@@ -16,8 +16,8 @@ const (
 	walMaxBytes   = 64 << 20
 )
 
-// walKeeper bounds the write-ahead log. Only the goroutine of the writer uses it.
-type walKeeper struct {
+// walLimit bounds the write-ahead log. Only the goroutine of the writer uses it.
+type walLimit struct {
 	path    string
 	limit   int64
 	every   int
@@ -25,8 +25,8 @@ type walKeeper struct {
 	logger  *slog.Logger
 }
 
-// tend is called after each commit.
-func (k *walKeeper) tend(ctx context.Context, s *session) {
+// check is called after each commit.
+func (k *walLimit) check(ctx context.Context, s *session) {
 	k.commits++
 	if k.commits%k.every != 0 || s == nil {
 		return

@@ -50,7 +50,7 @@ type writer struct {
 	session *session
 	counts  *counts
 	metrics *store.Metrics
-	wal     *walKeeper
+	wal     *walLimit
 	syncer  *syncer
 
 	queue    chan *operation
@@ -59,7 +59,7 @@ type writer struct {
 	closed   bool
 }
 
-func newWriter(db *sql.DB, first *session, counts *counts, wal *walKeeper, disk *syncer) *writer {
+func newWriter(db *sql.DB, first *session, counts *counts, wal *walLimit, disk *syncer) *writer {
 	return &writer{
 		db: db, session: first, counts: counts, metrics: disk.metrics, wal: wal, syncer: disk,
 		queue: make(chan *operation, queueLength), finished: make(chan struct{}),
@@ -140,7 +140,7 @@ func (w *writer) loop(ctx context.Context) {
 	for op := range w.queue {
 		if batch := w.gather(op); len(batch) > 0 {
 			w.commit(ctx, batch)
-			w.wal.tend(ctx, w.session)
+			w.wal.check(ctx, w.session)
 		}
 	}
 }
