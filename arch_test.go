@@ -50,7 +50,7 @@ func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/danielgtaylor/huma":      {"internal/httpapi"},
 		"github.com/fsnotify/fsnotify":       {"internal/config"},
-		"github.com/go-json-experiment/json": {"internal/httpapi"},
+		"github.com/go-json-experiment/json": {"internal/httpapi", "internal/store"},
 		"github.com/google/go-jsonnet":       {"internal/jsonnet", "internal/jsonnet/plan"},
 		"go.yaml.in/yaml/v3":                 {"internal/config"},
 		"github.com/jackc/pgx":               {"internal/store/postgres"},

@@ -122,7 +122,6 @@ func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {
 		Timeout:     b.config.Dispatch.Timeout,
 		MaxInFlight: b.config.Dispatch.MaxInFlight,
 		PrivateIPs:  privateIPs(b.config),
-		KeepWarm:    b.config.Dispatch.KeepWarm,
 	}
 }
 

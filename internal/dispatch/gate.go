@@ -34,14 +34,26 @@ type gate struct {
 	sender *sender
 
 	mu sync.Mutex
-	// limit is the most attempts under way, maxRate the most a second of all nodes.
-	limit   int
-	maxRate float64
-	// careful claims nothing ahead, as what a crash leaves is for an operator to decide.
-	careful     bool
+	slots
+	// maxRate is the most attempts a second of all nodes.
+	maxRate     float64
 	retired     bool
 	fingerprint string
 
+	blame   blame
+	breaker breaker
+	share   bucket
+	pace    pace
+	// waiting are the queues that found no room.
+	waiting []*queue
+}
+
+// slots are what a gate gives out and takes back.
+type slots struct {
+	// limit is the most attempts under way.
+	limit int
+	// careful claims nothing ahead, as what a crash leaves is for an operator to decide.
+	careful bool
 	// planned are leases that are being made, ready are leased and wait for a slot,
 	// inFlight are attempts, unsettled are outcomes that are not written yet.
 	planned, inFlight, unsettled int
@@ -52,13 +64,6 @@ type gate struct {
 	recipients map[digest]*recipient
 	// usual is how long attempts take, as a moving average.
 	usual time.Duration
-
-	blame   blame
-	breaker breaker
-	share   bucket
-	pace    pace
-	// waiting are the queues that found no room.
-	waiting []*queue
 }
 
 // recipient is what a gate knows of one that has attempts under way.
@@ -88,8 +93,8 @@ func (f *fifo) pop() *ticket {
 
 func newGate(now, storeNow time.Time) *gate {
 	return &gate{
-		seed: maphash.MakeSeed(), recipients: make(map[digest]*recipient),
-		blame: newBlame(now, storeNow), breaker: newBreaker(), pace: newPace(), usual: time.Second,
+		seed: maphash.MakeSeed(), slots: slots{recipients: make(map[digest]*recipient), usual: time.Second},
+		blame: newBlame(now, storeNow), breaker: newBreaker(), pace: newPace(),
 	}
 }
 

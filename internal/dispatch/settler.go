@@ -34,12 +34,7 @@ const (
 // cannot be written is kept and counts as leased, so that its gate stops claiming
 // in the end, which bounds the memory.
 type settler struct {
-	store   Store
-	health  *store.Health
-	metrics *metrics
-	logger  *slog.Logger
-	// now is the clock of the store, tick the monotonic one.
-	now, tick func() time.Time
+	engine *Engine
 
 	// out counts the attempts that were begun and are not added yet.
 	out atomic.Int64
@@ -67,8 +62,7 @@ type settler struct {
 
 func newSettler(e *Engine) *settler {
 	return &settler{
-		store: e.store, health: e.health, metrics: e.metrics, logger: e.logger, now: e.now, tick: e.tick,
-		signal: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+		engine: e, signal: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 }
 
@@ -195,27 +189,27 @@ func (s *settler) stuckTimer() <-chan time.Time {
 		return nil
 	}
 	if s.isClosing() {
-		s.stuckAt = s.tick().Add(settlePauseInitial)
+		s.stuckAt = s.engine.tick().Add(settlePauseInitial)
 	}
-	return time.After(s.stuckAt.Sub(s.tick()))
+	return time.After(s.stuckAt.Sub(s.engine.tick()))
 }
 
 // behind reports whether outcomes of this node may still have to be written when
 // their leases lapse.
 func (s *settler) behind() bool {
 	since := s.writingSince.Load()
-	return s.isStuck.Load() || since != nil && s.tick().Sub(*since) > settleLagMax
+	return s.isStuck.Load() || since != nil && s.engine.tick().Sub(*since) > settleLagMax
 }
 
 // writeSome writes one transaction, or waits after a fault.
 func (s *settler) writeSome(ctx context.Context) {
 	part := s.unwritten[:min(len(s.unwritten), settleBatchMax)]
 	if s.writingSince.Load() == nil {
-		now := s.tick()
+		now := s.engine.tick()
 		s.writingSince.Store(&now)
 	}
 	err := s.write(ctx, part)
-	s.health.Set(ctx, opSettle, err)
+	s.engine.health.Set(ctx, opSettle, err)
 	s.failures++
 	if err == nil || s.failures > 1 && s.isolate(ctx, part, err) {
 		s.failures, s.pause = 0, 0
@@ -234,7 +228,7 @@ func (s *settler) isolate(ctx context.Context, part []*ticket, err error) bool {
 	}
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if s.store.Check(callCtx) != nil {
+	if s.engine.store.Check(callCtx) != nil {
 		return false
 	}
 	bad := s.bisect(ctx, part)
@@ -244,13 +238,13 @@ func (s *settler) isolate(ctx context.Context, part []*ticket, err error) bool {
 		return false
 	}
 	for _, t := range bad {
-		s.logger.ErrorContext(ctx, "outcome of a message cannot be recorded; it is tried again, please report this",
+		s.engine.logger.ErrorContext(ctx, "outcome of a message cannot be recorded; it is tried again, please report this",
 			slog.String("message_id", t.settlement.ID.String()), slog.String("gateway", t.gate.sender.name))
 	}
-	s.health.Set(ctx, opSettle, nil)
+	s.engine.health.Set(ctx, opSettle, nil)
 	s.stuck = append(s.stuck, bad...)
 	s.isStuck.Store(len(s.stuck) > 0)
-	s.stuckAt = s.tick().Add(settlePauseMax)
+	s.stuckAt = s.engine.tick().Add(settlePauseMax)
 	return true
 }
 
@@ -271,12 +265,12 @@ func (s *settler) bisect(ctx context.Context, part []*ticket) []*ticket {
 
 // retryStuck tries what is stuck again when it is time.
 func (s *settler) retryStuck(ctx context.Context) {
-	if len(s.stuck) == 0 || s.tick().Before(s.stuckAt) {
+	if len(s.stuck) == 0 || s.engine.tick().Before(s.stuckAt) {
 		return
 	}
 	s.stuck = slices.DeleteFunc(s.stuck, func(t *ticket) bool { return s.write(ctx, []*ticket{t}) == nil })
 	s.isStuck.Store(len(s.stuck) > 0)
-	s.stuckAt = s.tick().Add(settlePauseMax)
+	s.stuckAt = s.engine.tick().Add(settlePauseMax)
 }
 
 // write writes one transaction and gives the slots back.
@@ -287,11 +281,11 @@ func (s *settler) write(ctx context.Context, part []*ticket) error {
 	}
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	applied, err := s.store.Settle(callCtx, s.settlements)
+	applied, err := s.engine.store.Settle(callCtx, s.settlements)
 	if err != nil {
 		return fmt.Errorf("settle %d messages: %w", len(part), err)
 	}
-	s.metrics.settleBatch.Observe(float64(len(part)))
+	s.engine.metrics.settleBatch.Observe(float64(len(part)))
 	s.logLost(ctx, part, applied)
 	s.release(part)
 	return nil
@@ -305,7 +299,7 @@ func (s *settler) release(part []*ticket) {
 	}
 	for i, t := range part {
 		if t.settlement.Status == courier.StatusQueued {
-			t.queue.note(t.settlement.NextAttemptAt.Sub(s.now()), false)
+			t.queue.note(t.settlement.NextAttemptAt.Sub(s.engine.now()), false)
 		}
 		if i == 0 || t.gate != part[i-1].gate {
 			t.gate.wake()
@@ -318,8 +312,8 @@ func (s *settler) release(part []*ticket) {
 func (s *settler) logLost(ctx context.Context, part []*ticket, applied []bool) {
 	for i := range part {
 		if i < len(applied) && !applied[i] && part[i].settlement.Attempt != nil {
-			s.metrics.lateSettles.Inc()
-			s.logger.WarnContext(ctx, "attempt was not recorded, as its lease was no longer held",
+			s.engine.metrics.lateSettles.Inc()
+			s.engine.logger.WarnContext(ctx, "attempt was not recorded, as its lease was no longer held",
 				slog.String("message_id", part[i].settlement.ID.String()), slog.String("gateway", part[i].gate.sender.name))
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 // newIdleSettler returns a settler whose loop does not run.
 func newIdleSettler() *settler {
-	return &settler{tick: time.Now, signal: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
+	return &settler{engine: &Engine{tick: time.Now}, signal: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 }
 
 // TestSettler_CloseLeavesNothingPending closes a settler between an outcome and the
