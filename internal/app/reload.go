@@ -29,10 +29,10 @@ type reloader struct {
 	config  *config.Config
 	current *gatewaySet
 	// retry runs while the last reload has failed, wait is its present delay and
-	// told the error that was logged, so that each is logged once.
-	retry *time.Timer
-	wait  time.Duration
-	told  string
+	// logged the last error, so that each is logged once.
+	retry  *time.Timer
+	wait   time.Duration
+	logged string
 }
 
 func newReloader(ctx context.Context, app *App, cfg *config.Config, set *gatewaySet) *reloader {
@@ -90,15 +90,14 @@ func (r *reloader) apply(ctx context.Context, cfg *config.Config, err error) err
 	}
 	r.succeeded()
 	logWarnings(ctx, r.app.logger, cfg)
-	warnDisabled(ctx, r.app.logger, cfg)
 	r.app.logger.InfoContext(ctx, "the changed configuration is in force")
 	return nil
 }
 
 // failed logs a new error and sees to it that the reload is tried again.
 func (r *reloader) failed(ctx context.Context, err error) {
-	if text := err.Error(); text != r.told {
-		r.told = text
+	if text := err.Error(); text != r.logged {
+		r.logged = text
 		r.app.logger.ErrorContext(ctx, "the changed configuration is not valid and the last good one stays in force; "+
 			"correct it, the courier tries it again by itself", slog.String("error", text))
 	}
@@ -121,7 +120,7 @@ func (r *reloader) succeeded() {
 	if r.retry != nil {
 		r.retry.Stop()
 	}
-	r.retry, r.wait, r.told = nil, 0, ""
+	r.retry, r.wait, r.logged = nil, 0, ""
 }
 
 func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
