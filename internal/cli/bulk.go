@@ -29,9 +29,9 @@ const (
 	bulkRetryFor = 2 * time.Minute
 	// bulkBatch is how many rows travel in one request, maxConcurrency bounds the requests in flight.
 	bulkBatch, maxConcurrency = 100, 64
-	// maxToldRefusals is how many refused rows are told on standard error when a
+	// maxPrintedRefusals is how many refused rows are printed on standard error when a
 	// report file has them all.
-	maxToldRefusals = 20
+	maxPrintedRefusals = 20
 )
 
 // bulkFlags describe a file of messages.
@@ -100,15 +100,15 @@ func sendBulk(ctx context.Context, cmd *cobra.Command, connection *connection, f
 		return errors.Join(err, report.close())
 	}
 	sender := bulkSender{client: opened, runID: bulk.runID, concurrency: bulk.concurrency}
-	total, sending := sender.run(ctx, reader.next, func(outcomes []outcome, total tally) {
-		report.write(outcomes)
+	total, sending := sender.run(ctx, reader.next, func(rows []row, total totals) {
+		report.write(rows)
 		progress.update(total.Rows, total.share(size), fmt.Sprintf("%d rows, %d refused", total.Rows, total.Refused))
 	})
 	progress.finish()
 	return bulkFault(total, sending, errors.Join(report.close(), total.print(cmd.OutOrStdout(), format)))
 }
 
-func bulkFault(total tally, sending, reporting error) error {
+func bulkFault(total totals, sending, reporting error) error {
 	switch {
 	case errors.Is(sending, context.Canceled):
 		return errors.New("interrupted before the end; repeat the same command to go on, nothing is sent twice")
@@ -141,17 +141,8 @@ func openMessages(path string, stdin io.Reader) (io.ReadCloser, int64, error) {
 	return file, info.Size(), nil
 }
 
-// outcome is what became of one row.
-type outcome struct {
-	row row
-	// replayed is true for a row that an earlier run had sent.
-	replayed bool
-	// err is why it was refused, nil when it was accepted.
-	err error
-}
-
-// tally counts the rows of a run.
-type tally struct {
+// totals count the rows of a run.
+type totals struct {
 	Rows     int `json:"rows"`
 	Accepted int `json:"accepted"`
 	// Replayed counts the accepted ones that were sent before, and not again now.
@@ -162,14 +153,14 @@ type tally struct {
 	end int64
 }
 
-func (t *tally) add(outcomes []outcome) {
-	t.Rows += len(outcomes)
-	for _, outcome := range outcomes {
-		t.end = max(t.end, outcome.row.end)
+func (t *totals) add(rows []row) {
+	t.Rows += len(rows)
+	for _, row := range rows {
+		t.end = max(t.end, row.end)
 		switch {
-		case outcome.err != nil:
+		case row.err != nil:
 			t.Refused++
-		case outcome.replayed:
+		case row.replayed:
 			t.Replayed++
 			fallthrough
 		default:
@@ -179,14 +170,14 @@ func (t *tally) add(outcomes []outcome) {
 }
 
 // share is how much of the file is done, from 0 to 1, or -1 when nobody knows.
-func (t *tally) share(size int64) float64 {
+func (t *totals) share(size int64) float64 {
 	if size <= 0 {
 		return -1
 	}
 	return min(float64(t.end)/float64(size), 1)
 }
 
-func (t *tally) print(out io.Writer, format format) error {
+func (t *totals) print(out io.Writer, format format) error {
 	if format == formatJSON {
 		return printJSON(out, t)
 	}
@@ -212,15 +203,15 @@ type bulkSender struct {
 	concurrency int
 }
 
-// run sends the rows that next returns until io.EOF. It tells done of the
-// outcomes, one call at a time, in no certain order of batches. An error means
-// that it stopped before the end.
-func (s bulkSender) run(ctx context.Context, next func() (row, error), done func([]outcome, tally)) (tally, error) {
+// run sends the rows that next returns until io.EOF. It calls done with those that are
+// settled, one call at a time, in no certain order of batches. An error means that it
+// stopped before the end.
+func (s bulkSender) run(ctx context.Context, next func() (row, error), done func([]row, totals)) (totals, error) {
 	began := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.concurrency)
 	var mutex sync.Mutex
-	var total tally
+	var total totals
 	keys := rowKeys{runID: s.runID, copies: map[[8]byte]uint32{}}
 	var reading error
 	for reading == nil && ctx.Err() == nil {
@@ -232,13 +223,13 @@ func (s bulkSender) run(ctx context.Context, next func() (row, error), done func
 			}
 		}
 		group.Go(func() error {
-			outcomes, err := s.send(ctx, batch)
+			settled, err := s.send(ctx, batch)
 			mutex.Lock()
 			defer mutex.Unlock()
-			total.add(outcomes)
+			total.add(settled)
 			total.Seconds = time.Since(began).Seconds()
-			if len(outcomes) > 0 {
-				done(outcomes, total)
+			if len(settled) > 0 {
+				done(settled, total)
 			}
 			return err
 		})
@@ -250,24 +241,24 @@ func (s bulkSender) run(ctx context.Context, next func() (row, error), done func
 	return total, errors.Join(reading, ended)
 }
 
-// send sorts out the rows that are wrong and delivers the others.
-func (s bulkSender) send(ctx context.Context, batch []row) ([]outcome, error) {
-	var outcomes []outcome
-	good := batch[:0:0]
+// send sorts out the rows that are wrong and delivers the others. It returns those that
+// are settled.
+func (s bulkSender) send(ctx context.Context, batch []row) ([]row, error) {
+	var wrong, good []row
 	for _, row := range batch {
 		if row.err != nil {
-			outcomes = append(outcomes, outcome{row: row, err: row.err})
+			wrong = append(wrong, row)
 		} else {
 			good = append(good, row)
 		}
 	}
 	delivered, err := s.deliver(ctx, good)
-	return append(outcomes, delivered...), err
+	return append(wrong, delivered...), err
 }
 
 // deliver sends rows in one request. When the server refuses the request as a
 // whole, it halves them until it is known which row is to blame.
-func (s bulkSender) deliver(ctx context.Context, rows []row) ([]outcome, error) {
+func (s bulkSender) deliver(ctx context.Context, rows []row) ([]row, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -280,7 +271,8 @@ func (s bulkSender) deliver(ctx context.Context, rows []row) ([]outcome, error) 
 	case err != nil && !aboutRequest(err):
 		return nil, err
 	case err != nil && len(rows) == 1:
-		return []outcome{{row: rows[0], err: err}}, nil
+		rows[0].err = err
+		return rows, nil
 	case err != nil:
 		half := len(rows) / 2
 		first, err := s.deliver(ctx, rows[:half])
@@ -288,13 +280,12 @@ func (s bulkSender) deliver(ctx context.Context, rows []row) ([]outcome, error) 
 			return first, err
 		}
 		second, err := s.deliver(ctx, rows[half:])
-		return append(first, second...), err
+		return append(slices.Clip(first), second...), err
 	}
-	outcomes := make([]outcome, len(rows))
-	for i, row := range rows {
-		outcomes[i] = outcome{row: row, replayed: results[i].Replayed, err: results[i].Err()}
+	for i := range rows {
+		rows[i].replayed, rows[i].err = results[i].Replayed, results[i].Err()
 	}
-	return outcomes, nil
+	return rows, nil
 }
 
 // aboutRequest reports whether the server refused what was sent, so that
@@ -361,13 +352,13 @@ func (i rowIdentity) sum() ([sha256.Size]byte, error) {
 	return sha256.Sum256(content), err
 }
 
-// report tells of the refused rows, on standard error and in a CSV file.
+// report prints the refused rows on standard error and writes them to a CSV file.
 type report struct {
 	progress *progress
 	file     io.WriteCloser
 	writer   *csv.Writer
-	// told counts the rows told on standard error, which are at most limit.
-	told, limit int
+	// printed counts the rows on standard error, which are at most limit.
+	printed, limit int
 }
 
 // newReport creates the file at path, or returns a report without a file when path is
@@ -388,36 +379,36 @@ func newReport(path string, messages io.Reader, progress *progress) (*report, er
 	if err != nil {
 		return nil, fmt.Errorf("create report: %w", err)
 	}
-	r.file, r.writer, r.limit = file, csv.NewWriter(file), maxToldRefusals
+	r.file, r.writer, r.limit = file, csv.NewWriter(file), maxPrintedRefusals
 	return r, r.writer.Write([]string{"line", "to", "code", "field", "reason"})
 }
 
-// write tells of the refused rows among the outcomes, in the order of the file. close
+// write reports the refused ones among the rows, in the order of the file. close
 // returns what went wrong with the file.
-func (r *report) write(outcomes []outcome) {
-	slices.SortFunc(outcomes, func(a, b outcome) int { return a.row.number - b.row.number })
-	for _, outcome := range outcomes {
-		if outcome.err == nil {
+func (r *report) write(rows []row) {
+	slices.SortFunc(rows, func(a, b row) int { return a.number - b.number })
+	for _, row := range rows {
+		if row.err == nil {
 			continue
 		}
-		code, field, reason := courier.CodeInvalidRequest, "", outcome.err.Error()
-		if refusal, ok := errors.AsType[*courier.Error](outcome.err); ok {
+		code, field, reason := courier.CodeInvalidRequest, "", row.err.Error()
+		if refusal, ok := errors.AsType[*courier.Error](row.err); ok {
 			code, field, reason = refusal.Code, refusal.Field, refusal.Message
-		} else if fault, ok := errors.AsType[*fieldError](outcome.err); ok {
+		} else if fault, ok := errors.AsType[*fieldError](row.err); ok {
 			field, reason = fault.field, fault.text
 		}
 		to := ""
-		if outcome.row.request.To != "" {
-			to = courier.MaskRecipient(outcome.row.request.To)
+		if row.request.To != "" {
+			to = courier.MaskRecipient(row.request.To)
 		}
-		_ = r.writer.Write([]string{strconv.Itoa(outcome.row.line), to, string(code), field, reason})
+		_ = r.writer.Write([]string{strconv.Itoa(row.line), to, string(code), field, reason})
 		if field != "" {
 			reason = field + ": " + reason
 		}
-		switch r.told++; {
-		case r.told <= r.limit:
-			r.progress.line(fmt.Sprintf("line %d: %s", outcome.row.line, reason))
-		case r.told == r.limit+1:
+		switch r.printed++; {
+		case r.printed <= r.limit:
+			r.progress.line(fmt.Sprintf("line %d: %s", row.line, reason))
+		case r.printed == r.limit+1:
 			r.progress.line("more refused rows are in the report only")
 		}
 	}

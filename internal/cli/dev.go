@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -61,12 +60,17 @@ Messages are kept in a temporary folder that is removed at the end, or in --dir.
 		publicPort: devPort{flag: "public-port", number: 4477},
 		inboxPort:  devPort{flag: "inbox-port", number: inboxPort},
 	}
-	flags.register(cmd)
+	set := cmd.Flags()
+	set.StringVar(&flags.dir, "dir", "", "`FOLDER` to keep the messages in (default a temporary one)")
+	set.IntVar(&flags.port.number, flags.port.flag, flags.port.number, "port of the courier, 0 for any free one")
+	set.IntVar(&flags.publicPort.number, flags.publicPort.flag, flags.publicPort.number, "port of the courier's public listener")
+	set.IntVar(&flags.inboxPort.number, flags.inboxPort.flag, flags.inboxPort.number, "port of the inbox")
+	set.BoolVar(&flags.once, "once", false, "end after the sample message")
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		if len(shared.configFiles) > 0 {
 			return usageText("dev makes its own configuration; use courier serve -c FILE for yours")
 		}
-		for _, port := range flags.ports() {
+		for _, port := range []*devPort{&flags.port, &flags.publicPort, &flags.inboxPort} {
 			port.asked = cmd.Flags().Changed(port.flag)
 		}
 		defer keepWithoutLog()()
@@ -76,15 +80,23 @@ Messages are kept in a temporary folder that is removed at the end, or in --dir.
 	return cmd
 }
 
-func (f *devFlags) ports() []*devPort { return []*devPort{&f.port, &f.publicPort, &f.inboxPort} }
+// dev is one run of courier dev.
+type dev struct {
+	shared   *shared
+	flags    devFlags
+	out, log io.Writer
+	// sample is the text of the sample, shown is set once it was printed apart.
+	sample string
+	shown  atomic.Bool
+}
 
-func (f *devFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.dir, "dir", "", "`FOLDER` to keep the messages in (default a temporary one)")
-	flags.IntVar(&f.port.number, f.port.flag, f.port.number, "port of the courier, 0 for any free one")
-	flags.IntVar(&f.publicPort.number, f.publicPort.flag, f.publicPort.number, "port of the courier's public listener")
-	flags.IntVar(&f.inboxPort.number, f.inboxPort.flag, f.inboxPort.number, "port of the inbox")
-	flags.BoolVar(&f.once, "once", false, "end after the sample message")
+// caught prints what the inbox catches, but for the first sample.
+func (d *dev) caught(printer *catchPrinter) func(inbox.Message) {
+	return func(message inbox.Message) {
+		if message.Text != d.sample || d.shown.Swap(true) {
+			printer.print(message)
+		}
+	}
 }
 
 // run starts everything, shows the sample and takes everything down again.
@@ -159,41 +171,22 @@ func (d *dev) free(ctx context.Context, port devPort) (int, error) {
 	return 0, nil
 }
 
-func serverURL(address string) string {
-	return (&url.URL{Scheme: "http", Host: address}).String()
-}
-
 // sampleTo is the recipient of the sample: a number kept for fiction.
 const sampleTo = "+12065550199"
 
 // sampleTimeout is how long the sample may take.
 const sampleTimeout = 15 * time.Second
 
-// dev is one run of courier dev.
-type dev struct {
-	shared   *shared
-	flags    devFlags
-	out, log io.Writer
-	// sample is the text of the sample, shown is set once it was printed apart.
-	sample string
-	shown  atomic.Bool
-}
-
-// caught prints what the inbox catches, but for the first sample.
-func (d *dev) caught(printer *catchPrinter) func(inbox.Message) {
-	return func(message inbox.Message) {
-		if message.Text != d.sample || d.shown.Swap(true) {
-			printer.print(message)
-		}
-	}
-}
-
 // show sends the sample and stays up, unless it is told to end.
 func (d *dev) show(ctx context.Context, running *app.App, phone *inbox.Server, folder devPlace) error {
-	server := serverURL(running.AdminAddr())
+	server := "http://" + running.AdminAddr()
 	tell(d.out, "The courier listens on          %s\n", server)
 	tell(d.out, "The inbox, a fake phone, is on  %s (open it in a browser)\n", phone.URL())
-	tell(d.out, "Configuration and messages in   %s%s\n\n", folder, d.lifetime())
+	lifetime := ""
+	if d.flags.dir == "" {
+		lifetime = " (removed at the end)"
+	}
+	tell(d.out, "Configuration and messages in   %s%s\n\n", folder, lifetime)
 	if err := d.showSample(ctx, server, phone); err != nil {
 		return err
 	}
@@ -207,13 +200,6 @@ func (d *dev) show(ctx context.Context, running *app.App, phone *inbox.Server, f
 	case err := <-running.Failed():
 		return err
 	}
-}
-
-func (d *dev) lifetime() string {
-	if d.flags.dir == "" {
-		return " (removed at the end)"
-	}
-	return ""
 }
 
 // showSample sends a message the way that any program would.
@@ -232,7 +218,12 @@ func (d *dev) showSample(ctx context.Context, server string, phone *inbox.Server
 	for count := 1; phone.WaitFor(ctx, count) == nil; count++ { // messages of another day may come first
 		for _, message := range phone.Messages() {
 			if message.Text == d.sample {
-				d.printSample(sent, message, message.ReceivedAt.Sub(began))
+				took := max(message.ReceivedAt.Sub(began), 0)
+				tell(d.out, "Sent a sample message over the HTTP API: %s\n", sent.ID)
+				tell(d.out, "It was kept on disk and sent on; the phone received it after %.1f ms:\n\n", took.Seconds()*1000)
+				tell(d.out, "    request  %s %s\n", message.Method, message.Target)
+				tell(d.out, "    to       %s\n", printable(message.To))
+				tell(d.out, "    text     %s\n\n", printable(message.Text))
 				return nil
 			}
 		}
@@ -241,18 +232,6 @@ func (d *dev) showSample(ctx context.Context, server string, phone *inbox.Server
 		return fmt.Errorf("sample did not arrive within %s; the log above says why", sampleTimeout)
 	}
 	return nil
-}
-
-func (d *dev) printSample(sent *client.Message, message inbox.Message, took time.Duration) {
-	tell(d.out, "Sent a sample message over the HTTP API: %s\n", sent.ID)
-	tell(d.out, "It was kept on disk and sent on; the phone received it after %s:\n\n", milliseconds(took))
-	tell(d.out, "    request  %s %s\n", message.Method, message.Target)
-	tell(d.out, "    to       %s\n", printable(message.To))
-	tell(d.out, "    text     %s\n\n", printable(message.Text))
-}
-
-func milliseconds(took time.Duration) string {
-	return fmt.Sprintf("%.1f ms", max(took, 0).Seconds()*1000)
 }
 
 func (d *dev) showNext(server, phone string) {

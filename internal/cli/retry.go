@@ -152,7 +152,7 @@ func retrySelected(ctx context.Context, to *client.Client, ids []courier.ID, pro
 			defer mutex.Unlock()
 			switch courier.CodeOf(err) { //nolint:exhaustive // the codes that are about one message
 			case courier.CodeIllegalTransition, courier.CodeContentScrubbed, courier.CodeNotFound:
-				if total.Refused++; total.Refused <= maxToldRefusals {
+				if total.Refused++; total.Refused <= maxPrintedRefusals {
 					progress.line(fmt.Sprintf("%s: %v", id, err))
 				}
 			default:
