@@ -186,8 +186,7 @@ func (t *totals) print(out io.Writer, format format) error {
 		before = fmt.Sprintf(" (%d of them were sent before)", t.Replayed)
 	}
 	took := time.Duration(t.Seconds * float64(time.Second)).Round(time.Millisecond)
-	_, err := fmt.Fprintf(out, "%d rows: %d accepted%s, %d refused, in %s\n", t.Rows, t.Accepted, before, t.Refused, took)
-	return err
+	return printText(out, fmt.Sprintf("%d rows: %d accepted%s, %d refused, in %s\n", t.Rows, t.Accepted, before, t.Refused, took))
 }
 
 // batchClient is what a bulkSender needs of the client.

@@ -186,8 +186,7 @@ func newVersion(shared *shared) *cobra.Command {
 				"version": shared.Version, "go": runtime.Version(), "platform": platform,
 			})
 		}
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), shared.versionText())
-		return err
+		return printText(cmd.OutOrStdout(), shared.versionText()+"\n")
 	})
 	return cmd
 }

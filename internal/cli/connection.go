@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,15 +42,9 @@ func (c *connection) open(options client.Options) (*client.Client, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	options.BaseURL = c.server
-	if options.BaseURL == "" {
-		options.BaseURL = c.shared.getenv("COURIER_SERVER")
-	}
-	options.APIKey = key
-	options.UserAgent = "courier-cli"
-	if options.RetryFor == 0 {
-		options.RetryFor = -1
-	}
+	options.BaseURL = cmp.Or(c.server, c.shared.getenv("COURIER_SERVER"))
+	options.APIKey, options.UserAgent = key, "courier-cli"
+	options.RetryFor = cmp.Or(options.RetryFor, -1)
 	opened, err := client.New(options)
 	if err != nil {
 		return nil, &usageError{err}
@@ -106,31 +101,20 @@ func registerCompletion(cmd *cobra.Command, flag string, complete cobra.Completi
 	}
 }
 
-// completeFrom returns what completes with what the server answers. A server that is
-// away completes nothing.
-func completeFrom(connection *connection, ask func(context.Context, *client.Client) ([]string, error)) cobra.CompletionFunc {
+// completeGateways completes with the gateways of all nodes. A server that is away
+// completes nothing.
+func completeGateways(connection *connection) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
 		defer cancel()
-		opened, err := connection.open(client.Options{})
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
+		var names []string
+		if opened, err := connection.open(client.Options{}); err == nil {
+			nodes, _ := opened.Nodes(ctx) // none with an error
+			for i := range nodes {
+				names = append(names, nodes[i].Gateways...)
+			}
 		}
-		values, err := ask(ctx, opened)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return values, cobra.ShellCompDirectiveNoFileComp
+		slices.Sort(names)
+		return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
 	}
-}
-
-// gatewayNames returns the gateways of all nodes.
-func gatewayNames(ctx context.Context, from *client.Client) ([]string, error) {
-	nodes, err := from.Nodes(ctx)
-	var names []string
-	for i := range nodes {
-		names = append(names, nodes[i].Gateways...)
-	}
-	slices.Sort(names)
-	return slices.Compact(names), err
 }

@@ -81,7 +81,7 @@ func (f *messageFilter) register(cmd *cobra.Command, connection *connection, sta
 	flags.StringVar(&f.since, "since", "", "only messages taken since this `TIME`, such as 2h, 2026-01-31 or 2026-01-31T18:00:00Z")
 	completeFlag(cmd, "status", texts(statuses)...)
 	completeFlag(cmd, "class", texts(courier.Classes())...)
-	registerCompletion(cmd, "gateway", completeFrom(connection, gatewayNames))
+	registerCompletion(cmd, "gateway", completeGateways(connection))
 }
 
 func texts[T ~string](values []T) []string {

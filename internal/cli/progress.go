@@ -12,7 +12,7 @@ import (
 // and how often at most it says that the server is away.
 const (
 	drawEvery = 100 * time.Millisecond
-	tellEvery = 5 * time.Second
+	sayEvery  = 5 * time.Second
 	lineEvery = 10_000
 )
 
@@ -29,10 +29,10 @@ type progress struct {
 	began     time.Time
 
 	mutex sync.Mutex
-	// shownAt is when the bar was drawn last, shownCount the count that the last line told.
+	// shownAt is when the bar was drawn last, shownCount the count in the last line.
 	shownAt    time.Time
 	shownCount int
-	toldAt     time.Time
+	saidAt     time.Time
 	share      float64
 	text       string
 	onScreen   bool
@@ -46,7 +46,7 @@ func (s *shared) newProgress(out io.Writer) *progress {
 	return &progress{out: out, widthFunc: width, nowFunc: time.Now, began: time.Now()}
 }
 
-// update tells how much is done: a count, the share of it from 0 to 1, or less than 0
+// update says how much is done: a count, the share of it from 0 to 1, or less than 0
 // when nobody knows, and a text for people.
 func (p *progress) update(count int, share float64, text string) {
 	p.mutex.Lock()
@@ -76,16 +76,16 @@ func (p *progress) line(text string) {
 	p.draw()
 }
 
-// onRetry tells why nothing moves. All requests in flight meet the same server.
+// onRetry says why nothing moves. All requests in flight meet the same server.
 func (p *progress) onRetry(err error, delay time.Duration) {
 	p.mutex.Lock()
 	now := p.nowFunc()
-	told := now.Sub(p.toldAt) < tellEvery
-	if !told {
-		p.toldAt = now
+	due := now.Sub(p.saidAt) >= sayEvery
+	if due {
+		p.saidAt = now
 	}
 	p.mutex.Unlock()
-	if !told {
+	if due {
 		p.line(fmt.Sprintf("server is away, trying again in %s: %v", delay.Round(time.Millisecond), err))
 	}
 }
@@ -97,7 +97,7 @@ func (p *progress) finish() {
 	p.erase()
 }
 
-// draw draws the bar, as wide as there is room beside the text. The last column stays
+// draw draws the bar, as wide as there is room next to the text. The last column stays
 // free: a line that fills it wraps on some terminals, and could not be drawn over.
 func (p *progress) draw() {
 	room := p.widthFunc() - 1

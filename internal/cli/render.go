@@ -56,8 +56,7 @@ needed. Secrets are printed as *** unless --show-secrets is given.`,
 		if *format == formatJSON {
 			return printJSON(cmd.OutOrStdout(), text)
 		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), text.curl())
-		return err
+		return printText(cmd.OutOrStdout(), text.curl()+"\n")
 	})
 	return cmd
 }
@@ -138,7 +137,7 @@ func renderText(ctx context.Context, cfg *config.Config, draft courier.Draft) (w
 	}
 	text := wireText{Method: request.Method, URL: request.URL.String(), Header: request.Header.Clone()}
 	if _, given := text.Header["User-Agent"]; !given {
-		text.Header.Set("User-Agent", defaultUserAgent)
+		text.Header.Set("User-Agent", "Go-http-client/1.1") // what net/http sends then
 	}
 	if request.Body == nil || request.Body == http.NoBody {
 		return text, nil
@@ -150,9 +149,6 @@ func renderText(ctx context.Context, cfg *config.Config, draft courier.Draft) (w
 	text.Body = string(body)
 	return text, request.Body.Close()
 }
-
-// defaultUserAgent is what net/http sends when a request names none.
-const defaultUserAgent = "Go-http-client/1.1"
 
 // wireText is a request as it goes to a gateway, ready to be printed.
 type wireText struct {

@@ -64,7 +64,7 @@ func sendOne(ctx context.Context, cmd *cobra.Command, connection *connection, fo
 	if err != nil {
 		return &usageError{err}
 	}
-	options := client.Options{}
+	var options client.Options
 	if request.IdempotencyKey != "" {
 		options.RetryFor = sendRetryFor
 	}
@@ -89,10 +89,7 @@ func printSent(cmd *cobra.Command, format format, message *client.Message) error
 	if format == formatJSON {
 		return printJSON(cmd.OutOrStdout(), message)
 	}
-	if _, err := fmt.Fprintln(cmd.OutOrStdout(), message.ID, message.Status); err != nil {
-		return fmt.Errorf("print message: %w", err)
-	}
-	return nil
+	return printText(cmd.OutOrStdout(), fmt.Sprintln(message.ID, message.Status))
 }
 
 // waitAndPrint prints what became of a message, and returns an error when no
