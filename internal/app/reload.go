@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -48,20 +47,15 @@ func (a *App) Reload(ctx context.Context) error {
 // startReload watches the files of the configuration and its templates.
 func (a *App) startReload(ctx context.Context) error {
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	wait := func() {}
-	if len(a.options.Watch.Files) > 0 {
-		watcher, err := config.Watch(watchCtx, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		config.Watch(watchCtx, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
 			_ = a.reload.apply(watchCtx, cfg, err) // it has logged the error
 		})
-		if err != nil {
-			cancel()
-			return fmt.Errorf("watch configuration: %w", err)
-		}
-		wait = watcher.Wait
-	}
+	})
 	a.cleanups.add("reload", reloadShare, func(context.Context) error {
 		cancel()
-		wait()
+		watching.Wait()
 		a.reload.end()
 		return nil
 	})

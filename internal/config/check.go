@@ -27,9 +27,12 @@ type checker struct {
 }
 
 // read reads a file that the configuration depends on.
-func (c *checker) read(path string, limit int64) ([]byte, error) {
-	data, err := readBounded(path, limit)
+func (c *checker) read(path string, limit int) ([]byte, error) {
+	data, err := readBounded(path, maxFileSize)
 	c.config.files[path] = digestOf(data, err)
+	if len(data) > limit {
+		return nil, tooLarge(limit)
+	}
 	return data, err
 }
 

@@ -153,7 +153,7 @@ func (s *source) place(offset int) Position {
 
 // readBounded reads a regular file of at most limit bytes. A pipe or a device
 // is refused before it can block.
-func readBounded(path string, limit int64) ([]byte, error) {
+func readBounded(path string, limit int) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -166,15 +166,14 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, err
+	data, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
+	if err == nil && len(data) > limit {
+		return nil, tooLarge(limit)
 	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("larger than %d KiB", limit>>10)
-	}
-	return data, nil
+	return data, err
 }
+
+func tooLarge(limit int) error { return fmt.Errorf("larger than %d KiB", limit>>10) }
 
 // explainFile says why a file cannot be read and what to do, without its path.
 func explainFile(err error) string {
