@@ -23,7 +23,7 @@ type checker struct {
 	// readable is false when values are missing because a file could not be read.
 	readable bool
 
-	placeholders, inAddress *regexp.Regexp
+	placeholders *regexp.Regexp
 }
 
 // read reads a file that the configuration depends on.

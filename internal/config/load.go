@@ -70,12 +70,11 @@ func within(path, above string) bool {
 // read returns what could be read of a configuration, and what is wrong with it.
 func read(options Options) *checker {
 	c := &checker{
-		config:  &Config{positions: map[string]Position{}, files: map[string]digest{}},
-		root:    rootSpec(),
-		environ: environMap(options.Environ),
-		dir:     options.Dir,
-
-		placeholders: placeholders(), inAddress: inAddress(),
+		config:       &Config{positions: map[string]Position{}, files: map[string]digest{}},
+		root:         rootSpec(),
+		environ:      environMap(options.Environ),
+		dir:          options.Dir,
+		placeholders: placeholders(),
 	}
 	applyDefaults(c.root, c.config)
 	c.readFiles(options.Files)
