@@ -101,8 +101,7 @@ func (s *spec) childFor(key string, in *node) *spec {
 	case s.variants == nil || key != "config":
 		return s.child(key)
 	}
-	kind, _ := textOf(in.get("type"))
-	if fields, known := s.variants[kind]; known {
+	if fields, known := s.variants[textOr(in.get("type"), "")]; known {
 		return object(key, "", fields...)
 	}
 	return foreign(key, "")
@@ -220,15 +219,6 @@ func example(s *spec) string {
 		return ""
 	}
 	return " such as " + s.example
-}
-
-// textOf returns the text of a value that is one. Values of other types were
-// reported before.
-func textOf(n *node) (string, bool) {
-	if n == nil || n.kind != textNode {
-		return "", false
-	}
-	return n.text, true
 }
 
 // file returns the path to open for one that is relative to the directory of the

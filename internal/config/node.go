@@ -74,6 +74,16 @@ func (n *node) count() int {
 // isNothing reports whether a value is absent or null.
 func (n *node) isNothing() bool { return n == nil || n.kind == nullNode }
 
+func (n *node) isText() bool { return n != nil && n.kind == textNode }
+
+// textOr returns the text of a value that is one, or else a stand-in.
+func textOr(n *node, standIn string) string {
+	if n.isText() {
+		return n.text
+	}
+	return standIn
+}
+
 // describe names a value for a message. What is secret is named by type alone.
 func (n *node) describe(secret bool) string {
 	switch n.kind {

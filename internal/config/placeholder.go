@@ -11,16 +11,16 @@ import (
 // names that some of them hold are groups.
 func placeholders() *regexp.Regexp {
 	return regexp.MustCompile(strings.Join([]string{
-		`[$#%]\{+ *([A-Za-z_]\w*)[^}]*\}`,                                  // ${NAME}, ${NAME:-default}, #{NAME}
-		`\$\(([A-Z_][A-Z0-9_]*)\)`,                                         // $(NAME)
-		`\{\$\.?([A-Za-z_]\w*)\}`,                                          // {$NAME}
-		`\{\{[^}]*?(\w+)\W*\}\}`,                                           // {{ .NAME }}, {{ env "NAME" }}
-		`^\$(?:env:)?[A-Z_][A-Z0-9_]+$`,                                    // $NAME
-		`^%[A-Z_][A-Z0-9_]+%$`,                                             // %NAME%
-		`%[0-9A-F]?[G-Z_][A-Z0-9_]{2,}%`,                                   // %NAME% inside, which the escape %2B is not
-		`^(?:__[A-Z0-9_]+__|@[A-Z][A-Z0-9_]+@)$`,                           // __NAME__, @NAME@
-		`^<[A-Za-z][\w ./-]*>$`,                                            // <name>
-		`^(?i:env)[:(\[][\w./"'-]+[)\]]?$`,                                 // env:NAME, Env://NAME
+		`[$#%]\{+ *([A-Za-z_]\w*)[^}]*\}`,                                      // ${NAME}, ${NAME:-default}, #{NAME}
+		`\$\(([A-Z_][A-Z0-9_]*)\)`,                                             // $(NAME)
+		`\{\$\.?([A-Za-z_]\w*)\}`,                                              // {$NAME}
+		`\{\{[^}]*?(\w+)\W*\}\}`,                                               // {{ .NAME }}, {{ env "NAME" }}
+		`^\$(?:env:)?[A-Z_][A-Z0-9_]+$`,                                        // $NAME
+		`^%[A-Z_][A-Z0-9_]+%$`,                                                 // %NAME%
+		`%[0-9A-F]?[G-Z_][A-Z0-9_]{2,}%`,                                       // %NAME% inside, which the escape %2B is not
+		`^(?:__[A-Z0-9_]+__|@[A-Z][A-Z0-9_]+@)$`,                               // __NAME__, @NAME@
+		`^<[A-Za-z][\w ./-]*>$`,                                                // <name>
+		`^(?i:env)[:(\[][\w./"'-]+[)\]]?$`,                                     // env:NAME, Env://NAME
 		`^[a-z]+://[^$#]*(?:<[\w ./-]+>|\{[A-Za-z_][\w.-]*\}|\[[A-Za-z_-]+\])`, // in an address, which has none of these characters
 	}, "|"))
 }

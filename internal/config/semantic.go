@@ -35,10 +35,8 @@ func (c *checker) apiKeys() {
 			continue
 		}
 		c.requireKeys(item.children, n, path)
-		key := APIKey{Scopes: c.scopes(n, path)}
-		key.Name, _ = textOf(n.get("name"))
 		hash, ok := c.keyHash(n.get("hash"), joinPath(path, "hash"))
-		key.Hash = hash
+		key := APIKey{Name: textOr(n.get("name"), ""), Hash: hash, Scopes: c.scopes(n, path)}
 		if first, again := names[key.Name]; again && key.Name != "" {
 			c.problem(n.get("name").at, joinPath(path, "name"), "the name is that of api.keys[%d]; give each key its own", first)
 		}
