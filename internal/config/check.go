@@ -17,7 +17,9 @@ type checker struct {
 	root    *spec
 	tree    *node
 	environ map[string]string
-	dir     string
+	// ignored are variables with the prefix COURIER_ that are for somebody else.
+	ignored []string
+	dir     string // absolute
 
 	findings
 	// readable is false when values are missing because a file could not be read.
@@ -56,7 +58,7 @@ func (c *checker) check(s *spec, n *node, path string) {
 		c.scalar(s, n, path)
 	case n.isNothing():
 	case n.kind != want:
-		c.problem(n.at, path, "%v", unexpected(s, n))
+		c.problem(n.at, path, "%s", unexpected(s, n))
 	case want == listNode:
 		c.list(s, n, path)
 	default:
@@ -158,7 +160,7 @@ func (c *checker) list(s *spec, n *node, path string) {
 		switch {
 		case s.item.skip != nil && s.item.skip(item):
 		case item.kind == nullNode: // unlike a section, an element cannot be empty
-			c.problem(item.at, below, "%v", unexpected(s.item, item))
+			c.problem(item.at, below, "%s", unexpected(s.item, item))
 		default:
 			c.check(s.item, item, below)
 		}
@@ -195,7 +197,11 @@ func (c *checker) scalar(s *spec, n *node, path string) {
 func (c *checker) requireKeys(keys []*spec, n *node, path string) {
 	for _, child := range keys {
 		if child.required && n.get(child.name).isNothing() {
-			c.fault(joinPath(path, child.name), "the key is missing; %s%s", expected(child), example(child))
+			example := ""
+			if child.example != "" && len(child.enum) == 0 {
+				example = " such as " + child.example
+			}
+			c.fault(joinPath(path, child.name), "the key is missing; %s%s", expected(child), example)
 		}
 	}
 }
@@ -214,22 +220,11 @@ func (c *checker) onlyOne(s *spec, n *node, path string) {
 	}
 }
 
-func example(s *spec) string {
-	if s.example == "" || len(s.enum) > 0 {
-		return ""
-	}
-	return " such as " + s.example
-}
-
 // file returns the path to open for one that is relative to the directory of the
-// options, absolute so that it stays the same file.
+// options.
 func (c *checker) file(path string) string {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(c.dir, path)
-	}
-	absolute, err := filepath.Abs(path)
-	if err != nil {
+	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}
-	return absolute
+	return filepath.Join(c.dir, path)
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -69,17 +70,18 @@ func within(path, above string) bool {
 
 // read returns what could be read of a configuration, and what is wrong with it.
 func read(options Options) *checker {
+	dir, _ := filepath.Abs(options.Dir) // without a working directory, paths stay relative
 	c := &checker{
 		config:       &Config{positions: map[string]Position{}, files: map[string]digest{}},
 		root:         rootSpec(),
 		environ:      environMap(options.Environ),
-		dir:          options.Dir,
+		ignored:      options.IgnoreEnviron,
+		dir:          dir,
 		placeholders: placeholders(),
 	}
 	applyDefaults(c.root, c.config)
 	c.readFiles(options.Files)
-	env := &envReader{checker: c, ignored: options.IgnoreEnviron}
-	c.tree = env.overlay(c.tree)
+	c.readEnviron()
 	c.check(c.root, c.tree, "")
 	if c.readable {
 		c.relations()
