@@ -38,9 +38,6 @@ func (c *checker) read(path string, limit int) ([]byte, error) {
 	return data, err
 }
 
-// place returns where a path was set, or the nearest one above it.
-func (c *checker) place(path string) Position { return nearestPosition(c.config.positions, path) }
-
 // at returns the node of a path of keys, nil when there is none.
 func (c *checker) at(keys ...string) *node {
 	n := c.tree

@@ -43,7 +43,7 @@ func (c *Config) SMSEnabled() bool { return len(c.Gateways) > 0 }
 // Position returns the place of the key path (courier.channels[0].request_config.body),
 // or of the nearest key above it that was set, as "file:line:column" or the name
 // of the source. It is empty when nothing was set, so the defaults are at work.
-func (c *Config) Position(path string) string { return nearestPosition(c.positions, path).String() }
+func (c *Config) Position(path string) string { return c.place(path).String() }
 
 // Courier is the part of Kratos's courier section that is not a gateway.
 type Courier struct {

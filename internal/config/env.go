@@ -162,7 +162,11 @@ func (c *checker) put(a assignment) {
 	n := c.tree
 	for i, step := range a.steps {
 		index, isIndex := indexOf(step)
-		if count := n.count(); isIndex && index > count {
+		count := 0
+		if n != nil {
+			count = len(n.items)
+		}
+		if isIndex && index > count {
 			c.problem(a.value.at, pathOf(a.steps[:i+1]), "the list has %d entries, so the next index is %d", count, count)
 			return
 		}

@@ -33,7 +33,7 @@ func (c *checker) gateways() {
 	case c.config.Courier.SMS.Enabled, c.reported("courier.sms.enabled"):
 		c.gateway(sms.get("request_config"), smsRequest)
 	case !sms.get("request_config").isNothing():
-		c.warn(c.place("courier.sms"), "courier.sms.enabled",
+		c.warn(c.config.place("courier.sms"), "courier.sms.enabled",
 			"the gateway is not used, as courier.sms.enabled is not true: messages are refused; set it to true to send")
 	}
 }
@@ -69,7 +69,7 @@ func (c *checker) warnBesideChannel(sms *node, path string) {
 	if sms.isNothing() || len(sms.entries) == 0 || len(sms.entries) == 1 && sms.get("from") != nil {
 		return
 	}
-	c.warn(c.place("courier.sms"), "courier.sms",
+	c.warn(c.config.place("courier.sms"), "courier.sms",
 		"there is also a channel: the request of %s is used, and only from of courier.sms; remove the rest of courier.sms", path)
 }
 

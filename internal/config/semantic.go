@@ -85,7 +85,7 @@ func (c *checker) apiAccess() {
 	api.OpenAccess = api.Auth == authNone || !hasKeys
 	switch {
 	case api.Auth == authNone && hasKeys:
-		c.warn(c.place("api.auth"), "api.auth", "api.auth is none, so api.keys are not asked for; remove one of the two")
+		c.warn(c.config.place("api.auth"), "api.auth", "api.auth is none, so api.keys are not asked for; remove one of the two")
 	case api.OpenAccess && api.Auth != authNone && !isLoopback(api.Host):
 		c.fault("api.host", "%q is not a loopback address, and without keys everybody who reaches it could send messages; add api.keys, or listen on 127.0.0.1, or write api.auth: none", clip(api.Host))
 	}
@@ -150,9 +150,9 @@ func (c *checker) durations() {
 	switch {
 	case retention.DeleteAfter <= 0 || c.reported(path, "retention.scrub_after"):
 	case retention.DeleteAfter < leastDeleteAfter:
-		c.warn(c.place(path), path, "an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", short(leastDeleteAfter))
+		c.warn(c.config.place(path), path, "an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", short(leastDeleteAfter))
 	case retention.DeleteAfter < retention.ScrubAfter:
-		c.warn(c.place(path), path, "messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", short(retention.ScrubAfter))
+		c.warn(c.config.place(path), path, "messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", short(retention.ScrubAfter))
 	}
 }
 
@@ -164,7 +164,7 @@ func short(d time.Duration) string {
 func (c *checker) tracing() {
 	tracing := &c.config.Tracing
 	if tracing.Provider != "" && tracing.Provider != "otel" {
-		c.warn(c.place("tracing.provider"), "tracing.provider", "only otel is exported to: no spans are exported; use otel with tracing.providers.otlp")
+		c.warn(c.config.place("tracing.provider"), "tracing.provider", "only otel is exported to: no spans are exported; use otel with tracing.providers.otlp")
 		tracing.Provider = ""
 	}
 	if strings.Contains(tracing.OTLP.ServerURL, "/") {
@@ -183,7 +183,7 @@ func (c *checker) hints() {
 
 // fault reports a problem at the place of a key, or of the nearest above it.
 func (c *checker) fault(path, format string, args ...any) {
-	c.problem(c.place(path), path, format, args...)
+	c.problem(c.config.place(path), path, format, args...)
 }
 
 // reported reports whether one of the paths has a problem already.
