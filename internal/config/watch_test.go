@@ -179,6 +179,7 @@ func TestWatch_ReadsWholeFilesOnce(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		calls := watchingFrom(t, options, loaded)
+		<-time.After(pollInterval / 2) // between two looks
 		for _, piece := range []string{"api: {", "api: { port: 2", "api: { port: 22 }"} {
 			replace(t, filepath.Join(dir, "c.yaml"), piece)
 			<-time.After(pollInterval)
