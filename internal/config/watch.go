@@ -3,7 +3,7 @@ package config
 import (
 	"context"
 	"crypto/sha256"
-	"os"
+	"maps"
 	"time"
 )
 
@@ -21,8 +21,7 @@ func Watch(ctx context.Context, options Options, loaded *Config, notify func(*Co
 	if len(options.Files) == 0 {
 		return
 	}
-	files := watchedFiles{}
-	files.add(loaded.files)
+	files := maps.Clone(loaded.files)
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
 	for settled := true; ; {
@@ -31,27 +30,17 @@ func Watch(ctx context.Context, options Options, loaded *Config, notify func(*Co
 			return
 		case <-poll.C:
 		}
-		if files.changed() {
+		if changed(files) {
 			settled = false // the file may be half-written
 			continue
 		}
 		if !settled {
 			settled = true
 			c := read(options)
-			files.add(c.config.files)
+			maps.Copy(files, c.config.files) // one that is no longer named stays: its name may come back
 			notify(c.finish(c.problems))
 		}
 	}
-}
-
-// watchedFiles are files by path, with what they were when last looked at.
-type watchedFiles map[string]fileState
-
-// fileState is a file at one time; one that cannot be read, or was not looked at
-// since it was loaded, has no info.
-type fileState struct {
-	info   os.FileInfo
-	digest digest
 }
 
 // digest is what a file holds, zero for one that cannot be read.
@@ -64,34 +53,13 @@ func digestOf(data []byte, err error) digest {
 	return sha256.Sum256(data)
 }
 
-// add adds files to look at. Those that are no longer named stay, so that a name
-// that comes back is noticed.
-func (w watchedFiles) add(files map[string]digest) {
-	for path, held := range files {
-		w[path] = fileState{digest: held}
-	}
-}
-
-// changed compares the files with what they were, and remembers what they are.
-func (w watchedFiles) changed() bool {
+// changed compares files with what they held, and notes what they hold. They are
+// small, and a file may change without another size or time.
+func changed(files map[string]digest) bool {
 	changed := false
-	for path, before := range w {
-		w[path] = look(path, before)
-		changed = changed || w[path].digest != before.digest
+	for path, before := range files {
+		files[path] = digestOf(readBounded(path, maxFileSize))
+		changed = changed || files[path] != before
 	}
 	return changed
-}
-
-// look reads the state of a file, its content only when it is another than before.
-func look(path string, before fileState) fileState {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fileState{}
-	}
-	if before.info != nil && os.SameFile(info, before.info) &&
-		info.Size() == before.info.Size() && info.ModTime().Equal(before.info.ModTime()) {
-		return before
-	}
-	data, err := readBounded(path, maxFileSize)
-	return fileState{info: info, digest: digestOf(data, err)}
 }
