@@ -87,7 +87,11 @@ func match(s *spec, n *node, name string, steps []string) ([]string, *spec) {
 		if err != nil || index < 0 || digits != strconv.Itoa(index) {
 			return nil, nil
 		}
-		return match(s.item, n.item(index), rest, append(slices.Clone(steps), indexPath("", index)))
+		var item *node
+		if index < len(n.list()) {
+			item = n.items[index]
+		}
+		return match(s.item, item, rest, append(slices.Clone(steps), indexPath("", index)))
 	case s.kind == headerSpec:
 		return append(slices.Clone(steps), headerFor(n, name)), &spec{kind: secretSpec}
 	}
@@ -109,11 +113,9 @@ func envName(key string) string { return strings.ToUpper(strings.ReplaceAll(key,
 // headerFor returns the header that a variable stands for: one of the file
 // with the same letters, or the letters with hyphens for underscores.
 func headerFor(n *node, name string) string {
-	if n != nil {
-		for _, e := range n.entries {
-			if envName(e.key) == name {
-				return e.key
-			}
+	for _, e := range n.pairs() {
+		if envName(e.key) == name {
+			return e.key
 		}
 	}
 	return textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
@@ -162,18 +164,16 @@ func (c *checker) put(a assignment) {
 	n := c.tree
 	for i, step := range a.steps {
 		index, isIndex := indexOf(step)
-		count := 0
-		if n != nil {
-			count = len(n.items)
-		}
-		if isIndex && index > count {
+		switch count := len(n.list()); {
+		case !isIndex:
+			n = n.get(step)
+		case index < count:
+			n = n.items[index]
+		case index == count:
+			n = nil
+		default:
 			c.problem(a.value.at, pathOf(a.steps[:i+1]), "the list has %d entries, so the next index is %d", count, count)
 			return
-		}
-		if isIndex {
-			n = n.item(index)
-		} else {
-			n = n.get(step)
 		}
 	}
 	value := a.value
@@ -215,24 +215,15 @@ func isServiceLink(value string) bool {
 
 // unknown warns of a variable that was meant for the courier and names no key.
 func (c *checker) unknownVariable(name string, at Position) {
-	if !strings.HasPrefix(name, "COURIER_") || slices.Contains(c.ignored, name) || kubernetesName().MatchString(name) {
+	if !strings.HasPrefix(name, "COURIER_") || slices.Contains(c.ignored, name) {
 		return
 	}
-	c.warn(at, "", "the variable names no key, so it is ignored%s", suggest(numbersAsZero(name), envNames(c.root)))
-}
-
-func kubernetesName() *regexp.Regexp {
-	return regexp.MustCompile(`^COURIER_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
-}
-
-func numbersAsZero(name string) string {
-	parts := strings.Split(name, "_")
-	for i, part := range parts {
-		if _, err := strconv.Atoi(part); err == nil {
-			parts[i] = "0"
-		}
+	kubernetes := regexp.MustCompile(`^COURIER_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+	if kubernetes.MatchString(name) {
+		return
 	}
-	return strings.Join(parts, "_")
+	name = regexp.MustCompile(`_\d+(_|$)`).ReplaceAllString(name, "_0$1") // as envNames has them
+	c.warn(at, "", "the variable names no key, so it is ignored%s", suggest(name, envNames(c.root)))
 }
 
 // envNames lists the variables of all keys, with index 0 for lists.

@@ -40,11 +40,7 @@ func (c *checker) gateways() {
 
 // channel returns the channel that is used and its path, and tells of the others.
 func (c *checker) channel() (used *node, path string) {
-	list := c.at("courier", "channels")
-	if list == nil || list.kind != listNode {
-		return nil, ""
-	}
-	for i, item := range list.items {
+	for i, item := range c.at("courier", "channels").list() {
 		at := indexPath(channelList, i)
 		id := textOr(item.get("id"), "")
 		switch {
@@ -66,7 +62,7 @@ func (c *checker) channel() (used *node, path string) {
 }
 
 func (c *checker) warnBesideChannel(sms *node, path string) {
-	if sms.isNothing() || len(sms.entries) == 0 || len(sms.entries) == 1 && sms.get("from") != nil {
+	if len(sms.pairs()) == 0 || len(sms.entries) == 1 && sms.get("from") != nil {
 		return
 	}
 	c.warn(c.config.place("courier.sms"), "courier.sms",
@@ -109,11 +105,8 @@ func (c *checker) secret(n *node, path, key, standIn string) Secret {
 }
 
 func (c *checker) header(header map[string]Secret, n *node, path string) {
-	if n.isNothing() {
-		return
-	}
 	seen := map[string]string{}
-	for _, e := range n.entries {
+	for _, e := range n.pairs() {
 		at, canonical := joinPath(path, e.key), textproto.CanonicalMIMEHeaderKey(e.key)
 		if first, again := seen[canonical]; again {
 			c.problem(e.at, at, "the header is given twice, also as %q; keep one", first)

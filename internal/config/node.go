@@ -37,11 +37,24 @@ type entry struct {
 	value *node
 }
 
-func (n *node) entry(key string) *entry {
+// pairs returns the entries of a map, none of anything else.
+func (n *node) pairs() []*entry {
 	if n == nil {
 		return nil
 	}
-	for _, e := range n.entries {
+	return n.entries
+}
+
+// list returns the items of a list, none of anything else.
+func (n *node) list() []*node {
+	if n == nil {
+		return nil
+	}
+	return n.items
+}
+
+func (n *node) entry(key string) *entry {
+	for _, e := range n.pairs() {
 		if e.key == key {
 			return e
 		}
@@ -55,13 +68,6 @@ func (n *node) get(key string) *node {
 		return e.value
 	}
 	return nil
-}
-
-func (n *node) item(index int) *node {
-	if n == nil || index >= len(n.items) {
-		return nil
-	}
-	return n.items[index]
 }
 
 // isNothing reports whether a value is absent or null.

@@ -23,13 +23,9 @@ func (c *checker) relations() {
 }
 
 func (c *checker) apiKeys() {
-	list := c.at("api", "keys")
-	if list == nil || list.kind != listNode {
-		return
-	}
 	item := c.root.child("api").child("keys").item
 	names, hashes := map[string]int{}, map[[sha256.Size]byte]int{}
-	for i, n := range list.items {
+	for i, n := range c.at("api", "keys").list() {
 		path := indexPath("api.keys", i)
 		if n.kind != mapNode {
 			continue
@@ -119,7 +115,7 @@ func (c *checker) host(path string, host *string) {
 // listeners say what is wrong with what they hold.
 func (c *checker) tls() {
 	n := c.at("tls")
-	if n.isNothing() || len(n.entries) == 0 {
+	if len(n.pairs()) == 0 {
 		return
 	}
 	c.requireKeys(c.root.child("tls").children, n, "tls")
