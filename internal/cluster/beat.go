@@ -23,9 +23,6 @@ const (
 	beatTimeoutShare = 1.0 / 3
 )
 
-// opBeat names the beat to who looks after the health of the store.
-const opBeat = "beat"
-
 // errFenced is what Ready reports of a node that cannot beat.
 var errFenced = errors.New("this node could not tell the others in time that it is alive, so it begins no attempt until it can")
 
@@ -61,7 +58,7 @@ func (n *Node) keepBeating(ctx context.Context) {
 			return
 		}
 		if err == nil || n.Ready() != nil {
-			n.health.Set(ctx, opBeat, err)
+			n.health.Set(ctx, "beat", err)
 		}
 	}
 }
@@ -69,11 +66,12 @@ func (n *Node) keepBeating(ctx context.Context) {
 // beat tells the others that this node is alive.
 func (n *Node) beat(ctx context.Context) error {
 	next := &presence{beganAt: n.options.TickFunc(), gateways: n.engine.Gateways()}
+	aside := n.aside.Load()
 	callCtx, cancel := context.WithTimeout(ctx, n.share(beatTimeoutShare))
 	defer cancel()
 	standing, err := n.store.Beat(callCtx, store.Beat{
 		Node: n.options.Node, Host: n.options.Host, Version: n.options.Version, StartedAt: n.startedAt,
-		InFlight: n.engine.InFlight(), Gateways: next.gateways, Lapse: n.options.Lapse, Unable: n.unable(),
+		InFlight: n.engine.InFlight(), Gateways: next.gateways, Lapse: n.options.Lapse, Unable: aside != nil && next.beganAt.Before(*aside),
 	})
 	if err != nil {
 		return fmt.Errorf("tell the other nodes that this one is alive: %w", err)

@@ -27,9 +27,6 @@ const (
 	asideFor     = time.Minute
 )
 
-// errOffDuty ends a piece of housekeeping that has become another node's.
-var errOffDuty = errors.New("another node does the housekeeping now")
-
 // chore is one piece of the housekeeping. Each has a goroutine and time-outs of
 // its own, so that none waits for another: the leases of a dead node come back
 // while a million messages expire.
@@ -64,9 +61,6 @@ func (n *Node) keepDoing(ctx context.Context, c *chore) {
 		if ctx.Err() != nil {
 			return
 		}
-		if errors.Is(err, errOffDuty) {
-			err = nil // what failed here is no longer this node's
-		}
 		n.health.Set(ctx, c.name, err)
 		n.judgeDuty(ctx, c, err)
 		if more && err == nil {
@@ -97,12 +91,6 @@ func (n *Node) judgeDuty(ctx context.Context, c *chore, err error) {
 		n.logger.WarnContext(ctx, "this node cannot do the housekeeping; another one is to do it",
 			slog.String("operation", c.name), slog.String("error", err.Error()))
 	}
-}
-
-// unable reports whether another node is to do the housekeeping.
-func (n *Node) unable() bool {
-	until := n.aside.Load()
-	return until != nil && n.options.TickFunc().Before(*until)
 }
 
 // reclaimRound takes back the leases of nodes that are no more. Those that lapsed
@@ -193,14 +181,10 @@ func (n *Node) reroute(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
-// expireRound moves what is past its expiry, in batches.
+// expireRound moves what is past its expiry, in batches, while that is this node's to do.
 func (n *Node) expireRound(ctx context.Context) (more bool, err error) {
 	began, total, count := time.Now(), 0, expireBatch
-	for err == nil && count == expireBatch && time.Since(began) < expireRound {
-		if !n.onDuty() {
-			err = errOffDuty
-			break
-		}
+	for err == nil && count == expireBatch && n.onDuty() && time.Since(began) < expireRound {
 		count, _, err = call(ctx, func(ctx context.Context) (int, error) { return n.store.Expire(ctx, n.now(), expireBatch) })
 		total += count
 	}
