@@ -55,7 +55,6 @@ func (a *App) Reload(ctx context.Context) error {
 func (a *App) startReload(context.Context) error {
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		//nolint:contextcheck // a reload may come at any time until the courier ends
 		config.Watch(a.reload.life, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
 			_ = a.reload.apply(a.reload.life, cfg, err) // it has logged the error
 		})
