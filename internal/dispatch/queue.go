@@ -256,6 +256,7 @@ func (q *queue) claimFrom(ctx context.Context, p permit, count int, from time.Ti
 	return q.engine.store.Claim(ctx, store.Claim{
 		Gateway: q.key.gateway, Node: q.engine.node, Now: now, DueFrom: from,
 		LeaseUntil: now.Add(p.gate.sender.leaseDuration()), Limit: count,
+		Durable: q.engine.routing.Load().rules().hold,
 	})
 }
 

@@ -192,7 +192,11 @@ type Claim struct {
 	DueFrom time.Time
 	// LeaseUntil is when the leases lapse.
 	LeaseUntil time.Time
-	Limit      int
+	// Durable asks that the leases survive a loss of power, for messages that must
+	// not be attempted again after it. Without it an engine that allows one process
+	// only may return them earlier.
+	Durable bool
+	Limit   int
 }
 
 // Settlement is what became of a leased message.
