@@ -17,7 +17,9 @@ import (
 )
 
 // optionsOf returns the options of a gateway with the defaults.
-func optionsOf(g dispatch.Gateway) dispatch.GatewayOptions { return dispatch.GatewayOptions{Gateway: g} }
+func optionsOf(g dispatch.Gateway) dispatch.GatewayOptions {
+	return dispatch.GatewayOptions{Gateway: g}
+}
 
 // failOp makes one operation fail before it is done.
 func failOp(name string, err error) func(string, bool) error {
