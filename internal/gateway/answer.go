@@ -86,7 +86,7 @@ func decodeCharset(body []byte, contentType string) []byte {
 // excerptText is the part of an error's answer that an operator can read, empty
 // for what is no text. Control characters become spaces.
 func excerptText(body []byte) string {
-	body = trimPartial(body[:min(len(body), maxExcerptInput)])
+	body = body[:min(len(body), maxExcerptInput)]
 	if isBinary(body) {
 		return ""
 	}
@@ -115,20 +115,6 @@ func cleanText(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// trimPartial drops a character that was cut at the end.
-func trimPartial(body []byte) []byte {
-	for cut := 1; cut <= min(utf8.UTFMax, len(body)); cut++ {
-		char := body[len(body)-cut]
-		if utf8.RuneStart(char) {
-			if !utf8.FullRune(body[len(body)-cut:]) {
-				return body[:len(body)-cut]
-			}
-			return body
-		}
-	}
-	return body
-}
-
 // messageID reads the gateway's id of a message from a JSON answer, empty when
 // there is none that could be one. The names, best first, are compared without
 // case, hyphens and underscores; they are looked for in the object itself, then
@@ -153,13 +139,18 @@ func decodeAnswer(body []byte) any {
 	if len(body) == 0 || body[0] != '{' && body[0] != '[' {
 		return nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
+	return decodeJSON(body)
+}
+
+// decodeJSON reads the first value of a JSON text, with numbers as they are written; nil for none.
+func decodeJSON(text []byte) any {
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	var answer any
-	if decoder.Decode(&answer) != nil {
+	var value any
+	if decoder.Decode(&value) != nil {
 		return nil
 	}
-	return answer
+	return value
 }
 
 // findScalar looks for the first name that holds a fitting string or number, in
