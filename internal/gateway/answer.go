@@ -24,11 +24,10 @@ const (
 	maxDepth        = 4
 )
 
-// readAnswer reads the beginning of an answer's body and closes it. A body that
+// readAnswer reads the beginning of an answer's body. A body that
 // fails, hangs until the attempt ends or goes on without end is cut; one that
 // was read to its end leaves the connection for the next request.
 func readAnswer(response *http.Response) *Answer {
-	defer func() { _ = response.Body.Close() }()
 	answer := &Answer{Status: response.StatusCode, Header: response.Header}
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return answer // the connection is no longer HTTP

@@ -36,9 +36,6 @@ type Options struct {
 	Timeout time.Duration
 	// MaxInFlight is the number of idle connections to keep, zero is 64.
 	MaxInFlight int
-	// KeepWarm dials a connection whenever none is open, so that the first message
-	// after a quiet time waits for no handshake. No request is sent for it.
-	KeepWarm bool
 	// PrivateIPs says which addresses may be dialed.
 	PrivateIPs PrivateIPPolicy
 	// ProxyFunc returns the proxy for a url, nil for none. Nil takes HTTPS_PROXY,

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -28,7 +27,6 @@ type network struct {
 	// direct is for the urls that may be private, public for all others. They are
 	// one where the policy makes no difference.
 	direct, public *connections
-	stop           context.CancelFunc
 }
 
 // connections are a pool of net/http and what makes its connections.
@@ -38,7 +36,7 @@ type connections struct {
 }
 
 func newNetwork(options *Options, policy *addressPolicy) *network {
-	n := &network{policy: policy, public: newConnections(options, policy.public), stop: func() {}}
+	n := &network{policy: policy, public: newConnections(options, policy.public)}
 	n.direct = n.public
 	if len(policy.exceptions) > 0 && policy.private != nil {
 		n.direct = newConnections(options, policy.private)
@@ -55,7 +53,6 @@ func (n *network) to(target *url.URL) *connections {
 }
 
 func (n *network) close() {
-	n.stop()
 	n.public.CloseIdleConnections()
 	n.direct.CloseIdleConnections()
 }
