@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/google/go-jsonnet"
@@ -57,7 +59,10 @@ func exit(code int) {
 // serve answers requests until the parent closes the pipe.
 func serve(in io.Reader, out io.Writer) int {
 	runtime.GOMAXPROCS(workerProcs)
-	ignoreSignals()
+	// The parent decides when a worker ends: a Ctrl-C or the SIGTERM of a service
+	// manager goes to every process of a group, and messages in flight are still
+	// rendered while the courier stops.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	reader := bufio.NewReader(in)
 	var limits childLimits
 	if err := readFrame(reader, frameOverhead, &limits); err != nil {

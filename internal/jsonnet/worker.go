@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -41,9 +42,11 @@ func startWorker(o *Options) (*worker, error) {
 // spawn starts the running program as a worker. Its standard error is thrown
 // away: the last words of a Go program that runs out of memory may quote data.
 func spawn() (*worker, error) {
-	path, err := ownExecutable()
-	if err != nil {
-		return nil, fmt.Errorf("find own executable: %w", err)
+	path := "/proc/self/exe" // on Linux this process, even when its file was replaced
+	if _, err := os.Stat(path); runtime.GOOS != "linux" || err != nil {
+		if path, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("find own executable: %w", err)
+		}
 	}
 	childIn, in, err := os.Pipe()
 	if err != nil {
@@ -57,7 +60,7 @@ func spawn() (*worker, error) {
 	}
 	defer func() { _ = childOut.Close() }()
 	w := &worker{in: in, out: out, reader: bufio.NewReader(out), exited: make(chan struct{}), process: &exec.Cmd{
-		Path: path, Args: []string{"courier-jsonnet"}, Env: workerEnvironment(),
+		Path: path, Args: []string{"courier-jsonnet"}, Env: []string{workerMarker + "=" + workerMarkerValue},
 		Stdin: childIn, Stdout: childOut, SysProcAttr: processAttributes(),
 	}}
 	if err := w.process.Start(); err != nil {
@@ -105,13 +108,7 @@ func (w *worker) call(req *request, timeout time.Duration) (reply, error) {
 }
 
 // kill ends the process; it may be called at any time and more than once.
-func (w *worker) kill() {
-	select {
-	case <-w.exited:
-	default:
-		killProcess(w.process.Process)
-	}
-}
+func (w *worker) kill() { _ = w.process.Process.Kill() }
 
 // expire kills a worker that took too long.
 func (w *worker) expire() {
