@@ -92,9 +92,12 @@ func (w *worker) greet(o *Options) error {
 
 // call has the child answer a request within the time-out. With an error the
 // worker is gone: it is errExpired or errDied when the request is to blame, errLost
-// when it is not. One that was killed just after it answered has expired.
+// when it is not. One that ran out of time just after it answered is gone too, and has expired.
 func (w *worker) call(req *request, timeout time.Duration) (reply, error) {
-	timer := time.AfterFunc(timeout, w.expire)
+	timer := time.AfterFunc(timeout, func() {
+		w.expired.Store(true)
+		w.kill()
+	})
 	defer timer.Stop()
 	_ = writeFrame(w.in, req) // a failed write shows as a missing reply
 	var answer reply
@@ -103,6 +106,7 @@ func (w *worker) call(req *request, timeout time.Duration) (reply, error) {
 	}
 	if !timer.Stop() {
 		w.expired.Store(true)
+		w.discard()
 	}
 	return answer, nil
 }
@@ -110,32 +114,29 @@ func (w *worker) call(req *request, timeout time.Duration) (reply, error) {
 // kill ends the process; it may be called at any time and more than once.
 func (w *worker) kill() { _ = w.process.Process.Kill() }
 
-// expire kills a worker that took too long.
-func (w *worker) expire() {
-	w.expired.Store(true)
-	w.kill()
+// stop ends an idle worker: it exits when its input closes.
+func (w *worker) stop() {
+	_ = w.in.Close()
+	w.end(endGrace)
 }
 
-func (w *worker) closePipes() {
-	_ = w.in.Close()
-	_ = w.out.Close()
-}
+// discard kills the worker and waits until it is reaped.
+func (w *worker) discard() { w.end(0) }
 
-// stop ends an idle worker: it exits when its input closes, and is killed when
-// it does not within the grace.
-func (w *worker) stop(grace time.Duration) {
-	_ = w.in.Close()
+// endGrace is how long a worker may take to end by itself.
+const endGrace = time.Second
+
+// end waits for the end of the process, and kills it after the grace.
+func (w *worker) end(grace time.Duration) {
 	timer := time.AfterFunc(grace, w.kill)
 	<-w.exited
 	timer.Stop()
 	w.closePipes()
 }
 
-// discard kills the worker and waits until it is reaped.
-func (w *worker) discard() {
-	w.kill()
-	<-w.exited
-	w.closePipes()
+func (w *worker) closePipes() {
+	_ = w.in.Close()
+	_ = w.out.Close()
 }
 
 // Reasons why a worker did not answer.
@@ -148,15 +149,9 @@ var (
 	errDied = errors.New("worker ended itself")
 )
 
-// endGrace is how long a worker whose pipe broke may take to end by itself.
-const endGrace = time.Second
-
 // verdict waits for the end of the process and says whose doing it was.
 func (w *worker) verdict() error {
-	timer := time.AfterFunc(endGrace, w.kill)
-	<-w.exited
-	timer.Stop()
-	w.closePipes()
+	w.end(endGrace)
 	switch {
 	case w.expired.Load():
 		return errExpired
