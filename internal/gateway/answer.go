@@ -180,12 +180,7 @@ func findScalar(value any, names, holders []string, depth int, fits func(string)
 }
 
 func plainName(name string) string {
-	return lowerASCII(strings.Map(func(char rune) rune {
-		if char == '-' || char == '_' {
-			return -1
-		}
-		return char
-	}, name))
+	return lowerASCII(strings.NewReplacer("-", "", "_", "").Replace(name))
 }
 
 func scalarText(value any) string {

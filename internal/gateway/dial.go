@@ -175,8 +175,7 @@ func connectHTTP(ctx context.Context, conn net.Conn, via *url.URL, address strin
 	defer stop()
 	request := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: address}, Host: address, Header: http.Header{}}
 	if via.User != nil {
-		password, _ := via.User.Password()
-		request.Header.Set("Proxy-Authorization", basicToken(via.User.Username(), password))
+		request.Header.Set("Proxy-Authorization", basicToken(via.User))
 	}
 	if err := request.Write(conn); err != nil {
 		return &dialError{err: err}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -94,7 +96,9 @@ func (o *Options) check() (target *url.URL, params map[string]any, err error) {
 	target, err = parseTarget(o.URL)
 	report("url", err)
 	report("method", checkMethod(o.Method))
-	errs = append(errs, checkHeaders(o.Header))
+	for _, name := range slices.Sorted(maps.Keys(o.Header)) {
+		errs = append(errs, checkHeader("headers", name, o.Header[name]))
+	}
 	if o.Auth != nil {
 		errs = append(errs, o.Auth.check())
 	}

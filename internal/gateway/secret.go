@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"courier"
@@ -73,10 +74,8 @@ func (s *secretSet) addURL(target *url.URL) {
 
 // dropSecret returns the text, or nothing when it holds a configured secret.
 func (s *secretSet) dropSecret(text string) string {
-	for _, value := range s.values {
-		if len(value) >= minWord && strings.Contains(text, value) {
-			return ""
-		}
+	if slices.ContainsFunc(s.values, func(value string) bool { return len(value) >= minWord && strings.Contains(text, value) }) {
+		return ""
 	}
 	return text
 }
