@@ -121,20 +121,9 @@ type evaluator struct {
 func newEvaluator(limits childLimits) *evaluator {
 	vm := jsonnet.MakeVM()
 	vm.MaxStack = limits.MaxStack
-	vm.Importer(refusingImporter{})
+	vm.Importer(&jsonnet.MemoryImporter{}) // knows no file; parse refuses imports before
 	vm.SetTraceOut(io.Discard)
 	return &evaluator{vm: vm, maxOutput: limits.MaxOutput, templates: map[string]*loaded{}}
-}
-
-// errImport is what an import at run time would say; parse refuses it before.
-var errImport = errors.New("imports are not available in request templates")
-
-// refusingImporter refuses every import.
-type refusingImporter struct{}
-
-// Import implements jsonnet.Importer.
-func (refusingImporter) Import(string, string) (jsonnet.Contents, string, error) {
-	return jsonnet.Contents{}, "", errImport
 }
 
 // answer serves one request.
