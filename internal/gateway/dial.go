@@ -193,12 +193,7 @@ func connectHTTP(ctx context.Context, conn net.Conn, via *url.URL, address strin
 }
 
 func connectSOCKS(ctx context.Context, conn net.Conn, via *url.URL, address string) error {
-	var auth *proxy.Auth
-	if via.User != nil {
-		password, _ := via.User.Password()
-		auth = &proxy.Auth{User: via.User.Username(), Password: password}
-	}
-	socks, err := proxy.SOCKS5("tcp", addressOf(via), auth, proxy.Direct)
+	socks, err := proxy.FromURL(via, proxy.Direct)
 	if err != nil {
 		return &dialError{err: err}
 	}

@@ -49,12 +49,6 @@ type Options struct {
 	NowFunc func() time.Time
 }
 
-// The defaults of Options.
-const (
-	DefaultTimeout     = 10 * time.Second
-	DefaultMaxInFlight = 64
-)
-
 // OptionError reports one option that cannot work.
 type OptionError struct {
 	// Field is the option's name in the configuration, e.g. "url" or "headers.X-Key".
@@ -71,10 +65,10 @@ func (e *OptionError) Unwrap() error { return e.Err }
 
 func (o *Options) setDefaults() {
 	if o.Timeout <= 0 {
-		o.Timeout = DefaultTimeout
+		o.Timeout = 10 * time.Second
 	}
 	if o.MaxInFlight <= 0 {
-		o.MaxInFlight = DefaultMaxInFlight
+		o.MaxInFlight = 64
 	}
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now

@@ -10,16 +10,8 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// The bounds of a connection. One is kept as long as the gateway keeps it: the
-// first message after a quiet time is often a code that somebody waits for.
-const (
-	dialTimeout           = 30 * time.Second
-	idleConnTimeout       = time.Hour
-	expectContinueTimeout = time.Second
-	pingAfter             = 10 * time.Second
-	pingTimeout           = 5 * time.Second
-	sessionCount          = 16
-)
+// dialTimeout bounds how long a connection may take to be made.
+const dialTimeout = 30 * time.Second
 
 // network is how a gateway, and where it redirects to, is connected to.
 type network struct {
@@ -71,15 +63,17 @@ func newConnections(options *Options, control controlFunc) *connections {
 		d.proxyFunc = httpproxy.FromEnvironment().ProxyFunc()
 	}
 	return &connections{dialer: d, Transport: &http.Transport{
-		Proxy:                 d.plainProxy,
-		DialContext:           d.dialPlain,
-		DialTLSContext:        d.dialTLS,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          options.MaxInFlight,
-		MaxIdleConnsPerHost:   options.MaxInFlight,
-		IdleConnTimeout:       idleConnTimeout,
-		ExpectContinueTimeout: expectContinueTimeout,
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		Proxy:               d.plainProxy,
+		DialContext:         d.dialPlain,
+		DialTLSContext:      d.dialTLS,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        options.MaxInFlight,
+		MaxIdleConnsPerHost: options.MaxInFlight,
+		// One is kept as long as the gateway keeps it: the first message after a quiet
+		// time is often a code that somebody waits for.
+		IdleConnTimeout:       time.Hour,
+		ExpectContinueTimeout: time.Second,
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 	}}
 }
 
@@ -100,7 +94,7 @@ func tlsConfig(config *tls.Config) *tls.Config {
 	}
 	config.NextProtos = []string{"h2", "http/1.1"}
 	if config.ClientSessionCache == nil {
-		config.ClientSessionCache = tls.NewLRUClientSessionCache(sessionCount)
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(16)
 	}
 	return config
 }
