@@ -58,7 +58,7 @@ func readUpTo(from io.Reader, size int64) []byte {
 
 // decodeCharset returns a body as UTF-8, by the charset of the Content-Type
 // header or by what its first bytes say of UTF-16. A body in a charset that is
-// not told or not known stays as it is.
+// not given or not known stays as it is.
 func decodeCharset(body []byte, contentType string) []byte {
 	_, label, _ := strings.Cut(lowerASCII(contentType), "charset=")
 	label, _, _ = strings.Cut(label, ";")

@@ -49,14 +49,6 @@ func (m *masker) mask(text string, limit int) string {
 	return c.render(limit)
 }
 
-// dropIfMasked returns a short text, or nothing when any of it has to be hidden.
-func (m *masker) dropIfMasked(text string) string {
-	if text == "" || m.mask(text, len(text)) != text {
-		return ""
-	}
-	return text
-}
-
 // cover marks the bytes of a text that are hidden.
 type cover struct {
 	text   string

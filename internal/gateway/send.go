@@ -36,7 +36,9 @@ func (r *Request) Send(ctx context.Context) courier.Attempt {
 	attempt.Message = fmt.Sprintf("gateway %q (%s) %s: %s", g.name, originOf(g.target), mask.mask(judged.what, maxErrorText), judged.advice)
 	attempt.RetryAfter = retryAfter(answer.Header, g.nowFunc())
 	attempt.Excerpt = mask.mask(excerptText(answer.Body), maxExcerpt)
-	attempt.Code = mask.dropIfMasked(errorCode(answer.Body))
+	if code := errorCode(answer.Body); mask.mask(code, len(code)) == code {
+		attempt.Code = code
+	}
 	return attempt
 }
 
