@@ -60,9 +60,7 @@ func withGateways(ctx context.Context, cfg *config.Config, do func(*gatewaySet) 
 	logger := slog.New(slog.DiscardHandler)
 	pool := jsonnet.NewPool(jsonnet.Options{Logger: logger, Workers: 1})
 	defer func() { err = errors.Join(err, pool.Close(context.WithoutCancel(ctx))) }()
-	quiet := *cfg
-	quiet.Dispatch.KeepWarm = false // nothing is dialed
-	builder := &gatewayBuilder{config: &quiet, pool: pool, logger: logger}
+	builder := &gatewayBuilder{config: cfg, pool: pool, logger: logger}
 	set, err := builder.build(ctx)
 	if err != nil {
 		return err

@@ -178,7 +178,7 @@ func TestPool_Compile_errors(t *testing.T) {
 	}
 	t.Run("TooLarge", func(t *testing.T) {
 		t.Parallel()
-		_, err := p.Compile(t.Context(), "sms", []byte(strings.Repeat(" ", defaultMaxSource+1)))
+		_, err := p.Compile(t.Context(), "sms", []byte(strings.Repeat(" ", 256<<10+1)))
 		var refused *TemplateError
 		if !errors.As(err, &refused) || refused.Message != "template is larger than 262144 bytes" {
 			t.Errorf("Compile() = %v", err)

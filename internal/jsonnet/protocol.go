@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"courier/internal/jsonnet/plan"
 )
@@ -92,11 +91,7 @@ func writeFrame(w io.Writer, value any) error {
 	if err := encoder.Encode(value); err != nil {
 		return fmt.Errorf("encode frame: %w", err)
 	}
-	size := frame.Len() - headerSize
-	if size > math.MaxInt32 {
-		return errFrameTooLarge
-	}
-	binary.BigEndian.PutUint32(frame.Bytes(), uint32(size)) //nolint:gosec // size is within [0, MaxInt32]
+	binary.BigEndian.PutUint32(frame.Bytes(), uint32(frame.Len()-headerSize)) //nolint:gosec // Options bound what is written to some MiB
 	if _, err := w.Write(frame.Bytes()); err != nil {
 		return fmt.Errorf("write frame: %w", err)
 	}
