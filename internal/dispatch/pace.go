@@ -81,7 +81,7 @@ const (
 	retryAfterMax    = time.Minute
 	paceInterval     = 500 * time.Millisecond
 	paceMin          = 0.5
-	paceCut          = 0.95
+	paceCut          = 0.92
 	paceGrowth       = 1.03 // a second, near the rate that was too fast
 	paceCatchUp      = 1.5  // a second, well below it
 	paceCalm         = 5 * time.Second
