@@ -71,7 +71,8 @@ func (a *API) admit(ctx context.Context, c *call, listener string, e *endpoint) 
 		return err
 	}
 	if !c.by.may(e.scope) {
-		return forbidden(e.scope)
+		return refuseKey(courier.CodeForbidden, "the API key lacks the scope "+string(e.scope)+"; add it to the key in api.keys, or use another key",
+			`, error="insufficient_scope", scope="`+string(e.scope)+`"`)
 	}
 	return nil
 }
@@ -96,7 +97,7 @@ func authenticate(keys []Key, header http.Header) (caller, error) {
 	}
 	text := givenKey(header)
 	if text == "" {
-		return caller{}, &courier.Error{Code: courier.CodeUnauthorized, Message: "an API key is needed; send it as Authorization: Bearer <key>", Err: errNoKey}
+		return caller{}, refuseKey(courier.CodeUnauthorized, "an API key is needed; send it as Authorization: Bearer <key>", "")
 	}
 	hash := sha256.Sum256([]byte(text))
 	found := -1
@@ -106,7 +107,7 @@ func authenticate(keys []Key, header http.Header) (caller, error) {
 		}
 	}
 	if found < 0 {
-		return caller{}, &courier.Error{Code: courier.CodeUnauthorized, Message: "the API key is not known; check it against api.keys of the courier's configuration"}
+		return caller{}, refuseKey(courier.CodeUnauthorized, "the API key is not known; check it against api.keys of the courier's configuration", `, error="invalid_token"`)
 	}
 	return caller{name: keys[found].Name, scopes: keys[found].Scopes}, nil
 }
@@ -119,12 +120,9 @@ func givenKey(header http.Header) string {
 	return header.Get("X-Api-Key")
 }
 
-func forbidden(scope Scope) error {
-	return &courier.Error{
-		Code:    courier.CodeForbidden,
-		Message: "the API key lacks the scope " + string(scope) + "; add it to the key in api.keys, or use another key",
-		Err:     &scopeError{scope},
-	}
+// refuseKey answers with the challenge of RFC 6750, 3.
+func refuseKey(code courier.ErrorCode, message, challenge string) error {
+	return &courier.Error{Code: code, Message: message, Err: &headerError{"WWW-Authenticate", `Bearer realm="courier"` + challenge}}
 }
 
 // checkOrigin refuses what a web page in the browser of an operator could send:

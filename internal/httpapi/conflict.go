@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"maps"
+	"strconv"
 	"sync"
 	"time"
 
@@ -71,8 +72,9 @@ func (c *conflicts) begin(m *courier.Message) (end func(conflict bool), err erro
 }
 
 func tooManyConflicts(wait time.Duration, text string) error {
+	seconds := strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 	return &courier.Error{
-		Code: courier.CodeRateLimited, Field: fieldKey, Err: &waitError{wait},
+		Code: courier.CodeRateLimited, Field: fieldKey, Err: &headerError{"Retry-After", seconds},
 		Message: fmt.Sprintf("%s; the courier takes it again in %s", text, max(wait.Round(time.Second), time.Second)),
 	}
 }

@@ -24,7 +24,8 @@ import (
 // instrument bounds, traces, counts and logs the requests of one route, and
 // answers errors and panics in the form of the endpoint.
 func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
-	observe := a.metrics.observer(listener, route)
+	labels := prometheus.Labels{"listener": listener, "route": route}
+	requests, duration := a.metrics.requests.MustCurryWith(labels), a.metrics.duration.With(labels)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(r.Context(), a.options.Timeout)
@@ -33,20 +34,22 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 		refused := false
 		defer func() {
+			a.recovered(ctx, recorder, recover(), route)
+			took := time.Since(began)
+			endSpan(span, recorder.status)
+			requests.WithLabelValues(strconv.Itoa(recorder.status)).Inc()
+			duration.Observe(took.Seconds())
+			a.options.Logger.LogAttrs(ctx, slog.LevelDebug, "request served", slog.String("listener", listener),
+				slog.String("route", route), slog.Int("status", recorder.status), slog.Duration("duration", took))
 			if refused {
 				discardBody(w, r)
 			}
 		}()
-		defer func() {
-			a.recovered(ctx, recorder, recover(), e)
-			took := time.Since(began)
-			endSpan(span, recorder.status)
-			observe(recorder.status, took)
-			a.logRequest(ctx, listener, route, recorder.status, took)
-		}()
 		if err := a.answer(ctx, &call{w: recorder, r: r.WithContext(ctx)}, listener, e); err != nil {
-			a.refuse(ctx, recorder, e.errors(), err)
 			refused = true
+			fault := asFault(err)
+			a.logRefusal(ctx, fault)
+			writeError(recorder, fault)
 		}
 	})
 }
@@ -68,19 +71,12 @@ func (a *API) answer(ctx context.Context, c *call, listener string, e *endpoint)
 	return nil
 }
 
-// refuse answers an error. Only a fault of the courier or its store is logged:
-// it is the operator's business, the others are the caller's.
-func (a *API) refuse(ctx context.Context, w http.ResponseWriter, form errorForm, err error) {
-	fault := asFault(err)
-	if fault.Code.HTTPStatus() >= http.StatusInternalServerError && fault.Code != courier.CodeSMSDisabled {
-		a.logRefusal(ctx, fault)
-	}
-	writeError(w, form, fault)
-}
-
 // logRefusal logs every fault of the courier's own, and one line in a while for
-// all requests that are refused because of the store.
+// all requests that are refused because of the store. The others are the caller's business.
 func (a *API) logRefusal(ctx context.Context, fault *courier.Error) {
+	if fault.Code.HTTPStatus() < http.StatusInternalServerError || fault.Code == courier.CodeSMSDisabled {
+		return
+	}
 	level, left := slog.LevelError, 0
 	if fault.Code != courier.CodeInternal {
 		due := false
@@ -116,17 +112,9 @@ func discardBody(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.CopyN(io.Discard, r.Body, discardBytes)
 }
 
-func (a *API) logRequest(ctx context.Context, listener, route string, status int, took time.Duration) {
-	if !a.options.Logger.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	a.options.Logger.DebugContext(ctx, "request served", slog.String("listener", listener),
-		slog.String("route", route), slog.Int("status", status), slog.Duration("duration", took))
-}
-
 // recovered answers a panic. What was panicked with may hold a body, so only a
 // fault of the runtime is logged with its text.
-func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, e *endpoint) {
+func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route string) {
 	if cause == nil {
 		return
 	}
@@ -138,9 +126,9 @@ func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, e *en
 		text = fault.Error()
 	}
 	a.options.Logger.ErrorContext(ctx, "request panicked; this is a fault of the courier, report it with the stack",
-		slog.String("route", e.route()), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
+		slog.String("route", route), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
 	if !w.written {
-		writeError(w, e.errors(), &courier.Error{Code: courier.CodeInternal, Message: internalFault})
+		writeError(w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
 	}
 }
 
@@ -235,14 +223,4 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		}
 	}
 	return m, nil
-}
-
-// observer returns what counts the answers of one route.
-func (m *metrics) observer(listener, route string) func(status int, took time.Duration) {
-	duration := m.duration.WithLabelValues(listener, route)
-	requests := m.requests.MustCurryWith(prometheus.Labels{"listener": listener, "route": route})
-	return func(status int, took time.Duration) {
-		requests.WithLabelValues(strconv.Itoa(status)).Inc()
-		duration.Observe(took.Seconds())
-	}
 }

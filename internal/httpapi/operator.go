@@ -34,7 +34,7 @@ func (a *API) ready(c *call) (any, error) {
 			if !a.unready.Swap(true) {
 				a.options.Logger.WarnContext(ctx, "not ready", slog.String("check", check.Name), slog.Any("error", err))
 			}
-			writeError(c.w, problemForm(), notReady(check.Name, err))
+			writeError(c.w, notReady(check.Name, err))
 			return nil, nil
 		}
 	}
