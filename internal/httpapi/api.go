@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -72,30 +73,13 @@ type Options struct {
 	NowFunc func() time.Time
 }
 
-const (
-	defaultMaxBodySize = 1 << 20
-	defaultTimeout     = 30 * time.Second
-)
-
 func (o *Options) setDefaults() {
-	if o.MaxBodySize <= 0 {
-		o.MaxBodySize = defaultMaxBodySize
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
-	}
-	if o.Gatherer == nil {
-		o.Gatherer = prometheus.NewRegistry()
-	}
-	if o.Registerer == nil {
-		o.Registerer = prometheus.NewRegistry()
-	}
-	if o.TracerProvider == nil {
-		o.TracerProvider = noop.NewTracerProvider()
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.MaxBodySize = cmp.Or(max(o.MaxBodySize, 0), 1<<20)
+	o.Timeout = cmp.Or(max(o.Timeout, 0), 30*time.Second)
+	o.Gatherer = cmp.Or[prometheus.Gatherer](o.Gatherer, prometheus.NewRegistry())
+	o.Registerer = cmp.Or[prometheus.Registerer](o.Registerer, prometheus.NewRegistry())
+	o.TracerProvider = cmp.Or[trace.TracerProvider](o.TracerProvider, noop.NewTracerProvider())
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
 	}

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"fmt"
 	"log/slog"
-	"time"
 
 	"courier"
 	"courier/internal/store"
@@ -30,10 +29,7 @@ func (a *API) cancelMessage(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.by.name != "" {
-		a.options.Logger.InfoContext(c.r.Context(), "message canceled", slog.String("api_key", c.by.name), slog.String("message_id", id.String()))
-	}
-	return newMessage(m, c.by), nil
+	return a.changed(c, m, "message canceled"), nil
 }
 
 // retryMessage gives the message to the gateway that its channel has today.
@@ -42,7 +38,13 @@ func (a *API) retryMessage(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	expiresAt, err := a.newExpiry(c)
+	var request RetryRequest
+	if c.r.ContentLength != 0 {
+		if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
+			return nil, err
+		}
+	}
+	expiresAt, err := a.options.Intake.Expiry(courier.Lifetime{ExpiresAt: request.ExpiresAt, TTL: request.TTL})
 	if err != nil {
 		return nil, err
 	}
@@ -59,22 +61,16 @@ func (a *API) retryMessage(c *call) (any, error) {
 		return nil, err
 	}
 	a.options.Engine.Wake()
-	if c.by.name != "" {
-		a.options.Logger.InfoContext(c.r.Context(), "message retried", slog.String("api_key", c.by.name), slog.String("message_id", id.String()))
-	}
-	return newMessage(m, c.by), nil
+	return a.changed(c, m, "message retried"), nil
 }
 
-// newExpiry reads the optional body of a retry.
-func (a *API) newExpiry(c *call) (time.Time, error) {
-	if c.r.ContentLength == 0 {
-		return time.Time{}, nil
+// changed answers with a message that the caller changed. The log says which API
+// key did it; without keys there is nobody to name.
+func (a *API) changed(c *call, m *courier.Message, what string) Message {
+	if c.by.name != "" {
+		a.options.Logger.InfoContext(c.r.Context(), what, slog.String("api_key", c.by.name), slog.String("message_id", m.ID.String()))
 	}
-	var request RetryRequest
-	if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
-		return time.Time{}, err
-	}
-	return a.options.Intake.Expiry(courier.Lifetime{ExpiresAt: request.ExpiresAt, TTL: request.TTL})
+	return newMessage(m, c.by)
 }
 
 // pathID returns the id in the path. What is no id at all is the id of no message.

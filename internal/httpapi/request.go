@@ -83,7 +83,7 @@ func (p *batchParts) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		if err := decoder.SkipValue(); err != nil || kind == 'n' {
 			return err
 		}
-		return notAn("it must be an array of messages", kind)
+		return notAn("", "it must be an array of messages", kind)
 	}
 	if _, err := decoder.ReadToken(); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (o *jsonObject) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		return err
 	}
 	if value.Kind() != '{' {
-		return notAn("it must be a JSON object", value.Kind())
+		return notAn("", "it must be a JSON object", value.Kind())
 	}
 	*o = jsonObject(value.Clone())
 	return nil

@@ -106,9 +106,6 @@ func (a *API) sendBatch(c *call) (any, error) {
 	return answer, nil
 }
 
-// errResultCount reports a fault of the engine.
-var errResultCount = errors.New("the engine answered for another number of messages than it was given")
-
 // taken is what became of a message: it is stored, or err says why not.
 type taken struct {
 	store.Enqueued
@@ -147,7 +144,7 @@ func (a *API) take(c *call, parts []batchPart) ([]taken, error) {
 		return nil, err
 	}
 	if len(stored) != len(good) {
-		return nil, errResultCount
+		return nil, errors.New("the engine answered for another number of messages than it was given")
 	}
 	for n, i := range places {
 		results[i].Enqueued = stored[n]
