@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -113,23 +114,15 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	}
 	m := &courier.Message{
 		Status: courier.StatusQueued, Channel: channel.ID, Gateway: channel.Gateway,
-		To: to, From: draft.From, Body: draft.Body, Subject: draft.Subject,
+		To: to, From: cmp.Or(draft.From, channel.From), Body: draft.Body, Subject: draft.Subject,
 		TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
 		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata,
 		CreatedAt: now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
 		Caller: draft.Caller, IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
 	}
-	return m, i.complete(m, policy, channel, draft)
-}
-
-// complete fills what follows from the rest of the message.
-func (i *Intake) complete(m *courier.Message, policy *Policy, channel Channel, draft courier.Draft) error {
-	if m.From == "" {
-		m.From = channel.From
-	}
 	m.Encoding, m.Segments = courier.CountSegments(m.Body)
 	if policy.MaxSegments > 0 && m.Segments > policy.MaxSegments {
-		return &courier.Error{Code: courier.CodeMessageTooLong, Field: "body", Message: fmt.Sprintf(
+		return nil, &courier.Error{Code: courier.CodeMessageTooLong, Field: "body", Message: fmt.Sprintf(
 			"the text takes %d segments in %s and messages.max_segments allows %d; shorten it or raise the limit",
 			m.Segments, encodingName(m.Encoding), policy.MaxSegments)}
 	}
@@ -137,7 +130,7 @@ func (i *Intake) complete(m *courier.Message, policy *Policy, channel Channel, d
 		m.Fingerprint = fingerprint(m, draft)
 	}
 	m.ID = i.newIDFunc(m.CreatedAt)
-	return nil
+	return m, nil
 }
 
 func encodingName(encoding courier.Encoding) string {
@@ -166,9 +159,7 @@ func (i *Intake) Gateway(channel string) (string, error) {
 
 // channel returns the channel of the given id, the default one for none.
 func (p *Policy) channel(id string) (Channel, error) {
-	if id == "" {
-		id = courier.DefaultChannel
-	}
+	id = cmp.Or(id, courier.DefaultChannel)
 	names := make([]string, 0, len(p.Channels))
 	for _, channel := range p.Channels {
 		if channel.ID == id {
