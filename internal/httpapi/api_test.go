@@ -18,13 +18,13 @@ const number = "+12065550199"
 // fixture is an API over doubles.
 type fixture struct {
 	api    *httpapi.API
-	memory *memory
+	memory *double
 	judge  *judge
 }
 
 func newFixture(tb testing.TB, change func(*httpapi.Options)) *fixture {
 	tb.Helper()
-	f := &fixture{memory: newMemory(), judge: &judge{}}
+	f := &fixture{memory: newDouble(), judge: &judge{}}
 	options := httpapi.Options{Intake: f.judge, Engine: f.memory, Store: f.memory, NowFunc: now}
 	if change != nil {
 		change(&options)

@@ -108,15 +108,19 @@ func TestAPI_OpenAPIDescribesTheAnswers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	d := parseDocument(t, f)
-	f.putAttempted()
-	f.memory.nodes = []store.Node{{Name: "a", Gateways: []string{"main"}}}
+	f.putAttempted(t)
+	f.send(t)
+	f.memory.attempt(t, courier.StatusQueued, failed())
+	if _, err := f.memory.Beat(t.Context(), store.Beat{Node: "a", Gateways: []string{"main"}}); err != nil {
+		t.Fatal(err)
+	}
 	const part = `{"to":"` + number + `","body":"a"}`
 	for _, test := range []struct{ method, path, target, body string }{
 		{"post", "/v1/messages", "", part},
 		{"post", "/v1/messages", "", `{"to":"1"}`},
 		{"post", "/v1/messages", "", `{`},
 		{"post", "/v1/messages/batch", "", `{"messages":[` + part + `,{}]}`},
-		{"get", "/v1/messages", "?page_size=1", ""},
+		{"get", "/v1/messages", "?class=throttled", ""},
 		{"get", "/v1/messages/{id}", "", ""},
 		{"post", "/v1/messages/{id}/retry", "", `{}`},
 		{"post", "/v1/messages/{id}/cancel", "", ""},
