@@ -104,24 +104,18 @@ func syntaxFault(text []byte, e *jsontext.SyntacticError) error {
 	offset := min(int(e.ByteOffset), len(text))
 	line, column := bytes.Count(text[:offset], []byte("\n"))+1, offset-bytes.LastIndexByte(text[:offset], '\n')
 	at := fmt.Sprintf("at line %d, column %d: ", line, column)
-	rest := text[offset:]
+	char, size := utf8.DecodeRune(text[offset:])
 	switch {
 	case errors.Is(e.Err, jsontext.ErrDuplicateName):
 		return invalid(field, "the field is there twice; give it once")
 	case errors.Is(e.Err, io.ErrUnexpectedEOF):
 		return invalid("", "the body is not valid JSON "+at+"it ends too early")
-	case len(rest) > 0 && rest[0] == '\\':
+	case char == '\\':
 		return invalid(field, at+`an escape in a string is no JSON, or half of a surrogate pair (\ud800 to \udfff); write the character itself`)
-	case len(rest) > 0 && startsIllFormed(rest):
+	case char == utf8.RuneError && size == 1:
 		return invalid(field, at+"the body is not valid UTF-8; encode it as UTF-8")
 	}
 	return invalid(field, "the body is not valid JSON "+at+e.Err.Error())
-}
-
-// startsIllFormed reports whether a text begins with what is no UTF-8.
-func startsIllFormed(text []byte) bool {
-	char, size := utf8.DecodeRune(text)
-	return char == utf8.RuneError && size <= 1
 }
 
 // kindFault says why a value does not fit its field.

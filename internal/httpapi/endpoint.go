@@ -40,9 +40,10 @@ type endpoint struct {
 
 // call is one request of an endpoint.
 type call struct {
-	w  http.ResponseWriter
-	r  *http.Request
-	by caller
+	w http.ResponseWriter
+	r *http.Request
+	// by is the key that the caller has, without a name where none is asked for.
+	by Key
 }
 
 // handler serves one endpoint. It returns what is answered as JSON, or nil when

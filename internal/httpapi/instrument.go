@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,16 +32,16 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), a.options.Timeout)
 		defer cancel()
 		ctx, span := a.startSpan(ctx, r, route)
-		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		recorder := &statusRecorder{ResponseWriter: w}
 		refused := false
 		defer func() {
 			a.recovered(ctx, recorder, recover(), route)
-			took := time.Since(began)
-			endSpan(span, recorder.status)
-			requests.WithLabelValues(strconv.Itoa(recorder.status)).Inc()
+			took, status := time.Since(began), cmp.Or(recorder.status, http.StatusOK)
+			endSpan(span, status)
+			requests.WithLabelValues(strconv.Itoa(status)).Inc()
 			duration.Observe(took.Seconds())
 			a.options.Logger.LogAttrs(ctx, slog.LevelDebug, "request served", slog.String("listener", listener),
-				slog.String("route", route), slog.Int("status", recorder.status), slog.Duration("duration", took))
+				slog.String("route", route), slog.Int("status", status), slog.Duration("duration", took))
 			if refused {
 				discardBody(w, r)
 			}
@@ -127,7 +128,7 @@ func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route
 	}
 	a.options.Logger.ErrorContext(ctx, "request panicked; this is a fault of the courier, report it with the stack",
 		slog.String("route", route), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
-	if !w.written {
+	if w.status == 0 {
 		writeError(w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
 	}
 }
@@ -135,21 +136,19 @@ func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route
 // statusRecorder remembers the status of an answer.
 type statusRecorder struct {
 	http.ResponseWriter
-	status  int
-	written bool
+	// status is 0 until there is one.
+	status int
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (r *statusRecorder) WriteHeader(status int) {
-	if !r.written {
-		r.status, r.written = status, true
-	}
+	r.status = cmp.Or(r.status, status)
 	r.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
 func (r *statusRecorder) Write(content []byte) (int, error) {
-	r.written = true
+	r.status = cmp.Or(r.status, http.StatusOK)
 	return r.ResponseWriter.Write(content)
 }
 
@@ -192,9 +191,6 @@ func knownMethod(method string) string {
 // traceParent returns the W3C trace context that a message made now keeps,
 // empty when the request is part of no trace.
 func traceParent(ctx context.Context) string {
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		return ""
-	}
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	return carrier.Get("traceparent")

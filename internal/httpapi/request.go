@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/danielgtaylor/huma/v2"
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"courier"
@@ -108,12 +107,6 @@ func (p *batchParts) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 func (batchParts) Schema(registry huma.Registry) *huma.Schema {
 	least, most := 1, maxBatch
 	return &huma.Schema{Type: huma.TypeArray, Items: schemaOf(registry, batchMessageRequest{}), MinItems: &least, MaxItems: &most}
-}
-
-// readBatch says how a batch is read: what is wrong within a message is found
-// when that is decoded by itself.
-func readBatch() jsonv2.Options {
-	return jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // jsonObject is a JSON object as it is written, or null.

@@ -47,18 +47,18 @@ func (a *API) messageEndpoints() []endpoint {
 		{
 			method: http.MethodGet, path: pathMessage, id: "get-message", tag: tagMessages, summary: "Show a message",
 			description: "A message with its attempts.",
-			scope:       ScopeRead, handle: a.getMessage, parameters: id,
+			scope:       ScopeRead, handle: byID(a.getMessage), parameters: id,
 			gives: messageWithAttempts{}, codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable},
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/cancel", id: "cancel-message", tag: tagMessages, summary: "Cancel a message",
 			description: "Withdraws a queued or unknown message. Canceling a canceled one again is no error.",
-			scope:       ScopeSend, handle: a.cancelMessage, parameters: id, gives: Message{}, codes: changed,
+			scope:       ScopeSend, handle: byID(a.cancelMessage), parameters: id, gives: Message{}, codes: changed,
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/retry", id: "retry-message", tag: tagMessages, summary: "Retry a message",
 			description: "Queues a message again that is undelivered, rejected, expired, abandoned or unknown, due now and with a new count of retries. An expired one needs a new lifetime, or none.",
-			scope:       ScopeSend, handle: a.retryMessage, parameters: id,
+			scope:       ScopeSend, handle: byID(a.retryMessage), parameters: id,
 			takes: RetryRequest{}, bodyOptional: true, gives: Message{},
 			codes: slices.Concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
 		},
