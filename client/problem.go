@@ -106,22 +106,15 @@ func parseRetryAfter(text string) time.Duration {
 
 // codeOfStatus guesses the code of an answer that is no problem document.
 func codeOfStatus(status int) courier.ErrorCode {
-	switch status {
-	case http.StatusUnauthorized:
-		return courier.CodeUnauthorized
-	case http.StatusForbidden:
-		return courier.CodeForbidden
-	case http.StatusNotFound:
-		return courier.CodeNotFound
-	case http.StatusMethodNotAllowed:
-		return courier.CodeMethodNotAllowed
-	case http.StatusRequestEntityTooLarge:
-		return courier.CodeRequestTooLarge
-	case http.StatusTooManyRequests:
-		return courier.CodeRateLimited
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return courier.CodeStoreUnavailable
-	default:
-		return courier.CodeInternal
-	}
+	return cmp.Or(map[int]courier.ErrorCode{
+		http.StatusUnauthorized:          courier.CodeUnauthorized,
+		http.StatusForbidden:             courier.CodeForbidden,
+		http.StatusNotFound:              courier.CodeNotFound,
+		http.StatusMethodNotAllowed:      courier.CodeMethodNotAllowed,
+		http.StatusRequestEntityTooLarge: courier.CodeRequestTooLarge,
+		http.StatusTooManyRequests:       courier.CodeRateLimited,
+		http.StatusBadGateway:            courier.CodeStoreUnavailable,
+		http.StatusServiceUnavailable:    courier.CodeStoreUnavailable,
+		http.StatusGatewayTimeout:        courier.CodeStoreUnavailable,
+	}[status], courier.CodeInternal)
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash"
-	"time"
 
 	"courier"
 )
@@ -36,7 +35,7 @@ func writeField(digest hash.Hash, field []byte) {
 }
 
 func canonicalTime(text string) string {
-	if at, err := parseTime("", text, time.Time{}); err == nil && !at.IsZero() {
+	if at, err := parseTime("", text); err == nil && !at.IsZero() {
 		return at.String()
 	}
 	return text

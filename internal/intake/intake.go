@@ -2,7 +2,6 @@ package intake
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -103,14 +102,11 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if err := checkObjects(&draft); err != nil {
 		return nil, err
 	}
-	due, expires, err := times(draft.Lifetime, now)
-	if past, ok := errors.AsType[*pastError](err); ok && !past.always && draft.IdempotencyKey != "" {
-		// A repeat of an accepted request is answered as the first was, however late
-		// it comes; whether this is one, the store finds out.
-		expires, err = past.expires, nil
-	}
+	// A repeat of an accepted request is answered as the first was, however late
+	// it comes; whether this is one, the store finds out.
+	due, expires, err := times(draft.Lifetime, now, draft.IdempotencyKey != "")
 	if err != nil {
-		return nil, plain(err)
+		return nil, err
 	}
 	m := &courier.Message{
 		Status: courier.StatusQueued, Channel: channel.ID, Gateway: channel.Gateway,
@@ -143,8 +139,8 @@ func encodingName(encoding courier.Encoding) string {
 // Expiry returns when a message that is due now expires by the given lifetime,
 // or the zero time when neither ExpiresAt nor TTL is given. Errors are *courier.Error.
 func (i *Intake) Expiry(lifetime courier.Lifetime) (time.Time, error) {
-	_, expires, err := times(lifetime, i.now())
-	return expires, plain(err)
+	_, expires, err := times(lifetime, i.now(), false)
+	return expires, err
 }
 
 // Recipient returns a recipient as Accept would store it. Errors are *courier.Error.
