@@ -92,7 +92,7 @@ func (c *Client) do(ctx context.Context, call call, into any) error {
 		if err == nil || call.once || !mayRepeat(err, call.repeatable) || ctx.Err() != nil {
 			return err
 		}
-		delay := max(rand.N(bound), retryAfter(err)) //nolint:gosec // not a secret
+		delay := max(rand.N(bound), retryAfter(err))
 		if time.Now().Add(delay).After(until) {
 			return err
 		}

@@ -56,6 +56,7 @@ func (a *API) retryMessage(c *call, id courier.ID) (any, error) {
 // key did it; without keys there is nobody to name.
 func (a *API) changed(c *call, m *courier.Message, what string) Message {
 	if c.by.Name != "" {
+		//nolint:sloglint // the callers above give constants
 		a.options.Logger.InfoContext(c.r.Context(), what, slog.String("api_key", c.by.Name), slog.String("message_id", m.ID.String()))
 	}
 	return newMessage(m, c.by)

@@ -44,7 +44,7 @@ func times(lifetime courier.Lifetime, now time.Time, late bool) (due, expires ti
 	switch {
 	case err != nil:
 		return due, time.Time{}, err
-	case !expires.After(due) && !(late && expires.After(asked)):
+	case !expires.After(due) && (!late || !expires.After(asked)):
 		return due, expires, invalid("expires_at", "the message would expire before it is due; give a time after send_at and after now")
 	case expires.Sub(due) > maxLifetime:
 		return due, expires, invalid("expires_at", "the time is more than 31 days after the message is due; give a nearer one")
