@@ -11,7 +11,7 @@ import (
 
 // stopMargin is how much longer than dispatch.grace_period a stop may take: the
 // shares of all steps together. docs/deployment.md names it.
-const stopMargin = 25 * time.Second
+const stopMargin = 30 * time.Second
 
 // The shares of the steps of a stop. That of the engine comes on top of the grace
 // period: it ends the attempts that are left and writes what they came to.
@@ -20,8 +20,8 @@ const (
 	listenerShare  = 3 * time.Second // twice
 	engineShare    = 7 * time.Second
 	gatewaysShare  = time.Second
-	storeShare     = 3 * time.Second
-	templatesShare = 2 * time.Second
+	storeShare     = 4 * time.Second
+	templatesShare = 5 * time.Second
 	tracingShare   = 2 * time.Second
 	logShare       = time.Second
 )

@@ -121,7 +121,6 @@ func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {
 		Auth:        gatewayAuth(from.Auth),
 		Timeout:     b.config.Dispatch.Timeout,
 		MaxInFlight: b.config.Dispatch.MaxInFlight,
-		KeepWarm:    b.config.Dispatch.KeepWarm,
 		PrivateIPs:  privateIPs(b.config),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -79,6 +80,44 @@ func TestApp_ReloadIsTriedAgain(t *testing.T) {
 		requests := gateway.Requests()
 		return len(requests) > 0 && strings.Contains(string(requests[len(requests)-1].Body), "fetched")
 	})
+}
+
+// TestApp_ReloadKeepsWhatWasLearnt reloads while a gateway is known to be down: nothing is
+// forgotten of it, until the configuration says that it is another.
+func TestApp_ReloadKeepsWhatWasLearnt(t *testing.T) {
+	t.Parallel()
+	_, url := gatewaytest.Start(t, gatewaytest.Options{BehaviorFunc: func(r *http.Request) gatewaytest.Behavior {
+		if r.URL.Path == "/moved" {
+			return gatewaytest.Behavior{}
+		}
+		return gatewaytest.Behavior{Status: http.StatusUnauthorized}
+	}})
+	c := start(t, func(dir string) string { return channel(dir, url) })
+	for n := range 10 {
+		to := fmt.Sprintf("+120655501%02d", n)
+		if status, answer := c.post(t, map[string]string{"to": to, "body": "hello"}); status != http.StatusAccepted {
+			t.Fatalf("send: status %d: %s", status, answer)
+		}
+	}
+	isOpen := func() bool {
+		_, metrics := c.call(t, http.MethodGet, "/metrics", "")
+		return !strings.Contains(metrics, `courier_breaker_state{gateway="sms"} 0`)
+	}
+	until(t, "the breaker to open", isOpen)
+	c.write(t, "courier.yml", channel(c.dir, url)+settings(c.dir)+"messages: { max_segments: 3 }\n")
+	if err := c.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !isOpen() {
+		t.Error("a reload that did not change the gateway closed its breaker")
+	}
+	c.write(t, "courier.yml", strings.Replace(channel(c.dir, url), "/send", "/moved", 1)+settings(c.dir))
+	if err := c.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if isOpen() {
+		t.Error("a gateway with another address is not tried anew")
+	}
 }
 
 // TestApp_NoticesAChangeDuringItsStart changes the template after the configuration was

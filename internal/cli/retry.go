@@ -92,7 +92,7 @@ func retryAll(ctx context.Context, cmd *cobra.Command, connection *connection, f
 		return err
 	}
 	tell(cmd.ErrOrStderr(), "%d messages are selected%s\n", len(ids), scrubbedText(total.Scrubbed))
-	if ask && len(ids) > 0 && !confirmed(cmd.ErrOrStderr(), cmd.InOrStdin(), "Queue them again? [y/N] ") {
+	if ask && len(ids) > 0 && !confirmed(ctx, cmd.ErrOrStderr(), cmd.InOrStdin(), "Queue them again? [y/N] ") {
 		return errors.New("nothing was queued again")
 	}
 	err = retrySelected(ctx, opened, ids, connection.shared.newProgress(cmd.ErrOrStderr()), &total)
@@ -150,15 +150,15 @@ func selectMessages(ctx context.Context, from *client.Client, filter messageFilt
 // retrySelected goes on after a message that is refused, and stops when the server is
 // away or takes nothing from this caller.
 func retrySelected(ctx context.Context, to *client.Client, ids []courier.ID, progress *progress, total *retryTally) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(retryConcurrency)
 	var mutex sync.Mutex
 	for _, id := range ids {
-		if ctx.Err() != nil {
+		if working.Err() != nil {
 			break
 		}
 		group.Go(func() error {
-			_, err := to.Retry(ctx, id)
+			_, err := to.Retry(working, id)
 			mutex.Lock()
 			defer mutex.Unlock()
 			switch courier.CodeOf(err) { //nolint:exhaustive // the codes that are about one message
@@ -179,16 +179,27 @@ func retrySelected(ctx context.Context, to *client.Client, ids []courier.ID, pro
 	}
 	err := group.Wait()
 	progress.finish()
+	if err == nil && total.Retried+total.Refused < len(ids) {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return fmt.Errorf("stopped before the end: %w; repeat the same command to go on", err)
 	}
 	return nil
 }
 
-// confirmed asks a person.
-func confirmed(out io.Writer, in io.Reader, question string) bool {
+// confirmed asks a person, who may also interrupt.
+func confirmed(ctx context.Context, out io.Writer, in io.Reader, question string) bool {
 	tell(out, "%s", question)
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return err == nil && (answer == "y" || answer == "yes")
+	answers := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(in).ReadString('\n') // without an answer it is no
+		answers <- strings.ToLower(strings.TrimSpace(answer))
+	}()
+	select {
+	case answer := <-answers:
+		return answer == "y" || answer == "yes"
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -117,9 +119,18 @@ func TestMessagesRetry_AsksFirst(t *testing.T) {
 	got := runCommand(t, map[string]string{"COURIER_SERVER": server.URL}, "y\n", "messages", "retry", "--status", "rejected")
 	wantResult(t, got, ExitUsage, "", "add --yes")
 	for answer, want := range map[string]bool{"y\n": true, "Yes\n": true, "n\n": false, "\n": false, "": false} {
-		if confirmed(&strings.Builder{}, strings.NewReader(answer), "Sure?") != want {
+		if confirmed(t.Context(), &strings.Builder{}, strings.NewReader(answer), "Sure?") != want {
 			t.Errorf("%q is taken for %v", answer, !want)
 		}
+	}
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	silent, answers := io.Pipe()
+	if confirmed(interrupted, &strings.Builder{}, silent, "Sure?") {
+		t.Error("an interrupt is taken for a yes")
+	}
+	if err := answers.Close(); err != nil {
+		t.Error(err)
 	}
 	if len(server.retried) != 0 {
 		t.Errorf("retried %v", server.retried)

@@ -256,6 +256,7 @@ func (q *queue) claimFrom(ctx context.Context, p permit, count int, from time.Ti
 	return q.engine.store.Claim(ctx, store.Claim{
 		Gateway: q.key.gateway, Node: q.engine.node, Now: now, DueFrom: from,
 		LeaseUntil: now.Add(p.gate.sender.leaseDuration()), Limit: count,
+		Durable: q.engine.routing.Load().rules().hold,
 	})
 }
 
@@ -273,14 +274,17 @@ func (q *queue) somewhere(ctx context.Context) (time.Time, error) {
 	switch q.probes % 6 {
 	case 0:
 		return time.Time{}, nil
-	case 3:
+	case 5:
 		return newest, nil
 	default:
 		callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
 		oldest, err := q.engine.store.NextDue(callCtx, q.key.gateway)
-		if err != nil || oldest.IsZero() || !newest.After(oldest) {
+		if err != nil || oldest.IsZero() {
 			return time.Time{}, err
+		}
+		if !newest.After(oldest) { // other nodes took in what waits
+			newest = later(oldest, q.engine.now())
 		}
 		return oldest.Add(time.Duration(q.engine.random() * float64(newest.Sub(oldest)))), nil
 	}

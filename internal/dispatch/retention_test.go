@@ -14,16 +14,6 @@ import (
 	"courier/internal/store"
 )
 
-// Scrub implements dispatch.Store; nothing is old.
-func (s *memory) Scrub(ctx context.Context, _ store.Sweep) (int, error) {
-	return 0, s.call(ctx, "scrub", func() {})
-}
-
-// Purge implements dispatch.Store; nothing is old.
-func (s *memory) Purge(ctx context.Context, _ store.Sweep) (int, error) {
-	return 0, s.call(ctx, "purge", func() {})
-}
-
 // archive is a store with old messages that does one thing at a time.
 type archive struct {
 	*memory

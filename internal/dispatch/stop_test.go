@@ -10,6 +10,7 @@ import (
 
 	"courier"
 	"courier/internal/dispatch"
+	"courier/internal/store"
 )
 
 // startBare returns a running engine that the test stops.
@@ -133,8 +134,15 @@ func TestEngine_StopGivesBackWhatWasNotAttempted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory, gateway := newMemory(), newGateway("sms", answer(accepted()))
 		slow := &slowStore{memory: memory, claiming: make(chan struct{}, 1), goOn: make(chan struct{})}
-		m := newMessage(func(m *courier.Message) { m.RetryCount = 3 })
+		m := newMessage(func(m *courier.Message) {
+			m.Status, m.Lease = courier.StatusProcessing, courier.Lease{Node: "other", Token: 1, Until: time.Now().Add(time.Minute)}
+		})
 		memory.put(m)
+		if _, err := memory.Store.Settle(t.Context(), []store.Settlement{{
+			ID: m.ID, Token: 1, Status: courier.StatusQueued, RetryCount: 3, NextAttemptAt: m.NextAttemptAt, At: time.Now(),
+		}}); err != nil {
+			t.Fatal(err)
+		}
 		engine := startBare(t, newOptions(slow, gateway))
 		<-slow.claiming
 		var stopped sync.WaitGroup

@@ -88,14 +88,16 @@ func (p *Pool) Close(ctx context.Context) error {
 	return fmt.Errorf("close template workers: %w", ctx.Err())
 }
 
-// end waits for what runs and stops the idle workers.
+// end waits for what runs and stops the idle workers, all at once.
 func (p *Pool) end() {
 	defer close(p.ended)
 	p.running.Wait()
+	var stopping sync.WaitGroup
+	defer stopping.Wait() // before ended is closed
 	for {
 		select {
 		case w := <-p.idle:
-			w.stop(stopGrace)
+			stopping.Go(func() { w.stop(stopGrace) })
 		default:
 			return
 		}

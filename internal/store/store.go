@@ -92,7 +92,7 @@ type Store interface {
 	Expire(ctx context.Context, now time.Time, limit int) (int, error)
 
 	// Reroute gives every queued message whose gateway is not among known to
-	// the gateway to, in batches, and returns how many it moved, also beside an
+	// the gateway to, in batches, and returns how many it moved, also with an
 	// error. When the messages are due does not change.
 	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
 
@@ -192,7 +192,11 @@ type Claim struct {
 	DueFrom time.Time
 	// LeaseUntil is when the leases lapse.
 	LeaseUntil time.Time
-	Limit      int
+	// Durable asks that the leases survive a loss of power, for messages that must
+	// not be attempted again after it. Without it an engine that allows one process
+	// only may return them earlier.
+	Durable bool
+	Limit   int
 }
 
 // Settlement is what became of a leased message.

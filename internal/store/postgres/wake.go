@@ -14,7 +14,7 @@ import (
 )
 
 // Notifications carry the name of a gateway and, on a second line, the store that
-// sends them, which pays no heed to its own.
+// sends them, which passes over its own.
 const (
 	wakeChannel   = schema + "_wake"
 	wakeLength    = 64

@@ -19,6 +19,10 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 	var claimed []messageRow
 	err := s.writer.submit(ctx, &operation{
 		name: "claim", rows: claim.Limit,
+		// A loss of power ends the one process that could hold the leases, too. The
+		// messages are then queued again, which is what becomes of them anyway unless
+		// their attempts must not be repeated.
+		early: !claim.Durable,
 		run: func(ctx context.Context, session *session) (err error) {
 			// The token is given now, so that it is higher than that of every lease
 			// which these messages had before.

@@ -68,7 +68,7 @@ func address(path string, pragmas []string) string {
 		"mode":    {"rw"}, // the file is made beforehand, with permissions of its own
 		"_pragma": pragmas,
 		// Text in double quotes is a name; error texts are those of the call that
-		// failed; the schema is out of reach of ordinary statements.
+		// failed; ordinary statements cannot change the schema tables.
 		"_dqs": {"0"}, "_error_rc": {"1"}, "_defensive": {"1"},
 	}
 	path = filepath.ToSlash(path)

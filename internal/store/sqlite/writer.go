@@ -29,6 +29,8 @@ type operation struct {
 	run func(ctx context.Context, s *session) error
 	// promises is true when its caller relies on it being found after a restart.
 	promises bool
+	// early is true when its caller can go on before it has reached the disk.
+	early bool
 	// refused is why the operation changed nothing though all went well.
 	refused error
 	// ended tells why nobody waits for the answer any more, nil while somebody does.
@@ -234,8 +236,24 @@ func (w *writer) transact(ctx context.Context, batch []*operation) error {
 		return err
 	}
 	w.counts.apply(change)
-	w.syncer.committed <- commit{batch: batch, began: began}
+	if batch = w.answerEarly(batch); len(batch) > 0 {
+		w.syncer.committed <- commit{batch: batch, began: began}
+	}
 	return nil
+}
+
+// answerEarly answers the operations that need not wait for the disk, and returns
+// the others. What is committed after them reaches the disk after them.
+func (w *writer) answerEarly(batch []*operation) []*operation {
+	waiting := batch[:0:0]
+	for _, op := range batch {
+		if op.early {
+			answer(w.metrics, []*operation{op}, nil)
+		} else {
+			waiting = append(waiting, op)
+		}
+	}
+	return waiting
 }
 
 func (w *writer) runAll(ctx context.Context, batch []*operation) (store.Counts, error) {

@@ -227,17 +227,17 @@ func testRefusesInvalid(t *testing.T, k *kit) {
 			t.Errorf("%s: error is %v, want store.ErrInvalid", name, err)
 		}
 		if _, _, err := k.store.Message(t.Context(), good.ID); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("%s: the message beside it was stored: %v", name, err)
+			t.Errorf("%s: the message with it was stored: %v", name, err)
 		}
 	}
 }
 
 func testRefusesDuplicateID(t *testing.T, k *kit) {
-	first, again, beside := k.message(), k.message(), k.message()
+	first, again, other := k.message(), k.message(), k.message()
 	again.ID, again.Body = first.ID, "other"
 	k.enqueue(t, first)
 	check := k.unchanged(t, first.ID)
-	if _, err := k.store.Enqueue(t.Context(), []*courier.Message{beside, again}); !errors.Is(err, store.ErrDuplicateID) {
+	if _, err := k.store.Enqueue(t.Context(), []*courier.Message{other, again}); !errors.Is(err, store.ErrDuplicateID) {
 		t.Errorf("error is %v, want store.ErrDuplicateID", err)
 	}
 	check()

@@ -17,7 +17,7 @@ import (
 	"courier/internal/store"
 )
 
-// Placer is what a store under test has beside the contract: Place puts a sent
+// Placer is what a store under test has besides the contract: Place puts a sent
 // message into a status that only a receipt leads to.
 type Placer interface {
 	Place(ctx context.Context, id courier.ID, status courier.Status) error

@@ -52,7 +52,7 @@ const (
 // Start makes a server and returns it ready. The context bounds the start; the
 // server runs until Stop, or until the process that started it ends.
 func Start(ctx context.Context, options Options) (*Server, error) {
-	s, err := prepare(ctx, options)
+	s, err := prepare(options)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 }
 
 // prepare finds the programs and makes the folder, without anything in it.
-func prepare(ctx context.Context, options Options) (*Server, error) {
+func prepare(options Options) (*Server, error) {
 	bin, err := programs(options.Bin)
 	if err != nil {
 		return nil, err

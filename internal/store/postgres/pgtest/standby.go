@@ -16,7 +16,7 @@ const standbyName = "standby"
 // server acknowledges no commit any more: what was committed is in both. A
 // server has at most one. The copy is stopped by itself.
 func (s *Server) Standby(ctx context.Context) (*Server, error) {
-	standby, err := prepare(ctx, s.options)
+	standby, err := prepare(s.options)
 	if err != nil {
 		return nil, err
 	}
