@@ -89,10 +89,11 @@ func (c *Client) do(ctx context.Context, call call, into any) error {
 	until, bound := time.Now().Add(c.retryFor), firstDelay
 	for ; ; bound = min(2*bound, longestDelay) {
 		err := c.try(ctx, call, payload, into)
-		if err == nil || call.once || !mayRepeat(err, call.repeatable) || ctx.Err() != nil {
+		after, again := mayRepeat(err, call.repeatable)
+		if call.once || !again || ctx.Err() != nil {
 			return err
 		}
-		delay := max(rand.N(bound), retryAfter(err))
+		delay := max(rand.N(bound), after)
 		if time.Now().Add(delay).After(until) {
 			return err
 		}
@@ -149,23 +150,17 @@ func (c *Client) newRequest(ctx context.Context, call call, payload []byte) (*ht
 
 // mayRepeat reports whether a failed request may be made again: one that was
 // never written always, one that was only when repeating it does no harm and the
-// same request may be answered otherwise soon.
-func mayRepeat(err error, repeatable bool) bool {
+// same request may be answered otherwise soon. The server may ask for a delay.
+func mayRepeat(err error, repeatable bool) (after time.Duration, again bool) {
 	if transport, ok := errors.AsType[*TransportError](err); ok {
-		return repeatable || !transport.written
+		return 0, repeatable || !transport.written
 	}
 	answer, answered := errors.AsType[*answerError](err)
-	return answered && repeatable && courier.CodeOf(err) != courier.CodeSMSDisabled && slices.Contains([]int{
-		http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-	}, answer.status)
-}
-
-// retryAfter returns the delay that the server asked for, 0 for none.
-func retryAfter(err error) time.Duration {
-	if answer, ok := errors.AsType[*answerError](err); ok {
-		return answer.retryAfter
+	if !answered || !repeatable || courier.CodeOf(err) == courier.CodeSMSDisabled {
+		return 0, false
 	}
-	return 0
+	passing := []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
+	return answer.retryAfter, slices.Contains(passing, answer.status)
 }
 
 // decodeAnswer reads a success into a value and turns anything else into an

@@ -23,7 +23,10 @@ func (a *API) messageEndpoints() []endpoint {
 	judged := []courier.ErrorCode{courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong}
 	repeated := []courier.ErrorCode{courier.CodeIdempotencyConflict, courier.CodeRateLimited}
 	changed := slices.Concat([]courier.ErrorCode{courier.CodeNotFound, courier.CodeIllegalTransition}, storeCodes())
-	id := []*huma.Param{idParam()}
+	id := []*huma.Param{{
+		Name: "id", In: "path", Required: true, Description: "The id of a message.",
+		Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
+	}}
 	return []endpoint{
 		{
 			method: http.MethodPost, path: pathMessages, id: "send-message", tag: tagMessages, summary: "Send a message",
@@ -117,12 +120,5 @@ func idempotencyParam() *huma.Param {
 		Name: "Idempotency-Key", In: "header",
 		Description: "Makes it safe to repeat the request: a repeat is answered with the first message, another message under the same key is refused, and many of them with 429. Visible ASCII characters.",
 		Schema:      &huma.Schema{Type: huma.TypeString, MinLength: &least, MaxLength: &most, Pattern: "^[!-~]+$"},
-	}
-}
-
-func idParam() *huma.Param {
-	return &huma.Param{
-		Name: "id", In: "path", Required: true, Description: "The id of a message.",
-		Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
 	}
 }

@@ -1,3 +1,7 @@
+// Package intake judges a message at accept and completes it: the recipient in
+// E.164, the sender, the channel's gateway, segments, times and the fingerprint
+// of an idempotent request. Every way into the courier passes through it, so
+// that a message is accepted by one set of rules.
 package intake
 
 import (
@@ -17,9 +21,6 @@ type Options struct {
 	Policy Policy
 	// NowFunc is the clock; default time.Now.
 	NowFunc func() time.Time
-	// NewIDFunc makes the ID of a message that is accepted at a time; default a UUID
-	// version 7.
-	NewIDFunc func(at time.Time) courier.ID
 }
 
 // Policy is what the configuration says of messages; it may change while running.
@@ -57,19 +58,16 @@ func (p Policy) Check() error {
 
 // Intake judges and completes messages. It is safe for concurrent use.
 type Intake struct {
-	policy    atomic.Pointer[Policy]
-	nowFunc   func() time.Time
-	newIDFunc func(at time.Time) courier.ID
+	policy  atomic.Pointer[Policy]
+	nowFunc func() time.Time
+	ids     ids
 }
 
 // New returns an Intake.
 func New(options Options) *Intake {
-	i := &Intake{nowFunc: options.NowFunc, newIDFunc: options.NewIDFunc}
+	i := &Intake{nowFunc: options.NowFunc}
 	if i.nowFunc == nil {
 		i.nowFunc = time.Now
-	}
-	if i.newIDFunc == nil {
-		i.newIDFunc = new(ids).next
 	}
 	i.SetPolicy(options.Policy)
 	return i
@@ -125,7 +123,7 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if m.IdempotencyKey != "" {
 		m.Fingerprint = fingerprint(m, draft)
 	}
-	m.ID = i.newIDFunc(m.CreatedAt)
+	m.ID = i.ids.next(m.CreatedAt)
 	return m, nil
 }
 
