@@ -87,11 +87,12 @@ func (o *Options) setDefaults() {
 
 // API is the HTTP interface. Its handlers are safe for concurrent use.
 type API struct {
-	options Options
-	keys    atomic.Pointer[[]Key]
-	metrics *metrics
-	tracer  trace.Tracer
-	origins *http.CrossOriginProtection
+	options  Options
+	keys     atomic.Pointer[[]Key]
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	tracer   trace.Tracer
+	origins  *http.CrossOriginProtection
 
 	conflicts *conflicts
 	// strangers and refusals thin out what is logged of requests without a key,
@@ -115,11 +116,11 @@ func New(options Options) (*API, error) {
 		conflicts: newConflicts(),
 	}
 	a.SetKeys(options.Keys)
-	var err error
-	if a.metrics, err = newMetrics(options.Registerer); err != nil {
+	if err := a.registerMetrics(); err != nil {
 		return nil, err
 	}
 	endpoints := append(a.messageEndpoints(), a.operatorEndpoints()...)
+	var err error
 	if a.spec, err = specify(endpoints); err != nil {
 		return nil, fmt.Errorf("build openapi document: %w", err)
 	}
@@ -133,8 +134,5 @@ func (a *API) Admin() http.Handler { return a.admin }
 
 // Public returns the handler of the public listener.
 func (a *API) Public() http.Handler { return a.public }
-
-// OpenAPI returns the OpenAPI 3.1 document of the admin listener, as indented JSON.
-func (a *API) OpenAPI() []byte { return a.spec.json }
 
 func (a *API) now() time.Time { return a.options.NowFunc().UTC().Truncate(time.Microsecond) }

@@ -62,6 +62,12 @@ func request(tb testing.TB, handler http.Handler, method, target, body string, h
 	return w
 }
 
+// document returns the OpenAPI document.
+func (f *fixture) document(tb testing.TB) []byte {
+	tb.Helper()
+	return f.call(tb, "GET", "/openapi.json", "").Body.Bytes()
+}
+
 // send sends one message and returns its id.
 func (f *fixture) send(tb testing.TB) courier.ID {
 	tb.Helper()

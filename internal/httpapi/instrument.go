@@ -26,7 +26,7 @@ import (
 // answers errors and panics in the form of the endpoint.
 func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 	labels := prometheus.Labels{"listener": listener, "route": route}
-	requests, duration := a.metrics.requests.MustCurryWith(labels), a.metrics.duration.With(labels)
+	requests, duration := a.requests.MustCurryWith(labels), a.duration.With(labels)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(r.Context(), a.options.Timeout)
@@ -196,27 +196,18 @@ func traceParent(ctx context.Context) string {
 	return carrier.Get("traceparent")
 }
 
-type metrics struct {
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-}
-
-func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
-	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "courier_http_requests_total",
-			Help: "Requests answered, by listener, route and HTTP status.",
-		}, []string{"listener", "route", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "courier_http_request_duration_seconds",
-			Help:    "Time from the request's header to the end of its answer.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-		}, []string{"listener", "route"}),
+func (a *API) registerMetrics() error {
+	a.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "courier_http_requests_total",
+		Help: "Requests answered, by listener, route and HTTP status.",
+	}, []string{"listener", "route", "code"})
+	a.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "courier_http_request_duration_seconds",
+		Help:    "Time from the request's header to the end of its answer.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"listener", "route"})
+	if err := errors.Join(a.options.Registerer.Register(a.requests), a.options.Registerer.Register(a.duration)); err != nil {
+		return fmt.Errorf("register http metrics: %w", err)
 	}
-	for _, collector := range []prometheus.Collector{m.requests, m.duration} {
-		if err := registerer.Register(collector); err != nil {
-			return nil, fmt.Errorf("register http metrics: %w", err)
-		}
-	}
-	return m, nil
+	return nil
 }

@@ -46,7 +46,7 @@ func (s *schema) is(kind string) bool {
 func parseDocument(tb testing.TB, f *fixture) document {
 	tb.Helper()
 	var d document
-	decode(tb, string(f.api.OpenAPI()), &d)
+	decode(tb, string(f.document(tb)), &d)
 	return d
 }
 
@@ -197,7 +197,7 @@ func (d document) checkObject(t *testing.T, at string, by *schema, value map[str
 
 func TestAPI_OpenAPIListsTheCodes(t *testing.T) {
 	t.Parallel()
-	text := string(newFixture(t, nil).api.OpenAPI())
+	text := string(newFixture(t, nil).document(t))
 	for _, code := range []courier.ErrorCode{
 		courier.CodeInvalidRequest, courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong, courier.CodeUnknownChannel,
 		courier.CodeSMSDisabled, courier.CodeIdempotencyConflict, courier.CodeIllegalTransition, courier.CodeNotFound, courier.CodeUnauthorized,
