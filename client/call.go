@@ -123,7 +123,7 @@ func (c *Client) try(ctx context.Context, call call, payload []byte, into any) e
 	if err != nil {
 		return &TransportError{Host: c.base.Host, Err: err, written: written.Load()}
 	}
-	defer response.Body.Close() //nolint:errcheck // the answer was read, or its error is told
+	defer response.Body.Close() //nolint:errcheck // the answer was read, or its error is returned
 	return decodeAnswer(response, cmp.Or(call.want, http.StatusOK), into)
 }
 

@@ -40,7 +40,7 @@ type Options struct {
 	RetryFor time.Duration
 	// UserAgent names the caller, "courier-client" when empty.
 	UserAgent string
-	// OnRetryFunc is told of every failed try that will be repeated, from the
+	// OnRetryFunc is called for every failed try that will be repeated, from the
 	// goroutine of the call; nil for nobody.
 	OnRetryFunc func(err error, delay time.Duration)
 }

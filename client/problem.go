@@ -69,7 +69,7 @@ func newAnswerError(response *http.Response, content []byte) error {
 
 const noReason = "server gave no reason"
 
-// fault returns the first field at fault and all that the document tells.
+// fault returns the first field at fault and all that the document says.
 func (p problem) fault() (field, message string) {
 	if len(p.Errors) == 0 {
 		return "", cmp.Or(p.Detail, p.Title, noReason)

@@ -56,7 +56,7 @@ type Options struct {
 	Keys []Key
 	// AnyHost takes requests for any host name although there are no keys. By
 	// default they must be for localhost or an IP address, so that no web page
-	// reaches a courier without keys by pointing a name of its own at it.
+	// gets at a courier without keys by pointing a name of its own at it.
 	AnyHost bool
 	// MaxBodySize bounds the body of a request, in bytes; default 1 MiB. That of
 	// a batch may be eight times as large.
@@ -94,7 +94,7 @@ type API struct {
 	tracer   trace.Tracer
 	origins  *http.CrossOriginProtection
 
-	conflicts *conflicts
+	conflicts conflicts
 	// strangers and refusals thin out what is logged of requests without a key,
 	// by their address, and of refused ones, by their code.
 	strangers, refusals quiet
@@ -110,10 +110,9 @@ type API struct {
 func New(options Options) (*API, error) {
 	options.setDefaults()
 	a := &API{
-		options:   options,
-		tracer:    options.TracerProvider.Tracer("courier/httpapi"),
-		origins:   http.NewCrossOriginProtection(),
-		conflicts: newConflicts(),
+		options: options,
+		tracer:  options.TracerProvider.Tracer("courier/httpapi"),
+		origins: http.NewCrossOriginProtection(),
 	}
 	a.SetKeys(options.Keys)
 	if err := a.registerMetrics(); err != nil {

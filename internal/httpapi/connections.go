@@ -35,7 +35,7 @@ func connectionLimit(wanted int) int {
 type limitedListener struct {
 	net.Listener
 	limit int
-	// fullFunc is told when the limit is reached, once until there is room again.
+	// fullFunc is called when all are in use, once until there is room again.
 	fullFunc func(limit int)
 	freed    chan struct{}
 	closed   chan struct{}
@@ -149,7 +149,7 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// noteState is told by the server what a connection is doing.
+// noteState is called by the server when a connection does something else.
 func noteState(served net.Conn, state http.ConnState) {
 	if secured, ok := served.(*tls.Conn); ok {
 		served = secured.NetConn()

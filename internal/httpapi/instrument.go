@@ -152,7 +152,7 @@ func (r *statusRecorder) Write(content []byte) (int, error) {
 	return r.ResponseWriter.Write(content)
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap gives http.ResponseController the connection.
 func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // startSpan starts the span of a request. It records the route and not the

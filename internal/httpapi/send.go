@@ -13,7 +13,7 @@ import (
 // batchFactor is how much larger than one message a batch may be.
 const batchFactor = 8
 
-// The header that carries the key of a single message, and the one that tells a
+// The header that carries the key of a single message, and the one that marks a
 // repeat, whose answer is that of the first request.
 const (
 	headerKey      = "Idempotency-Key"
@@ -112,7 +112,7 @@ func (a *API) sendBatch(c *call) (any, error) {
 // taken is what became of a message: it is stored, or Err says why not.
 type taken struct {
 	store.Enqueued
-	// endFunc is told whether the message was in conflict with an earlier one.
+	// endFunc is called with whether the message was in conflict with an earlier one.
 	endFunc func(conflict bool)
 }
 

@@ -27,11 +27,17 @@ func (a *API) messageEndpoints() []endpoint {
 		Name: "id", In: "path", Required: true, Description: "The id of a message.",
 		Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
 	}}
+	least, most := 1, 255
+	key := []*huma.Param{{
+		Name: headerKey, In: "header",
+		Description: "Makes it safe to repeat the request: a repeat is answered with the first message, another message under the same key is refused, and many of them with 429. Visible ASCII characters.",
+		Schema:      &huma.Schema{Type: huma.TypeString, MinLength: &least, MaxLength: &most, Pattern: "^[!-~]+$"},
+	}}
 	return []endpoint{
 		{
 			method: http.MethodPost, path: pathMessages, id: "send-message", tag: tagMessages, summary: "Send a message",
 			description: "Takes a message durably: after the answer it survives a crash. A repeat with the same Idempotency-Key is answered with the first message, replayed and the header Idempotency-Replayed, also once the message has expired; a first request whose expires_at is past is taken with a key, and expires unsent. Each API key has idempotency keys of its own.",
-			scope:       ScopeSend, handle: a.send, parameters: []*huma.Param{idempotencyParam()},
+			scope:       ScopeSend, handle: a.send, parameters: key,
 			takes: MessageRequest{}, gives: accepted{}, status: http.StatusAccepted,
 			codes: slices.Concat(refused, judged, unserved, storeCodes(), repeated),
 		},
@@ -112,13 +118,4 @@ func (a *API) healthEndpoints() []endpoint {
 // storeCodes are those of a store that cannot take a message.
 func storeCodes() []courier.ErrorCode {
 	return []courier.ErrorCode{courier.CodeStoreFull, courier.CodeStoreReadOnly, courier.CodeStoreUnavailable, courier.CodeShuttingDown}
-}
-
-func idempotencyParam() *huma.Param {
-	least, most := 1, 255
-	return &huma.Param{
-		Name: "Idempotency-Key", In: "header",
-		Description: "Makes it safe to repeat the request: a repeat is answered with the first message, another message under the same key is refused, and many of them with 429. Visible ASCII characters.",
-		Schema:      &huma.Schema{Type: huma.TypeString, MinLength: &least, MaxLength: &most, Pattern: "^[!-~]+$"},
-	}
 }

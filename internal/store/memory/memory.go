@@ -1,5 +1,5 @@
 // Package memory is the message store in the memory of a process, with which it is
-// lost: as simply as the contract can be told, and checked by the same suite as the
+// lost: as simply as the contract allows, and checked by the same suite as the
 // others. Tests use it as a store, and as what another store must be equal to.
 package memory
 
