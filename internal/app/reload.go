@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -54,20 +53,15 @@ func (a *App) Reload(ctx context.Context) error {
 
 // startReload watches the files of the configuration and its templates.
 func (a *App) startReload(context.Context) error {
-	wait := func() {}
-	if len(a.options.Watch.Files) > 0 {
-		//nolint:contextcheck // a reload may come at any time until the courier ends
-		watcher, err := config.Watch(a.reload.life, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		config.Watch(a.reload.life, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
 			_ = a.reload.apply(a.reload.life, cfg, err) // it has logged the error
 		})
-		if err != nil {
-			return fmt.Errorf("watch configuration: %w", err)
-		}
-		wait = watcher.Wait
-	}
+	})
 	a.cleanups.add("reload", reloadShare, func(context.Context) error {
 		a.reload.end()
-		wait()
+		watching.Wait()
 		a.reload.stopRetry()
 		return nil
 	})
