@@ -29,9 +29,9 @@ const (
 	bulkRetryFor = 2 * time.Minute
 	// bulkBatch is how many rows travel in one request, maxConcurrency bounds the requests in flight.
 	bulkBatch, maxConcurrency = 100, 64
-	// maxToldRefusals is how many refused rows are told on standard error when a
+	// maxShownRefusals is how many refused rows are shown on standard error when a
 	// report file has them all.
-	maxToldRefusals = 20
+	maxShownRefusals = 20
 )
 
 // bulkFlags describe a file of messages.
@@ -100,7 +100,7 @@ func sendBulk(ctx context.Context, cmd *cobra.Command, connection *connection, f
 		return errors.Join(err, report.close())
 	}
 	sender := bulkSender{client: opened, runID: bulk.runID, concurrency: bulk.concurrency}
-	total, sending := sender.run(ctx, reader.next, func(outcomes []outcome, total tally) {
+	total, sending := sender.run(ctx, reader.next, func(outcomes []outcome, total totals) {
 		report.write(outcomes)
 		progress.update(total.Rows, total.share(size), fmt.Sprintf("%d rows, %d refused", total.Rows, total.Refused))
 	})
@@ -108,7 +108,7 @@ func sendBulk(ctx context.Context, cmd *cobra.Command, connection *connection, f
 	return bulkFault(total, sending, errors.Join(report.close(), total.print(cmd.OutOrStdout(), format)))
 }
 
-func bulkFault(total tally, sending, reporting error) error {
+func bulkFault(total totals, sending, reporting error) error {
 	switch {
 	case errors.Is(sending, context.Canceled):
 		return errors.New("interrupted before the end; repeat the same command to go on, nothing is sent twice")
@@ -150,8 +150,8 @@ type outcome struct {
 	err error
 }
 
-// tally counts the rows of a run.
-type tally struct {
+// totals counts the rows of a run.
+type totals struct {
 	Rows     int `json:"rows"`
 	Accepted int `json:"accepted"`
 	// Replayed counts the accepted ones that were sent before, and not again now.
@@ -162,7 +162,7 @@ type tally struct {
 	end int64
 }
 
-func (t *tally) add(outcomes []outcome) {
+func (t *totals) add(outcomes []outcome) {
 	t.Rows += len(outcomes)
 	for _, outcome := range outcomes {
 		t.end = max(t.end, outcome.row.end)
@@ -179,14 +179,14 @@ func (t *tally) add(outcomes []outcome) {
 }
 
 // share is how much of the file is done, from 0 to 1, or -1 when nobody knows.
-func (t *tally) share(size int64) float64 {
+func (t *totals) share(size int64) float64 {
 	if size <= 0 {
 		return -1
 	}
 	return min(float64(t.end)/float64(size), 1)
 }
 
-func (t *tally) print(out io.Writer, format format) error {
+func (t *totals) print(out io.Writer, format format) error {
 	if format == formatJSON {
 		return printJSON(out, t)
 	}
@@ -215,12 +215,12 @@ type bulkSender struct {
 // run sends the rows that next returns until io.EOF. It tells done of the
 // outcomes, one call at a time, in no certain order of batches. An error means
 // that it stopped before the end.
-func (s bulkSender) run(ctx context.Context, next func() (row, error), done func([]outcome, tally)) (tally, error) {
+func (s bulkSender) run(ctx context.Context, next func() (row, error), done func([]outcome, totals)) (totals, error) {
 	began := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.concurrency)
 	var mutex sync.Mutex
-	var total tally
+	var total totals
 	keys := rowKeys{runID: s.runID, copies: map[[8]byte]uint32{}}
 	var reading error
 	for reading == nil && ctx.Err() == nil {
@@ -314,9 +314,9 @@ type rowKeys struct {
 }
 
 // give gives a key to a good row that has none: the same for the same content, whatever
-// the file is called and wherever the row is in it. Equal rows are told apart by how
-// many came before: a file that lost its refused rows, or got more rows, sends none of
-// the others again.
+// the file is called and wherever the row is in it. Equal rows get different keys, by
+// how many came before: a file that lost its refused rows, or got more rows, sends none
+// of the others again.
 func (k *rowKeys) give(r row) row {
 	if r.err != nil || r.request.IdempotencyKey != "" {
 		return r
@@ -361,13 +361,13 @@ func (i rowIdentity) sum() ([sha256.Size]byte, error) {
 	return sha256.Sum256(content), err
 }
 
-// report tells of the refused rows, on standard error and in a CSV file.
+// report lists the refused rows, on standard error and in a CSV file.
 type report struct {
 	progress *progress
 	file     io.WriteCloser
 	writer   *csv.Writer
-	// told counts the rows told on standard error, which are at most limit.
-	told, limit int
+	// shown counts the rows shown on standard error, which are at most limit.
+	shown, limit int
 }
 
 // newReport creates the file at path, or returns a report without a file when path is
@@ -388,11 +388,11 @@ func newReport(path string, messages io.Reader, progress *progress) (*report, er
 	if err != nil {
 		return nil, fmt.Errorf("create report: %w", err)
 	}
-	r.file, r.writer, r.limit = file, csv.NewWriter(file), maxToldRefusals
+	r.file, r.writer, r.limit = file, csv.NewWriter(file), maxShownRefusals
 	return r, r.writer.Write([]string{"line", "to", "code", "field", "reason"})
 }
 
-// write tells of the refused rows among the outcomes, in the order of the file. close
+// write lists the refused rows among the outcomes, in the order of the file. close
 // returns what went wrong with the file.
 func (r *report) write(outcomes []outcome) {
 	slices.SortFunc(outcomes, func(a, b outcome) int { return a.row.number - b.row.number })
@@ -414,10 +414,10 @@ func (r *report) write(outcomes []outcome) {
 		if field != "" {
 			reason = field + ": " + reason
 		}
-		switch r.told++; {
-		case r.told <= r.limit:
+		switch r.shown++; {
+		case r.shown <= r.limit:
 			r.progress.line(fmt.Sprintf("line %d: %s", outcome.row.line, reason))
-		case r.told == r.limit+1:
+		case r.shown == r.limit+1:
 			r.progress.line("more refused rows are in the report only")
 		}
 	}

@@ -84,7 +84,7 @@ func TestSendBulk_ReportsRefusedRows(t *testing.T) {
 	if got.code != 1 {
 		t.Errorf("exit code %d", got.code)
 	}
-	var total tally
+	var total totals
 	if err := json.Unmarshal([]byte(got.stdout), &total); err != nil || total.Rows != 4 || total.Accepted != 2 || total.Refused != 2 {
 		t.Errorf("summary %s, %v", got.stdout, err)
 	}
@@ -110,8 +110,8 @@ func TestSendBulk_TellsFewRefusalsBesideReport(t *testing.T) {
 	report := filepath.Join(t.TempDir(), "refused.csv")
 	content := "to,body\n" + strings.Repeat("1,x\n", 150)
 	got := server.run(t, content, "send", "--csv", "-", "--report", report)
-	if told := strings.Count(got.stderr, "line "); told != maxToldRefusals || !strings.Contains(got.stderr, "in the report only") {
-		t.Errorf("told of %d rows:\n%s", told, got.stderr)
+	if shown := strings.Count(got.stderr, "line "); shown != maxShownRefusals || !strings.Contains(got.stderr, "in the report only") {
+		t.Errorf("%d rows are shown:\n%s", shown, got.stderr)
 	}
 	written, err := os.ReadFile(report)
 	if lines := strings.Count(string(written), "\n"); lines != 151 || err != nil {
@@ -216,7 +216,7 @@ func TestTally_Share(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var total tally
+	var total totals
 	for range 2 {
 		read, err := reader.next()
 		if err != nil {
@@ -271,7 +271,7 @@ func TestBulkSender_FindsRowsThatSpoilBatch(t *testing.T) {
 	var refused []int
 	total, err := bulkSender{client: server, concurrency: 1}.run(t.Context(),
 		rowsOf("a", "bad", "c", "d", "e", "bad", "g"),
-		func(outcomes []outcome, _ tally) {
+		func(outcomes []outcome, _ totals) {
 			for _, outcome := range outcomes {
 				if outcome.err != nil {
 					refused = append(refused, outcome.row.number)
@@ -296,7 +296,7 @@ func TestBulkSender_EndsWithFault(t *testing.T) {
 			return row{}, broken
 		}
 		return read, nil
-	}, func([]outcome, tally) {})
+	}, func([]outcome, totals) {})
 	if !errors.Is(err, broken) || total.Accepted > 2 {
 		t.Errorf("%+v, error %v", total, err)
 	}
@@ -311,7 +311,7 @@ func TestBulkSender_StopsWhenCanceled(t *testing.T) {
 			cancel()
 		}
 		return row{number: number, request: client.SendRequest{To: "+1", Body: "x"}}, nil
-	}, func([]outcome, tally) {})
+	}, func([]outcome, totals) {})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -325,7 +325,7 @@ func (c *counter) SendBatch(_ context.Context, requests []client.SendRequest) ([
 	return make([]client.BatchResult, len(requests)), nil
 }
 
-// endlessCSV writes rows until it is told to stop.
+// endlessCSV writes rows until it has to stop.
 func endlessCSV(rows int) io.Reader {
 	reader, writer := io.Pipe()
 	go func() {
@@ -347,7 +347,7 @@ func TestBulkSender_MemoryIsFlat(t *testing.T) { //nolint:paralleltest // it loo
 	}
 	server, batches := &counter{}, 0
 	var most uint64
-	total, err := bulkSender{client: server, concurrency: 4}.run(t.Context(), reader.next, func([]outcome, tally) {
+	total, err := bulkSender{client: server, concurrency: 4}.run(t.Context(), reader.next, func([]outcome, totals) {
 		if batches++; batches%300 == 0 {
 			runtime.GC()
 			var memory runtime.MemStats

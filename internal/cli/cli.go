@@ -151,7 +151,7 @@ through any SMS gateway that has an HTTP API, by configuration alone.`,
 }
 
 // newGroup returns a command that only holds others.
-func newGroup(use, short, example string, members ...*cobra.Command) *cobra.Command {
+func newGroup(use, short, example string, commands ...*cobra.Command) *cobra.Command {
 	group := &cobra.Command{
 		Use:     use,
 		Short:   short,
@@ -161,7 +161,7 @@ func newGroup(use, short, example string, members ...*cobra.Command) *cobra.Comm
 
 		SuggestionsMinimumDistance: 2,
 	}
-	group.AddCommand(members...)
+	group.AddCommand(commands...)
 	return group
 }
 

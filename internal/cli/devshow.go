@@ -39,7 +39,7 @@ func (d *dev) caught(printer *catchPrinter) func(inbox.Message) {
 	}
 }
 
-// show sends the sample and stays up, unless it is told to end.
+// show sends the sample and stays up, unless it has to end.
 func (d *dev) show(ctx context.Context, running *app.App, phone *inbox.Server, folder devPlace) error {
 	server := serverURL(running.AdminAddr())
 	tell(d.out, "The courier listens on          %s\n", server)

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// How often progress is shown: drawn anew on a terminal, as a line elsewhere,
+// How often progress is shown: drawn again on a terminal, as a line elsewhere,
 // and how often at most it says that the server is away.
 const (
-	drawEvery = 100 * time.Millisecond
-	tellEvery = 5 * time.Second
-	lineEvery = 10_000
+	drawEvery  = 100 * time.Millisecond
+	retryEvery = 5 * time.Second
+	lineEvery  = 10_000
 )
 
 // The widest bar, and the narrowest that is worth its room.
@@ -29,13 +29,14 @@ type progress struct {
 	began     time.Time
 
 	mutex sync.Mutex
-	// shownAt is when the bar was drawn last, shownCount the count that the last line told.
+	// shownAt is when the bar was drawn last, shownCount the count in the last line.
 	shownAt    time.Time
 	shownCount int
-	toldAt     time.Time
-	share      float64
-	text       string
-	onScreen   bool
+	// retryShownAt is when a line last said that the server is away.
+	retryShownAt time.Time
+	share        float64
+	text         string
+	onScreen     bool
 }
 
 func (s *shared) newProgress(out io.Writer) *progress {
@@ -76,16 +77,16 @@ func (p *progress) line(text string) {
 	p.draw()
 }
 
-// onRetry tells why nothing moves. All requests in flight meet the same server.
+// onRetry says why nothing moves. All requests in flight meet the same server.
 func (p *progress) onRetry(err error, delay time.Duration) {
 	p.mutex.Lock()
 	now := p.nowFunc()
-	told := now.Sub(p.toldAt) < tellEvery
-	if !told {
-		p.toldAt = now
+	shown := now.Sub(p.retryShownAt) < retryEvery
+	if !shown {
+		p.retryShownAt = now
 	}
 	p.mutex.Unlock()
-	if !told {
+	if !shown {
 		p.line(fmt.Sprintf("server is away, trying again in %s: %v", delay.Round(time.Millisecond), err))
 	}
 }
@@ -97,7 +98,7 @@ func (p *progress) finish() {
 	p.erase()
 }
 
-// draw draws the bar, as wide as there is room beside the text. The last column stays
+// draw draws the bar, as wide as there is room next to the text. The last column stays
 // free: a line that fills it wraps on some terminals, and could not be drawn over.
 func (p *progress) draw() {
 	room := p.widthFunc() - 1

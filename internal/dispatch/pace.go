@@ -130,7 +130,7 @@ func (p *pace) throttledOne(who digest, retryAfter time.Duration, now time.Time)
 	return true
 }
 
-// cut sets the pace to what was accepted of late, when it was not known or most
+// cut sets the pace to what was accepted lately, when it was not known or most
 // were throttled, and otherwise to a little less than it was.
 func (p *pace) cut(whole bool, now time.Time) {
 	if p.rate > 0 && now.Sub(p.cutAt) < paceInterval {

@@ -70,7 +70,7 @@ func TestTemplate_Evaluate_errors(t *testing.T) {
 	}
 }
 
-// TestTemplate_Evaluate_missing fixes what is told of a field that is not there
+// TestTemplate_Evaluate_missing fixes what is said of a field that is not there
 // in addition to the text.
 func TestTemplate_Evaluate_missing(t *testing.T) {
 	t.Parallel()

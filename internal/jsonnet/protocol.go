@@ -17,7 +17,7 @@ import (
 // force; after that every request gets one reply, one at a time. Both sides run the
 // same binary, so there is nothing to negotiate.
 
-// childLimits is the first thing that a child is told.
+// childLimits is the first thing that a child gets.
 type childLimits struct {
 	TimeoutNanos int64 `json:"timeout_nanos"`
 	MaxMemory    int   `json:"max_memory"`
@@ -74,7 +74,7 @@ type fault struct {
 // headerSize is the length of a frame's header.
 const headerSize = 4
 
-// frameOverhead is what a frame may hold besides the texts in it.
+// frameOverhead is what a frame may hold in addition to the texts in it.
 const frameOverhead = 64 << 10
 
 var (

@@ -10,7 +10,7 @@ import (
 )
 
 // ignoreSignals leaves the end of a worker to its parent: a Ctrl-C or the
-// SIGTERM of a service manager reaches every process of a group, and messages
+// SIGTERM of a service manager goes to every process of a group, and messages
 // in flight are still rendered while the courier stops.
 func ignoreSignals() {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
