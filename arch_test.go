@@ -49,7 +49,6 @@ func layout() map[string][]string {
 func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/danielgtaylor/huma":      {"internal/httpapi"},
-		"github.com/fsnotify/fsnotify":       {"internal/config"},
 		"github.com/go-json-experiment/json": {"internal/httpapi", "internal/store"},
 		"github.com/google/go-jsonnet":       {"internal/jsonnet", "internal/jsonnet/plan"},
 		"go.yaml.in/yaml/v3":                 {"internal/config"},

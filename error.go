@@ -75,7 +75,7 @@ func (c ErrorCode) HTTPStatus() int {
 	return http.StatusInternalServerError
 }
 
-// Error is a fault told to a caller: what is wrong, with which field, and what
+// Error is a fault as a caller sees it: what is wrong, with which field, and what
 // to do next. Its text holds no secret, no body and no full recipient.
 type Error struct {
 	Code ErrorCode

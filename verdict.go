@@ -25,7 +25,7 @@ type Verdict struct {
 	// Class is empty for an accepted message.
 	Class Class
 	Scope Scope
-	// Known is true when a rule made for this gateway told the class. A verdict by
+	// Known is true when a rule made for this gateway gave the class. A verdict by
 	// the HTTP status alone is a guess, which the answers of others may correct.
 	Known bool
 	// Unsent is true when it is certain that the gateway processed nothing.

@@ -80,7 +80,7 @@ func (s settings) write(text string) error {
 }
 
 // measureAll returns the rows of the measurements. One that fails leaves the
-// others standing, and is told of at the end.
+// others standing, and is reported at the end.
 func (b *bench) measureAll(ctx context.Context, asked []measurement) ([]row, error) {
 	var rows []row
 	var errs []error

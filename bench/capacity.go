@@ -43,7 +43,7 @@ const (
 	nodeCores = 4
 	// spareNodes may fail or be replaced.
 	spareNodes = 1
-	// pageWrites is how often the pages of a message are written, beside the log.
+	// pageWrites is how often the pages of a message are written, in addition to the log.
 	pageWrites = 2
 	// keptDays is how long rows are kept.
 	keptDays      = 1

@@ -1,4 +1,4 @@
-// Command bench measures the courier beside a bare HTTP client. It runs the
+// Command bench measures the courier next to a bare HTTP client. It runs the
 // gateway, the bare client and the couriers as processes of their own on
 // loopback addresses, prints one table and writes it to docs/benchmarks.md.
 //
@@ -53,7 +53,7 @@ func main() {
 	finish(err)
 }
 
-// notify ends the context when the process is told to end.
+// notify ends the context when the process is asked to end.
 func notify(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 }

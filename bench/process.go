@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// stopTimeout bounds how long a process may take to end after it was told to.
+// stopTimeout bounds how long a process may take to end after it was asked to.
 const stopTimeout = time.Minute
 
 // command makes a command that ends with ctx, as an operator would end it.

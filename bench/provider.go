@@ -67,7 +67,7 @@ func (p *provider) stop() error {
 
 func (p *provider) url(w wire) string { return w.scheme() + p.addresses[w] + "/send" }
 
-// base is where the gateway is told what to do.
+// base is where the gateway gets its orders.
 func (p *provider) base() string { return plain.scheme() + p.addresses[plain] }
 
 // hold makes all requests wait from now on. The tally comes when count do.

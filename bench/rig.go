@@ -69,7 +69,7 @@ func (r *rig) inFlight() int { return len(r.nodes) * r.nodes[0].spec.under.inFli
 // fillBatch and fillCallers are how messages that are not timed get in.
 const fillBatch, fillCallers = 1000, 4
 
-// fill holds the gateway, queues the messages beside those that then wait in
+// fill holds the gateway, queues the messages next to those that then wait in
 // flight, and returns when all that may be in flight is.
 func (r *rig) fill(ctx context.Context, count int) error {
 	if err := r.bench.gateway.hold(ctx, r.inFlight()); err != nil {

@@ -7,6 +7,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ type Options struct {
 	RetryFor time.Duration
 	// UserAgent names the caller, "courier-client" when empty.
 	UserAgent string
-	// OnRetryFunc is told of every failed try that will be repeated, from the
+	// OnRetryFunc is called for every failed try that will be repeated, from the
 	// goroutine of the call; nil for nobody.
 	OnRetryFunc func(err error, delay time.Duration)
 }
@@ -68,18 +69,12 @@ func New(options Options) (*Client, error) {
 		base:      base,
 		apiKey:    options.APIKey,
 		http:      options.HTTPClient,
-		retryFor:  options.RetryFor,
-		userAgent: options.UserAgent,
+		retryFor:  cmp.Or(options.RetryFor, defaultRetryFor),
+		userAgent: cmp.Or(options.UserAgent, "courier-client"),
 		onRetry:   options.OnRetryFunc,
 	}
 	if client.http == nil {
 		client.http = newHTTPClient()
-	}
-	if client.retryFor == 0 {
-		client.retryFor = defaultRetryFor
-	}
-	if client.userAgent == "" {
-		client.userAgent = "courier-client"
 	}
 	if client.onRetry == nil {
 		client.onRetry = func(error, time.Duration) {}
@@ -88,10 +83,7 @@ func New(options Options) (*Client, error) {
 }
 
 func parseBaseURL(text string) (*url.URL, error) {
-	if text == "" {
-		text = DefaultBaseURL
-	}
-	base, err := url.Parse(text)
+	base, err := url.Parse(cmp.Or(text, DefaultBaseURL))
 	if err != nil {
 		return nil, errors.New("parse server address: it is no URL such as " + DefaultBaseURL)
 	}
@@ -107,20 +99,14 @@ func parseBaseURL(text string) (*url.URL, error) {
 // Send hands over one message. When it returns without an error the message is
 // durably accepted. A known idempotency key returns the first message.
 func (c *Client) Send(ctx context.Context, request SendRequest) (*Message, error) {
-	var message Message
-	err := c.do(ctx, call{
+	return ask[Message](ctx, c, "send message", call{
 		method:         http.MethodPost,
-		path:           []string{"v1", "messages"},
+		path:           pathMessages,
 		body:           newWireRequest(request),
 		idempotencyKey: request.IdempotencyKey,
 		repeatable:     request.IdempotencyKey != "",
 		want:           http.StatusAccepted,
-		into:           &message,
 	})
-	if err != nil {
-		return nil, fmt.Errorf("send message: %w", err)
-	}
-	return &message, nil
 }
 
 // SendBatch hands over up to MaxBatch messages and returns a result for each,
@@ -133,102 +119,75 @@ func (c *Client) SendBatch(ctx context.Context, requests []SendRequest) ([]Batch
 	if len(requests) > MaxBatch {
 		return nil, fmt.Errorf("send batch: %d messages are more than %d, split them", len(requests), MaxBatch)
 	}
-	body, repeatable := newWireBatch(requests)
-	var answer struct {
+	messages, repeatable := make([]wireRequest, len(requests)), true
+	for i, request := range requests {
+		messages[i] = newWireRequest(request)
+		messages[i].IdempotencyKey = request.IdempotencyKey
+		repeatable = repeatable && request.IdempotencyKey != ""
+	}
+	type results struct {
 		Results []BatchResult `json:"results"`
 	}
-	err := c.do(ctx, call{
+	answer, err := ask[results](ctx, c, "send batch", call{
 		method:     http.MethodPost,
-		path:       []string{"v1", "messages", "batch"},
-		body:       body,
+		path:       pathMessages + "/batch",
+		body:       map[string]any{"messages": messages},
 		repeatable: repeatable,
 		want:       http.StatusAccepted,
-		into:       &answer,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("send batch: %w", err)
+		return nil, err
 	}
-	if err := checkResults(answer.Results, len(requests)); err != nil {
-		return nil, fmt.Errorf("send batch: %w", err)
+	if len(answer.Results) != len(requests) {
+		return nil, fmt.Errorf("send batch: server answered %d results for %d messages", len(answer.Results), len(requests))
+	}
+	for i, result := range answer.Results {
+		if result.Index != i {
+			return nil, fmt.Errorf("send batch: server answered result %d out of order", i)
+		}
 	}
 	return answer.Results, nil
 }
 
-func checkResults(results []BatchResult, want int) error {
-	if len(results) != want {
-		return fmt.Errorf("server answered %d results for %d messages", len(results), want)
-	}
-	for i, result := range results {
-		if result.Index != i {
-			return fmt.Errorf("server answered result %d out of order", i)
-		}
-	}
-	return nil
-}
-
 // Message returns a message with its attempts. An unknown id is courier.CodeNotFound.
 func (c *Client) Message(ctx context.Context, id courier.ID) (*Message, error) {
-	return c.onMessage(ctx, http.MethodGet, id, "", "get message")
+	return ask[Message](ctx, c, "get message", call{path: pathMessages + "/" + id.String(), repeatable: true})
 }
 
 // Messages returns one page of messages, newest first.
 func (c *Client) Messages(ctx context.Context, query ListQuery) (*MessagePage, error) {
-	var page MessagePage
-	err := c.do(ctx, call{
-		method:     http.MethodGet,
-		path:       []string{"v1", "messages"},
-		query:      query.values(),
-		repeatable: true,
-		into:       &page,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list messages: %w", err)
-	}
-	return &page, nil
+	return ask[MessagePage](ctx, c, "list messages", call{path: pathMessages, query: query.values(), repeatable: true})
 }
 
 // Cancel withdraws a message that no gateway has taken and that none is being
 // handed; for any other it is courier.CodeIllegalTransition.
 func (c *Client) Cancel(ctx context.Context, id courier.ID) (*Message, error) {
-	return c.onMessage(ctx, http.MethodPost, id, "cancel", "cancel message")
+	return ask[Message](ctx, c, "cancel message", call{method: http.MethodPost, path: pathMessages + "/" + id.String() + "/cancel", repeatable: true})
 }
 
 // Retry queues again a message that failed; for any other it is
 // courier.CodeIllegalTransition, and for one whose content was deleted
-// courier.CodeContentScrubbed.
+// courier.CodeContentScrubbed. It is not repeated once it was written: a second
+// one would queue the message anew.
 func (c *Client) Retry(ctx context.Context, id courier.ID) (*Message, error) {
-	return c.onMessage(ctx, http.MethodPost, id, "retry", "retry message")
-}
-
-// onMessage repeats all but a retry: a second one would queue the message anew.
-func (c *Client) onMessage(ctx context.Context, method string, id courier.ID, verb, doing string) (*Message, error) {
-	path := []string{"v1", "messages", id.String()}
-	if verb != "" {
-		path = append(path, verb)
-	}
-	var message Message
-	err := c.do(ctx, call{method: method, path: path, repeatable: verb != "retry", into: &message})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", doing, err)
-	}
-	return &message, nil
+	return ask[Message](ctx, c, "retry message", call{method: http.MethodPost, path: pathMessages + "/" + id.String() + "/retry"})
 }
 
 // Nodes returns the couriers that share the server's database, by name.
 func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
-	var answer struct {
+	type nodes struct {
 		Nodes []Node `json:"nodes"`
 	}
-	err := c.do(ctx, call{method: http.MethodGet, path: []string{"v1", "nodes"}, repeatable: true, into: &answer})
+	answer, err := ask[nodes](ctx, c, "list nodes", call{path: "v1/nodes", repeatable: true})
 	if err != nil {
-		return nil, fmt.Errorf("list nodes: %w", err)
+		return nil, err
 	}
 	return answer.Nodes, nil
 }
 
 // Ready returns nil once the server takes messages and dispatches them. It asks once.
 func (c *Client) Ready(ctx context.Context) error {
-	if err := c.do(ctx, call{method: http.MethodGet, path: []string{"health", "ready"}, once: true}); err != nil {
+	if err := c.do(ctx, call{path: "health/ready", once: true}, nil); err != nil {
 		return fmt.Errorf("ask whether the server is ready: %w", err)
 	}
 	return nil
@@ -236,12 +195,12 @@ func (c *Client) Ready(ctx context.Context) error {
 
 // Version returns the version of the server.
 func (c *Client) Version(ctx context.Context) (string, error) {
-	var answer struct {
+	type version struct {
 		Version string `json:"version"`
 	}
-	err := c.do(ctx, call{method: http.MethodGet, path: []string{"version"}, repeatable: true, into: &answer})
+	answer, err := ask[version](ctx, c, "ask for the server's version", call{path: "version", repeatable: true})
 	if err != nil {
-		return "", fmt.Errorf("ask for the server's version: %w", err)
+		return "", err
 	}
 	return answer.Version, nil
 }

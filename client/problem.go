@@ -1,11 +1,10 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -28,13 +27,6 @@ func (e *TransportError) Error() string { return "reach " + e.Host + ": " + e.Er
 
 // Unwrap returns the cause.
 func (e *TransportError) Unwrap() error { return e.Err }
-
-func (c *Client) transportError(err error, written bool) error {
-	if located, ok := errors.AsType[*url.Error](err); ok {
-		err = located.Err
-	}
-	return &TransportError{Host: c.base.Host, Err: err, written: written}
-}
 
 // answerError is the cause of a *courier.Error that a server answered.
 type answerError struct {
@@ -75,13 +67,15 @@ func newAnswerError(response *http.Response, content []byte) error {
 	return &courier.Error{Code: document.Code, Field: field, Message: message, Err: cause}
 }
 
-// fault returns the first field at fault and all that the document tells.
+const noReason = "server gave no reason"
+
+// fault returns the first field at fault and all that the document says.
 func (p problem) fault() (field, message string) {
 	if len(p.Errors) == 0 {
-		return "", firstText(p.Detail, p.Title)
+		return "", cmp.Or(p.Detail, p.Title, noReason)
 	}
 	field = trimLocation(p.Errors[0].Location)
-	message = firstText(p.Errors[0].Message, p.Detail, p.Title)
+	message = cmp.Or(p.Errors[0].Message, p.Detail, p.Title, noReason)
 	for _, other := range p.Errors[1:] {
 		message += "; " + trimLocation(other.Location) + ": " + other.Message
 	}
@@ -99,15 +93,6 @@ func trimLocation(location string) string {
 	return location
 }
 
-func firstText(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return "server gave no reason"
-}
-
 // parseRetryAfter reads the delay of RFC 9110, 10.2.3, in seconds or as a date.
 func parseRetryAfter(text string) time.Duration {
 	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
@@ -121,22 +106,15 @@ func parseRetryAfter(text string) time.Duration {
 
 // codeOfStatus guesses the code of an answer that is no problem document.
 func codeOfStatus(status int) courier.ErrorCode {
-	switch status {
-	case http.StatusUnauthorized:
-		return courier.CodeUnauthorized
-	case http.StatusForbidden:
-		return courier.CodeForbidden
-	case http.StatusNotFound:
-		return courier.CodeNotFound
-	case http.StatusMethodNotAllowed:
-		return courier.CodeMethodNotAllowed
-	case http.StatusRequestEntityTooLarge:
-		return courier.CodeRequestTooLarge
-	case http.StatusTooManyRequests:
-		return courier.CodeRateLimited
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return courier.CodeStoreUnavailable
-	default:
-		return courier.CodeInternal
-	}
+	return cmp.Or(map[int]courier.ErrorCode{
+		http.StatusUnauthorized:          courier.CodeUnauthorized,
+		http.StatusForbidden:             courier.CodeForbidden,
+		http.StatusNotFound:              courier.CodeNotFound,
+		http.StatusMethodNotAllowed:      courier.CodeMethodNotAllowed,
+		http.StatusRequestEntityTooLarge: courier.CodeRequestTooLarge,
+		http.StatusTooManyRequests:       courier.CodeRateLimited,
+		http.StatusBadGateway:            courier.CodeStoreUnavailable,
+		http.StatusServiceUnavailable:    courier.CodeStoreUnavailable,
+		http.StatusGatewayTimeout:        courier.CodeStoreUnavailable,
+	}[status], courier.CodeInternal)
 }

@@ -54,23 +54,6 @@ func newWireRequest(request SendRequest) wireRequest {
 	return wire
 }
 
-type wireBatch struct {
-	Messages []wireRequest `json:"messages"`
-}
-
-// newWireBatch also reports whether every message has an idempotency key, so
-// that the batch may be repeated.
-func newWireBatch(requests []SendRequest) (wireBatch, bool) {
-	batch := wireBatch{Messages: make([]wireRequest, len(requests))}
-	repeatable := true
-	for i, request := range requests {
-		batch.Messages[i] = newWireRequest(request)
-		batch.Messages[i].IdempotencyKey = request.IdempotencyKey
-		repeatable = repeatable && request.IdempotencyKey != ""
-	}
-	return batch, repeatable
-}
-
 // ListQuery selects messages. Empty fields do not restrict.
 type ListQuery struct {
 	Status  courier.Status

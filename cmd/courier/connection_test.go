@@ -15,7 +15,7 @@ import (
 
 // TestServe_CommitCut cuts the connection to PostgreSQL in the middle of the
 // commit of an enqueue, before or after the server has done it: that one alone,
-// or all until the caller has given up. Whatever the caller was told, its repeat
+// or all until the caller has given up. Whatever answer the caller got, its repeat
 // with the same key gives one message.
 func TestServe_CommitCut(t *testing.T) {
 	t.Parallel()

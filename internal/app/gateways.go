@@ -30,7 +30,7 @@ type gatewayBuilder struct {
 }
 
 // gatewaySet is what one configuration sends through. Its templates are
-// followed until it is closed.
+// followed, and its connections kept warm, from follow until close.
 type gatewaySet struct {
 	gateways  []*gateway.Gateway
 	templates []*liveTemplate
@@ -38,6 +38,8 @@ type gatewaySet struct {
 	// warnings say for which messages a template does not work.
 	warnings []config.Problem
 
+	// keepWarm is true when a connection to each gateway is kept open.
+	keepWarm  bool
 	stop      context.CancelFunc
 	following sync.WaitGroup
 }
@@ -45,7 +47,7 @@ type gatewaySet struct {
 // build reads and compiles the templates and builds the gateways. An error is
 // a *config.InvalidError, with the place in the configuration.
 func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
-	set := &gatewaySet{stop: func() {}}
+	set := &gatewaySet{keepWarm: b.config.Dispatch.KeepWarm, stop: func() {}}
 	var problems []config.Problem
 	if err := intakePolicy(b.config).Check(); err != nil {
 		problems = append(problems, b.config.Problem("recipients.default_region", err.Error()))
@@ -69,7 +71,7 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 	if from.Body.Kind != config.BodyNone {
 		options.Template = &gateway.Template{}
 	}
-	built, err := gateway.New(options) //nolint:contextcheck // a warm connection is kept until the gateway is closed
+	built, err := gateway.New(options)
 	if err != nil {
 		return "", err
 	}
@@ -146,7 +148,6 @@ func gatewayAuth(auth config.Auth) gateway.Auth {
 	case config.AuthAPIKey:
 		return gateway.APIKey{Name: auth.Name, Value: auth.Value.Reveal(), In: gateway.KeyLocation(auth.In)}
 	case config.AuthNone:
-		return nil
 	}
 	return nil
 }
@@ -208,11 +209,16 @@ func (s *gatewaySet) textOf(address string) []byte {
 	return nil
 }
 
-// follow keeps the templates current until close.
+// follow keeps the templates current, and the connections warm if asked to, until close.
 func (s *gatewaySet) follow(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, template := range s.templates {
 		s.following.Go(func() { template.follow(ctx) })
+	}
+	if s.keepWarm {
+		for _, g := range s.gateways {
+			s.following.Go(func() { g.KeepWarm(ctx) })
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -36,9 +35,8 @@ type reloader struct {
 }
 
 func newReloader(ctx context.Context, app *App, cfg *config.Config, set *gatewaySet) *reloader {
-	r := &reloader{app: app, config: cfg, current: set}
-	r.life, r.end = context.WithCancel(context.WithoutCancel(ctx))
-	return r
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	return &reloader{app: app, life: life, end: end, config: cfg, current: set}
 }
 
 // Reload reads the configuration with all that it names, keys, templates and
@@ -54,20 +52,17 @@ func (a *App) Reload(ctx context.Context) error {
 
 // startReload watches the files of the configuration and its templates.
 func (a *App) startReload(context.Context) error {
-	wait := func() {}
-	if len(a.options.Watch.Files) > 0 {
-		//nolint:contextcheck // a reload may come at any time until the courier ends
-		watcher, err := config.Watch(a.reload.life, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		config.Watch(a.reload.life, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
 			_ = a.reload.apply(a.reload.life, cfg, err) // it has logged the error
 		})
-		if err != nil {
-			return fmt.Errorf("watch configuration: %w", err)
-		}
-		wait = watcher.Wait
-	}
+	})
 	a.cleanups.add("reload", reloadShare, func(context.Context) error {
 		a.reload.end()
-		wait()
+		watching.Wait()
+		a.reload.mu.Lock() // waits for a reload that is under way
+		defer a.reload.mu.Unlock()
 		a.reload.stopRetry()
 		return nil
 	})
@@ -88,7 +83,7 @@ func (r *reloader) apply(ctx context.Context, cfg *config.Config, err error) err
 		r.failed(ctx, err)
 		return err
 	}
-	r.succeeded()
+	r.stopRetry()
 	logWarnings(ctx, r.app.logger, cfg)
 	r.app.logger.InfoContext(ctx, "the changed configuration is in force")
 	return nil
@@ -108,15 +103,8 @@ func (r *reloader) failed(ctx context.Context, err error) {
 	r.retry = time.AfterFunc(r.wait, func() { _ = r.app.Reload(r.life) }) // it has logged the error
 }
 
-// stopRetry also waits for a reload that is under way.
+// stopRetry forgets what failed before. The caller holds mu.
 func (r *reloader) stopRetry() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.succeeded()
-}
-
-// succeeded forgets what failed before.
-func (r *reloader) succeeded() {
 	if r.retry != nil {
 		r.retry.Stop()
 	}

@@ -34,8 +34,11 @@ func TestOpenStore_RefusesUnknownSchemes(t *testing.T) {
 	}
 }
 
-//nolint:gosec // the passwords open nothing
-const faultyConfig = `courier:
+// loadFaulty reads a configuration with several faults. Its passwords open nothing.
+func loadFaulty(t *testing.T) *config.Config {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "courier.yml")
+	if err := os.WriteFile(path, []byte(`courier:
   channels:
     - id: sms
       type: http
@@ -47,12 +50,7 @@ const faultyConfig = `courier:
         auth: { type: api_key, config: { name: sid, value: hunter2hunter2, in: cookie } }
 store:
   dsn: postgres://courier:hunter2@db.internal/courier?sslmode=sometimes
-`
-
-func loadFaulty(t *testing.T) *config.Config {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "courier.yml")
-	if err := os.WriteFile(path, []byte(faultyConfig), 0o600); err != nil {
+`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := config.Load(config.Options{Files: []string{path}})

@@ -29,9 +29,9 @@ const (
 	bulkRetryFor = 2 * time.Minute
 	// bulkBatch is how many rows travel in one request, maxConcurrency bounds the requests in flight.
 	bulkBatch, maxConcurrency = 100, 64
-	// maxPrintedRefusals is how many refused rows are printed on standard error when a
+	// maxShownRefusals is how many refused rows are printed on standard error when a
 	// report file has them all.
-	maxPrintedRefusals = 20
+	maxShownRefusals = 20
 )
 
 // bulkFlags describe a file of messages.
@@ -304,9 +304,9 @@ type rowKeys struct {
 }
 
 // give gives a key to a good row that has none: the same for the same content, whatever
-// the file is called and wherever the row is in it. Equal rows are told apart by how
-// many came before: a file that lost its refused rows, or got more rows, sends none of
-// the others again.
+// the file is called and wherever the row is in it. Equal rows get different keys, by
+// how many came before: a file that lost its refused rows, or got more rows, sends none
+// of the others again.
 func (k *rowKeys) give(r row) row {
 	if r.err != nil || r.request.IdempotencyKey != "" {
 		return r
@@ -378,7 +378,7 @@ func newReport(path string, messages io.Reader, progress *progress) (*report, er
 	if err != nil {
 		return nil, fmt.Errorf("create report: %w", err)
 	}
-	r.file, r.writer, r.limit = file, csv.NewWriter(file), maxPrintedRefusals
+	r.file, r.writer, r.limit = file, csv.NewWriter(file), maxShownRefusals
 	return r, r.writer.Write([]string{"line", "to", "code", "field", "reason"})
 }
 

@@ -110,7 +110,7 @@ func TestSendBulk_PrintsFewRefusalsWithReport(t *testing.T) {
 	report := filepath.Join(t.TempDir(), "refused.csv")
 	content := "to,body\n" + strings.Repeat("1,x\n", 150)
 	got := server.run(t, content, "send", "--csv", "-", "--report", report)
-	if printed := strings.Count(got.stderr, "line "); printed != maxPrintedRefusals || !strings.Contains(got.stderr, "in the report only") {
+	if printed := strings.Count(got.stderr, "line "); printed != maxShownRefusals || !strings.Contains(got.stderr, "in the report only") {
 		t.Errorf("printed %d rows:\n%s", printed, got.stderr)
 	}
 	written, err := os.ReadFile(report)
@@ -325,7 +325,7 @@ func (c *counter) SendBatch(_ context.Context, requests []client.SendRequest) ([
 	return make([]client.BatchResult, len(requests)), nil
 }
 
-// endlessCSV writes rows until it is told to stop.
+// endlessCSV writes rows until it has to stop.
 func endlessCSV(rows int) io.Reader {
 	reader, writer := io.Pipe()
 	go func() {

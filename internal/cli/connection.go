@@ -19,7 +19,7 @@ import (
 // maxKeyFile bounds the file of an API key, in bytes.
 const maxKeyFile = 4096
 
-// connection is how a command reaches a running courier.
+// connection is how a command calls a running courier.
 type connection struct {
 	shared  *shared
 	server  string

@@ -177,7 +177,7 @@ const sampleTo = "+12065550199"
 // sampleTimeout is how long the sample may take.
 const sampleTimeout = 15 * time.Second
 
-// show sends the sample and stays up, unless it is told to end.
+// show sends the sample and stays up, unless it is to end.
 func (d *dev) show(ctx context.Context, running *app.App, phone *inbox.Server, folder devPlace) error {
 	server := "http://" + running.AdminAddr()
 	tell(d.out, "The courier listens on          %s\n", server)

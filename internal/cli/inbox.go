@@ -16,7 +16,7 @@ import (
 	"courier/internal/inbox"
 )
 
-// inboxPort is where the inbox listens unless it is told otherwise, next to
+// inboxPort is where the inbox listens unless --port says otherwise, next to
 // the courier's own ports.
 const inboxPort = 4479
 

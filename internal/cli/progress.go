@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// How often progress is shown: drawn anew on a terminal, as a line elsewhere,
+// How often progress is shown: drawn again on a terminal, as a line elsewhere,
 // and how often at most it says that the server is away.
 const (
-	drawEvery = 100 * time.Millisecond
-	sayEvery  = 5 * time.Second
-	lineEvery = 10_000
+	drawEvery  = 100 * time.Millisecond
+	retryEvery = 5 * time.Second
+	lineEvery  = 10_000
 )
 
 // The widest bar, and the narrowest that is worth its room.
@@ -32,10 +32,11 @@ type progress struct {
 	// shownAt is when the bar was drawn last, shownCount the count in the last line.
 	shownAt    time.Time
 	shownCount int
-	saidAt     time.Time
-	share      float64
-	text       string
-	onScreen   bool
+	// retryShownAt is when a line last said that the server is away.
+	retryShownAt time.Time
+	share        float64
+	text         string
+	onScreen     bool
 }
 
 func (s *shared) newProgress(out io.Writer) *progress {
@@ -80,12 +81,12 @@ func (p *progress) line(text string) {
 func (p *progress) onRetry(err error, delay time.Duration) {
 	p.mutex.Lock()
 	now := p.nowFunc()
-	due := now.Sub(p.saidAt) >= sayEvery
-	if due {
-		p.saidAt = now
+	shown := now.Sub(p.retryShownAt) < retryEvery
+	if !shown {
+		p.retryShownAt = now
 	}
 	p.mutex.Unlock()
-	if due {
+	if !shown {
 		p.line(fmt.Sprintf("server is away, trying again in %s: %v", delay.Round(time.Millisecond), err))
 	}
 }

@@ -79,7 +79,7 @@ func TestProgress_PrintsPlainLines(t *testing.T) {
 	}
 	shown.onRetry(errors.New("away"), 1500*time.Millisecond)
 	shown.onRetry(errors.New("away"), 2*time.Second)
-	*now = now.Add(sayEvery)
+	*now = now.Add(retryEvery)
 	shown.onRetry(errors.New("still away"), time.Second)
 	shown.finish()
 	want := "10000 rows, 10000/s\n20000 rows, 20000/s\nserver is away, trying again in 1.5s: away\n" +

@@ -32,7 +32,7 @@ func newMessagesRetry(shared *shared) *cobra.Command {
 		Short: "Queue messages that failed again",
 		Long: `Queue again a message that was rejected, abandoned, expired or undelivered, or whose
 outcome is unknown; or, with flags instead of an id, all such messages that the flags
-select. Their retries are counted anew. A message whose outcome is unknown may have
+select. Their retries are counted from 0 again. A message whose outcome is unknown may have
 been sent, so those are only selected by --status unknown. A message whose content was
 deleted (see retention.scrub_after) cannot be sent again.`,
 		Example: `  courier messages retry 0190163d-8694-739b-aea5-966c26f8ad91
@@ -152,7 +152,7 @@ func retrySelected(ctx context.Context, to *client.Client, ids []courier.ID, pro
 			defer mutex.Unlock()
 			switch courier.CodeOf(err) { //nolint:exhaustive // the codes that are about one message
 			case courier.CodeIllegalTransition, courier.CodeContentScrubbed, courier.CodeNotFound:
-				if total.Refused++; total.Refused <= maxPrintedRefusals {
+				if total.Refused++; total.Refused <= maxShownRefusals {
 					progress.line(fmt.Sprintf("%s: %v", id, err))
 				}
 			default:

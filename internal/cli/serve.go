@@ -20,7 +20,7 @@ func newServe(shared *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the courier",
-		Long: `Run the courier until it is told to stop: SIGINT and SIGTERM let the attempts in
+		Long: `Run the courier until it is stopped: SIGINT and SIGTERM let the attempts in
 flight finish, a second signal ends it at once. A changed configuration is taken
 over by itself; SIGHUP makes it read everything again at once.
 

@@ -23,9 +23,6 @@ const (
 	beatTimeoutShare = 1.0 / 3
 )
 
-// opBeat names the beat to who looks after the health of the store.
-const opBeat = "beat"
-
 // errFenced is what Ready reports of a node that cannot beat.
 var errFenced = errors.New("this node could not tell the others in time that it is alive, so it begins no attempt until it can")
 
@@ -35,8 +32,8 @@ type presence struct {
 	// one may be another's by now and is not attempted.
 	term     uint64
 	standing store.Standing
-	// told are the gateways of this node that the others know.
-	told []string
+	// gateways are those of this node that the others know.
+	gateways []string
 	// beganAt is when the beat began, termAt when the term did, by TickFunc.
 	beganAt, termAt time.Time
 	// attempts ends the attempts of a node that is cut off.
@@ -61,19 +58,20 @@ func (n *Node) keepBeating(ctx context.Context) {
 			return
 		}
 		if err == nil || n.Ready() != nil {
-			n.health.Set(ctx, opBeat, err)
+			n.health.Set(ctx, "beat", err)
 		}
 	}
 }
 
 // beat tells the others that this node is alive.
 func (n *Node) beat(ctx context.Context) error {
-	next := &presence{beganAt: n.options.TickFunc(), told: n.engine.Gateways()}
+	next := &presence{beganAt: n.options.TickFunc(), gateways: n.engine.Gateways()}
+	aside := n.aside.Load()
 	callCtx, cancel := context.WithTimeout(ctx, n.share(beatTimeoutShare))
 	defer cancel()
 	standing, err := n.store.Beat(callCtx, store.Beat{
 		Node: n.options.Node, Host: n.options.Host, Version: n.options.Version, StartedAt: n.startedAt,
-		InFlight: n.engine.InFlight(), Gateways: next.told, Lapse: n.options.Lapse, Unable: n.unable(),
+		InFlight: n.engine.InFlight(), Gateways: next.gateways, Lapse: n.options.Lapse, Unable: aside != nil && next.beganAt.Before(*aside),
 	})
 	if err != nil {
 		return fmt.Errorf("tell the other nodes that this one is alive: %w", err)
@@ -102,13 +100,17 @@ func (n *Node) enter(ctx context.Context, next *presence) {
 		return
 	}
 	if !inTime {
-		n.logGap(ctx, last)
+		if gap := n.age(last); gap >= n.options.Lapse && !n.alone {
+			n.logger.WarnContext(ctx, "this node was not heard of for longer than its lapse, so it was declared dead; "+
+				"messages that it held may have been taken over, and it goes on with new ones",
+				slog.Duration("gap", gap), slog.Duration("lapse", n.options.Lapse))
+		}
 		n.engine.Wake()
 	}
-	n.rerouting.poke() // the others may know the gateways of this node from now on
+	wake(n.rerouting.wake) // the others may know the gateways of this node from now on
 	if !inTime || last.standing.Keeper != next.standing.Keeper {
 		for _, c := range n.chores() {
-			c.poke()
+			wake(c.wake)
 		}
 	}
 }
@@ -132,15 +134,6 @@ func (n *Node) carry(last, next *presence) {
 		}
 	}
 	n.callOff = time.AfterFunc(n.share(callOffShare)-n.options.TickFunc().Sub(next.beganAt), next.cancel)
-}
-
-// logGap tells of a node that was dead to the others for a while.
-func (n *Node) logGap(ctx context.Context, last *presence) {
-	if gap := n.age(last); gap >= n.options.Lapse && !n.alone {
-		n.logger.WarnContext(ctx, "this node was not heard of for longer than its lapse, so it was declared dead; "+
-			"messages that it held may have been taken over, and it goes on with new ones",
-			slog.Duration("gap", gap), slog.Duration("lapse", n.options.Lapse))
-	}
 }
 
 // age returns how long ago a beat began, by whichever clock of the machine says

@@ -8,6 +8,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,12 +103,8 @@ func (o Options) withDefaults() (Options, error) {
 	case o.Node == "":
 		return o, errors.New("cluster options: Node is mandatory; name this process")
 	}
-	if o.BeatInterval == 0 {
-		o.BeatInterval = DefaultBeatInterval
-	}
-	if o.Lapse == 0 {
-		o.Lapse = DefaultLapse
-	}
+	o.BeatInterval = cmp.Or(o.BeatInterval, DefaultBeatInterval)
+	o.Lapse = cmp.Or(o.Lapse, DefaultLapse)
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
 	}
@@ -132,6 +129,11 @@ type Node struct {
 	health  *store.Health
 	logger  *slog.Logger
 	metrics *metrics
+
+	// rerouteAsked is true when queued messages are to be rerouted before rerouteAt,
+	// which is when to look without being asked, as other nodes come and go.
+	rerouteAsked atomic.Bool
+	rerouteAt    time.Time
 
 	// alone is true when no other node can use the database: nobody takes over what
 	// this one has begun.
@@ -161,12 +163,14 @@ func New(options Options) (*Node, error) {
 		alone: options.Store.Wakes() == nil, beatNow: make(chan struct{}, 1),
 	}
 	n.metrics = newMetrics(n)
-	n.addChores()
-	if options.Registerer == nil {
-		return n, nil
-	}
-	if err := options.Registerer.Register(n.metrics); err != nil {
-		return nil, fmt.Errorf("register metrics of the node: %w", err)
+	n.reclaiming = newChore("reclaim messages", n.reclaimRound)
+	n.rerouting = newChore("reroute messages", n.rerouteRound)
+	n.expiring = newChore("expire messages", n.expireRound)
+	n.forgetting = newChore("scrub and delete old messages", newRetention(n).round)
+	if options.Registerer != nil {
+		if err := options.Registerer.Register(n.metrics); err != nil {
+			return nil, fmt.Errorf("register metrics of the node: %w", err)
+		}
 	}
 	return n, nil
 }
@@ -179,10 +183,15 @@ func (n *Node) Join(ctx, attempts context.Context) error {
 	n.attempts, n.startedAt = attempts, n.now()
 	err := n.beat(ctx)
 	if err == nil && n.onDuty() {
-		err = n.takeOver(ctx)
+		_, err = n.reclaimRound(ctx)
+		if err == nil {
+			_, err = n.reroute(ctx)
+		}
 	}
 	if err != nil {
-		n.leaveAfterFault(ctx)
+		leaveCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+		defer cancel()
+		n.Leave(leaveCtx)
 	}
 	return err
 }
@@ -218,30 +227,23 @@ func (n *Node) Leave(ctx context.Context) {
 	}
 }
 
-// leaveAfterFault is Leave for a start that did not succeed.
-func (n *Node) leaveAfterFault(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
-	defer cancel()
-	n.Leave(ctx)
-}
-
 // Changed tells the node that the gateways of the engine or its rules of retention
 // are others now, or that it left messages to nobody.
 func (n *Node) Changed() {
-	if last := n.last.Load(); last == nil || !slices.Equal(last.told, n.engine.Gateways()) {
-		poke(n.beatNow)
+	if last := n.last.Load(); last == nil || !slices.Equal(last.gateways, n.engine.Gateways()) {
+		wake(n.beatNow)
 	}
-	n.rerouting.ask()
-	n.forgetting.poke()
+	n.askReroute()
+	wake(n.forgetting.wake)
 }
 
 // now returns the time of the store in UTC.
 func (n *Node) now() time.Time { return n.options.NowFunc().UTC() }
 
-// poke wakes who waits on a channel of one place.
-func poke(wake chan struct{}) {
+// wake has who waits on a channel with room for one go on at once.
+func wake(waiter chan struct{}) {
 	select {
-	case wake <- struct{}{}:
+	case waiter <- struct{}{}:
 	default:
 	}
 }

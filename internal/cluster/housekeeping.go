@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"courier/internal/store"
@@ -28,9 +27,6 @@ const (
 	asideFor     = time.Minute
 )
 
-// errOffDuty ends a piece of housekeeping that has become another node's.
-var errOffDuty = errors.New("another node does the housekeeping now")
-
 // chore is one piece of the housekeeping. Each has a goroutine and time-outs of
 // its own, so that none waits for another: the leases of a dead node come back
 // while a million messages expire.
@@ -40,30 +36,12 @@ type chore struct {
 	// round does a bounded piece of work and reports whether there is more.
 	round func(ctx context.Context) (more bool, err error)
 	wake  chan struct{}
-	// asked is true when a round is wanted before its time.
-	asked atomic.Bool
 	// failingSince is when the first of the last rounds failed, zero if the last did not.
 	failingSince time.Time
 }
 
 func newChore(name string, round func(context.Context) (bool, error)) *chore {
 	return &chore{name: name, round: round, wake: make(chan struct{}, 1)}
-}
-
-// poke has the next round begin at once.
-func (c *chore) poke() { poke(c.wake) }
-
-// ask is poke for a chore that does nothing in most rounds.
-func (c *chore) ask() {
-	c.asked.Store(true)
-	c.poke()
-}
-
-func (n *Node) addChores() {
-	n.reclaiming = newChore("reclaim messages", n.reclaimRound)
-	n.rerouting = newChore("reroute messages", (&reroute{node: n}).round)
-	n.expiring = newChore("expire messages", n.expireRound)
-	n.forgetting = newChore("scrub and delete old messages", newRetention(n).round)
 }
 
 func (n *Node) chores() []*chore {
@@ -82,9 +60,6 @@ func (n *Node) keepDoing(ctx context.Context, c *chore) {
 		}
 		if ctx.Err() != nil {
 			return
-		}
-		if errors.Is(err, errOffDuty) {
-			err = nil // what failed here is no longer this node's
 		}
 		n.health.Set(ctx, c.name, err)
 		n.judgeDuty(ctx, c, err)
@@ -112,35 +87,10 @@ func (n *Node) judgeDuty(ctx context.Context, c *chore, err error) {
 		c.failingSince = time.Time{}
 		until := now.Add(asideFor)
 		n.aside.Store(&until)
-		poke(n.beatNow)
+		wake(n.beatNow)
 		n.logger.WarnContext(ctx, "this node cannot do the housekeeping; another one is to do it",
 			slog.String("operation", c.name), slog.String("error", err.Error()))
 	}
-}
-
-// unable reports whether another node is to do the housekeeping.
-func (n *Node) unable() bool {
-	until := n.aside.Load()
-	return until != nil && n.options.TickFunc().Before(*until)
-}
-
-// takeOver is the housekeeping of a start.
-func (n *Node) takeOver(ctx context.Context) error {
-	if _, err := n.reclaimRound(ctx); err != nil {
-		return err
-	}
-	more, err := n.reroute(ctx, n.last.Load().told)
-	if more {
-		n.rerouting.ask()
-	}
-	return err
-}
-
-// mayReclaim reports whether the node can judge who is dead. One that was cut
-// off waits for a lapse: what cut it off may have cut off the others too, and
-// those that are alive beat again by then.
-func (n *Node) mayReclaim() bool {
-	return n.alone || n.options.TickFunc().Sub(n.last.Load().termAt) >= n.options.Lapse
 }
 
 // reclaimRound takes back the leases of nodes that are no more. Those that lapsed
@@ -148,7 +98,9 @@ func (n *Node) mayReclaim() bool {
 // that would be overtaken. A sole node leaves them: it knows of each, and the clock
 // of its machine may be set while an attempt is under way.
 func (n *Node) reclaimRound(ctx context.Context) (bool, error) {
-	if !n.mayReclaim() {
+	// A node that was cut off waits for a lapse before it judges who is dead: what cut
+	// it off may have cut off the others too, and those that are alive beat again by then.
+	if !n.alone && n.options.TickFunc().Sub(n.last.Load().termAt) < n.options.Lapse {
 		return false, nil
 	}
 	hold := n.engine.HoldUnknown()
@@ -181,64 +133,58 @@ func call(ctx context.Context, do func(context.Context) (int, error)) (count int
 	return count, false, err
 }
 
-// reroute gives the messages of gateways that no node has to another.
-type reroute struct {
-	node *Node
-	// nextAt is when to look without being asked, as other nodes come and go.
-	nextAt time.Time
+// askReroute has messages rerouted as soon as it can be.
+func (n *Node) askReroute() {
+	n.rerouteAsked.Store(true)
+	wake(n.rerouting.wake)
 }
 
-// round looks once the other nodes know the gateways of this one, or each would
-// give away the messages of the other's new gateways. The beat that tells them
-// wakes this chore.
-func (r *reroute) round(ctx context.Context) (bool, error) {
-	n, told := r.node, r.node.last.Load().told
-	if r.nextAt.IsZero() {
-		r.nextAt = n.options.TickFunc().Add(rerouteInterval) // a start has just looked
+// rerouteRound looks once the other nodes know the gateways of this one, or each
+// would give away the messages of the other's new gateways. The beat that tells
+// them wakes this chore.
+func (n *Node) rerouteRound(ctx context.Context) (bool, error) {
+	if n.rerouteAt.IsZero() {
+		n.rerouteAt = n.options.TickFunc().Add(rerouteInterval) // a start has just looked
 	}
-	due := n.rerouting.asked.Load() || !n.options.TickFunc().Before(r.nextAt)
-	if !due || !slices.Equal(told, n.engine.Gateways()) {
+	due := n.rerouteAsked.Load() || !n.options.TickFunc().Before(n.rerouteAt)
+	if !due || !slices.Equal(n.last.Load().gateways, n.engine.Gateways()) {
 		return false, nil
 	}
-	n.rerouting.asked.Store(false)
-	more, err := n.reroute(ctx, told)
-	if err != nil || more {
-		n.rerouting.asked.Store(true)
-		return more, err
-	}
-	r.nextAt = n.options.TickFunc().Add(rerouteInterval)
-	return false, nil
+	return n.reroute(ctx)
 }
 
 // reroute gives the queued messages of gateways that no node has to the first of
 // this node's.
-func (n *Node) reroute(ctx context.Context, own []string) (more bool, err error) {
-	if len(own) == 0 {
-		return false, nil
+func (n *Node) reroute(ctx context.Context) (more bool, err error) {
+	n.rerouteAsked.Store(false)
+	last := n.last.Load()
+	own := last.gateways
+	count := 0
+	if len(own) > 0 {
+		known := slices.Sorted(slices.Values(slices.Concat(own, last.standing.Gateways)))
+		count, more, err = call(ctx, func(ctx context.Context) (int, error) {
+			return n.store.Reroute(ctx, slices.Compact(known), own[0], n.now())
+		})
 	}
-	known := slices.Sorted(slices.Values(slices.Concat(own, n.last.Load().standing.Gateways)))
-	count, more, err := call(ctx, func(ctx context.Context) (int, error) {
-		return n.store.Reroute(ctx, slices.Compact(known), own[0], n.now())
-	})
 	if count > 0 {
 		n.logger.WarnContext(ctx, "gave the messages of gateways that are no longer configured to the first one",
 			slog.Int("count", count), slog.String("gateway", own[0]))
 		n.engine.WakeGateway(own[0])
 	}
+	if err != nil || more {
+		n.rerouteAsked.Store(true)
+	}
+	n.rerouteAt = n.options.TickFunc().Add(rerouteInterval)
 	if err != nil {
 		return false, fmt.Errorf("reroute messages of removed gateways: %w", err)
 	}
 	return more, nil
 }
 
-// expireRound moves what is past its expiry, in batches.
+// expireRound moves what is past its expiry, in batches, while that is this node's to do.
 func (n *Node) expireRound(ctx context.Context) (more bool, err error) {
 	began, total, count := time.Now(), 0, expireBatch
-	for err == nil && count == expireBatch && time.Since(began) < expireRound {
-		if !n.onDuty() {
-			err = errOffDuty
-			break
-		}
+	for err == nil && count == expireBatch && n.onDuty() && time.Since(began) < expireRound {
 		count, _, err = call(ctx, func(ctx context.Context) (int, error) { return n.store.Expire(ctx, n.now(), expireBatch) })
 		total += count
 	}

@@ -63,6 +63,9 @@ func (r *retention) round(ctx context.Context) (more bool, err error) {
 		if s.after == 0 {
 			continue
 		}
+		if !r.node.onDuty() {
+			return false, nil
+		}
 		full, err := r.batch(ctx, s)
 		if err != nil {
 			return false, err
@@ -77,9 +80,6 @@ func (r *retention) round(ctx context.Context) (more bool, err error) {
 
 // batch sweeps the oldest messages, pauses, and reports whether there may be more.
 func (r *retention) batch(ctx context.Context, s *sweep) (full bool, err error) {
-	if !r.node.onDuty() {
-		return false, errOffDuty
-	}
 	began, now := time.Now(), r.node.now()
 	count, _, err := call(ctx, func(ctx context.Context) (int, error) {
 		return s.do(ctx, store.Sweep{Now: now, Before: now.Add(-s.after), Limit: s.size})
@@ -93,7 +93,12 @@ func (r *retention) batch(ctx context.Context, s *sweep) (full bool, err error) 
 	}
 	took, full := time.Since(began), count == s.size
 	s.pace(took, full)
-	return full, rest(ctx, took)
+	select {
+	case <-time.After(took):
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return full, err
 }
 
 // pace fits the size of the next batch to how long the last one took, which a
@@ -104,17 +109,5 @@ func (s *sweep) pace(took time.Duration, full bool) {
 		s.size = max(s.size/2, leastBatch)
 	case full && took < batchTime/3:
 		s.size = min(s.size*2, mostBatch)
-	}
-}
-
-// rest waits until a time has passed or ctx ends.
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -32,7 +32,7 @@ func (n *Node) listen(ctx context.Context, wakes <-chan string) {
 			}
 		case reroutedAt = <-reroute:
 			reroute = nil
-			n.rerouting.ask()
+			n.askReroute()
 		}
 	}
 }

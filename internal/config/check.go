@@ -17,24 +17,26 @@ type checker struct {
 	root    *spec
 	tree    *node
 	environ map[string]string
-	dir     string
+	// ignored are variables with the prefix COURIER_ that are for somebody else.
+	ignored []string
+	dir     string // absolute
 
 	findings
 	// readable is false when values are missing because a file could not be read.
 	readable bool
 
-	placeholders, inAddress *regexp.Regexp
+	placeholders *regexp.Regexp
 }
 
 // read reads a file that the configuration depends on.
-func (c *checker) read(path string, limit int64) ([]byte, error) {
-	data, err := readBounded(path, limit)
+func (c *checker) read(path string, limit int) ([]byte, error) {
+	data, err := readBounded(path, maxFileSize)
 	c.config.files[path] = digestOf(data, err)
+	if len(data) > limit {
+		return nil, tooLarge(limit)
+	}
 	return data, err
 }
-
-// place returns where a path was set, or the nearest one above it.
-func (c *checker) place(path string) Position { return nearestPosition(c.config.positions, path) }
 
 // at returns the node of a path of keys, nil when there is none.
 func (c *checker) at(keys ...string) *node {
@@ -53,7 +55,7 @@ func (c *checker) check(s *spec, n *node, path string) {
 		c.scalar(s, n, path)
 	case n.isNothing():
 	case n.kind != want:
-		c.problem(n.at, path, "%v", unexpected(s, n))
+		c.problem(n.at, path, "%s", unexpected(s, n))
 	case want == listNode:
 		c.list(s, n, path)
 	default:
@@ -98,8 +100,7 @@ func (s *spec) childFor(key string, in *node) *spec {
 	case s.variants == nil || key != "config":
 		return s.child(key)
 	}
-	kind, _ := textOf(in.get("type"))
-	if fields, known := s.variants[kind]; known {
+	if fields, known := s.variants[textOr(in.get("type"), "")]; known {
 		return object(key, "", fields...)
 	}
 	return foreign(key, "")
@@ -156,7 +157,7 @@ func (c *checker) list(s *spec, n *node, path string) {
 		switch {
 		case s.item.skip != nil && s.item.skip(item):
 		case item.kind == nullNode: // unlike a section, an element cannot be empty
-			c.problem(item.at, below, "%v", unexpected(s.item, item))
+			c.problem(item.at, below, "%s", unexpected(s.item, item))
 		default:
 			c.check(s.item, item, below)
 		}
@@ -193,7 +194,11 @@ func (c *checker) scalar(s *spec, n *node, path string) {
 func (c *checker) requireKeys(keys []*spec, n *node, path string) {
 	for _, child := range keys {
 		if child.required && n.get(child.name).isNothing() {
-			c.fault(joinPath(path, child.name), "the key is missing; %s%s", expected(child), example(child))
+			example := ""
+			if child.example != "" && len(child.enum) == 0 {
+				example = " such as " + child.example
+			}
+			c.fault(joinPath(path, child.name), "the key is missing; %s%s", expected(child), example)
 		}
 	}
 }
@@ -212,31 +217,11 @@ func (c *checker) onlyOne(s *spec, n *node, path string) {
 	}
 }
 
-func example(s *spec) string {
-	if s.example == "" || len(s.enum) > 0 {
-		return ""
-	}
-	return " such as " + s.example
-}
-
-// textOf returns the text of a value that is one. Values of other types were
-// reported before.
-func textOf(n *node) (string, bool) {
-	if n == nil || n.kind != textNode {
-		return "", false
-	}
-	return n.text, true
-}
-
 // file returns the path to open for one that is relative to the directory of the
-// options, absolute so that it stays the same file.
+// options.
 func (c *checker) file(path string) string {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(c.dir, path)
-	}
-	absolute, err := filepath.Abs(path)
-	if err != nil {
+	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}
-	return absolute
+	return filepath.Join(c.dir, path)
 }

@@ -7,6 +7,7 @@ import (
 
 // Config is a configuration: the defaults, overlaid by the files in their order
 // and the environment. The tags of the fields are the table of keys: see fieldSpecs.
+// Blank fields are keys whose values are not kept here.
 type Config struct {
 	Courier    Courier    `key:"courier" doc:"The courier section of Ory Kratos: the gateway, and how often a message is tried again."`
 	Store      Store      `key:"store" doc:"The message store."`
@@ -17,7 +18,7 @@ type Config struct {
 	Recipients Recipients `key:"recipients" doc:"How recipients are read."`
 	Messages   Messages   `key:"messages" doc:"What is accepted."`
 	Retention  Retention  `key:"retention" doc:"How long messages are kept once they are sent or final. Others are kept until they are."`
-	Clients    Clients    `key:"clients" doc:"Kratos's settings for outgoing calls."`
+	Clients    Clients    `key:"clients" open:"true" doc:"Kratos's settings for outgoing calls."`
 	Log        Log        `key:"log" doc:"The log."`
 	Tracing    Tracing    `key:"tracing" doc:"OpenTelemetry spans. The OTEL_ variables work too."`
 
@@ -42,18 +43,27 @@ func (c *Config) SMSEnabled() bool { return len(c.Gateways) > 0 }
 // Position returns the place of the key path (courier.channels[0].request_config.body),
 // or of the nearest key above it that was set, as "file:line:column" or the name
 // of the source. It is empty when nothing was set, so the defaults are at work.
-func (c *Config) Position(path string) string { return nearestPosition(c.positions, path).String() }
+func (c *Config) Position(path string) string { return c.place(path).String() }
 
 // Courier is the part of Kratos's courier section that is not a gateway.
 type Courier struct {
-	MessageRetries int `key:"message_retries" default:"5" range:"0 10000" doc:"How often a failed message is tried again before it is abandoned. 0 means one attempt."`
-	SMS            SMS `key:"sms" doc:"The gateway in the form of Kratos v0.9 to v1.0. With a channel sms beside it, only from is used."`
+	MessageRetries int       `key:"message_retries" default:"5" range:"0 10000" doc:"How often a failed message is tried again before it is abandoned. 0 means one attempt."`
+	_              []channel `key:"channels" item:"A channel." doc:"The gateways by kind of message. The first channel with the id sms is used."`
+	SMS            SMS       `key:"sms" doc:"The gateway in the form of Kratos v0.9 to v1.0. With a channel sms beside it, only from is used."`
+	_              worker    `key:"worker" open:"true" doc:"Kratos's hints on polling. The courier does not poll, so they are read and change nothing."`
+	_              any       `key:"smtp" doc:"Kratos's e-mail server. Not read."`
+	_              any       `key:"http" doc:"Kratos's e-mail over HTTP. Not read."`
+	_              any       `key:"templates" doc:"Kratos's message texts. Not read."`
+	_              any       `key:"template_override_path" doc:"Kratos's message texts. Not read."`
+	_              any       `key:"delivery_strategy" doc:"How Kratos sends e-mail. Not read."`
+	_              any       `key:"message_ttl" doc:"The time to live of messages in Kratos before v0.11. Not read."`
 }
 
 // SMS is the older form of a gateway, without its request.
 type SMS struct {
-	Enabled bool   `key:"enabled" default:"false" doc:"Whether the gateway is used."`
-	From    string `key:"from" default:"Ory Kratos" example:"+12065550110" doc:"The sender of every message that names none."`
+	Enabled bool    `key:"enabled" default:"false" doc:"Whether the gateway is used."`
+	From    string  `key:"from" default:"Ory Kratos" example:"+12065550110" doc:"The sender of every message that names none."`
+	_       request `key:"request_config" doc:"The request that is sent to the gateway for each message."`
 }
 
 // Store says where messages are kept.
@@ -73,7 +83,8 @@ type API struct {
 	Listener
 	Auth string `key:"auth" enum:"none" doc:"none lets everybody in who can reach the listener. By default the keys decide; without keys, loopback only."`
 	// MaxBodySize is in bytes.
-	MaxBodySize int64 `key:"max_body_size" default:"1MiB" range:"1KiB 64MiB" doc:"The largest request body."`
+	MaxBodySize int64    `key:"max_body_size" default:"1MiB" range:"1KiB 64MiB" doc:"The largest request body."`
+	_           []apiKey `key:"keys" item:"A key." doc:"Who may call the API. Only digests of keys are kept."`
 	// OpenAccess is true when nobody has to show a key: there are none, or Auth
 	// is none.
 	OpenAccess bool
@@ -135,6 +146,8 @@ type Retention struct {
 // Clients says how outgoing calls behave.
 type Clients struct {
 	HTTP HTTPClient `key:"http" open:"true" doc:"Calls to gateways and to templates."`
+	_    any        `key:"smtp" doc:"Kratos's e-mail client. Not read."`
+	_    any        `key:"web_hook" doc:"Kratos's web hooks. Not read."`
 }
 
 // HTTPClient says which addresses may be called.
@@ -147,6 +160,8 @@ type HTTPClient struct {
 type Log struct {
 	Level  string `key:"level" default:"info" enum:"trace debug info warning warn error fatal panic" doc:"The least severe lines that are written. fatal and panic stand for error, trace for debug."`
 	Format string `key:"format" default:"text" enum:"text json json_pretty gelf" doc:"The form of a line. json_pretty and gelf are written as json."`
+	_      bool   `key:"leak_sensitive_values" default:"false" doc:"Kratos's switch. The courier never logs sensitive values, so it changes nothing."`
+	_      string `key:"redaction_text" doc:"Kratos's placeholder. It changes nothing."`
 }
 
 // Tracing says where spans go. Provider is otel, or empty for no tracing.

@@ -16,14 +16,6 @@ type assignment struct {
 	value *node
 }
 
-// envReader finds the keys that environment variables name.
-type envReader struct {
-	checker *checker
-	// ignored are variables with the prefix COURIER_ that are for somebody else.
-	ignored []string
-	known   []string
-}
-
 func environMap(environ []string) map[string]string {
 	values := make(map[string]string, len(environ))
 	for _, variable := range environ {
@@ -34,22 +26,21 @@ func environMap(environ []string) map[string]string {
 	return values
 }
 
-// overlay returns the tree with the values of the environment on it. A variable
-// for a list or a map is JSON, whose leaves are set one by one, as in Kratos. One
+// readEnviron lays the values of the environment over the tree. A variable for a list or a map is JSON, whose leaves are set one by one, as in Kratos. One
 // for a deeper key comes later, so it wins.
-func (r *envReader) overlay(tree *node) *node {
+func (c *checker) readEnviron() {
 	var found []assignment
-	for _, name := range keysOf(r.checker.environ) {
-		steps, target := match(r.checker.root, tree, strings.ToUpper(name), nil)
+	for _, name := range keysOf(c.environ) {
+		steps, target := match(c.root, c.tree, strings.ToUpper(name), nil)
 		at := Position{Source: "environment variable " + clip(name), order: orderEnviron}
-		switch given := r.checker.environ[name]; {
+		switch given := c.environ[name]; {
 		case target == nil:
-			r.unknown(name, at)
-		case r.isForOthers(steps, target, given):
+			c.unknownVariable(name, at)
+		case isForOthers(steps, target, given):
 		case isServiceLink(given):
-			r.checker.warn(at, pathOf(steps), "the value looks like a service address that Kubernetes sets, so it is ignored")
+			c.warn(at, pathOf(steps), "the value looks like a service address that Kubernetes sets, so it is ignored")
 		default:
-			if value := r.checker.structured(target, given, at, pathOf(steps)); value != nil {
+			if value := c.structured(target, given, at, pathOf(steps)); value != nil {
 				found = append(found, assignment{name: name, steps: steps, value: value})
 			}
 		}
@@ -57,10 +48,9 @@ func (r *envReader) overlay(tree *node) *node {
 	slices.SortStableFunc(found, func(a, b assignment) int { return compareSteps(a.steps, b.steps) })
 	for _, a := range found {
 		// The header that a variable stands for may be spelled in JSON laid before.
-		a.steps, _ = match(r.checker.root, tree, strings.ToUpper(a.name), nil)
-		tree = r.checker.put(tree, a)
+		a.steps, _ = match(c.root, c.tree, strings.ToUpper(a.name), nil)
+		c.put(a)
 	}
-	return tree
 }
 
 // compareSteps orders shallow before deep, and list items by number.
@@ -73,7 +63,7 @@ func compareSteps(a, b []string) int {
 // isForOthers reports whether a variable with the name of a key says nothing to
 // the courier: the name of a section without JSON (LOG, API), a key that is not
 // read, an empty value where that means nothing.
-func (r *envReader) isForOthers(steps []string, target *spec, given string) bool {
+func isForOthers(steps []string, target *spec, given string) bool {
 	return target.kind == anySpec ||
 		len(steps) == 1 && !strings.HasPrefix(strings.TrimSpace(given), "{") ||
 		given == "" && emptyIsUnset(target)
@@ -89,12 +79,19 @@ func emptyIsUnset(s *spec) bool {
 // joined by underscores, indices as numbers.
 func match(s *spec, n *node, name string, steps []string) ([]string, *spec) {
 	switch {
-	case name == "":
-		return steps, s
-	case s.kind == anySpec:
+	case name == "", s.kind == anySpec:
 		return steps, s
 	case s.kind == listSpec:
-		return matchIndex(s, n, name, steps)
+		digits, rest, _ := strings.Cut(name, "_")
+		index, err := strconv.Atoi(digits)
+		if err != nil || index < 0 || digits != strconv.Itoa(index) {
+			return nil, nil
+		}
+		var item *node
+		if index < len(n.list()) {
+			item = n.items[index]
+		}
+		return match(s.item, item, rest, append(slices.Clone(steps), indexPath("", index)))
 	case s.kind == headerSpec:
 		return append(slices.Clone(steps), headerFor(n, name)), &spec{kind: secretSpec}
 	}
@@ -113,23 +110,12 @@ func match(s *spec, n *node, name string, steps []string) ([]string, *spec) {
 
 func envName(key string) string { return strings.ToUpper(strings.ReplaceAll(key, "-", "_")) }
 
-func matchIndex(s *spec, n *node, name string, steps []string) ([]string, *spec) {
-	digits, rest, _ := strings.Cut(name, "_")
-	index, err := strconv.Atoi(digits)
-	if err != nil || index < 0 || digits != strconv.Itoa(index) {
-		return nil, nil
-	}
-	return match(s.item, n.item(index), rest, append(slices.Clone(steps), indexPath("", index)))
-}
-
 // headerFor returns the header that a variable stands for: one of the file
 // with the same letters, or the letters with hyphens for underscores.
 func headerFor(n *node, name string) string {
-	if n != nil {
-		for _, e := range n.entries {
-			if envName(e.key) == name {
-				return e.key
-			}
+	for _, e := range n.pairs() {
+		if envName(e.key) == name {
+			return e.key
 		}
 	}
 	return textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
@@ -156,7 +142,7 @@ func (c *checker) structured(s *spec, given string, at Position, path string) *n
 		return nil
 	}
 	if parsed.kind == nullNode {
-		c.problem(parsed.at, path, "%v", unexpected(s, parsed))
+		c.problem(parsed.at, path, "%s", unexpected(s, parsed))
 		return nil
 	}
 	return parsed
@@ -172,20 +158,22 @@ func commaSeparated(given string, at Position) *node {
 	return list
 }
 
-// put returns the tree with a value at a path. Maps and lists on the way are
-// made where there are none.
-func (c *checker) put(tree *node, a assignment) *node {
-	n := tree
+// put sets a value in the tree. Maps and lists on the way are made where there
+// are none.
+func (c *checker) put(a assignment) {
+	n := c.tree
 	for i, step := range a.steps {
 		index, isIndex := indexOf(step)
-		if count := n.count(); isIndex && index > count {
-			c.problem(a.value.at, pathOf(a.steps[:i+1]), "the list has %d entries, so the next index is %d", count, count)
-			return tree
-		}
-		if isIndex {
-			n = n.item(index)
-		} else {
+		switch count := len(n.list()); {
+		case !isIndex:
 			n = n.get(step)
+		case index < count:
+			n = n.items[index]
+		case index == count:
+			n = nil
+		default:
+			c.problem(a.value.at, pathOf(a.steps[:i+1]), "the list has %d entries, so the next index is %d", count, count)
+			return
 		}
 	}
 	value := a.value
@@ -197,7 +185,7 @@ func (c *checker) put(tree *node, a assignment) *node {
 		}
 		value = above
 	}
-	return overlay(tree, value)
+	c.tree = overlay(c.tree, value)
 }
 
 func indexOf(step string) (index int, ok bool) {
@@ -226,28 +214,16 @@ func isServiceLink(value string) bool {
 }
 
 // unknown warns of a variable that was meant for the courier and names no key.
-func (r *envReader) unknown(name string, at Position) {
-	if !strings.HasPrefix(name, "COURIER_") || slices.Contains(r.ignored, name) || kubernetesName().MatchString(name) {
+func (c *checker) unknownVariable(name string, at Position) {
+	if !strings.HasPrefix(name, "COURIER_") || slices.Contains(c.ignored, name) {
 		return
 	}
-	if r.known == nil {
-		r.known = envNames(r.checker.root)
+	kubernetes := regexp.MustCompile(`^COURIER_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+	if kubernetes.MatchString(name) {
+		return
 	}
-	r.checker.warn(at, "", "the variable names no key, so it is ignored%s", suggest(numbersAsZero(name), r.known))
-}
-
-func kubernetesName() *regexp.Regexp {
-	return regexp.MustCompile(`^COURIER_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
-}
-
-func numbersAsZero(name string) string {
-	parts := strings.Split(name, "_")
-	for i, part := range parts {
-		if _, err := strconv.Atoi(part); err == nil {
-			parts[i] = "0"
-		}
-	}
-	return strings.Join(parts, "_")
+	name = regexp.MustCompile(`_\d+(_|$)`).ReplaceAllString(name, "_0$1") // as envNames has them
+	c.warn(at, "", "the variable names no key, so it is ignored%s", suggest(name, envNames(c.root)))
 }
 
 // envNames lists the variables of all keys, with index 0 for lists.

@@ -18,8 +18,8 @@ const (
 // isOtherChannel reports whether a channel is for another kind of message, so
 // that its settings are none of ours. An id that is almost sms is a misspelling.
 func isOtherChannel(n *node) bool {
-	id, ok := textOf(n.get("id"))
-	return ok && id != smsChannel && courier.Nearest(id, []string{smsChannel}) == ""
+	id := textOr(n.get("id"), smsChannel)
+	return id != smsChannel && courier.Nearest(id, []string{smsChannel}) == ""
 }
 
 // gateways resolves courier.channels and courier.sms into the list of gateways.
@@ -33,25 +33,21 @@ func (c *checker) gateways() {
 	case c.config.Courier.SMS.Enabled, c.reported("courier.sms.enabled"):
 		c.gateway(sms.get("request_config"), smsRequest)
 	case !sms.get("request_config").isNothing():
-		c.warn(c.place("courier.sms"), "courier.sms.enabled",
+		c.warn(c.config.place("courier.sms"), "courier.sms.enabled",
 			"the gateway is not used, as courier.sms.enabled is not true: messages are refused; set it to true to send")
 	}
 }
 
 // channel returns the channel that is used and its path, and tells of the others.
 func (c *checker) channel() (used *node, path string) {
-	list := c.at("courier", "channels")
-	if list == nil || list.kind != listNode {
-		return nil, ""
-	}
-	for i, item := range list.items {
+	for i, item := range c.at("courier", "channels").list() {
 		at := indexPath(channelList, i)
-		id, known := textOf(item.get("id"))
+		id := textOr(item.get("id"), "")
 		switch {
 		case item.kind != mapNode:
 		case item.get("id").isNothing():
 			c.problem(item.at, joinPath(at, "id"), "the key is missing; expected %q", smsChannel)
-		case !known:
+		case !item.get("id").isText():
 		case isOtherChannel(item):
 			c.warn(item.get("id").at, joinPath(at, "id"), "only %q is delivered; the channel %q is ignored", smsChannel, clip(id))
 		case id != smsChannel:
@@ -66,10 +62,10 @@ func (c *checker) channel() (used *node, path string) {
 }
 
 func (c *checker) warnBesideChannel(sms *node, path string) {
-	if sms.isNothing() || len(sms.entries) == 0 || len(sms.entries) == 1 && sms.get("from") != nil {
+	if len(sms.pairs()) == 0 || len(sms.entries) == 1 && sms.get("from") != nil {
 		return
 	}
-	c.warn(c.place("courier.sms"), "courier.sms",
+	c.warn(c.config.place("courier.sms"), "courier.sms",
 		"there is also a channel: the request of %s is used, and only from of courier.sms; remove the rest of courier.sms", path)
 }
 
@@ -84,13 +80,10 @@ func (c *checker) gateway(n *node, path string) {
 	case n.kind != mapNode:
 		return // reported as the wrong type
 	}
-	request := requestSpec()
+	request := c.root.child("courier").child("sms").child("request_config")
 	c.requireKeys(request.children, n, path)
 	c.onlyOne(request, n, path)
-	method, ok := textOf(n.get("method"))
-	if !ok {
-		method = http.MethodPost
-	}
+	method := textOr(n.get("method"), http.MethodPost)
 	g := Gateway{
 		Name: smsChannel, Channel: smsChannel, From: c.config.Courier.SMS.From, Path: path,
 		URL: c.secret(n, path, "url", "http://missing.invalid/"), Method: method, Header: map[string]Secret{},
@@ -112,11 +105,8 @@ func (c *checker) secret(n *node, path, key, standIn string) Secret {
 }
 
 func (c *checker) header(header map[string]Secret, n *node, path string) {
-	if n.isNothing() {
-		return
-	}
 	seen := map[string]string{}
-	for _, e := range n.entries {
+	for _, e := range n.pairs() {
 		at, canonical := joinPath(path, e.key), textproto.CanonicalMIMEHeaderKey(e.key)
 		if first, again := seen[canonical]; again {
 			c.problem(e.at, at, "the header is given twice, also as %q; keep one", first)
@@ -134,49 +124,42 @@ func (c *checker) auth(s *spec, n *node, path string) Auth {
 		return Auth{}
 	}
 	c.requireKeys(s.children, n, path)
-	kind, _ := textOf(n.get("type"))
+	kind := textOr(n.get("type"), "")
 	fields, known := s.variants[kind]
 	config, below := n.get("config"), joinPath(path, "config")
 	if !known || config.isNothing() || config.kind != mapNode {
 		return Auth{}
 	}
 	c.requireKeys(fields, config, below)
-	auth := Auth{Type: AuthType(kind)}
-	if auth.Type == AuthBasic {
-		auth.User, auth.Password = c.secret(config, below, "user", "missing"), c.secret(config, below, "password", "missing")
+	value := func(key string) Secret { return c.secret(config, below, key, "missing") }
+	if kind == string(AuthBasic) {
+		auth := Auth{Type: AuthBasic, User: value("user"), Password: value("password")}
 		if strings.Contains(auth.User.Reveal(), ":") {
 			c.warn(config.get("user").at, joinPath(below, "user"), "the user holds a colon, which ends the user in basic authentication")
 		}
 		return auth
 	}
-	auth.Name, auth.In, auth.Value = "missing", InHeader, c.secret(config, below, "value", "missing")
-	if name, ok := textOf(config.get("name")); ok {
-		auth.Name = name
-	}
-	if in, _ := textOf(config.get("in")); in == InCookie {
+	auth := Auth{Type: AuthAPIKey, Name: textOr(config.get("name"), "missing"), Value: value("value"), In: InHeader}
+	if textOr(config.get("in"), "") == InCookie {
 		auth.In = InCookie
 	}
 	return auth
 }
 
 func (c *checker) body(n *node, path, method string) BodySource {
-	uri, ok := textOf(n)
-	if !ok || method == http.MethodTrace {
+	if !n.isText() || method == http.MethodTrace {
 		return BodySource{Kind: BodyNone}
 	}
-	scheme, rest, _ := strings.Cut(uri, "://")
-	switch source := (BodySource{Kind: BodyInline, URI: NewSecret(uri)}); {
+	source := BodySource{Kind: BodyInline, URI: NewSecret(n.text)}
+	switch scheme, rest, _ := strings.Cut(n.text, "://"); {
 	case scheme == "http" || scheme == "https":
 		source.Kind = BodyHTTP
-		return source
 	case scheme == "file" && rest != "":
 		source.Kind, source.Path = BodyFile, c.file(rest)
 		if _, err := c.read(source.Path, maxFileSize); err != nil {
 			c.problem(n.at, path, "read template file %s: %s", clip(rest), explainFile(err))
 			return BodySource{Kind: BodyNone}
 		}
-		return source
-	default:
-		return source
 	}
+	return source
 }

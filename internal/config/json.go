@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -15,12 +16,12 @@ type jsonReader struct {
 	decoder *json.Decoder
 }
 
-// parseJSON reads a value that belongs at a path.
+// parseJSON reads a value that belongs at a path. It returns nil after a problem.
 func parseJSON(s *source, path string) *node {
 	r := &jsonReader{source: s, decoder: json.NewDecoder(bytes.NewReader(s.data))}
 	r.decoder.UseNumber()
-	root, ok := r.value(path, 0)
-	if !ok {
+	root := r.value(path, 0)
+	if root == nil {
 		return nil
 	}
 	at := r.next()
@@ -39,63 +40,69 @@ func (r *jsonReader) next() Position {
 	return r.place(offset + skipped)
 }
 
-func (r *jsonReader) value(path string, depth int) (*node, bool) {
+// token returns the next token and its place, or false after a problem.
+func (r *jsonReader) token() (json.Token, Position, bool) {
 	at := r.next()
 	token, err := r.decoder.Token()
 	if err != nil {
 		r.syntax(at, err)
-		return nil, false
 	}
-	if !r.grow(at, depth) {
-		return nil, false
+	return token, at, err == nil
+}
+
+func (r *jsonReader) value(path string, depth int) *node {
+	token, at, ok := r.token()
+	if !ok || !r.grow(at, depth) {
+		return nil
 	}
 	switch t := token.(type) {
 	case json.Delim:
 		return r.values(t, at, path, depth)
 	case string:
-		return &node{kind: textNode, text: t, at: at}, true
+		return &node{kind: textNode, text: t, at: at}
 	case json.Number:
-		return numberNode(t.String(), at), true
+		kind := intNode
+		if strings.ContainsAny(t.String(), ".eE") {
+			kind = floatNode
+		}
+		return &node{kind: kind, text: t.String(), at: at}
 	case bool:
-		return boolean(t, at), true
+		return boolean(t, at)
 	default:
-		return &node{kind: nullNode, at: at}, true
+		return &node{kind: nullNode, at: at}
 	}
 }
 
 // values reads what is in a map or a list, and its end.
-func (r *jsonReader) values(open json.Delim, at Position, path string, depth int) (*node, bool) {
+func (r *jsonReader) values(open json.Delim, at Position, path string, depth int) *node {
 	n := &node{kind: listNode, at: at}
 	if open == '{' {
 		n.kind = mapNode
 	}
 	for r.decoder.More() {
-		below, keyAt, key := indexPath(path, len(n.items)), r.next(), ""
-		if n.kind == mapNode {
-			token, err := r.decoder.Token()
-			if err != nil {
-				r.syntax(keyAt, err)
-				return nil, false
+		if n.kind == listNode {
+			item := r.value(indexPath(path, len(n.items)), depth+1)
+			if item == nil {
+				return nil
 			}
-			key, _ = token.(string)
-			below = joinPath(path, key)
+			n.items = append(n.items, item)
+			continue
 		}
-		value, ok := r.value(below, depth+1)
-		switch {
-		case !ok:
-			return nil, false
-		case n.kind == mapNode:
-			r.add(n, key, keyAt, value, path)
-		default:
-			n.items = append(n.items, value)
+		token, keyAt, ok := r.token()
+		if !ok {
+			return nil
 		}
+		key, _ := token.(string)
+		value := r.value(joinPath(path, key), depth+1)
+		if value == nil {
+			return nil
+		}
+		r.add(n, key, keyAt, value, path)
 	}
-	at = r.next()
-	if _, err := r.decoder.Token(); err != nil {
-		r.syntax(at, err)
-		return nil, false
+	if _, _, ok := r.token(); !ok {
+		return nil
 	}
-	return n, true
+	return n
 }
 
 func (r *jsonReader) syntax(at Position, err error) {
@@ -114,17 +121,5 @@ func (r *jsonReader) syntax(at Position, err error) {
 }
 
 func boolean(value bool, at Position) *node {
-	if value {
-		return &node{kind: boolNode, text: "true", at: at}
-	}
-	return &node{kind: boolNode, text: "false", at: at}
-}
-
-// numberNode makes a node of a decimal number.
-func numberNode(text string, at Position) *node {
-	kind := intNode
-	if strings.ContainsAny(text, ".eE") {
-		kind = floatNode
-	}
-	return &node{kind: kind, text: text, at: at}
+	return &node{kind: boolNode, text: strconv.FormatBool(value), at: at}
 }

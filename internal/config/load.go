@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -69,18 +70,18 @@ func within(path, above string) bool {
 
 // read returns what could be read of a configuration, and what is wrong with it.
 func read(options Options) *checker {
+	dir, _ := filepath.Abs(options.Dir) // without a working directory, paths stay relative
 	c := &checker{
-		config:  &Config{positions: map[string]Position{}, files: map[string]digest{}},
-		root:    rootSpec(),
-		environ: environMap(options.Environ),
-		dir:     options.Dir,
-
-		placeholders: placeholders(), inAddress: inAddress(),
+		config:       &Config{positions: map[string]Position{}, files: map[string]digest{}},
+		root:         rootSpec(),
+		environ:      environMap(options.Environ),
+		ignored:      options.IgnoreEnviron,
+		dir:          dir,
+		placeholders: placeholders(),
 	}
 	applyDefaults(c.root, c.config)
 	c.readFiles(options.Files)
-	env := &envReader{checker: c, ignored: options.IgnoreEnviron}
-	c.tree = env.overlay(c.tree)
+	c.readEnviron()
 	c.check(c.root, c.tree, "")
 	if c.readable {
 		c.relations()
@@ -114,7 +115,7 @@ func (c *checker) finish(problems []Problem) (*Config, error) {
 // Problem returns a problem of a key, with its place, for what is found out
 // only after the configuration was read, such as a template that does not compile.
 func (c *Config) Problem(path, message string) Problem {
-	return Problem{Position: nearestPosition(c.positions, path), Path: path, Message: message}
+	return Problem{Position: c.place(path), Path: path, Message: message}
 }
 
 // Problems returns the problems of an error of this package, nil for another.

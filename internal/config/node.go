@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // nodeKind is the type of a value as a file has it.
@@ -36,11 +37,24 @@ type entry struct {
 	value *node
 }
 
-func (n *node) entry(key string) *entry {
+// pairs returns the entries of a map, none of anything else.
+func (n *node) pairs() []*entry {
 	if n == nil {
 		return nil
 	}
-	for _, e := range n.entries {
+	return n.entries
+}
+
+// list returns the items of a list, none of anything else.
+func (n *node) list() []*node {
+	if n == nil {
+		return nil
+	}
+	return n.items
+}
+
+func (n *node) entry(key string) *entry {
+	for _, e := range n.pairs() {
 		if e.key == key {
 			return e
 		}
@@ -56,58 +70,44 @@ func (n *node) get(key string) *node {
 	return nil
 }
 
-func (n *node) item(index int) *node {
-	if n == nil || index >= len(n.items) {
-		return nil
-	}
-	return n.items[index]
-}
-
-// count returns the number of items of a list.
-func (n *node) count() int {
-	if n == nil {
-		return 0
-	}
-	return len(n.items)
-}
-
 // isNothing reports whether a value is absent or null.
 func (n *node) isNothing() bool { return n == nil || n.kind == nullNode }
 
-// describe names a value for a message. What is secret is named by type alone.
-func (n *node) describe(secret bool) string {
-	switch n.kind {
-	case nullNode:
-		return "nothing"
-	case listNode:
-		return "a list"
-	case mapNode:
-		return "a map"
-	case boolNode:
-		return hide("the boolean ", n.text, "a boolean", secret)
-	case intNode, floatNode:
-		return hide("the number ", clip(n.text), "a number", secret)
-	case textNode:
-		return hide("", strconv.Quote(clip(n.text)), "another text", secret)
+func (n *node) isText() bool { return n != nil && n.kind == textNode }
+
+// textOr returns the text of a value that is one, or else a stand-in.
+func textOr(n *node, standIn string) string {
+	if n.isText() {
+		return n.text
 	}
-	return "something else"
+	return standIn
 }
 
-func hide(prefix, text, instead string, secret bool) string {
-	if secret {
-		return instead
+// describe names a value for a message. What is secret is named by type alone.
+func (n *node) describe(secret bool) string {
+	kind := [...]string{
+		nullNode: "nothing", boolNode: "a boolean", intNode: "a number", floatNode: "a number",
+		textNode: "another text", listNode: "a list", mapNode: "a map",
+	}[n.kind]
+	switch n.kind {
+	case nullNode, listNode, mapNode:
+	case textNode:
+		if !secret {
+			return strconv.Quote(clip(n.text))
+		}
+	case boolNode, intNode, floatNode:
+		if !secret {
+			return "the" + strings.TrimPrefix(kind, "a") + " " + clip(n.text)
+		}
 	}
-	return prefix + text
+	return kind
 }
 
 // merge overlays the values of a file: maps deeply, everything else as a whole.
 // A null or an absent value leaves what is below it.
 func merge(below, above *node) *node {
 	switch {
-	case above.isNothing():
-		if below == nil {
-			return above
-		}
+	case above.isNothing() && below != nil:
 		return below
 	case below == nil || below.kind != mapNode || above.kind != mapNode:
 		return above
@@ -136,6 +136,11 @@ func overlay(below, above *node) *node {
 		return list
 	}
 	return above
+}
+
+// missingIn returns the entries of from whose keys are not in n.
+func missingIn(n, from *node) []*entry {
+	return slices.DeleteFunc(slices.Clone(from.entries), func(e *entry) bool { return n.entry(e.key) != nil })
 }
 
 // mergeMaps merges the values of the keys that both maps have.

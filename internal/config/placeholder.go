@@ -7,37 +7,32 @@ import (
 )
 
 // placeholders are the ways in which other programs write "filled in from
-// elsewhere". The names that some of them hold are groups.
+// elsewhere". A form that may as well be a password counts only in capitals. The
+// names that some of them hold are groups.
 func placeholders() *regexp.Regexp {
 	return regexp.MustCompile(strings.Join([]string{
-		`[$#%]\{+ *([A-Za-z_]\w*)[^}]*\}`,       // ${NAME}, ${NAME:-default}, #{NAME}
-		`\$\(([A-Za-z_]\w*)\)`,                  // $(NAME)
-		`\{\$\.?([A-Za-z_]\w*)\}`,               // {$NAME}
-		`\{\{[^}]*?(\w+)\W*\}\}`,                // {{ .NAME }}, {{ env "NAME" }}
-		`^\$(?:env:)?[A-Za-z_]\w*$`,             // $NAME
-		`^%\w{3,}%$`,                            // %NAME%
-		`%[0-9A-Fa-f]?[G-Zg-z_]\w*%`,            // %NAME% inside, which the escape %2B is not
-		`^(?:\{[\w.-]+\}|\[[A-Za-z][\w.-]*\])$`, // {name}, [name]
-		`^(?:__\w+__|@\w+@|<[\w ./-]+>)$`,       // __NAME__, @NAME@, <name>
-		`^(?i:env)[.:(\[/][\w./"'-]+[)\]]?$`,    // env.NAME, env:NAME, Env://NAME
+		`[$#%]\{+ *([A-Za-z_]\w*)[^}]*\}`,                                      // ${NAME}, ${NAME:-default}, #{NAME}
+		`\$\(([A-Z_][A-Z0-9_]*)\)`,                                             // $(NAME)
+		`\{\$\.?([A-Za-z_]\w*)\}`,                                              // {$NAME}
+		`\{\{[^}]*?(\w+)\W*\}\}`,                                               // {{ .NAME }}, {{ env "NAME" }}
+		`^\$(?:env:)?[A-Z_][A-Z0-9_]+$`,                                        // $NAME
+		`^%[A-Z_][A-Z0-9_]+%$`,                                                 // %NAME%
+		`%[0-9A-F]?[G-Z_][A-Z0-9_]{2,}%`,                                       // %NAME% inside, which the escape %2B is not
+		`^(?:__[A-Z0-9_]+__|@[A-Z][A-Z0-9_]+@)$`,                               // __NAME__, @NAME@
+		`^<[A-Za-z][\w ./-]*>$`,                                                // <name>
+		`^(?i:env)[:(\[][\w./"'-]+[)\]]?$`,                                     // env:NAME, Env://NAME
+		`^[a-z]+://[^$#]*(?:<[\w ./-]+>|\{[A-Za-z_][\w.-]*\}|\[[A-Za-z_-]+\])`, // in an address, which has none of these characters
 	}, "|"))
-}
-
-// inAddress are placeholders in an address, which none of these characters has.
-func inAddress() *regexp.Regexp {
-	return regexp.MustCompile(`^[a-z]+://.*(?:<[\w ./-]+>|\{[A-Za-z_][\w.-]*\}|\[[A-Za-z_-]+\])`)
 }
 
 // placeholder reports whether a text holds a placeholder, and the name in it
 // where its form shows that it is a name and no part of a secret.
 func (c *checker) placeholder(text string) (name string, found bool) {
-	if strings.HasPrefix(text, "env://") {
+	groups := c.placeholders.FindStringSubmatch(text)
+	if groups == nil || strings.HasPrefix(text, "env://") {
 		return "", false
 	}
-	if groups := c.placeholders.FindStringSubmatch(text); groups != nil {
-		return cmp.Or(groups[1:]...), true
-	}
-	return "", c.inAddress.MatchString(text)
+	return cmp.Or(groups[1:]...), true
 }
 
 // isBraced reports whether a map stands where a text is wanted, as YAML makes of

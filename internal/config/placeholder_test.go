@@ -7,15 +7,18 @@ import (
 
 func TestPlaceholder(t *testing.T) {
 	t.Parallel()
-	c := &checker{placeholders: placeholders(), inAddress: inAddress()}
+	c := &checker{placeholders: placeholders()}
 	for text, want := range map[string]string{
 		"${SECRET}": "SECRET", "${SECRET:-x}": "SECRET", "${{ secrets.KEY }}": "secrets", "Bearer ${TOKEN}": "TOKEN", "$SECRET": "?", "$(SECRET)": "SECRET", "$env:KEY": "?",
 		"{$ID}": "ID", "{{ .Values.key }}": "key", `{{ env "KEY" }}`: "KEY", "{{KEY}}": "KEY", "#{Key}#": "Key", "%SECRET%": "?", "%ABC%": "?", "Bearer %SMS_PASS%": "?",
 		"<plan-id>": "?", "<your api key>": "?", "https://api.example/<plan-id>/batches": "?", "https://api.example/{accountId}/x": "?", "https://api.example/${ID}/x": "ID",
-		"__KEY__": "?", "@KEY@": "?", "{key}": "?", "[key]": "?", "env:KEY": "?", "env.KEY": "?", "Env://KEY": "?", "env:/KEY": "?", "env(KEY)": "?", "file://./${X}.jsonnet": "X",
+		"__KEY__": "?", "@KEY@": "?", "env:KEY": "?", "Env://KEY": "?", "env:/KEY": "?", "env(KEY)": "?", "file://./${X}.jsonnet": "X",
 
 		"": "", "env://SECRET": "", "plain": "", "pa$$word": "", "$5": "", "a$b": "", "100%": "", "%2B1%20x%3D": "", "https://a.example/%AB%CD?x=%2B%41": "",
 		"a<b": "", "x <a@b.example>": "", `{"a":1}`: "", "{}": "", "https://[::1]:80/x": "", "base64://e30=": "", "environment": "", "+12065550110": "", "Ory Kratos": "", "a__b": "",
+		// What may as well be a password or a name.
+		"$abc12X": "", "$hunter2": "", "$5XY": "", "$(pwd)x": "", "%secret%": "", "x%gh12%y": "", "x%GH%y": "", "__abc__": "", "@abc@": "", "<3x>": "",
+		"{key}": "", "{6F9619FF-8B86}": "", "[key]": "", "env.internal": "",
 	} {
 		name, found := c.placeholder(text)
 		if found && name == "" {
@@ -38,7 +41,7 @@ courier:
       url: https://api.example/<plan-id>/batches
       method: POST
       headers: { X-Shop: "${SHOP}", X-Plain: env://PLAIN }
-      auth: { type: api_key, config: { name: X-Key, value: $hunter2, in: header } }
+      auth: { type: api_key, config: { name: X-Key, value: $HUNTER2, in: header } }
 `, "PLAIN=${kept}", "STORE_DSN=sqlite://${DIR}/x.db")
 	want := []string{
 		"c.yaml:3:16: courier.sms.from: the value holds a placeholder, and nothing is expanded in values, so it is used as it is written; fill it in, or set the environment variable COURIER_SMS_FROM",

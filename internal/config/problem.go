@@ -92,15 +92,15 @@ func sorted(problems []Problem) []Problem {
 	})
 }
 
-// nearestPosition finds the position of a path or of the nearest path above it.
-// It is the same with and without quotes around odd keys.
-func nearestPosition(positions map[string]Position, path string) Position {
+// place returns the position of a path or of the nearest path above it that was
+// set. It is the same with and without quotes around odd keys.
+func (c *Config) place(path string) Position {
 	for path = unquoted(path); path != ""; path = parentPath(path) {
-		if position, ok := positions[path]; ok {
+		if position, ok := c.positions[path]; ok {
 			return position
 		}
 	}
-	return positions[""]
+	return c.positions[""]
 }
 
 func unquoted(path string) string { return strings.ReplaceAll(path, `"`, "") }

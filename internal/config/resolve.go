@@ -5,51 +5,46 @@ import "strings"
 // resolve returns the text of a secret, or what its reference names: env://NAME
 // or file://path. The value itself is in no message.
 func (c *checker) resolve(n *node, path string) (Secret, bool) {
-	given, ok := textOf(n)
-	if !ok {
+	if !n.isText() {
 		return Secret{}, false
 	}
-	if name, isEnv := strings.CutPrefix(given, "env://"); isEnv {
-		return c.resolveEnv(n, path, name)
-	}
-	if name, isFile := strings.CutPrefix(given, "file://"); isFile {
-		return c.resolveFile(n, path, name)
-	}
-	if strings.Contains(given, "env://") {
+	value, fault := n.text, ""
+	if name, ok := strings.CutPrefix(n.text, "env://"); ok {
+		value, fault = c.fromEnviron(name)
+	} else if name, ok := strings.CutPrefix(n.text, "file://"); ok {
+		value, fault = c.fromFile(name)
+	} else if strings.Contains(n.text, "env://") {
 		c.warn(n.at, path, "env:// is not at the start, so the value is used as it is written")
 	}
-	return NewSecret(given), true
+	if fault != "" {
+		c.problem(n.at, path, "%s", fault)
+	}
+	return NewSecret(value), fault == ""
 }
 
-func (c *checker) resolveEnv(n *node, path, name string) (Secret, bool) {
+func (c *checker) fromEnviron(name string) (value, fault string) {
 	value, set := c.environ[name]
 	switch {
 	case name == "":
-		c.problem(n.at, path, "expected the name of an environment variable after env://")
+		return "", "expected the name of an environment variable after env://"
 	case !set:
-		c.problem(n.at, path, "the environment variable %s is not set", clip(name))
+		return "", "the environment variable " + clip(name) + " is not set"
 	case value == "":
-		c.problem(n.at, path, "the environment variable %s is empty", clip(name))
-	default:
-		return NewSecret(value), true
+		return "", "the environment variable " + clip(name) + " is empty"
 	}
-	return Secret{}, false
+	return value, ""
 }
 
-func (c *checker) resolveFile(n *node, path, name string) (Secret, bool) {
+func (c *checker) fromFile(name string) (value, fault string) {
 	if name == "" {
-		c.problem(n.at, path, "expected the path of a file after file://")
-		return Secret{}, false
+		return "", "expected the path of a file after file://"
 	}
 	data, err := c.read(c.file(name), maxSecretSize)
 	if err != nil {
-		c.problem(n.at, path, "read secret file %s: %s", clip(name), explainFile(err))
-		return Secret{}, false
+		return "", "read secret file " + clip(name) + ": " + explainFile(err)
 	}
-	value := strings.TrimRight(string(data), "\r\n")
-	if value == "" {
-		c.problem(n.at, path, "the secret file %s is empty", clip(name))
-		return Secret{}, false
+	if value = strings.TrimRight(string(data), "\r\n"); value == "" {
+		return "", "the secret file " + clip(name) + " is empty"
 	}
-	return NewSecret(value), true
+	return value, ""
 }

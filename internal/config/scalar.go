@@ -17,7 +17,7 @@ func readScalar(s *spec, n *node) (any, error) {
 	value, ok := readKind(s, n)
 	amount := amountOf(value)
 	if !ok || s.least != "" && (amount < s.bound(s.least) || amount > s.bound(s.most)) {
-		return nil, unexpected(s, n)
+		return nil, errors.New(unexpected(s, n))
 	}
 	if len(s.enum) > 0 && !slices.Contains(s.enum, n.text) {
 		return nil, errors.New(expected(s) + ", got " + n.describe(s.isSecret()) + suggest(n.text, s.enum))
@@ -25,8 +25,8 @@ func readScalar(s *spec, n *node) (any, error) {
 	return value, nil
 }
 
-func unexpected(s *spec, n *node) error {
-	return errors.New(expected(s) + ", got " + n.describe(s.isSecret()) + advice(s, n))
+func unexpected(s *spec, n *node) string {
+	return expected(s) + ", got " + n.describe(s.isSecret()) + advice(s, n)
 }
 
 // advice says how to turn a value of the wrong type into the right one.

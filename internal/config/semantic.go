@@ -23,22 +23,16 @@ func (c *checker) relations() {
 }
 
 func (c *checker) apiKeys() {
-	list := c.at("api", "keys")
-	if list == nil || list.kind != listNode {
-		return
-	}
 	item := c.root.child("api").child("keys").item
 	names, hashes := map[string]int{}, map[[sha256.Size]byte]int{}
-	for i, n := range list.items {
+	for i, n := range c.at("api", "keys").list() {
 		path := indexPath("api.keys", i)
 		if n.kind != mapNode {
 			continue
 		}
 		c.requireKeys(item.children, n, path)
-		key := APIKey{Scopes: c.scopes(n, path)}
-		key.Name, _ = textOf(n.get("name"))
 		hash, ok := c.keyHash(n.get("hash"), joinPath(path, "hash"))
-		key.Hash = hash
+		key := APIKey{Name: textOr(n.get("name"), ""), Hash: hash, Scopes: c.scopes(n, path)}
 		if first, again := names[key.Name]; again && key.Name != "" {
 			c.problem(n.get("name").at, joinPath(path, "name"), "the name is that of api.keys[%d]; give each key its own", first)
 		}
@@ -87,7 +81,7 @@ func (c *checker) apiAccess() {
 	api.OpenAccess = api.Auth == authNone || !hasKeys
 	switch {
 	case api.Auth == authNone && hasKeys:
-		c.warn(c.place("api.auth"), "api.auth", "api.auth is none, so api.keys are not asked for; remove one of the two")
+		c.warn(c.config.place("api.auth"), "api.auth", "api.auth is none, so api.keys are not asked for; remove one of the two")
 	case api.OpenAccess && api.Auth != authNone && !isLoopback(api.Host):
 		c.fault("api.host", "%q is not a loopback address, and without keys everybody who reaches it could send messages; add api.keys, or listen on 127.0.0.1, or write api.auth: none", clip(api.Host))
 	}
@@ -121,7 +115,7 @@ func (c *checker) host(path string, host *string) {
 // listeners say what is wrong with what they hold.
 func (c *checker) tls() {
 	n := c.at("tls")
-	if n.isNothing() || len(n.entries) == 0 {
+	if len(n.pairs()) == 0 {
 		return
 	}
 	c.requireKeys(c.root.child("tls").children, n, "tls")
@@ -152,9 +146,9 @@ func (c *checker) durations() {
 	switch {
 	case retention.DeleteAfter <= 0 || c.reported(path, "retention.scrub_after"):
 	case retention.DeleteAfter < leastDeleteAfter:
-		c.warn(c.place(path), path, "an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", short(leastDeleteAfter))
+		c.warn(c.config.place(path), path, "an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", short(leastDeleteAfter))
 	case retention.DeleteAfter < retention.ScrubAfter:
-		c.warn(c.place(path), path, "messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", short(retention.ScrubAfter))
+		c.warn(c.config.place(path), path, "messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", short(retention.ScrubAfter))
 	}
 }
 
@@ -166,7 +160,7 @@ func short(d time.Duration) string {
 func (c *checker) tracing() {
 	tracing := &c.config.Tracing
 	if tracing.Provider != "" && tracing.Provider != "otel" {
-		c.warn(c.place("tracing.provider"), "tracing.provider", "only otel is exported to: no spans are exported; use otel with tracing.providers.otlp")
+		c.warn(c.config.place("tracing.provider"), "tracing.provider", "only otel is exported to: no spans are exported; use otel with tracing.providers.otlp")
 		tracing.Provider = ""
 	}
 	if strings.Contains(tracing.OTLP.ServerURL, "/") {
@@ -185,7 +179,7 @@ func (c *checker) hints() {
 
 // fault reports a problem at the place of a key, or of the nearest above it.
 func (c *checker) fault(path, format string, args ...any) {
-	c.problem(c.place(path), path, format, args...)
+	c.problem(c.config.place(path), path, format, args...)
 }
 
 // reported reports whether one of the paths has a problem already.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // The bounds of what is read. A configuration is a few kilobytes.
@@ -77,8 +79,8 @@ func (c *checker) readSource(name, path string, order int) (*node, *source) {
 		return nil, s
 	}
 	s.data = withoutMark(data)
-	if !utf8.Valid(s.data) {
-		s.problem(s.place(firstInvalid(s.data)), "", "the file is not UTF-8 text; save it as UTF-8")
+	if _, valid, err := transform.Bytes(encoding.UTF8Validator, s.data); err != nil {
+		s.problem(s.place(valid), "", "the file is not UTF-8 text; save it as UTF-8")
 		return nil, s
 	}
 	s.broken = false
@@ -95,18 +97,11 @@ func (c *checker) readSource(name, path string, order int) (*node, *source) {
 // withoutMark drops a byte order mark, and turns the UTF-16 that one of those
 // announces into UTF-8, as the YAML library does.
 func withoutMark(data []byte) []byte {
-	var order binary.ByteOrder = binary.LittleEndian
-	switch {
-	case bytes.HasPrefix(data, []byte("\xfe\xff")):
-		order = binary.BigEndian
-	case !bytes.HasPrefix(data, []byte("\xff\xfe")):
+	if !bytes.HasPrefix(data, []byte("\xfe\xff")) && !bytes.HasPrefix(data, []byte("\xff\xfe")) {
 		return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	}
-	units := make([]uint16, len(data)/2-1)
-	for i := range units {
-		units[i] = order.Uint16(data[2*i+2:])
-	}
-	return []byte(string(utf16.Decode(units)))
+	text, _ := unicode.UTF16(unicode.BigEndian, unicode.ExpectBOM).NewDecoder().Bytes(data) // what is no text becomes U+FFFD
+	return text
 }
 
 func (s *source) parse(extension string) *node {
@@ -121,19 +116,6 @@ func (s *source) parse(extension string) *node {
 	default:
 		return parseYAML(s)
 	}
-}
-
-// firstInvalid returns the offset of the first byte that is not UTF-8.
-func firstInvalid(data []byte) int {
-	offset := 0
-	for len(data) > offset {
-		r, size := utf8.DecodeRune(data[offset:])
-		if r == utf8.RuneError && size == 1 {
-			break
-		}
-		offset += size
-	}
-	return offset
 }
 
 // place returns the position of a byte offset, columns in characters.
@@ -153,7 +135,7 @@ func (s *source) place(offset int) Position {
 
 // readBounded reads a regular file of at most limit bytes. A pipe or a device
 // is refused before it can block.
-func readBounded(path string, limit int64) ([]byte, error) {
+func readBounded(path string, limit int) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -166,15 +148,14 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // nothing was written
-	data, err := io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, err
+	data, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
+	if err == nil && len(data) > limit {
+		return nil, tooLarge(limit)
 	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("larger than %d KiB", limit>>10)
-	}
-	return data, nil
+	return data, err
 }
+
+func tooLarge(limit int) error { return fmt.Errorf("larger than %d KiB", limit>>10) }
 
 // explainFile says why a file cannot be read and what to do, without its path.
 func explainFile(err error) string {

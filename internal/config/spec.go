@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -60,13 +61,16 @@ type spec struct {
 
 // fieldSpecs makes the specs of the fields of a struct that have a key. The tags
 // say what spec says of the same name; kind is "switch" for a boolean that is
-// written as on or off. A key with a dot is below an object that has no field.
-func fieldSpecs(t reflect.Type, index []int) []*spec {
+// written as on or off, item describes the elements of a list, whose enum is theirs.
+// A key with a dot is below an object that has no field. What is not stored, and
+// blank fields, are keys that code reads.
+func fieldSpecs(t reflect.Type, index []int, stored bool) []*spec {
 	var specs []*spec
 	for i := range t.NumField() {
 		field, at := t.Field(i), append(slices.Clone(index), i)
+		stored := stored && field.Name != "_"
 		if field.Anonymous {
-			specs = append(specs, fieldSpecs(field.Type, at)...)
+			specs = append(specs, fieldSpecs(field.Type, at, stored)...)
 			continue
 		}
 		name, ok := field.Tag.Lookup("key")
@@ -77,13 +81,19 @@ func fieldSpecs(t reflect.Type, index []int) []*spec {
 		least, most, _ := strings.Cut(get("range"), " ")
 		s := &spec{
 			name: name, kind: kindOf(field), doc: get("doc"), def: get("default"), example: get("example"), least: least, most: most,
-			pattern: get("pattern"), enum: strings.Fields(get("enum")), required: get("required") != "", open: get("open") != "", field: at,
+			pattern: get("pattern"), enum: strings.Fields(get("enum")), required: get("required") != "", open: get("open") != "", hidden: get("hidden") != "",
 		}
-		switch s.kind { //nolint:exhaustive // the others hold nothing
-		case objectSpec:
-			s.field, s.children = nil, fieldSpecs(field.Type, at)
-		case listSpec:
-			s.item = text("", "A value.")
+		switch {
+		case s.kind == objectSpec:
+			s.children = fieldSpecs(field.Type, at, stored)
+		case s.kind == listSpec && field.Type.Elem().Kind() == reflect.Struct:
+			s.item = object("", get("item"), fieldSpecs(field.Type.Elem(), nil, false)...)
+		case s.kind == listSpec:
+			s.item = &spec{kind: textSpec, doc: cmp.Or(get("item"), "A value."), enum: s.enum}
+			s.enum = nil
+		}
+		if stored && s.kind != objectSpec {
+			s.field = at
 		}
 		specs = append(specs, s.below())
 	}
@@ -110,6 +120,10 @@ func kindOf(field reflect.StructField) specKind {
 		return boolSpec
 	case reflect.Slice:
 		return listSpec
+	case reflect.Map:
+		return headerSpec
+	case reflect.Interface:
+		return anySpec
 	case reflect.Struct:
 		return objectSpec
 	}
@@ -173,20 +187,4 @@ func object(name, doc string, children ...*spec) *spec {
 	return &spec{name: name, kind: objectSpec, doc: doc, children: children}
 }
 
-func text(name, doc string, enum ...string) *spec {
-	return &spec{name: name, kind: textSpec, doc: doc, enum: enum}
-}
-
-func secret(name, doc string) *spec { return &spec{name: name, kind: secretSpec, doc: doc} }
-
 func foreign(name, doc string) *spec { return &spec{name: name, kind: anySpec, doc: doc} }
-
-func (s *spec) with(example string) *spec {
-	s.example = example
-	return s
-}
-
-func (s *spec) mandatory() *spec {
-	s.required = true
-	return s
-}

@@ -39,11 +39,11 @@ func validTOML(s *source) bool {
 	if err == nil {
 		return true
 	}
-	at := s.at(1, 1)
+	line, column := 1, 1
 	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
-		line, column := decode.Position()
-		at = s.at(max(line, 1), max(column, 1))
+		line, column = decode.Position()
 	}
+	at := s.at(max(line, 1), max(column, 1))
 	s.problem(at, "", "the TOML is malformed: %s", printable(strings.TrimPrefix(err.Error(), "toml: ")))
 	return false
 }

@@ -96,7 +96,7 @@ func decodeYAML(decoder *yaml.Decoder) (document *yaml.Node, err error) {
 // but the name of an alias, which may be a password that was not quoted.
 func (r *yamlReader) syntax(err error) {
 	end := r.endOf(err)
-	at, message := r.place(end-1), yamlPrefix().ReplaceAllString(err.Error(), "")
+	at, message := r.place(end-1), regexp.MustCompile(`^yaml: (line \d+: )?`).ReplaceAllString(err.Error(), "")
 	switch {
 	case strings.Contains(message, "unknown anchor"):
 		r.problem(at, "", "%s", missingAnchor)
@@ -112,8 +112,6 @@ func (r *yamlReader) syntax(err error) {
 }
 
 const missingAnchor = "the value begins with *, which is an alias in YAML, and no anchor of that name is before it; put the value in quotes"
-
-func yamlPrefix() *regexp.Regexp { return regexp.MustCompile(`^yaml: (line \d+: )?`) }
 
 func yamlHint(message string) string {
 	switch message {
@@ -178,40 +176,28 @@ func (r *yamlReader) value(n *yaml.Node, path string, depth int) *node {
 	if n.Style&yaml.TaggedStyle != 0 && !strings.HasPrefix(n.Tag, "!!") {
 		r.warn(at, path, "the value begins with a YAML tag (!), which changes nothing; put the value in quotes, or write env://NAME to take it from the environment")
 	}
-	switch n.Kind {
-	case yaml.AliasNode:
-		return r.alias(n, at, path, depth)
+	if n.Kind == yaml.AliasNode {
+		if slices.Contains(r.open, n.Alias) {
+			r.problem(at, path, "the alias is inside its own anchor")
+			return &node{kind: nullNode, at: at}
+		}
+		return r.value(n.Alias, path, depth+1)
+	}
+	if n.Anchor != "" {
+		r.open = append(r.open, n)
+		defer func() { r.open = r.open[:len(r.open)-1] }()
+	}
+	switch n.Kind { //nolint:exhaustive // the others are scalars
 	case yaml.MappingNode:
-		return r.guarded(n, func() *node { return r.mapping(n, at, path, depth) })
+		return r.mapping(n, at, path, depth)
 	case yaml.SequenceNode:
-		return r.guarded(n, func() *node {
-			list := &node{kind: listNode, at: at}
-			for i, item := range n.Content {
-				list.items = append(list.items, r.value(item, indexPath(path, i), depth+1))
-			}
-			return list
-		})
-	case yaml.ScalarNode, yaml.DocumentNode:
+		list := &node{kind: listNode, at: at}
+		for i, item := range n.Content {
+			list.items = append(list.items, r.value(item, indexPath(path, i), depth+1))
+		}
+		return list
 	}
 	return r.scalar(n, at, path)
-}
-
-// guarded reads a map or a list; inside it, its alias has no end.
-func (r *yamlReader) guarded(n *yaml.Node, read func() *node) *node {
-	if n.Anchor == "" {
-		return read()
-	}
-	r.open = append(r.open, n)
-	defer func() { r.open = r.open[:len(r.open)-1] }()
-	return read()
-}
-
-func (r *yamlReader) alias(n *yaml.Node, at Position, path string, depth int) *node {
-	if slices.Contains(r.open, n.Alias) {
-		r.problem(at, path, "the alias is inside its own anchor")
-		return &node{kind: nullNode, at: at}
-	}
-	return r.value(n.Alias, path, depth+1)
 }
 
 func (r *yamlReader) mapping(n *yaml.Node, at Position, path string, depth int) *node {
@@ -220,40 +206,27 @@ func (r *yamlReader) mapping(n *yaml.Node, at Position, path string, depth int) 
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		place := r.at(key.Line, key.Column)
-		switch name, ok := keyText(key); {
-		case !ok:
+		isMerge := key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge"
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		switch name := key.Value; {
+		case key.Kind != yaml.ScalarNode:
 			r.problem(at, path, "expected a plain text as the key; put a value that begins with a brace in quotes, and write env://NAME instead of {{ … }}, as nothing is expanded")
-		case isMergeKey(key) && merged != nil:
+		case isMerge && merged != nil:
 			r.problem(place, joinPath(path, name), "the key is given twice; name several maps in one list")
-		case isMergeKey(key):
+		case isMerge:
 			merged = value
 		default:
 			r.add(result, name, place, r.value(value, joinPath(path, name), depth+1), path)
 		}
 	}
-	if merged != nil {
+	if merged != nil { // a key of the map itself wins, and an earlier merge over a later
 		for _, m := range r.merges(merged, path, depth) {
 			result.entries = append(result.entries, missingIn(result, m)...)
 		}
 	}
 	return result
-}
-
-func keyText(key *yaml.Node) (string, bool) {
-	if key.Kind == yaml.AliasNode {
-		key = key.Alias
-	}
-	return key.Value, key.Kind == yaml.ScalarNode
-}
-
-func isMergeKey(key *yaml.Node) bool {
-	return key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge"
-}
-
-// missingIn returns the entries of from whose keys are not in n: a key of the
-// map itself wins over a merged one, and an earlier merge over a later.
-func missingIn(n, from *node) []*entry {
-	return slices.DeleteFunc(slices.Clone(from.entries), func(e *entry) bool { return n.entry(e.key) != nil })
 }
 
 // merges returns the maps that a merge key (<<) names: one, or a list of them.

@@ -16,8 +16,10 @@ import (
 	"courier/internal/store"
 )
 
-// lane returns the options of a gateway with the defaults.
-func lane(g dispatch.Gateway) dispatch.GatewayOptions { return dispatch.GatewayOptions{Gateway: g} }
+// optionsOf returns the options of a gateway with the defaults.
+func optionsOf(g dispatch.Gateway) dispatch.GatewayOptions {
+	return dispatch.GatewayOptions{Gateway: g}
+}
 
 // failOp makes one operation fail before it is done.
 func failOp(name string, err error) func(string, bool) error {

@@ -11,8 +11,8 @@ import (
 	"courier/internal/store"
 )
 
-// link is how one node reaches a store that others share. Cut, its calls fail at
-// once; held, they do not return until it is mended or the caller gives up.
+// link is how one node calls a store that others share. Cut, its calls fail at
+// once; held, they do not return until it is whole again or the caller gives up.
 type link struct {
 	*memory
 	mu       sync.Mutex

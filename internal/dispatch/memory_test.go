@@ -43,7 +43,7 @@ func newShared() *memory {
 }
 
 // call runs an operation between its faults. One whose context has ended is
-// done all the same, and the caller is not told.
+// done all the same, and the caller does not know.
 func call[T any](ctx context.Context, s *memory, op string, run func(ctx context.Context) (T, error)) (T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

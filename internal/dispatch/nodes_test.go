@@ -33,7 +33,7 @@ func TestNodes_BeatBeforeTheyLease(t *testing.T) {
 		began := time.Now()
 		a := startPeer(t, memory, "a", newGateway("sms", answer(accepted())), func(o *dispatch.Options) {
 			o.ClusterFunc = joining(*o, func(c *cluster.Options) { c.Host, c.Version = "host-a", "v1" })
-			o.Gateways = append([]dispatch.GatewayOptions{lane(newGateway("zulu", answer(accepted())))}, o.Gateways...)
+			o.Gateways = append([]dispatch.GatewayOptions{optionsOf(newGateway("zulu", answer(accepted())))}, o.Gateways...)
 		})
 		if memory.count("beat a") != 1 || memory.count("claim") != 0 {
 			t.Errorf("%d beats and %d claims during the start, want one beat", memory.count("beat a"), memory.count("claim"))
@@ -457,7 +457,7 @@ func TestNodes_RerouteKnowsTheGatewaysOfAll(t *testing.T) {
 }
 
 // TestNodes_RerouteAfterTheBeat gives the messages of a removed gateway away as
-// soon as the beat has told that this node does not have it any more.
+// soon as the beat has said that this node does not have it any more.
 func TestNodes_RerouteAfterTheBeat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -468,7 +468,7 @@ func TestNodes_RerouteAfterTheBeat(t *testing.T) {
 		enqueue(t, a.Engine, m)
 		synctest.Wait()
 		a.link.delay(100 * time.Millisecond)
-		next := dispatch.Settings{Gateways: []dispatch.GatewayOptions{lane(newGateway("new", answer(accepted())))}}
+		next := dispatch.Settings{Gateways: []dispatch.GatewayOptions{optionsOf(newGateway("new", answer(accepted())))}}
 		if err := a.Reconfigure(next); err != nil {
 			t.Fatal(err)
 		}

@@ -140,7 +140,7 @@ type Options struct {
 
 	Store Store
 	// Node names this process among all that ever held a lease: it is new for
-	// each start, so that the leases of a crashed process are told apart.
+	// each start, so that the leases of a crashed process are not taken for its own.
 	Node string
 	// LeaseDuration is how long a claimed message is this node's. 0 is DefaultLeaseDuration.
 	LeaseDuration time.Duration

@@ -145,7 +145,7 @@ func TestEngine_OneGatewayDownDelaysNoOther(t *testing.T) {
 		memory := newMemory()
 		broken, well := newGateway("broken", answer(down())), newGateway("well", answer(accepted()))
 		options := newOptions(memory, broken)
-		options.Gateways = append(options.Gateways, lane(well))
+		options.Gateways = append(options.Gateways, optionsOf(well))
 		engine := start(t, options)
 		pass(time.Second)
 		enqueue(t, engine, newMessages(100, func(m *courier.Message) { m.Gateway = "broken" })...)

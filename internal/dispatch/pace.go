@@ -81,7 +81,7 @@ const (
 	retryAfterMax    = time.Minute
 	paceInterval     = 500 * time.Millisecond
 	paceMin          = 0.5
-	paceCut          = 0.95
+	paceCut          = 0.92
 	paceGrowth       = 1.03 // a second, near the rate that was too fast
 	paceCatchUp      = 1.5  // a second, well below it
 	paceCalm         = 5 * time.Second
@@ -130,7 +130,7 @@ func (p *pace) throttledOne(who digest, retryAfter time.Duration, now time.Time)
 	return true
 }
 
-// cut sets the pace to what was accepted of late, when it was not known or most
+// cut sets the pace to what was accepted lately, when it was not known or most
 // were throttled, and otherwise to a little less than it was.
 func (p *pace) cut(whole bool, now time.Time) {
 	if p.rate > 0 && now.Sub(p.cutAt) < paceInterval {

@@ -94,7 +94,7 @@ func (p permit) only(count int) permit {
 }
 
 // TestGate_TwoQueues lets two queues share the capacity of one gateway, as codes and
-// bulk will: each gets room, and who found none is told when there is some.
+// bulk will: each gets room, and one that found none is woken when there is some.
 func TestGate_TwoQueues(t *testing.T) {
 	t.Parallel()
 	g := newTestGate(4)
@@ -112,7 +112,7 @@ func TestGate_TwoQueues(t *testing.T) {
 	first.release(3)
 	g.wake()
 	if !isWoken(codes) || isWoken(bulk) {
-		t.Error("the queue that waits is not told of room, or the other is")
+		t.Error("the queue that waits is not woken when there is room, or the other is")
 	}
 	if p := codes.plan2(at(0)); p.count != 3 {
 		t.Errorf("the second gets %d, want the 3 that are left", p.count)

@@ -6,7 +6,7 @@ import (
 	"courier"
 )
 
-// kind is what an attempt says by itself, before anybody asks how others fared.
+// kind is what an attempt says by itself, before anybody asks what happened to others.
 type kind int
 
 const (

@@ -31,7 +31,7 @@ func TestEngine_ReconfigureSwapsTheGateway(t *testing.T) {
 		pass(500 * time.Millisecond)
 		enqueue(t, engine, newMessages(10)...)
 		synctest.Wait()
-		if err := engine.Reconfigure(dispatch.Settings{Gateways: []dispatch.GatewayOptions{lane(after)}}); err != nil {
+		if err := engine.Reconfigure(dispatch.Settings{Gateways: []dispatch.GatewayOptions{optionsOf(after)}}); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
@@ -54,7 +54,7 @@ func TestEngine_ReconfigureMendsAGateway(t *testing.T) {
 		enqueue(t, engine, newMessages(5)...)
 		pass(10 * time.Minute)
 		fixed := newGateway("sms", answer(accepted()))
-		if err := engine.Reconfigure(dispatch.Settings{Gateways: []dispatch.GatewayOptions{lane(fixed)}}); err != nil {
+		if err := engine.Reconfigure(dispatch.Settings{Gateways: []dispatch.GatewayOptions{optionsOf(fixed)}}); err != nil {
 			t.Fatal(err)
 		}
 		m := newMessage()
@@ -114,7 +114,7 @@ func TestEngine_ReconfigureRemovesAGateway(t *testing.T) {
 		toGone := func(m *courier.Message) { m.Gateway = "gone" }
 		enqueue(t, engine, newMessages(10, toGone)...)
 		synctest.Wait()
-		settings := dispatch.Settings{Gateways: []dispatch.GatewayOptions{lane(stays)}, MessageRetries: 3}
+		settings := dispatch.Settings{Gateways: []dispatch.GatewayOptions{optionsOf(stays)}, MessageRetries: 3}
 		if err := engine.Reconfigure(settings); err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestEngine_ReconfigureAddsAGateway(t *testing.T) {
 		memory.put(waiting)
 		pass(time.Minute)
 		wantStatus(t, memory, waiting, courier.StatusQueued)
-		settings := dispatch.Settings{Gateways: []dispatch.GatewayOptions{lane(newGateway("new", answer(accepted())))}}
+		settings := dispatch.Settings{Gateways: []dispatch.GatewayOptions{optionsOf(newGateway("new", answer(accepted())))}}
 		if err := engine.Reconfigure(settings); err != nil {
 			t.Fatal(err)
 		}
@@ -178,8 +178,8 @@ func TestNew_RefusesWrongOptions(t *testing.T) {
 		"UnknownPolicy":   func(o *dispatch.Options) { o.OnUnknown = "maybe" },
 		"RetryMaxTooLow":  func(o *dispatch.Options) { o.Retry = dispatch.Retry{Initial: time.Minute, Max: time.Second} },
 		"NoGateway":       func(o *dispatch.Options) { o.Gateways = []dispatch.GatewayOptions{{}} },
-		"SameName":        func(o *dispatch.Options) { o.Gateways = append(o.Gateways, lane(gateway)) },
-		"NoName":          func(o *dispatch.Options) { o.Gateways = []dispatch.GatewayOptions{lane(newGateway("", nil))} },
+		"SameName":        func(o *dispatch.Options) { o.Gateways = append(o.Gateways, optionsOf(gateway)) },
+		"NoName":          func(o *dispatch.Options) { o.Gateways = []dispatch.GatewayOptions{optionsOf(newGateway("", nil))} },
 		"NegativeLimit":   func(o *dispatch.Options) { o.Gateways[0].MaxInFlight = -1 },
 		"NegativeTimeout": func(o *dispatch.Options) { o.Gateways[0].Timeout = -1 },
 	}

@@ -164,7 +164,7 @@ func TestEngine_RetentionHoldsNobodyUp(t *testing.T) {
 
 // TestEngine_RetentionYields looks at the batches themselves: they take turns,
 // the store is idle for as long as it was busy, and each round ends in time for
-// what else the keeper does every second.
+// what else the node on duty does every second.
 func TestEngine_RetentionYields(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestEngine_RetentionYields(t *testing.T) {
 			t.Errorf("the batches are %v, want as many of each", counts)
 		}
 		if expired := s.count("expire"); expired < 19 {
-			t.Errorf("the keeper looked for expired messages %d times in 20 seconds", expired)
+			t.Errorf("the node on duty looked for expired messages %d times in 20 seconds", expired)
 		}
 	})
 }

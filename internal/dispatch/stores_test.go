@@ -7,7 +7,7 @@ import (
 	"courier/internal/store"
 )
 
-// slowStore holds up each claim until it is told to go on.
+// slowStore holds up each claim until the test lets it go on.
 type slowStore struct {
 	*memory
 	claiming, goOn chan struct{}

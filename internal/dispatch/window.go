@@ -64,7 +64,7 @@ func (w *window) reset() {
 // digest stands for a recipient, so that no number is kept.
 type digest uint64
 
-// crowd knows whether something happened to several recipients of late. It
+// crowd knows whether something happened to several recipients lately. It
 // remembers only the last few.
 type crowd struct {
 	seen []sighting

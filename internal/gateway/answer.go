@@ -24,11 +24,10 @@ const (
 	maxDepth        = 4
 )
 
-// readAnswer reads the beginning of an answer's body and closes it. A body that
+// readAnswer reads the beginning of an answer's body. A body that
 // fails, hangs until the attempt ends or goes on without end is cut; one that
 // was read to its end leaves the connection for the next request.
 func readAnswer(response *http.Response) *Answer {
-	defer func() { _ = response.Body.Close() }()
 	answer := &Answer{Status: response.StatusCode, Header: response.Header}
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return answer // the connection is no longer HTTP
@@ -59,7 +58,7 @@ func readUpTo(from io.Reader, size int64) []byte {
 
 // decodeCharset returns a body as UTF-8, by the charset of the Content-Type
 // header or by what its first bytes say of UTF-16. A body in a charset that is
-// not told or not known stays as it is.
+// not given or not known stays as it is.
 func decodeCharset(body []byte, contentType string) []byte {
 	_, label, _ := strings.Cut(lowerASCII(contentType), "charset=")
 	label, _, _ = strings.Cut(label, ";")
@@ -86,7 +85,7 @@ func decodeCharset(body []byte, contentType string) []byte {
 // excerptText is the part of an error's answer that an operator can read, empty
 // for what is no text. Control characters become spaces.
 func excerptText(body []byte) string {
-	body = trimPartial(body[:min(len(body), maxExcerptInput)])
+	body = body[:min(len(body), maxExcerptInput)]
 	if isBinary(body) {
 		return ""
 	}
@@ -115,20 +114,6 @@ func cleanText(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// trimPartial drops a character that was cut at the end.
-func trimPartial(body []byte) []byte {
-	for cut := 1; cut <= min(utf8.UTFMax, len(body)); cut++ {
-		char := body[len(body)-cut]
-		if utf8.RuneStart(char) {
-			if !utf8.FullRune(body[len(body)-cut:]) {
-				return body[:len(body)-cut]
-			}
-			return body
-		}
-	}
-	return body
-}
-
 // messageID reads the gateway's id of a message from a JSON answer, empty when
 // there is none that could be one. The names, best first, are compared without
 // case, hyphens and underscores; they are looked for in the object itself, then
@@ -153,13 +138,18 @@ func decodeAnswer(body []byte) any {
 	if len(body) == 0 || body[0] != '{' && body[0] != '[' {
 		return nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
+	return decodeJSON(body)
+}
+
+// decodeJSON reads the first value of a JSON text, with numbers as they are written; nil for none.
+func decodeJSON(text []byte) any {
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	var answer any
-	if decoder.Decode(&answer) != nil {
+	var value any
+	if decoder.Decode(&value) != nil {
 		return nil
 	}
-	return answer
+	return value
 }
 
 // findScalar looks for the first name that holds a fitting string or number, in
@@ -190,12 +180,7 @@ func findScalar(value any, names, holders []string, depth int, fits func(string)
 }
 
 func plainName(name string) string {
-	return lowerASCII(strings.Map(func(char rune) rune {
-		if char == '-' || char == '_' {
-			return -1
-		}
-		return char
-	}, name))
+	return lowerASCII(strings.NewReplacer("-", "", "_", "").Replace(name))
 }
 
 func scalarText(value any) string {

@@ -31,15 +31,16 @@ func (a BasicAuth) check() error {
 }
 
 func (a BasicAuth) apply(header http.Header) {
-	header.Set("Authorization", basicToken(a.User, a.Password))
+	header.Set("Authorization", basicToken(url.UserPassword(a.User, a.Password)))
 }
 
 func (a BasicAuth) secrets() []string {
 	return mask.Userinfo(url.UserPassword(a.User, a.Password))
 }
 
-func basicToken(user, password string) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
+func basicToken(user *url.Userinfo) string {
+	password, _ := user.Password()
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password))
 }
 
 // KeyLocation is where an API key is put.

@@ -47,7 +47,7 @@ func BenchmarkRenderJsonnet(b *testing.B) {
 	}
 }
 
-// BenchmarkSend is the cost of an exchange beside that of a bare client of net/http.
+// BenchmarkSend is the cost of an exchange next to that of a bare client of net/http.
 func BenchmarkSend(b *testing.B) {
 	for _, protocol := range gatewaytest.Protocols() {
 		_, url, client := gatewaytest.StartOver(b, protocol, gatewaytest.Options{Keep: 1})

@@ -14,17 +14,11 @@ import (
 	"courier"
 )
 
-// renderBody evaluates the template in force and writes its value as a body.
-func (g *Gateway) renderBody(ctx context.Context, m *courier.Message) ([]byte, error) {
-	template := g.template.evaluator()
+// bodyWith writes the body of a message by a template.
+func (g *Gateway) bodyWith(ctx context.Context, template Evaluator, m *courier.Message) ([]byte, error) {
 	if template == nil {
 		return nil, ErrNoTemplate
 	}
-	return g.bodyWith(ctx, template, m)
-}
-
-// bodyWith writes the body of a message by a template.
-func (g *Gateway) bodyWith(ctx context.Context, template Evaluator, m *courier.Message) ([]byte, error) {
 	fields, err := g.contextOf(m, template)
 	if err != nil {
 		return nil, err
@@ -46,19 +40,13 @@ func encodeBody(kind bodyKind, value any) (body []byte, misfit string) {
 	case bodyForm:
 		return encodeForm(value)
 	case bodyText:
-		text, ok := value.(string)
-		if !ok {
-			return nil, fmt.Sprintf("template gave %s: the Content-Type header asks for text, so return a string "+
-				"(std.manifestJson makes one), or set Content-Type to %s or %s", kindName(value), mediaJSON, mediaForm)
+		if text, ok := value.(string); ok {
+			return []byte(text), ""
 		}
-		return []byte(text), ""
+		return nil, fmt.Sprintf("template gave %s: the Content-Type header asks for text, so return a string "+
+			"(std.manifestJson makes one), or set Content-Type to %s or %s", kindName(value), mediaJSON, mediaForm)
 	case bodyJSON:
 	}
-	return encodeJSON(value)
-}
-
-// encodeJSON writes a value as JSON with sorted keys.
-func encodeJSON(value any) (body []byte, misfit string) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)

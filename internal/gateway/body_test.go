@@ -26,8 +26,8 @@ func TestEncodeJSON(t *testing.T) {
 		`{"z":[1,null,true],"a":{"b":"<&>'\n\"\u00e9"}}`: `{"a":{"b":"<&>'\n\"é"},"z":[1,null,true]}`,
 		`"text"`: `"text"`, `null`: `null`, `12065550100`: `12065550100`, `-0.1`: `-0.1`, `{}`: `{}`, `[]`: `[]`,
 	} {
-		if body, misfit := encodeJSON(decoded(t, result)); string(body) != want || misfit != "" {
-			t.Errorf("encodeJSON(%s) = %s, %q; want %s", result, body, misfit, want)
+		if body, misfit := encodeBody(bodyJSON, decoded(t, result)); string(body) != want || misfit != "" {
+			t.Errorf("encodeBody(%s) = %s, %q; want %s", result, body, misfit, want)
 		}
 	}
 }

@@ -73,6 +73,10 @@ type exchange struct {
 	unread bool
 }
 
+func newAnswerConn(conn net.Conn) *answerConn {
+	return &answerConn{Conn: conn, under: countedConnOf(conn)}
+}
+
 // begin is called before each request.
 func (c *answerConn) begin() {
 	before := c.under.sent.Load()

@@ -58,45 +58,33 @@ func (d *dialer) dialPlain(ctx context.Context, _, address string) (net.Conn, er
 	if err != nil {
 		return nil, err
 	}
-	return &answerConn{Conn: conn, under: conn}, nil
+	return newAnswerConn(conn), nil
 }
 
 // dialTLS is for https. For HTTP/2 net/http asks for a *tls.Conn.
 func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
 	ctx, done := d.begin(ctx)
 	defer done()
+	protocols, dial := d.tls.NextProtos, d.tunnel
 	if via, err := d.proxyFunc(&url.URL{Scheme: "http", Host: "example.com"}); err == nil && via != nil &&
-		via.Scheme == "https" && addressOf(via) == address {
-		return d.dialPlainProxy(ctx, address)
+		via.Scheme == "https" && addressOf(via) == address { // the proxy of an http url, spoken to by https
+		protocols, dial = nil, d.connect
 	}
-	conn, err := d.tunnel(ctx, address)
+	conn, err := dial(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	secure, err := d.secure(ctx, conn, address, d.tls.NextProtos)
+	secure, err := d.secure(ctx, conn, address, protocols)
 	if err != nil {
 		return nil, err
 	}
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		return secure, nil
 	}
-	return &answerConn{Conn: secure, under: countedConnOf(conn)}, nil
+	return newAnswerConn(secure), nil
 }
 
-// dialPlainProxy is for http through a proxy that is spoken to by https.
-func (d *dialer) dialPlainProxy(ctx context.Context, address string) (net.Conn, error) {
-	conn, err := d.connect(ctx, address)
-	if err != nil {
-		return nil, err
-	}
-	secure, err := d.secure(ctx, conn, address, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &answerConn{Conn: secure, under: conn}, nil
-}
-
-func (d *dialer) connect(ctx context.Context, address string) (*countedConn, error) {
+func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) {
 	conn, err := d.tcp.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, &dialError{address: address, err: err}
@@ -159,19 +147,18 @@ func (d *dialer) tunnel(ctx context.Context, address string) (net.Conn, error) {
 }
 
 func (d *dialer) connectVia(ctx context.Context, via *url.URL, address string) (net.Conn, error) {
-	tcp, err := d.connect(ctx, addressOf(via))
+	conn, err := d.connect(ctx, addressOf(via))
 	if err != nil {
 		return nil, err
 	}
-	var conn net.Conn = tcp
 	switch via.Scheme {
 	case "socks5", "socks5h":
 		err = connectSOCKS(ctx, conn, via, address)
 	case "https":
-		if conn, err = d.secure(ctx, tcp, addressOf(via), nil); err != nil {
+		if conn, err = d.secure(ctx, conn, addressOf(via), nil); err != nil {
 			return nil, err
 		}
-		err = connectHTTP(ctx, conn, via, address)
+		fallthrough
 	default:
 		err = connectHTTP(ctx, conn, via, address)
 	}
@@ -188,8 +175,7 @@ func connectHTTP(ctx context.Context, conn net.Conn, via *url.URL, address strin
 	defer stop()
 	request := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: address}, Host: address, Header: http.Header{}}
 	if via.User != nil {
-		password, _ := via.User.Password()
-		request.Header.Set("Proxy-Authorization", basicToken(via.User.Username(), password))
+		request.Header.Set("Proxy-Authorization", basicToken(via.User))
 	}
 	if err := request.Write(conn); err != nil {
 		return &dialError{err: err}
@@ -207,12 +193,7 @@ func connectHTTP(ctx context.Context, conn net.Conn, via *url.URL, address strin
 }
 
 func connectSOCKS(ctx context.Context, conn net.Conn, via *url.URL, address string) error {
-	var auth *proxy.Auth
-	if via.User != nil {
-		password, _ := via.User.Password()
-		auth = &proxy.Auth{User: via.User.Username(), Password: password}
-	}
-	socks, err := proxy.SOCKS5("tcp", addressOf(via), auth, proxy.Direct)
+	socks, err := proxy.FromURL(via, proxy.Direct)
 	if err != nil {
 		return &dialError{err: err}
 	}

@@ -37,16 +37,14 @@ func (a *Answer) judgeSilence() judgement {
 		}
 		return unsent("closed the connection before it took the message", "that may pass; look in its log if it goes on")
 	case DeliveryPartial:
-		outcome, scope := courier.ClassNetworkError.Verdict()
-		verdict := courier.Verdict{Outcome: outcome, Class: courier.ClassNetworkError, Scope: scope}
+		verdict, what := verdictOf(courier.ClassNetworkError), "broke off before it had the whole message"
 		if isTimeout(a.Err) {
-			verdict.Class = courier.ClassTimeout
-			return judgement{verdict, "did not read the whole message in time", "that may pass; check that it takes messages of this size"}
+			verdict.Class, what = courier.ClassTimeout, "did not read the whole message in time"
 		}
-		return judgement{verdict, "broke off before it had the whole message", "that may pass; check that it takes messages of this size"}
+		return judgement{verdict, what, "that may pass; check that it takes messages of this size"}
 	case DeliveryWhole:
 	}
-	verdict := unknownVerdict()
+	verdict := verdictOf(courier.ClassOutcomeUnknown)
 	switch {
 	case isTimeout(a.Err):
 		verdict.Class = courier.ClassTimeout
@@ -70,10 +68,7 @@ func describeDial(err error) (what, advice string, ok bool) {
 	if !ok {
 		// With TLS 1.3 a gateway judges the client's certificate, and tells of it,
 		// after the client may have sent a request; it reads none before.
-		if what, advice, ok = describe(err, certificateAlerts()); ok {
-			return what, advice, true
-		}
-		return "", "", false
+		return describe(err, certificateAlerts())
 	}
 	if failed.status != 0 {
 		what, advice = describeRefusal(failed.status)

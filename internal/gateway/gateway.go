@@ -24,7 +24,7 @@ type Gateway struct {
 }
 
 // New checks the options and returns the gateway. Nothing is dialed before the
-// first message, unless a connection is kept warm. The error joins one
+// first message or KeepWarm. The error joins one
 // *OptionError for each option that cannot work.
 func New(options Options) (*Gateway, error) {
 	options.setDefaults()
@@ -50,9 +50,6 @@ func New(options Options) (*Gateway, error) {
 	}
 	g.kind = kindOf(g.header.Get("Content-Type"))
 	g.network = newNetwork(&options, policy)
-	if options.KeepWarm {
-		g.network.keepWarm(g.target)
-	}
 	return g, nil
 }
 

@@ -35,18 +35,9 @@ func staticHeader(options *Options, target *url.URL) http.Header {
 		header.Set("Content-Type", mediaJSON)
 	}
 	if user := target.User; user != nil && header.Get("Authorization") == "" {
-		password, _ := user.Password()
-		header.Set("Authorization", basicToken(user.Username(), password))
+		header.Set("Authorization", basicToken(user))
 	}
 	return header
-}
-
-func checkHeaders(header map[string]string) error {
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(header)) {
-		errs = append(errs, checkHeader("headers", name, header[name]))
-	}
-	return errors.Join(errs...)
 }
 
 // checkHeader refuses a header that cannot be put on the wire (RFC 9110, 5.1 and 5.5).

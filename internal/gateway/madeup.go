@@ -51,10 +51,7 @@ func encodeField(value any) json.RawMessage {
 	if value == nil {
 		return nil
 	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return nil
-	}
+	text, _ := json.Marshal(value) // it is made of plain values
 	return text
 }
 
@@ -170,7 +167,7 @@ func madeUpMessages() []*madeUp {
 }
 
 // oddMessages are a message with bodies that few texts have.
-func oddMessages(m courier.Message) []*madeUp {
+func oddMessages(works *madeUp) []*madeUp {
 	long := strings.Repeat("Your code is: 123456. ", 70)
 	var all []*madeUp
 	for _, odd := range [...]struct{ label, body string }{
@@ -179,13 +176,7 @@ func oddMessages(m courier.Message) []*madeUp {
 		{"messages with letters of other scripts in the body", "Ваш код: 123456 😀 你好 \u2028"},
 		{"messages with a long body", long},
 	} {
-		fields := map[string]any{}
-		made := &madeUp{label: odd.label, base: m, fields: fields}
-		for name, raw := range map[string]json.RawMessage{
-			"template_data": m.TemplateData, "metadata": m.Metadata, "request_headers": m.RequestHeaders,
-		} {
-			fields[name], _ = jsonnet.Decode(raw) // absent or made here
-		}
+		made := &madeUp{label: odd.label, base: works.base, fields: works.fields}
 		made.base.Body = odd.body
 		all = append(all, made)
 	}

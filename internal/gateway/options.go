@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -36,9 +38,6 @@ type Options struct {
 	Timeout time.Duration
 	// MaxInFlight is the number of idle connections to keep, zero is 64.
 	MaxInFlight int
-	// KeepWarm dials a connection whenever none is open, so that the first message
-	// after a quiet time waits for no handshake. No request is sent for it.
-	KeepWarm bool
 	// PrivateIPs says which addresses may be dialed.
 	PrivateIPs PrivateIPPolicy
 	// ProxyFunc returns the proxy for a url, nil for none. Nil takes HTTPS_PROXY,
@@ -49,12 +48,6 @@ type Options struct {
 	// NowFunc is the clock of what a message is given and a gateway asks for, nil is time.Now.
 	NowFunc func() time.Time
 }
-
-// The defaults of Options.
-const (
-	DefaultTimeout     = 10 * time.Second
-	DefaultMaxInFlight = 64
-)
 
 // OptionError reports one option that cannot work.
 type OptionError struct {
@@ -72,10 +65,10 @@ func (e *OptionError) Unwrap() error { return e.Err }
 
 func (o *Options) setDefaults() {
 	if o.Timeout <= 0 {
-		o.Timeout = DefaultTimeout
+		o.Timeout = 10 * time.Second
 	}
 	if o.MaxInFlight <= 0 {
-		o.MaxInFlight = DefaultMaxInFlight
+		o.MaxInFlight = 64
 	}
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
@@ -97,7 +90,9 @@ func (o *Options) check() (target *url.URL, params map[string]any, err error) {
 	target, err = parseTarget(o.URL)
 	report("url", err)
 	report("method", checkMethod(o.Method))
-	errs = append(errs, checkHeaders(o.Header))
+	for _, name := range slices.Sorted(maps.Keys(o.Header)) {
+		errs = append(errs, checkHeader("headers", name, o.Header[name]))
+	}
 	if o.Auth != nil {
 		errs = append(errs, o.Auth.check())
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"syscall"
 
 	"code.dny.dev/ssrf"
@@ -60,12 +61,7 @@ func (p *addressPolicy) isExcepted(target *url.URL) bool {
 	bare := *target
 	bare.RawQuery, bare.Fragment, bare.RawFragment = "", "", ""
 	text := bare.String()
-	for _, exception := range p.exceptions {
-		if exception.Match(text) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.exceptions, func(exception glob.Glob) bool { return exception.Match(text) })
 }
 
 // control returns what to ask before a connection for the url, nil for nothing.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -48,14 +49,6 @@ func (m *masker) mask(text string, limit int) string {
 	return c.render(limit)
 }
 
-// dropIfMasked returns a short text, or nothing when any of it has to be hidden.
-func (m *masker) dropIfMasked(text string) string {
-	if text == "" || m.mask(text, len(text)) != text {
-		return ""
-	}
-	return text
-}
-
 // cover marks the bytes of a text that are hidden.
 type cover struct {
 	text   string
@@ -67,9 +60,9 @@ type cover struct {
 func newCover(text string) *cover {
 	cut := len(text) > maxMasked
 	if cut {
-		text = string(trimPartial([]byte(text[:maxMasked])))
+		text = strings.ToValidUTF8(text[:maxMasked], "")
 	}
-	c := &cover{text: text, lower: lowerBytes(text), hidden: make([]bool, len(text))}
+	c := &cover{text: text, lower: lowerASCII(text), hidden: make([]bool, len(text))}
 	if cut { // the end may be the beginning of something to hide
 		c.mark(max(len(text)-gram, 0), len(text))
 	}
@@ -88,30 +81,16 @@ func (c *cover) hide(value string, shortest int) {
 		return
 	}
 	for _, form := range spellings(value) {
-		switch {
-		case len(form) < minWord:
-			c.hideWord(form)
-		case len(form) < gram:
-			c.hideAll(form)
-		default:
+		if len(form) < gram {
+			c.hideAll(form, len(form) < minWord)
+		} else {
 			c.hidePieces(form)
 		}
 	}
 }
 
-func (c *cover) hideAll(form string) {
-	for from := 0; ; {
-		at := strings.Index(c.lower[from:], form)
-		if at < 0 {
-			return
-		}
-		c.mark(from+at, from+at+len(form))
-		from += at + 1
-	}
-}
-
-// hideWord marks a short value only where it stands alone.
-func (c *cover) hideWord(form string) {
+// hideAll marks a value wherever it is, or only where it stands alone.
+func (c *cover) hideAll(form string, alone bool) {
 	for from := 0; form != ""; {
 		at := strings.Index(c.lower[from:], form)
 		if at < 0 {
@@ -120,7 +99,7 @@ func (c *cover) hideWord(form string) {
 		start, end := from+at, from+at+len(form)
 		before, _ := utf8.DecodeLastRuneInString(c.lower[:start])
 		after, _ := utf8.DecodeRuneInString(c.lower[end:])
-		if !isWord(before) && !isWord(after) {
+		if !alone || !isWord(before) && !isWord(after) {
 			c.mark(start, end)
 		}
 		from = start + 1
@@ -181,26 +160,16 @@ func isWord(char rune) bool {
 // spellings returns a value in lower case, on one line as the text is, and as a url, JSON and HTML escape it.
 func spellings(value string) []string {
 	plain := cleanText(value)
-	forms := []string{lowerBytes(plain)}
+	forms := []string{lowerASCII(plain)}
 	if strings.IndexFunc(value, func(char rune) bool { return char >= utf8.RuneSelf || !isWord(char) }) < 0 {
 		return forms
 	}
 	for _, form := range append(mask.Spellings(plain), mask.Spellings(value)...) {
-		if form = lowerBytes(form); !slices.Contains(forms, form) {
+		if form = lowerASCII(form); !slices.Contains(forms, form) {
 			forms = append(forms, form)
 		}
 	}
 	return forms
-}
-
-func lowerBytes(text string) string {
-	lower := []byte(text)
-	for i, char := range lower {
-		if 'A' <= char && char <= 'Z' {
-			lower[i] = char + ('a' - 'A')
-		}
-	}
-	return string(lower)
 }
 
 // minNumber is how many digits in a row give away a recipient.
@@ -212,28 +181,18 @@ func (c *cover) hideNumbers(recipient string) {
 	if len(recipient) < minNumber {
 		return
 	}
-	for from := 0; from < len(c.text); {
-		grouped := scanNumber(c.text, from, true)
-		if grouped.end == from {
-			from++
+	grouped, run := regexp.MustCompile(`[0-9](?:[ \-.()/]{0,2}[0-9])*`), regexp.MustCompile(`[0-9]+`)
+	for _, at := range grouped.FindAllStringIndex(c.text, -1) {
+		number := c.text[at[0]:at[1]]
+		if gives(digitsOf(number), recipient) {
+			c.mark(at[0], at[1])
 			continue
 		}
-		if gives(grouped.digits, recipient) {
-			c.mark(from, grouped.end)
+		for _, part := range run.FindAllStringIndex(number, -1) {
+			if gives(number[part[0]:part[1]], recipient) {
+				c.mark(at[0]+part[0], at[0]+part[1])
+			}
 		}
-		c.hideRuns(from, grouped.end, recipient)
-		from = grouped.end
-	}
-}
-
-// hideRuns marks the runs without separators within a grouped number.
-func (c *cover) hideRuns(from, to int, recipient string) {
-	for from < to {
-		run := scanNumber(c.text, from, false)
-		if gives(run.digits, recipient) {
-			c.mark(from, run.end)
-		}
-		from = max(run.end, from+1)
 	}
 }
 
@@ -244,27 +203,4 @@ func gives(digits, recipient string) bool {
 	}
 	tail := recipient[max(len(recipient)-minNumber-1, 0):]
 	return strings.Contains(recipient, digits) || strings.Contains(digits, tail)
-}
-
-type number struct {
-	digits string
-	end    int
-}
-
-// scanNumber reads the digits from a position on, with up to two separators between them.
-func scanNumber(text string, from int, separators bool) number {
-	var digits []byte
-	end, gap := from, 0
-	for i := from; i < len(text) && gap <= 2; i++ {
-		switch char := text[i]; {
-		case '0' <= char && char <= '9':
-			digits = append(digits, char)
-			end, gap = i+1, 0
-		case separators && len(digits) > 0 && strings.IndexByte(" -.()/", char) >= 0:
-			gap++
-		default:
-			return number{string(digits), end}
-		}
-	}
-	return number{string(digits), end}
 }

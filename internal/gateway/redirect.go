@@ -90,18 +90,12 @@ func (h *hop) next(status int, target *url.URL, taken bool) *hop {
 		next.method = http.MethodGet
 	}
 	if sameHost {
-		next.header = withoutContent(h.header)
+		next.header = h.header.Clone()
+		for _, name := range [...]string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Location"} {
+			next.header.Del(name) // they are about the body
+		}
 	}
 	return next
-}
-
-// withoutContent drops the headers that are about the body.
-func withoutContent(header http.Header) http.Header {
-	header = header.Clone()
-	for _, name := range [...]string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Location"} {
-		header.Del(name)
-	}
-	return header
 }
 
 // location returns the url that a redirect points to, nil when there is none.

@@ -157,8 +157,8 @@ func TestTemplate_Swap(t *testing.T) {
 	for range 4 {
 		using.Go(func() {
 			for range 1000 {
-				if got, err := g.renderBody(t.Context(), loginMessage()); err != nil || len(got) != 1 {
-					t.Errorf("renderBody() = %q, %v", got, err)
+				if got, err := g.bodyWith(t.Context(), g.template.evaluator(), loginMessage()); err != nil || len(got) != 1 {
+					t.Errorf("bodyWith() = %q, %v", got, err)
 				}
 			}
 		})
@@ -167,8 +167,8 @@ func TestTemplate_Swap(t *testing.T) {
 		template.Swap(constant("2").evaluator())
 	}
 	using.Wait()
-	if got, err := g.renderBody(t.Context(), loginMessage()); err != nil || string(got) != "2" {
-		t.Errorf("renderBody() = %q, %v", got, err)
+	if got, err := g.bodyWith(t.Context(), g.template.evaluator(), loginMessage()); err != nil || string(got) != "2" {
+		t.Errorf("bodyWith() = %q, %v", got, err)
 	}
 }
 

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"courier"
@@ -25,15 +27,7 @@ func (g *Gateway) renderError(m *courier.Message, err error) error {
 // isTemporary reports whether another evaluation may succeed: on a busy machine
 // a template runs out of time. One that ran out of memory or stack does so again.
 func isTemporary(err error) bool {
-	for _, passing := range [...]error{
-		jsonnet.ErrTimeout, jsonnet.ErrUnavailable, ErrNoTemplate,
-		context.Canceled, context.DeadlineExceeded,
-	} {
-		if errors.Is(err, passing) {
-			return true
-		}
-	}
-	return false
+	return isAny(jsonnet.ErrTimeout, jsonnet.ErrUnavailable, ErrNoTemplate, context.Canceled, context.DeadlineExceeded)(err)
 }
 
 // renderScope says what a failed evaluation is about. A field that no message has
@@ -65,9 +59,7 @@ func (g *Gateway) explain(err error) error {
 	case "ctx.template_data":
 		fields = kratosFields()
 	case "ctx.params":
-		for name := range g.params {
-			fields = append(fields, name)
-		}
+		fields = slices.Collect(maps.Keys(g.params))
 	}
 	explained := *fault
 	explained.Message = fault.Object + " has no field \"" + fault.Field + "\""

@@ -27,7 +27,7 @@ func (g *Gateway) Render(ctx context.Context, m *courier.Message) (*Request, err
 	}
 	request := &Request{gateway: g, message: m}
 	if g.template != nil && g.method != http.MethodTrace {
-		body, err := g.renderBody(ctx, m)
+		body, err := g.bodyWith(ctx, g.template.evaluator(), m)
 		if err != nil {
 			return nil, g.renderError(m, err)
 		}

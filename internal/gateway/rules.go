@@ -65,12 +65,12 @@ func (a *Answer) judge(rules []Rule) judgement {
 			return judgement{Verdict: verdict, what: a.describe(), advice: rule.Advice}
 		}
 	}
-	return judgement{Verdict: unknownVerdict(), what: a.describe(), advice: lookThere}
+	return judgement{Verdict: verdictOf(courier.ClassOutcomeUnknown), what: a.describe(), advice: lookThere}
 }
 
-func unknownVerdict() courier.Verdict {
-	outcome, scope := courier.ClassOutcomeUnknown.Verdict()
-	return courier.Verdict{Outcome: outcome, Class: courier.ClassOutcomeUnknown, Scope: scope}
+func verdictOf(class courier.Class) courier.Verdict {
+	outcome, scope := class.Verdict()
+	return courier.Verdict{Outcome: outcome, Class: class, Scope: scope}
 }
 
 func (a *Answer) describe() string {

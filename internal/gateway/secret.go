@@ -1,10 +1,10 @@
 package gateway
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"courier"
@@ -37,7 +37,7 @@ func newSecretSet(options *Options, target *url.URL) *secretSet {
 		set.add(options.Auth.secrets()...)
 	}
 	if params, err := json.Marshal(options.Params); err == nil {
-		set.addLong(stringValues(params)...)
+		set.addLong(stringValues(nil, decodeJSON(params))...)
 	}
 	set.addURL(target)
 	return set
@@ -74,10 +74,8 @@ func (s *secretSet) addURL(target *url.URL) {
 
 // dropSecret returns the text, or nothing when it holds a configured secret.
 func (s *secretSet) dropSecret(text string) string {
-	for _, value := range s.values {
-		if len(value) >= minWord && strings.Contains(text, value) {
-			return ""
-		}
+	if slices.ContainsFunc(s.values, func(value string) bool { return len(value) >= minWord && strings.Contains(text, value) }) {
+		return ""
 	}
 	return text
 }
@@ -88,28 +86,15 @@ func (s *secretSet) forMessage(m *courier.Message) *masker {
 	if m != nil {
 		mask.recipient = digitsOf(m.To)
 		mask.private = append(mask.private, m.To, m.Body, m.Subject)
-		mask.private = append(mask.private, stringValues(m.TemplateData)...)
-		mask.private = append(mask.private, stringValues(m.Metadata)...)
-		mask.private = append(mask.private, stringValues(m.RequestHeaders)...)
+		for _, raw := range [...]json.RawMessage{m.TemplateData, m.Metadata, m.RequestHeaders} {
+			mask.private = stringValues(mask.private, decodeJSON(raw))
+		}
 	}
 	return mask
 }
 
-// stringValues returns the strings and numbers of a JSON text, at any depth, without the names of fields.
-func stringValues(raw json.RawMessage) []string {
-	if len(raw) == 0 {
-		return nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var value any
-	if decoder.Decode(&value) != nil {
-		return nil
-	}
-	return appendValues(nil, value)
-}
-
-func appendValues(found []string, value any) []string {
+// stringValues adds the strings and numbers of a JSON value, at any depth, without the names of fields.
+func stringValues(found []string, value any) []string {
 	switch value := value.(type) {
 	case string:
 		found = append(found, value)
@@ -117,11 +102,11 @@ func appendValues(found []string, value any) []string {
 		found = append(found, value.String())
 	case []any:
 		for _, element := range value {
-			found = appendValues(found, element)
+			found = stringValues(found, element)
 		}
 	case map[string]any:
 		for _, field := range value {
-			found = appendValues(found, field)
+			found = stringValues(found, field)
 		}
 	}
 	return found

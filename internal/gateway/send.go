@@ -36,7 +36,9 @@ func (r *Request) Send(ctx context.Context) courier.Attempt {
 	attempt.Message = fmt.Sprintf("gateway %q (%s) %s: %s", g.name, originOf(g.target), mask.mask(judged.what, maxErrorText), judged.advice)
 	attempt.RetryAfter = retryAfter(answer.Header, g.nowFunc())
 	attempt.Excerpt = mask.mask(excerptText(answer.Body), maxExcerpt)
-	attempt.Code = mask.dropIfMasked(errorCode(answer.Body))
+	if code := errorCode(answer.Body); mask.mask(code, len(code)) == code {
+		attempt.Code = code
+	}
 	return attempt
 }
 
@@ -45,23 +47,26 @@ const maxResends = 3
 
 // send makes one hop: it sends a request until it may have been processed.
 func (g *Gateway) send(ctx context.Context, at *hop) *Answer {
-	connections := g.network.to(at.target)
 	for sends := 1; ; sends++ {
-		used := usedConn{bodySize: len(at.body)}
-		trace := &httptrace.ClientTrace{GotConn: used.got}
-		request := newRequest(httptrace.WithClientTrace(ctx, trace), at.method, at.target, at.header, at.body)
-		var answer *Answer
-		var again bool
-		if response, err := connections.RoundTrip(request); err == nil { //nolint:bodyclose // readAnswer closes it
-			again = used.isLateTimeout(response)
-			answer = readAnswer(response)
-		} else {
-			answer, again = used.explain(err)
-		}
+		answer, again := g.sendOnce(ctx, at)
 		if !again || sends > maxResends || ctx.Err() != nil {
 			return answer
 		}
 	}
+}
+
+// sendOnce reports also whether the request can be sent again at once.
+func (g *Gateway) sendOnce(ctx context.Context, at *hop) (answer *Answer, again bool) {
+	used := usedConn{bodySize: len(at.body)}
+	trace := &httptrace.ClientTrace{GotConn: used.got}
+	request := newRequest(httptrace.WithClientTrace(ctx, trace), at.method, at.target, at.header, at.body)
+	response, err := g.network.to(at.target).RoundTrip(request)
+	if err != nil {
+		return used.explain(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	again = used.isLateTimeout(response)
+	return readAnswer(response), again
 }
 
 // usedConn is the connection that a round trip used last.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -11,16 +10,8 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// The bounds of a connection. One is kept as long as the gateway keeps it: the
-// first message after a quiet time is often a code that somebody waits for.
-const (
-	dialTimeout           = 30 * time.Second
-	idleConnTimeout       = time.Hour
-	expectContinueTimeout = time.Second
-	pingAfter             = 10 * time.Second
-	pingTimeout           = 5 * time.Second
-	sessionCount          = 16
-)
+// dialTimeout bounds how long a connection may take to be made.
+const dialTimeout = 30 * time.Second
 
 // network is how a gateway, and where it redirects to, is connected to.
 type network struct {
@@ -28,7 +19,6 @@ type network struct {
 	// direct is for the urls that may be private, public for all others. They are
 	// one where the policy makes no difference.
 	direct, public *connections
-	stop           context.CancelFunc
 }
 
 // connections are a pool of net/http and what makes its connections.
@@ -38,7 +28,7 @@ type connections struct {
 }
 
 func newNetwork(options *Options, policy *addressPolicy) *network {
-	n := &network{policy: policy, public: newConnections(options, policy.public), stop: func() {}}
+	n := &network{policy: policy, public: newConnections(options, policy.public)}
 	n.direct = n.public
 	if len(policy.exceptions) > 0 && policy.private != nil {
 		n.direct = newConnections(options, policy.private)
@@ -55,7 +45,6 @@ func (n *network) to(target *url.URL) *connections {
 }
 
 func (n *network) close() {
-	n.stop()
 	n.public.CloseIdleConnections()
 	n.direct.CloseIdleConnections()
 }
@@ -74,15 +63,17 @@ func newConnections(options *Options, control controlFunc) *connections {
 		d.proxyFunc = httpproxy.FromEnvironment().ProxyFunc()
 	}
 	return &connections{dialer: d, Transport: &http.Transport{
-		Proxy:                 d.plainProxy,
-		DialContext:           d.dialPlain,
-		DialTLSContext:        d.dialTLS,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          options.MaxInFlight,
-		MaxIdleConnsPerHost:   options.MaxInFlight,
-		IdleConnTimeout:       idleConnTimeout,
-		ExpectContinueTimeout: expectContinueTimeout,
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		Proxy:               d.plainProxy,
+		DialContext:         d.dialPlain,
+		DialTLSContext:      d.dialTLS,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        options.MaxInFlight,
+		MaxIdleConnsPerHost: options.MaxInFlight,
+		// One is kept as long as the gateway keeps it: the first message after a quiet
+		// time is often a code that somebody waits for.
+		IdleConnTimeout:       time.Hour,
+		ExpectContinueTimeout: time.Second,
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 	}}
 }
 
@@ -103,7 +94,7 @@ func tlsConfig(config *tls.Config) *tls.Config {
 	}
 	config.NextProtos = []string{"h2", "http/1.1"}
 	if config.ClientSessionCache == nil {
-		config.ClientSessionCache = tls.NewLRUClientSessionCache(sessionCount)
+		config.ClientSessionCache = tls.NewLRUClientSessionCache(16)
 	}
 	return config
 }

@@ -28,7 +28,7 @@ func (g *Gateway) Try(ctx context.Context, template Evaluator) (warnings []strin
 	if t.works == nil {
 		return nil, g.explain(t.failures[0].err)
 	}
-	for _, made := range oddMessages(*t.works) {
+	for _, made := range oddMessages(t.works) {
 		if err := t.run(ctx, made); err != nil {
 			return nil, err
 		}
@@ -42,7 +42,7 @@ type trial struct {
 	template Evaluator
 	// works is a message for which the template gives a body, or withdraws it; nil
 	// for none.
-	works           *courier.Message
+	works           *madeUp
 	tried, canceled int
 	failures        []failure
 }
@@ -56,18 +56,16 @@ type failure struct {
 // run tries one message and notes what came of it. An error ends the trial.
 func (t *trial) run(ctx context.Context, made *madeUp) error {
 	t.tried++
-	m := made.message()
-	err := t.evaluate(ctx, m)
+	err := t.evaluate(ctx, made.message())
 	for err != nil && made.change(err) {
-		m = made.message()
-		err = t.evaluate(ctx, m)
+		err = t.evaluate(ctx, made.message())
 	}
 	switch {
 	case err == nil:
-		t.works = m
+		t.works = made
 	case errors.Is(err, jsonnet.ErrCanceled):
 		t.canceled++
-		t.works = m
+		t.works = made
 	case ctx.Err() != nil || errors.Is(err, jsonnet.ErrUnavailable):
 		return err
 	case t.works == nil && errors.Is(err, jsonnet.ErrTimeout):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 )
 
@@ -14,31 +13,22 @@ const (
 	maxWarmPause = time.Minute
 )
 
-// keepWarm keeps a connection for a url open until the network is closed.
-func (n *network) keepWarm(target *url.URL) {
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // it lives until the gateway is closed
-	var warming sync.WaitGroup
-	warming.Go(func() { n.to(target).keepWarm(ctx, target) })
-	n.stop = func() {
-		cancel()
-		warming.Wait()
-	}
-}
-
-func (c *connections) keepWarm(ctx context.Context, target *url.URL) {
+// KeepWarm dials a connection whenever none is open, so that the first message
+// after a quiet time waits for no handshake. No request is sent for it. It returns
+// when ctx ends.
+func (g *Gateway) KeepWarm(ctx context.Context) {
+	c := g.network.to(g.target)
 	pause := warmPause
 	for ctx.Err() == nil {
 		if c.dialer.open.Load() == 0 {
-			c.warm(ctx, target)
+			c.warm(ctx, g.target)
 			pause = min(2*pause, maxWarmPause)
 		}
-		var drained <-chan struct{}
 		if c.dialer.open.Load() > 0 {
-			drained, pause = c.dialer.drained, warmPause
+			pause = warmPause
 			select {
-			case <-drained:
+			case <-c.dialer.drained:
 			case <-ctx.Done():
-				return
 			}
 		}
 		select {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -55,7 +56,7 @@ type Options struct {
 	Keys []Key
 	// AnyHost takes requests for any host name although there are no keys. By
 	// default they must be for localhost or an IP address, so that no web page
-	// reaches a courier without keys by pointing a name of its own at it.
+	// gets at a courier without keys by pointing a name of its own at it.
 	AnyHost bool
 	// MaxBodySize bounds the body of a request, in bytes; default 1 MiB. That of
 	// a batch may be eight times as large.
@@ -72,30 +73,13 @@ type Options struct {
 	NowFunc func() time.Time
 }
 
-const (
-	defaultMaxBodySize = 1 << 20
-	defaultTimeout     = 30 * time.Second
-)
-
 func (o *Options) setDefaults() {
-	if o.MaxBodySize <= 0 {
-		o.MaxBodySize = defaultMaxBodySize
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = defaultTimeout
-	}
-	if o.Gatherer == nil {
-		o.Gatherer = prometheus.NewRegistry()
-	}
-	if o.Registerer == nil {
-		o.Registerer = prometheus.NewRegistry()
-	}
-	if o.TracerProvider == nil {
-		o.TracerProvider = noop.NewTracerProvider()
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
+	o.MaxBodySize = cmp.Or(max(o.MaxBodySize, 0), 1<<20)
+	o.Timeout = cmp.Or(max(o.Timeout, 0), 30*time.Second)
+	o.Gatherer = cmp.Or[prometheus.Gatherer](o.Gatherer, prometheus.NewRegistry())
+	o.Registerer = cmp.Or[prometheus.Registerer](o.Registerer, prometheus.NewRegistry())
+	o.TracerProvider = cmp.Or[trace.TracerProvider](o.TracerProvider, noop.NewTracerProvider())
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
 	}
@@ -103,13 +87,14 @@ func (o *Options) setDefaults() {
 
 // API is the HTTP interface. Its handlers are safe for concurrent use.
 type API struct {
-	options Options
-	keys    atomic.Pointer[[]Key]
-	metrics *metrics
-	tracer  trace.Tracer
-	origins *http.CrossOriginProtection
+	options  Options
+	keys     atomic.Pointer[[]Key]
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	tracer   trace.Tracer
+	origins  *http.CrossOriginProtection
 
-	conflicts *conflicts
+	conflicts conflicts
 	// strangers and refusals thin out what is logged of requests without a key,
 	// by their address, and of refused ones, by their code.
 	strangers, refusals quiet
@@ -125,17 +110,16 @@ type API struct {
 func New(options Options) (*API, error) {
 	options.setDefaults()
 	a := &API{
-		options:   options,
-		tracer:    options.TracerProvider.Tracer("courier/httpapi"),
-		origins:   http.NewCrossOriginProtection(),
-		conflicts: newConflicts(),
+		options: options,
+		tracer:  options.TracerProvider.Tracer("courier/httpapi"),
+		origins: http.NewCrossOriginProtection(),
 	}
 	a.SetKeys(options.Keys)
-	var err error
-	if a.metrics, err = newMetrics(options.Registerer); err != nil {
+	if err := a.registerMetrics(); err != nil {
 		return nil, err
 	}
 	endpoints := append(a.messageEndpoints(), a.operatorEndpoints()...)
+	var err error
 	if a.spec, err = specify(endpoints); err != nil {
 		return nil, fmt.Errorf("build openapi document: %w", err)
 	}
@@ -149,8 +133,5 @@ func (a *API) Admin() http.Handler { return a.admin }
 
 // Public returns the handler of the public listener.
 func (a *API) Public() http.Handler { return a.public }
-
-// OpenAPI returns the OpenAPI 3.1 document of the admin listener, as indented JSON.
-func (a *API) OpenAPI() []byte { return a.spec.json }
 
 func (a *API) now() time.Time { return a.options.NowFunc().UTC().Truncate(time.Microsecond) }

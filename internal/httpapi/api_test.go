@@ -18,13 +18,13 @@ const number = "+12065550199"
 // fixture is an API over doubles.
 type fixture struct {
 	api    *httpapi.API
-	memory *memory
+	memory *double
 	judge  *judge
 }
 
 func newFixture(tb testing.TB, change func(*httpapi.Options)) *fixture {
 	tb.Helper()
-	f := &fixture{memory: newMemory(), judge: &judge{}}
+	f := &fixture{memory: newDouble(), judge: &judge{}}
 	options := httpapi.Options{Intake: f.judge, Engine: f.memory, Store: f.memory, NowFunc: now}
 	if change != nil {
 		change(&options)
@@ -60,6 +60,12 @@ func request(tb testing.TB, handler http.Handler, method, target, body string, h
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
 	return w
+}
+
+// document returns the OpenAPI document.
+func (f *fixture) document(tb testing.TB) []byte {
+	tb.Helper()
+	return f.call(tb, "GET", "/openapi.json", "").Body.Bytes()
 }
 
 // send sends one message and returns its id.

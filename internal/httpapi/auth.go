@@ -37,16 +37,8 @@ type Key struct {
 	Scopes []Scope
 }
 
-// caller is who made a request: the name of the API key, empty where none is
-// asked for, and what it may do.
-type caller struct {
-	name   string
-	scopes []Scope
-}
-
-func (c caller) may(scope Scope) bool {
-	return scope == "" || slices.Contains(c.scopes, scope) ||
-		scope == ScopeRead && slices.Contains(c.scopes, ScopeReadBody)
+func (k Key) may(scope Scope) bool {
+	return slices.Contains(k.Scopes, scope) || scope == ScopeRead && slices.Contains(k.Scopes, ScopeReadBody)
 }
 
 // SetKeys puts other keys in force.
@@ -71,7 +63,8 @@ func (a *API) admit(ctx context.Context, c *call, listener string, e *endpoint) 
 		return err
 	}
 	if !c.by.may(e.scope) {
-		return forbidden(e.scope)
+		return refuseKey(courier.CodeForbidden, "the API key lacks the scope "+string(e.scope)+"; add it to the key in api.keys, or use another key",
+			`, error="insufficient_scope", scope="`+string(e.scope)+`"`)
 	}
 	return nil
 }
@@ -88,15 +81,15 @@ func (a *API) logStranger(ctx context.Context, peer, listener string) {
 	}
 }
 
-// authenticate returns the caller that the headers prove. Every key is compared,
-// in constant time.
-func authenticate(keys []Key, header http.Header) (caller, error) {
+// authenticate returns the key that the headers have, one without a name where none
+// is asked for. Every key is compared, in constant time.
+func authenticate(keys []Key, header http.Header) (Key, error) {
 	if len(keys) == 0 {
-		return caller{scopes: []Scope{ScopeSend, ScopeRead, ScopeReadBody}}, nil
+		return Key{Scopes: []Scope{ScopeSend, ScopeRead, ScopeReadBody}}, nil
 	}
 	text := givenKey(header)
 	if text == "" {
-		return caller{}, &courier.Error{Code: courier.CodeUnauthorized, Message: "an API key is needed; send it as Authorization: Bearer <key>", Err: errNoKey}
+		return Key{}, refuseKey(courier.CodeUnauthorized, "an API key is needed; send it as Authorization: Bearer <key>", "")
 	}
 	hash := sha256.Sum256([]byte(text))
 	found := -1
@@ -106,9 +99,9 @@ func authenticate(keys []Key, header http.Header) (caller, error) {
 		}
 	}
 	if found < 0 {
-		return caller{}, &courier.Error{Code: courier.CodeUnauthorized, Message: "the API key is not known; check it against api.keys of the courier's configuration"}
+		return Key{}, refuseKey(courier.CodeUnauthorized, "the API key is not known; check it against api.keys of the courier's configuration", `, error="invalid_token"`)
 	}
-	return caller{name: keys[found].Name, scopes: keys[found].Scopes}, nil
+	return keys[found], nil
 }
 
 // givenKey returns the key of Authorization (RFC 6750, 2.1) or X-API-Key.
@@ -119,12 +112,9 @@ func givenKey(header http.Header) string {
 	return header.Get("X-Api-Key")
 }
 
-func forbidden(scope Scope) error {
-	return &courier.Error{
-		Code:    courier.CodeForbidden,
-		Message: "the API key lacks the scope " + string(scope) + "; add it to the key in api.keys, or use another key",
-		Err:     &scopeError{scope},
-	}
+// refuseKey answers with the challenge of RFC 6750, 3.
+func refuseKey(code courier.ErrorCode, message, challenge string) error {
+	return &courier.Error{Code: code, Message: message, Err: &headerError{"WWW-Authenticate", `Bearer realm="courier"` + challenge}}
 }
 
 // checkOrigin refuses what a web page in the browser of an operator could send:

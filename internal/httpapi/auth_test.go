@@ -138,7 +138,7 @@ func TestAPI_CrossSite(t *testing.T) {
 			wantProblem(t, f.call(t, "POST", path, "", header), courier.CodeForbidden, "", "web page of another site")
 		}
 	}
-	if f.memory.only().Status != courier.StatusQueued {
+	if f.memory.all(t)[0].Status != courier.StatusQueued {
 		t.Error("another site canceled a message")
 	}
 	for _, header := range []string{"Sec-Fetch-Site: same-origin", "Origin: http://127.0.0.1:4478"} {

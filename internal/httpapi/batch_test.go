@@ -34,8 +34,8 @@ func TestAPI_SendBatch(t *testing.T) {
 			"detail":"the idempotency key was used for a different message; use a new key, or repeat the first request unchanged"}},
 		{"index":5,"error":{"code":"invalid_request","field":"body","detail":"no field has the name that was given; body is the nearest"}}
 	]}`)
-	if f.memory.count() != 1 {
-		t.Errorf("%d messages were stored", f.memory.count())
+	if len(f.memory.all(t)) != 1 {
+		t.Errorf("%d messages were stored", len(f.memory.all(t)))
 	}
 }
 
@@ -45,8 +45,8 @@ func TestAPI_SendBatchRefusesKeyOfBatch(t *testing.T) {
 	f := newFixture(t, nil)
 	w := f.call(t, "POST", "/v1/messages/batch", `{"messages":[{"to":"`+number+`","body":"a"}]}`, "Idempotency-Key: k")
 	wantProblem(t, w, courier.CodeInvalidRequest, "header.Idempotency-Key", "idempotency_key")
-	if f.memory.count() != 0 {
-		t.Errorf("%d messages were stored", f.memory.count())
+	if len(f.memory.all(t)) != 0 {
+		t.Errorf("%d messages were stored", len(f.memory.all(t)))
 	}
 }
 
@@ -120,8 +120,11 @@ func TestAPI_SendBatchKeepsOrder(t *testing.T) {
 		if result.Index != i || (result.Error != nil) != (i%3 == 0) {
 			t.Fatalf("result %d: %+v", i, result)
 		}
-		if result.Error == nil && f.memory.messages[result.ID].Body != fmt.Sprint(i) {
-			t.Errorf("result %d is the message %q", i, f.memory.messages[result.ID].Body)
+		if result.Error != nil {
+			continue
+		}
+		if m, _, err := f.memory.Message(t.Context(), result.ID); err != nil || m.Body != fmt.Sprint(i) {
+			t.Errorf("result %d is the message %+v: %v", i, m, err)
 		}
 	}
 }

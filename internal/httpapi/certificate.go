@@ -23,7 +23,7 @@ type Certificate struct {
 
 	mu   sync.Mutex
 	pair *tls.Certificate
-	// read tells the files that were read from others, looked is when.
+	// read is the state of the files that were read, looked is when they were looked at.
 	read   string
 	looked time.Time
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"maps"
+	"strconv"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ const (
 	conflictWindow = 10 * time.Second
 )
 
-// conflicts counts the idempotency conflicts of callers.
+// conflicts counts the idempotency conflicts of callers. The zero value has none.
 type conflicts struct {
 	mu    sync.Mutex
 	tried map[idempotency]*tries
@@ -40,12 +41,8 @@ type tries struct {
 	until time.Time
 }
 
-func newConflicts() *conflicts {
-	return &conflicts{tried: make(map[idempotency]*tries), callers: make(map[string]int)}
-}
-
-// begin returns what is to be told whether a message was in conflict with an
-// earlier one, nil for nothing, or an error when there were too many.
+// begin returns a function to call with whether the message was in conflict with an
+// earlier one, nil for none, or an error when there were too many.
 func (c *conflicts) begin(m *courier.Message) (end func(conflict bool), err error) {
 	if m.IdempotencyKey == "" {
 		return nil, nil
@@ -71,8 +68,9 @@ func (c *conflicts) begin(m *courier.Message) (end func(conflict bool), err erro
 }
 
 func tooManyConflicts(wait time.Duration, text string) error {
+	seconds := strconv.Itoa(int((wait + time.Second - 1) / time.Second))
 	return &courier.Error{
-		Code: courier.CodeRateLimited, Field: fieldKey, Err: &waitError{wait},
+		Code: courier.CodeRateLimited, Field: fieldKey, Err: &headerError{"Retry-After", seconds},
 		Message: fmt.Sprintf("%s; the courier takes it again in %s", text, max(wait.Round(time.Second), time.Second)),
 	}
 }
@@ -97,8 +95,10 @@ func (c *conflicts) end(m *courier.Message, under *tries, conflict bool) {
 // forget drops what is over.
 func (c *conflicts) forget(now time.Time) {
 	if now.Sub(c.window) >= conflictWindow {
-		c.window = now
-		clear(c.callers)
+		c.window, c.callers = now, make(map[string]int)
+	}
+	if c.tried == nil {
+		c.tried = make(map[idempotency]*tries)
 	}
 	if now.Sub(c.swept) >= triedFor {
 		c.swept = now

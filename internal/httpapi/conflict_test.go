@@ -9,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"courier"
 	"courier/internal/httpapi"
 )
 
@@ -33,10 +32,10 @@ func TestAPI_IdempotencyKeysOfCallers(t *testing.T) {
 			t.Errorf("%s: got %d, replayed %q, want %q", test.caller, w.Code, w.Header().Get("Idempotency-Replayed"), test.replayed)
 		}
 	}
-	if f.memory.count() != 2 {
-		t.Errorf("%d messages were stored, want one a caller", f.memory.count())
+	if len(f.memory.all(t)) != 2 {
+		t.Errorf("%d messages were stored, want one a caller", len(f.memory.all(t)))
 	}
-	for _, m := range f.memory.newestFirst() {
+	for _, m := range f.memory.all(t) {
 		if m.Caller != "shop" && m.Caller != "bank" {
 			t.Errorf("a message of the caller %q", m.Caller)
 		}
@@ -137,8 +136,7 @@ func TestAPI_IdempotencyConflictsOfCaller(t *testing.T) {
 		last := 0
 		for i := range 1001 {
 			header := fmt.Sprintf("Idempotency-Key: k%d", i)
-			f.memory.keys[[2]string{"shop", fmt.Sprintf("k%d", i)}] = courier.ID{1}
-			f.memory.messages[courier.ID{1}] = &courier.Message{}
+			f.keyed(t, "b", header, "X-API-Key: shop")
 			last, _ = f.keyed(t, "a", header, "X-API-Key: shop")
 		}
 		if last != http.StatusTooManyRequests {

@@ -1,8 +1,8 @@
 package httpapi
 
 import (
-	"container/list"
 	"crypto/tls"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -35,16 +35,16 @@ func connectionLimit(wanted int) int {
 type limitedListener struct {
 	net.Listener
 	limit int
-	// fullFunc is told when the limit is reached, once until there is room again.
+	// fullFunc is called when all are in use, once until there is room again.
 	fullFunc func(limit int)
 	freed    chan struct{}
 	closed   chan struct{}
 	closing  sync.Once
 
-	mu   sync.Mutex
-	open int
-	// idle has the connections without a request under way, the longest idle first.
-	idle list.List
+	mu sync.Mutex
+	// open are the connections and since when each is idle, the zero time for one
+	// with a request under way.
+	open map[*connection]time.Time
 	full bool
 }
 
@@ -52,15 +52,13 @@ type limitedListener struct {
 type connection struct {
 	net.Conn
 	listener *limitedListener
-
-	// Guarded by listener.mu:
-	idleSince time.Time
-	place     *list.Element
-	closed    bool
 }
 
 func newLimitedListener(inner net.Listener, limit int, fullFunc func(int)) *limitedListener {
-	return &limitedListener{Listener: inner, limit: limit, fullFunc: fullFunc, freed: make(chan struct{}, 1), closed: make(chan struct{})}
+	return &limitedListener{
+		Listener: inner, limit: limit, fullFunc: fullFunc, freed: make(chan struct{}, 1), closed: make(chan struct{}),
+		open: make(map[*connection]time.Time),
+	}
 }
 
 // Accept implements net.Listener.
@@ -88,8 +86,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 	c := &connection{Conn: accepted, listener: l}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.open++
-	l.setIdle(c, true)
+	l.open[c] = time.Now()
 	return c, nil
 }
 
@@ -98,49 +95,35 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 func (l *limitedListener) room() (victim *connection, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open < l.limit {
+	if len(l.open) < l.limit {
 		return nil, 0
 	}
 	if !l.full {
 		l.full = true
 		l.fullFunc(l.limit)
 	}
-	front := l.idle.Front()
-	if front == nil {
-		return nil, minIdle
+	longest := time.Now()
+	for c, since := range l.open {
+		if !since.IsZero() && since.Before(longest) {
+			victim, longest = c, since
+		}
 	}
-	longest := front.Value.(*connection) //nolint:forcetypeassert,errcheck // nothing else is put in
-	if wait := minIdle - time.Since(longest.idleSince); wait > 0 {
+	if wait := minIdle - time.Since(longest); wait > 0 {
 		return nil, wait
 	}
-	return longest, 0
+	return victim, 0
 }
 
 // closeIdle closes the connections that have been idle for a moment, those on which
 // no request ever came among them.
 func (l *limitedListener) closeIdle() {
-	var idle []*connection
 	l.mu.Lock()
-	for e := l.idle.Front(); e != nil; e = e.Next() {
-		if c := e.Value.(*connection); time.Since(c.idleSince) >= minIdle { //nolint:forcetypeassert,errcheck // nothing else is put in
-			idle = append(idle, c)
-		}
-	}
+	idle := maps.Clone(l.open)
 	l.mu.Unlock()
-	for _, c := range idle {
-		_ = c.Close()
-	}
-}
-
-// setIdle notes whether a request is under way. The lock must be held.
-func (l *limitedListener) setIdle(c *connection, idle bool) {
-	if c.place != nil {
-		l.idle.Remove(c.place)
-		c.place = nil
-	}
-	if idle && !c.closed {
-		c.idleSince = time.Now()
-		c.place = l.idle.PushBack(c)
+	for c, since := range idle {
+		if !since.IsZero() && time.Since(since) >= minIdle {
+			_ = c.Close()
+		}
 	}
 }
 
@@ -154,11 +137,9 @@ func (l *limitedListener) Close() error {
 func (c *connection) Close() error {
 	l := c.listener
 	l.mu.Lock()
-	if !c.closed {
-		c.closed = true
-		l.setIdle(c, false)
-		l.open--
-		l.full = l.full && l.open > l.limit*3/4
+	if _, open := l.open[c]; open {
+		delete(l.open, c)
+		l.full = l.full && len(l.open) > l.limit*3/4
 		select {
 		case l.freed <- struct{}{}:
 		default:
@@ -168,7 +149,7 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// noteState is told by the server what a connection is doing.
+// noteState is called by the server when a connection does something else.
 func noteState(served net.Conn, state http.ConnState) {
 	if secured, ok := served.(*tls.Conn); ok {
 		served = secured.NetConn()
@@ -177,7 +158,13 @@ func noteState(served net.Conn, state http.ConnState) {
 	if !ok || state != http.StateActive && state != http.StateIdle {
 		return
 	}
+	var since time.Time
+	if state == http.StateIdle {
+		since = time.Now()
+	}
 	c.listener.mu.Lock()
 	defer c.listener.mu.Unlock()
-	c.listener.setIdle(c, state == http.StateIdle)
+	if _, open := c.listener.open[c]; open {
+		c.listener.open[c] = since
+	}
 }

@@ -30,47 +30,42 @@ func decodeBody(c *call, limit int64, into any, options ...json.Options) error {
 	}
 	var buffer bytes.Buffer
 	buffer.Grow(int(min(max(c.r.ContentLength, 0), 64<<10)) + bytes.MinRead)
-	if _, err := buffer.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, limit)); err != nil {
-		return bodyFault(err, limit)
-	}
-	text := buffer.Bytes()
-	if len(bytes.TrimSpace(text)) == 0 {
+	_, err := buffer.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, limit))
+	_, over := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case over:
+		return tooLarge(limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &courier.Error{Code: courier.CodeInvalidRequest, Message: "the body did not arrive in time; send it faster", Err: err}
+	case err != nil:
+		return &courier.Error{Code: courier.CodeInvalidRequest, Message: "the body did not arrive whole; send it again", Err: err}
+	case len(bytes.TrimSpace(buffer.Bytes())) == 0:
 		return invalid("", "the body is missing; send a JSON object")
 	}
-	return decode(text, into, options...)
+	return decode(buffer.Bytes(), into, options...)
 }
 
 // checkContentType takes JSON only. A web page cannot send that to another site
 // without asking first, and the courier never says yes.
 func checkContentType(header http.Header) error {
-	if encoding := header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return &courier.Error{Code: courier.CodeUnsupportedMedia, Field: "header.Content-Encoding", Message: "the body is compressed; send it as it is"}
-	}
+	field, fault := "header.Content-Type", ""
 	kind, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
-	if err != nil || kind != "application/json" {
-		return &courier.Error{Code: courier.CodeUnsupportedMedia, Field: "header.Content-Type", Message: "the body must be JSON; send it with Content-Type: application/json"}
-	}
-	switch strings.ToLower(parameters["charset"]) {
-	case "", "utf-8", "utf8":
+	charset := strings.ToLower(parameters["charset"])
+	switch encoding := header.Get("Content-Encoding"); {
+	case encoding != "" && encoding != "identity":
+		field, fault = "header.Content-Encoding", "the body is compressed; send it as it is"
+	case err != nil || kind != "application/json":
+		fault = "the body must be JSON; send it with Content-Type: application/json"
+	case charset != "" && charset != "utf-8" && charset != "utf8":
+		fault = "the body must be in UTF-8; encode it so"
+	default:
 		return nil
 	}
-	return &courier.Error{Code: courier.CodeUnsupportedMedia, Field: "header.Content-Type", Message: "the body must be in UTF-8; encode it so"}
+	return &courier.Error{Code: courier.CodeUnsupportedMedia, Field: field, Message: fault}
 }
 
 func tooLarge(limit int64) error {
 	return &courier.Error{Code: courier.CodeRequestTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes; send less at once, or raise api.max_body_size", limit)}
-}
-
-// bodyFault says why a body could not be read.
-func bodyFault(err error, limit int64) error {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return tooLarge(limit)
-	}
-	text := "the body did not arrive whole; send it again"
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		text = "the body did not arrive in time; send it faster"
-	}
-	return &courier.Error{Code: courier.CodeInvalidRequest, Message: text, Err: err}
 }
 
 func invalid(field, message string) *courier.Error {
@@ -82,7 +77,7 @@ func invalid(field, message string) *courier.Error {
 // and quotes nothing of the text but one character.
 func decode(text []byte, into any, options ...json.Options) error {
 	if kind := jsontext.Value(text).Kind(); kind == 'n' {
-		return notAn("a JSON object is expected", kind)
+		return notAn("", "a JSON object is expected", kind)
 	}
 	err := json.Unmarshal(text, into, append(options, json.RejectUnknownMembers(true))...)
 	if err == nil {
@@ -109,24 +104,18 @@ func syntaxFault(text []byte, e *jsontext.SyntacticError) error {
 	offset := min(int(e.ByteOffset), len(text))
 	line, column := bytes.Count(text[:offset], []byte("\n"))+1, offset-bytes.LastIndexByte(text[:offset], '\n')
 	at := fmt.Sprintf("at line %d, column %d: ", line, column)
-	rest := text[offset:]
+	char, size := utf8.DecodeRune(text[offset:])
 	switch {
 	case errors.Is(e.Err, jsontext.ErrDuplicateName):
 		return invalid(field, "the field is there twice; give it once")
 	case errors.Is(e.Err, io.ErrUnexpectedEOF):
 		return invalid("", "the body is not valid JSON "+at+"it ends too early")
-	case len(rest) > 0 && rest[0] == '\\':
+	case char == '\\':
 		return invalid(field, at+`an escape in a string is no JSON, or half of a surrogate pair (\ud800 to \udfff); write the character itself`)
-	case len(rest) > 0 && startsIllFormed(rest):
+	case char == utf8.RuneError && size == 1:
 		return invalid(field, at+"the body is not valid UTF-8; encode it as UTF-8")
 	}
 	return invalid(field, "the body is not valid JSON "+at+e.Err.Error())
-}
-
-// startsIllFormed reports whether a text begins with what is no UTF-8.
-func startsIllFormed(text []byte) bool {
-	char, size := utf8.DecodeRune(text)
-	return char == utf8.RuneError && size <= 1
 }
 
 // kindFault says why a value does not fit its field.
@@ -136,21 +125,19 @@ func kindFault(e *json.SemanticError) error {
 	case errors.Is(e.Err, json.ErrUnknownName):
 		return unknownField(e.JSONPointer.LastToken(), fieldNames(e.GoType))
 	case e.GoType != nil && e.GoType.Kind() == reflect.String:
-		fault := notAn("it must be a string", e.JSONKind)
-		fault.Field, fault.Message = field, fault.Message+"; write it in quotes"
+		fault := notAn(field, "it must be a string", e.JSONKind)
+		fault.Message += "; write it in quotes"
 		return fault
 	case e.GoType != nil && e.GoType.Kind() == reflect.Struct:
-		fault := notAn("a JSON object is expected", e.JSONKind)
-		fault.Field = field
-		return fault
+		return notAn(field, "a JSON object is expected", e.JSONKind)
 	}
 	return invalid(field, "its value cannot be read; the OpenAPI document at /openapi.json says what it may be")
 }
 
 // notAn says that a value is of the wrong kind.
-func notAn(expected string, kind jsontext.Kind) *courier.Error {
+func notAn(field, expected string, kind jsontext.Kind) *courier.Error {
 	names := map[jsontext.Kind]string{'"': "a string", '{': "an object", '[': "an array", 't': "a boolean", 'f': "a boolean", 'n': "null", '0': "a number"}
-	return invalid("", expected+", not "+names[kind])
+	return invalid(field, expected+", not "+names[kind])
 }
 
 // fieldPath writes a JSON pointer (RFC 6901) as fields are named in errors, such as

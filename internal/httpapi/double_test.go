@@ -2,179 +2,121 @@ package httpapi_test
 
 import (
 	"context"
-	"slices"
+	"encoding/binary"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"courier"
 	"courier/internal/store"
+	"courier/internal/store/memory"
 )
 
-// memory is an Engine and a Store in memory, with the answers of the real ones.
-type memory struct {
-	mu       sync.Mutex
-	messages map[courier.ID]*courier.Message
-	keys     map[[2]string]courier.ID
-	attempts []courier.Attempt
-	woken    int
-	requeue  store.Requeue
-	query    store.Query
-	nodes    []store.Node
+// double is an Engine and a Store over the store in memory. It remembers what it was
+// asked for, and fails on demand.
+type double struct {
+	*memory.Store
+	mu      sync.Mutex
+	woken   int
+	requeue store.Requeue
+	query   store.Query
 	// err is what every call answers.
 	err error
 	// hook runs at the start of each Enqueue.
 	hook func(ctx context.Context)
 }
 
-func newMemory() *memory {
-	return &memory{messages: make(map[courier.ID]*courier.Message), keys: make(map[[2]string]courier.ID)}
-}
-
-// forget drops every message.
-func (s *memory) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.messages)
-	clear(s.keys)
-}
+func newDouble() *double { return &double{Store: memory.New(memory.Options{NowFunc: now})} }
 
 // Enqueue implements httpapi.Engine.
-func (s *memory) Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.hook != nil {
-		s.hook(ctx)
+func (d *double) Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.hook != nil {
+		d.hook(ctx)
 	}
-	if s.err != nil {
-		return nil, s.err
+	if d.err != nil {
+		return nil, d.err
 	}
-	results := make([]store.Enqueued, len(messages))
-	for i, m := range messages {
-		results[i] = s.put(m)
-	}
-	return results, nil
-}
-
-func (s *memory) put(m *courier.Message) store.Enqueued {
-	key := [2]string{m.Caller, m.IdempotencyKey}
-	if first, ok := s.keys[key]; ok && m.IdempotencyKey != "" {
-		if s.messages[first].Fingerprint != m.Fingerprint {
-			return store.Enqueued{Err: store.ErrIdempotencyConflict}
-		}
-		return store.Enqueued{Message: s.messages[first], Duplicate: true}
-	}
-	s.messages[m.ID] = m
-	s.keys[key] = m.ID
-	return store.Enqueued{Message: m}
+	return d.Store.Enqueue(ctx, messages)
 }
 
 // Wake implements httpapi.Engine.
-func (s *memory) Wake() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.woken++
-}
+func (d *double) Wake() { d.woken++ }
 
 // Message implements httpapi.Store.
-func (s *memory) Message(_ context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return nil, nil, s.err
+func (d *double) Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
+	if d.err != nil {
+		return nil, nil, d.err
 	}
-	m, ok := s.messages[id]
-	if !ok {
-		return nil, nil, store.ErrNotFound
-	}
-	return m, s.attempts, nil
+	return d.Store.Message(ctx, id)
 }
 
 // Messages implements httpapi.Store.
-func (s *memory) Messages(_ context.Context, query store.Query) (store.Page, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.query = query
-	if s.err != nil {
-		return store.Page{}, s.err
+func (d *double) Messages(ctx context.Context, query store.Query) (store.Page, error) {
+	d.query = query
+	if d.err != nil {
+		return store.Page{}, d.err
 	}
-	var page store.Page
-	for _, m := range s.newestFirst() {
-		if query.After != nil && m.ID.String() >= query.After.String() {
-			continue
-		}
-		if len(page.Messages) == query.Limit {
-			last := page.Messages[len(page.Messages)-1].ID
-			page.Next = &last
-			break
-		}
-		page.Messages = append(page.Messages, m)
-	}
-	return page, nil
-}
-
-func (s *memory) newestFirst() []*courier.Message {
-	var all []*courier.Message
-	for _, m := range s.messages {
-		all = append(all, m)
-	}
-	slices.SortFunc(all, func(a, b *courier.Message) int { return slices.Compare(b.ID[:], a.ID[:]) })
-	return all
+	return d.Store.Messages(ctx, query)
 }
 
 // Cancel implements httpapi.Store.
-func (s *memory) Cancel(_ context.Context, id courier.ID, now time.Time) (*courier.Message, error) {
-	return s.move(id, courier.StatusCanceled, now)
+func (d *double) Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error) {
+	if d.err != nil {
+		return nil, d.err
+	}
+	return d.Store.Cancel(ctx, id, now)
 }
 
 // Requeue implements httpapi.Store.
-func (s *memory) Requeue(_ context.Context, requeue store.Requeue) (*courier.Message, error) {
-	s.requeue = requeue
-	return s.move(requeue.ID, courier.StatusQueued, requeue.Now)
+func (d *double) Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error) {
+	d.requeue = requeue
+	if d.err != nil {
+		return nil, d.err
+	}
+	return d.Store.Requeue(ctx, requeue)
 }
 
 // Nodes implements httpapi.Store.
-func (s *memory) Nodes(context.Context) ([]store.Node, error) { return s.nodes, s.err }
-
-func (s *memory) move(id courier.ID, to courier.Status, now time.Time) (*courier.Message, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return nil, s.err
+func (d *double) Nodes(ctx context.Context) ([]store.Node, error) {
+	if d.err != nil {
+		return nil, d.err
 	}
-	m, ok := s.messages[id]
-	if !ok {
-		return nil, store.ErrNotFound
-	}
-	if !m.Status.CanBecome(to) {
-		return nil, &store.TransitionError{ID: id, From: m.Status, To: to}
-	}
-	m.Status, m.UpdatedAt = to, now
-	return m, nil
+	return d.Store.Nodes(ctx)
 }
 
-// only returns the one message there is.
-func (s *memory) only() *courier.Message {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range s.messages {
-		if len(s.messages) == 1 {
-			return m
-		}
+// all returns every message, the newest first.
+func (d *double) all(tb testing.TB) []*courier.Message {
+	tb.Helper()
+	page, err := d.Store.Messages(tb.Context(), store.Query{Limit: 1 << 20})
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return nil
+	return page.Messages
 }
 
-func (s *memory) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.messages)
+// attempt takes the message that is due first, and settles it.
+func (d *double) attempt(tb testing.TB, status courier.Status, attempt courier.Attempt) {
+	tb.Helper()
+	claimed, err := d.Claim(tb.Context(), store.Claim{Gateway: "main", Node: "n", Now: now().Add(time.Hour), LeaseUntil: now().Add(2 * time.Hour), Limit: 1})
+	if err != nil || len(claimed) != 1 {
+		tb.Fatalf("claimed %d messages: %v", len(claimed), err)
+	}
+	at := now().Add(time.Second)
+	applied, err := d.Settle(tb.Context(), []store.Settlement{{
+		ID: claimed[0].ID, Token: claimed[0].Lease.Token, Status: status, Attempt: &attempt, RetryCount: 1, NextAttemptAt: at, At: at,
+	}})
+	if err != nil || !applied[0] {
+		tb.Fatalf("settled %v: %v", applied, err)
+	}
 }
 
 // judge is an Intake that takes what is a number and has a text.
 type judge struct {
 	mu    sync.Mutex
-	last  byte
+	last  uint32
 	draft courier.Draft
 }
 
@@ -191,8 +133,10 @@ func (j *judge) Accept(draft courier.Draft) (*courier.Message, error) {
 		return nil, &courier.Error{Code: courier.CodeInvalidRequest, Field: "idempotency_key", Message: "no spaces"}
 	}
 	j.last++
+	id := courier.ID{0: 1}
+	binary.BigEndian.PutUint32(id[12:], j.last)
 	return &courier.Message{
-		ID: courier.ID{0: 1, 15: j.last}, Status: courier.StatusQueued, Channel: "sms", Gateway: "main", To: to, From: "Shop",
+		ID: id, Status: courier.StatusQueued, Channel: "sms", Gateway: "main", To: to, From: "Shop",
 		Body: draft.Body, Subject: draft.Subject, TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
 		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata, Encoding: courier.EncodingGSM7, Segments: 1,
 		CreatedAt: now(), UpdatedAt: now(), NextAttemptAt: now(),

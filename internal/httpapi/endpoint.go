@@ -3,7 +3,6 @@ package httpapi
 import (
 	"cmp"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,9 +23,7 @@ type endpoint struct {
 	// id is the name of the operation in the document.
 	id, tag, summary, description string
 	// scope is what a key must have, empty for an open endpoint.
-	scope Scope
-	// form is how errors are written, nil for problem documents.
-	form   *errorForm
+	scope  Scope
 	handle handler
 
 	parameters []*huma.Param
@@ -43,9 +40,10 @@ type endpoint struct {
 
 // call is one request of an endpoint.
 type call struct {
-	w  http.ResponseWriter
-	r  *http.Request
-	by caller
+	w http.ResponseWriter
+	r *http.Request
+	// by is the key that the caller has, without a name where none is asked for.
+	by Key
 }
 
 // handler serves one endpoint. It returns what is answered as JSON, or nil when
@@ -55,8 +53,6 @@ type handler func(c *call) (any, error)
 // success is the status of an answer that is no error.
 func (e *endpoint) success() int { return cmp.Or(e.status, http.StatusOK) }
 
-func (e *endpoint) route() string { return e.method + " " + e.path }
-
 // routeOther stands for every request that no endpoint serves.
 const routeOther = "other"
 
@@ -64,7 +60,8 @@ const routeOther = "other"
 func (a *API) serve(listener string, endpoints []endpoint) http.Handler {
 	mux := http.NewServeMux()
 	for i := range endpoints {
-		mux.Handle(endpoints[i].route(), a.instrument(listener, endpoints[i].route(), &endpoints[i]))
+		route := endpoints[i].method + " " + endpoints[i].path
+		mux.Handle(route, a.instrument(listener, route, &endpoints[i]))
 	}
 	mux.Handle("/", a.instrument(listener, routeOther, &endpoint{handle: refuseOther(mux)}))
 	return mux
@@ -73,21 +70,16 @@ func (a *API) serve(listener string, endpoints []endpoint) http.Handler {
 // refuseOther tells a wrong method from a path that is not there.
 func refuseOther(mux *http.ServeMux) handler {
 	return func(c *call) (any, error) {
-		allowed := allowedMethods(mux, c.r.URL)
+		var allowed []string
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			if _, pattern := mux.Handler(&http.Request{Method: method, URL: c.r.URL}); pattern != "/" {
+				allowed = append(allowed, method)
+			}
+		}
 		if len(allowed) == 0 {
 			return nil, &courier.Error{Code: courier.CodeNotFound, Message: "nothing is at this path; /openapi.json on the admin listener lists what is"}
 		}
 		c.w.Header().Set("Allow", strings.Join(allowed, ", "))
 		return nil, &courier.Error{Code: courier.CodeMethodNotAllowed, Message: "this path does not take that method; use " + strings.Join(allowed, " or ")}
 	}
-}
-
-func allowedMethods(mux *http.ServeMux, target *url.URL) []string {
-	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
-		if _, pattern := mux.Handler(&http.Request{Method: method, URL: target}); pattern != "/" {
-			allowed = append(allowed, method)
-		}
-	}
-	return allowed
 }

@@ -125,7 +125,7 @@ func (closedIntake) Gateway(string) (string, error) {
 func TestAPI_RetryWithoutChannel(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(o *httpapi.Options) { o.Intake = closedIntake{&judge{}} })
-	f.putAttempted()
+	f.putAttempted(t)
 	w := f.call(t, "POST", "/v1/messages/"+idText+"/retry", `{"expires_at":"2026-01-03T00:00:00Z"}`)
 	wantProblem(t, w, courier.CodeSMSDisabled, "body.channel", "not configured")
 	if f.memory.woken != 0 {

@@ -56,7 +56,7 @@ func FuzzSend(f *testing.F) {
 	}
 	fix := newFixture(f, nil)
 	f.Fuzz(func(t *testing.T, body, key string) {
-		fix.memory.forget()
+		fix.memory.Store = newDouble().Store
 		headers := []string{"Idempotency-Key: " + key}
 		if strings.ContainsAny(key, "\r\n") {
 			headers = nil
@@ -85,11 +85,11 @@ func FuzzBatch(f *testing.F) {
 	}
 	fix := newFixture(f, nil)
 	f.Fuzz(func(t *testing.T, body string) {
-		fix.memory.forget()
+		fix.memory.Store = newDouble().Store
 		if !wantAnswer(t, fix, "/v1/messages/batch", body) {
 			return
 		}
-		for _, m := range fix.memory.messages {
+		for _, m := range fix.memory.all(t) {
 			if !utf8.ValidString(m.To + m.Body + string(m.TemplateData) + string(m.Metadata)) {
 				t.Fatalf("%q: a message with ill-formed text was taken", body)
 			}

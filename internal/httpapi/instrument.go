@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,29 +25,32 @@ import (
 // instrument bounds, traces, counts and logs the requests of one route, and
 // answers errors and panics in the form of the endpoint.
 func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
-	observe := a.metrics.observer(listener, route)
+	labels := prometheus.Labels{"listener": listener, "route": route}
+	requests, duration := a.requests.MustCurryWith(labels), a.duration.With(labels)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(r.Context(), a.options.Timeout)
 		defer cancel()
 		ctx, span := a.startSpan(ctx, r, route)
-		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		recorder := &statusRecorder{ResponseWriter: w}
 		refused := false
 		defer func() {
+			a.recovered(ctx, recorder, recover(), route)
+			took, status := time.Since(began), cmp.Or(recorder.status, http.StatusOK)
+			endSpan(span, status)
+			requests.WithLabelValues(strconv.Itoa(status)).Inc()
+			duration.Observe(took.Seconds())
+			a.options.Logger.LogAttrs(ctx, slog.LevelDebug, "request served", slog.String("listener", listener),
+				slog.String("route", route), slog.Int("status", status), slog.Duration("duration", took))
 			if refused {
 				discardBody(w, r)
 			}
 		}()
-		defer func() {
-			a.recovered(ctx, recorder, recover(), e)
-			took := time.Since(began)
-			endSpan(span, recorder.status)
-			observe(recorder.status, took)
-			a.logRequest(ctx, listener, route, recorder.status, took)
-		}()
 		if err := a.answer(ctx, &call{w: recorder, r: r.WithContext(ctx)}, listener, e); err != nil {
-			a.refuse(ctx, recorder, e.errors(), err)
 			refused = true
+			fault := asFault(err)
+			a.logRefusal(ctx, fault)
+			writeError(recorder, fault)
 		}
 	})
 }
@@ -68,19 +72,12 @@ func (a *API) answer(ctx context.Context, c *call, listener string, e *endpoint)
 	return nil
 }
 
-// refuse answers an error. Only a fault of the courier or its store is logged:
-// it is the operator's business, the others are the caller's.
-func (a *API) refuse(ctx context.Context, w http.ResponseWriter, form errorForm, err error) {
-	fault := asFault(err)
-	if fault.Code.HTTPStatus() >= http.StatusInternalServerError && fault.Code != courier.CodeSMSDisabled {
-		a.logRefusal(ctx, fault)
-	}
-	writeError(w, form, fault)
-}
-
 // logRefusal logs every fault of the courier's own, and one line in a while for
-// all requests that are refused because of the store.
+// all requests that are refused because of the store. The others are the caller's business.
 func (a *API) logRefusal(ctx context.Context, fault *courier.Error) {
+	if fault.Code.HTTPStatus() < http.StatusInternalServerError || fault.Code == courier.CodeSMSDisabled {
+		return
+	}
 	level, left := slog.LevelError, 0
 	if fault.Code != courier.CodeInternal {
 		due := false
@@ -116,17 +113,9 @@ func discardBody(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.CopyN(io.Discard, r.Body, discardBytes)
 }
 
-func (a *API) logRequest(ctx context.Context, listener, route string, status int, took time.Duration) {
-	if !a.options.Logger.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	a.options.Logger.DebugContext(ctx, "request served", slog.String("listener", listener),
-		slog.String("route", route), slog.Int("status", status), slog.Duration("duration", took))
-}
-
 // recovered answers a panic. What was panicked with may hold a body, so only a
 // fault of the runtime is logged with its text.
-func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, e *endpoint) {
+func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route string) {
 	if cause == nil {
 		return
 	}
@@ -138,34 +127,32 @@ func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, e *en
 		text = fault.Error()
 	}
 	a.options.Logger.ErrorContext(ctx, "request panicked; this is a fault of the courier, report it with the stack",
-		slog.String("route", e.route()), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
-	if !w.written {
-		writeError(w, e.errors(), &courier.Error{Code: courier.CodeInternal, Message: internalFault})
+		slog.String("route", route), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
+	if w.status == 0 {
+		writeError(w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
 	}
 }
 
 // statusRecorder remembers the status of an answer.
 type statusRecorder struct {
 	http.ResponseWriter
-	status  int
-	written bool
+	// status is 0 until there is one.
+	status int
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (r *statusRecorder) WriteHeader(status int) {
-	if !r.written {
-		r.status, r.written = status, true
-	}
+	r.status = cmp.Or(r.status, status)
 	r.ResponseWriter.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
 func (r *statusRecorder) Write(content []byte) (int, error) {
-	r.written = true
+	r.status = cmp.Or(r.status, http.StatusOK)
 	return r.ResponseWriter.Write(content)
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap gives http.ResponseController the connection.
 func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // startSpan starts the span of a request. It records the route and not the
@@ -204,45 +191,23 @@ func knownMethod(method string) string {
 // traceParent returns the W3C trace context that a message made now keeps,
 // empty when the request is part of no trace.
 func traceParent(ctx context.Context) string {
-	if !trace.SpanContextFromContext(ctx).IsValid() {
-		return ""
-	}
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	return carrier.Get("traceparent")
 }
 
-type metrics struct {
-	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-}
-
-func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
-	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "courier_http_requests_total",
-			Help: "Requests answered, by listener, route and HTTP status.",
-		}, []string{"listener", "route", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "courier_http_request_duration_seconds",
-			Help:    "Time from the request's header to the end of its answer.",
-			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-		}, []string{"listener", "route"}),
+func (a *API) registerMetrics() error {
+	a.requests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "courier_http_requests_total",
+		Help: "Requests answered, by listener, route and HTTP status.",
+	}, []string{"listener", "route", "code"})
+	a.duration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "courier_http_request_duration_seconds",
+		Help:    "Time from the request's header to the end of its answer.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"listener", "route"})
+	if err := errors.Join(a.options.Registerer.Register(a.requests), a.options.Registerer.Register(a.duration)); err != nil {
+		return fmt.Errorf("register http metrics: %w", err)
 	}
-	for _, collector := range []prometheus.Collector{m.requests, m.duration} {
-		if err := registerer.Register(collector); err != nil {
-			return nil, fmt.Errorf("register http metrics: %w", err)
-		}
-	}
-	return m, nil
-}
-
-// observer returns what counts the answers of one route.
-func (m *metrics) observer(listener, route string) func(status int, took time.Duration) {
-	duration := m.duration.WithLabelValues(listener, route)
-	requests := m.requests.MustCurryWith(prometheus.Labels{"listener": listener, "route": route})
-	return func(status int, took time.Duration) {
-		requests.WithLabelValues(strconv.Itoa(status)).Inc()
-		duration.Observe(took.Seconds())
-	}
+	return nil
 }

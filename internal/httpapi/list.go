@@ -59,53 +59,23 @@ func (a *API) listMessages(c *call) (any, error) {
 
 func before(a, b courier.ID) bool { return bytes.Compare(a[:], b[:]) < 0 }
 
-// listParameter is one parameter of a listing.
-type listParameter struct {
-	name, description string
-	schema            *huma.Schema
-	// setFunc takes a value that is not empty; the error names no field.
-	setFunc func(a *API, l *listing, value string) error
-}
-
-func listParameters() []listParameter {
-	least, most := 1.0, float64(maxPageSize)
-	text, at := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeString, Format: "date-time"}
-	return []listParameter{
-		{"status", "Only messages of this status.", status("").Schema(nil), setStatus},
-		{"to", "Only messages to this recipient.", text, func(a *API, l *listing, value string) error {
-			l.To = a.storedRecipient(value)
-			return nil
-		}},
-		{"gateway", "Only messages that wait for this gateway or were last attempted through it.", text, func(_ *API, l *listing, value string) error {
-			l.Gateway = value
-			return nil
-		}},
-		{"class", "Only messages whose last_error has this class.", enumeration("", courier.Classes()), setClass},
-		{"since", "Only messages taken at this time or later, to the millisecond.", at, func(_ *API, l *listing, value string) (err error) {
-			l.since, err = firstID(value)
-			return err
-		}},
-		{"until", "Only messages taken before this time, to the millisecond.", at, func(_ *API, l *listing, value string) error {
-			return l.below(firstID(value))
-		}},
-		{"page_size", "The most messages of a page.", &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most, Default: defaultPageSize}, setPageSize},
-		{"page_token", "The next_page_token of the page before.", text, func(_ *API, l *listing, value string) error {
-			id, err := courier.ParseID(value)
-			if err != nil {
-				return invalid("", "it is not the next_page_token of an answer; leave it out for the first page")
-			}
-			return l.below(id, nil)
-		}},
-	}
-}
-
 // listParams describes the parameters of a listing.
 func listParams() []*huma.Param {
-	var params []*huma.Param
-	for _, p := range listParameters() {
-		params = append(params, &huma.Param{Name: p.name, In: "query", Description: p.description, Schema: p.schema})
+	least, most := 1.0, float64(maxPageSize)
+	text, at := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeString, Format: "date-time"}
+	param := func(name string, schema *huma.Schema, description string) *huma.Param {
+		return &huma.Param{Name: name, In: "query", Description: description, Schema: schema}
 	}
-	return params
+	return []*huma.Param{
+		param("status", status("").Schema(nil), "Only messages of this status."),
+		param("to", text, "Only messages to this recipient."),
+		param("gateway", text, "Only messages that wait for this gateway or were last attempted through it."),
+		param("class", enumeration("", courier.Classes()), "Only messages whose last_error has this class."),
+		param("since", at, "Only messages taken at this time or later, to the millisecond."),
+		param("until", at, "Only messages taken before this time, to the millisecond."),
+		param("page_size", &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most, Default: defaultPageSize}, "The most messages of a page."),
+		param("page_token", text, "The next_page_token of the page before."),
+	}
 }
 
 // parseListing reads the parameters of a listing, each of which may be there
@@ -117,19 +87,19 @@ func (a *API) parseListing(text string) (*listing, error) {
 	}
 	asked := &listing{Query: store.Query{Limit: defaultPageSize}}
 	names := make([]string, 0, len(values))
-	for _, p := range listParameters() {
-		names = append(names, p.name)
-		given := values[p.name]
-		delete(values, p.name)
+	for _, p := range listParams() {
+		names = append(names, p.Name)
+		given := values[p.Name]
+		delete(values, p.Name)
 		if len(given) > 1 {
-			return nil, invalid(inQuery+p.name, "the parameter is there twice; give it once")
+			return nil, invalid(inQuery+p.Name, "the parameter is there twice; give it once")
 		}
 		if len(given) == 0 || given[0] == "" {
 			continue
 		}
-		if err := p.setFunc(a, asked, given[0]); err != nil {
+		if err := a.restrict(asked, p.Name, given[0]); err != nil {
 			fault := asFault(err)
-			fault.Field = inQuery + p.name
+			fault.Field = inQuery + p.Name
 			return nil, fault
 		}
 	}
@@ -140,6 +110,45 @@ func (a *API) parseListing(text string) (*listing, error) {
 		return nil, invalid("", "the query has a parameter that is not known; there are "+strings.Join(names, ", "))
 	}
 	return asked, nil
+}
+
+// restrict takes the value of a parameter, which is not empty. The error names no field.
+func (a *API) restrict(l *listing, name, value string) (err error) {
+	switch name {
+	case "status":
+		l.Status = courier.Status(value)
+		return oneOf("no message has such a status", l.Status, courier.Statuses())
+	case "to":
+		// A plus that was not percent-encoded arrives as a space.
+		if rest, found := strings.CutPrefix(value, " "); found {
+			value = "+" + rest
+		}
+		// What is no recipient is looked for as it is written.
+		l.To = value
+		if recipient, err := a.options.Intake.Recipient(value); err == nil {
+			l.To = recipient
+		}
+	case "gateway":
+		l.Gateway = value
+	case "class":
+		l.class = courier.Class(value)
+		return oneOf("no error has such a class", l.class, courier.Classes())
+	case "since":
+		l.since, err = firstID(value)
+	case "until":
+		return l.below(firstID(value))
+	case "page_size":
+		if l.Limit, err = strconv.Atoi(value); err != nil || l.Limit < 1 || l.Limit > maxPageSize {
+			return invalid("", fmt.Sprintf("it must be a number from 1 to %d", maxPageSize))
+		}
+	case "page_token":
+		id, err := courier.ParseID(value)
+		if err != nil {
+			return invalid("", "it is not the next_page_token of an answer; leave it out for the first page")
+		}
+		return l.below(id, nil)
+	}
+	return err
 }
 
 // below restricts the listing to messages whose id is below the given one.
@@ -163,16 +172,6 @@ func firstID(value string) (courier.ID, error) {
 	return id, nil
 }
 
-func setStatus(_ *API, l *listing, value string) error {
-	l.Status = courier.Status(value)
-	return oneOf("no message has such a status", l.Status, courier.Statuses())
-}
-
-func setClass(_ *API, l *listing, value string) error {
-	l.class = courier.Class(value)
-	return oneOf("no error has such a class", l.class, courier.Classes())
-}
-
 func oneOf[T ~string](fault string, value T, all []T) error {
 	if slices.Contains(all, value) {
 		return nil
@@ -182,25 +181,4 @@ func oneOf[T ~string](fault string, value T, all []T) error {
 		names[i] = string(known)
 	}
 	return invalid("", fault+"; there are "+strings.Join(names, ", "))
-}
-
-// storedRecipient returns a recipient as messages have it, or as it is written
-// when it is none. A plus that was not percent-encoded arrives as a space.
-func (a *API) storedRecipient(value string) string {
-	if rest, found := strings.CutPrefix(value, " "); found {
-		value = "+" + rest
-	}
-	if recipient, err := a.options.Intake.Recipient(value); err == nil {
-		return recipient
-	}
-	return value
-}
-
-func setPageSize(_ *API, l *listing, value string) error {
-	size, err := strconv.Atoi(value)
-	if err != nil || size < 1 || size > maxPageSize {
-		return invalid("", fmt.Sprintf("it must be a number from 1 to %d", maxPageSize))
-	}
-	l.Limit = size
-	return nil
 }

@@ -96,7 +96,10 @@ func TestAPI_ListByTime(t *testing.T) {
 	for i := range 9 {
 		id := courier.ID{15: byte(i + 1)}
 		binary.BigEndian.PutUint64(id[:8], uint64(now().Add(time.Duration(i)*time.Minute).UnixMilli())<<16)
-		f.memory.messages[id] = &courier.Message{ID: id, Status: courier.StatusQueued, LastError: &courier.Attempt{Class: courier.Classes()[i%2]}}
+		if _, err := f.memory.Enqueue(t.Context(), []*courier.Message{{ID: id, Status: courier.StatusQueued, Gateway: "main", CreatedAt: now()}}); err != nil {
+			t.Fatal(err)
+		}
+		f.memory.attempt(t, courier.StatusQueued, courier.Attempt{Outcome: courier.OutcomeRetry, Class: courier.Classes()[i%2]})
 	}
 	at := func(minutes int) string {
 		return now().Add(time.Duration(minutes) * time.Minute).Format(time.RFC3339Nano)

@@ -3,17 +3,12 @@ package httpapi
 import (
 	"fmt"
 	"log/slog"
-	"time"
 
 	"courier"
 	"courier/internal/store"
 )
 
-func (a *API) getMessage(c *call) (any, error) {
-	id, err := pathID(c)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) getMessage(c *call, id courier.ID) (any, error) {
 	m, attempts, err := a.options.Store.Message(c.r.Context(), id)
 	if err != nil {
 		return nil, err
@@ -21,28 +16,23 @@ func (a *API) getMessage(c *call) (any, error) {
 	return newMessageWithAttempts(m, attempts, c.by), nil
 }
 
-func (a *API) cancelMessage(c *call) (any, error) {
-	id, err := pathID(c)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) cancelMessage(c *call, id courier.ID) (any, error) {
 	m, err := a.options.Store.Cancel(c.r.Context(), id, a.now())
 	if err != nil {
 		return nil, err
 	}
-	if c.by.name != "" {
-		a.options.Logger.InfoContext(c.r.Context(), "message canceled", slog.String("api_key", c.by.name), slog.String("message_id", id.String()))
-	}
-	return newMessage(m, c.by), nil
+	return a.changed(c, m, "message canceled"), nil
 }
 
 // retryMessage gives the message to the gateway that its channel has today.
-func (a *API) retryMessage(c *call) (any, error) {
-	id, err := pathID(c)
-	if err != nil {
-		return nil, err
+func (a *API) retryMessage(c *call, id courier.ID) (any, error) {
+	var request RetryRequest
+	if c.r.ContentLength != 0 {
+		if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
+			return nil, err
+		}
 	}
-	expiresAt, err := a.newExpiry(c)
+	expiresAt, err := a.options.Intake.Expiry(courier.Lifetime{ExpiresAt: request.ExpiresAt, TTL: request.TTL})
 	if err != nil {
 		return nil, err
 	}
@@ -59,29 +49,26 @@ func (a *API) retryMessage(c *call) (any, error) {
 		return nil, err
 	}
 	a.options.Engine.Wake()
-	if c.by.name != "" {
-		a.options.Logger.InfoContext(c.r.Context(), "message retried", slog.String("api_key", c.by.name), slog.String("message_id", id.String()))
-	}
-	return newMessage(m, c.by), nil
+	return a.changed(c, m, "message retried"), nil
 }
 
-// newExpiry reads the optional body of a retry.
-func (a *API) newExpiry(c *call) (time.Time, error) {
-	if c.r.ContentLength == 0 {
-		return time.Time{}, nil
+// changed answers with a message that the caller changed. The log says which API
+// key did it; without keys there is nobody to name.
+func (a *API) changed(c *call, m *courier.Message, what string) Message {
+	if c.by.Name != "" {
+		//nolint:sloglint // the callers above give constants
+		a.options.Logger.InfoContext(c.r.Context(), what, slog.String("api_key", c.by.Name), slog.String("message_id", m.ID.String()))
 	}
-	var request RetryRequest
-	if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
-		return time.Time{}, err
-	}
-	return a.options.Intake.Expiry(courier.Lifetime{ExpiresAt: request.ExpiresAt, TTL: request.TTL})
+	return newMessage(m, c.by)
 }
 
-// pathID returns the id in the path. What is no id at all is the id of no message.
-func pathID(c *call) (courier.ID, error) {
-	id, err := courier.ParseID(c.r.PathValue("id"))
-	if err != nil {
-		return courier.ID{}, fmt.Errorf("%w: %w", store.ErrNotFound, err)
+// byID serves a message by the id in the path. What is no id at all is the id of no message.
+func byID(serve func(c *call, id courier.ID) (any, error)) handler {
+	return func(c *call) (any, error) {
+		id, err := courier.ParseID(c.r.PathValue("id"))
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", store.ErrNotFound, err)
+		}
+		return serve(c, id)
 	}
-	return id, nil
 }

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,27 +15,37 @@ import (
 	"courier/internal/store"
 )
 
-// attempted is a message with everything there is to show.
-func attempted() (*courier.Message, []courier.Attempt) {
-	failed := courier.Attempt{
-		Number: 1, Gateway: "main", Outcome: courier.OutcomeRetry, Class: courier.ClassThrottled, Code: "20429", HTTPStatus: 429,
-		Message: "too many requests; wait", Excerpt: "slow <down>", StartedAt: now(), Duration: 12345678 * time.Nanosecond,
+// failed is an attempt with everything there is to show of one.
+func failed() courier.Attempt {
+	return courier.Attempt{
+		Gateway: "main", Outcome: courier.OutcomeRetry, Class: courier.ClassThrottled, Code: "20429", HTTPStatus: 429,
+		Message: "too many requests; wait", Excerpt: "slow <down>", StartedAt: now(), Duration: 12346 * time.Microsecond,
 	}
-	accepted := courier.Attempt{Number: 2, Gateway: "main", Outcome: courier.OutcomeAccepted, HTTPStatus: 201, GatewayMessageID: "SM1", StartedAt: now().Add(time.Second), Duration: time.Second}
-	return &courier.Message{
-		ID: courier.ID{0: 1, 15: 1}, Status: courier.StatusSent, Channel: "sms", To: number, From: "Shop", Body: "Your code is <123456>",
+}
+
+// putAttempted stores a message with everything there is to show, of which an
+// attempt failed and the next was accepted.
+func (f *fixture) putAttempted(tb testing.TB) {
+	tb.Helper()
+	f.judge.last++
+	_, err := f.memory.Store.Enqueue(tb.Context(), []*courier.Message{{
+		ID: courier.ID{0: 1, 15: 1}, Status: courier.StatusQueued, Channel: "sms", To: number, From: "Shop", Body: "Your code is <123456>",
 		Subject: "s", TemplateType: "login_code_valid", TemplateData: []byte(`{"code": "123456"}`), Metadata: []byte(`{"order":7}`),
 		RequestHeaders: []byte(`{"Cookie":["secret"]}`), Encoding: courier.EncodingGSM7, Segments: 1,
-		CreatedAt: now(), UpdatedAt: now().Add(time.Second), SentAt: now().Add(time.Second), ExpiresAt: now().Add(time.Minute), NextAttemptAt: now(),
-		Gateway: "main", GatewayMessageID: "SM1", SendCount: 2, RetryCount: 1, LastError: &failed, IdempotencyKey: "k", TraceParent: "t",
-	}, []courier.Attempt{failed, accepted}
+		CreatedAt: now(), ExpiresAt: now().Add(time.Minute), Gateway: "main", IdempotencyKey: "attempted", TraceParent: "t",
+	}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f.memory.attempt(tb, courier.StatusQueued, failed())
+	f.memory.attempt(tb, courier.StatusSent, courier.Attempt{Gateway: "main", Outcome: courier.OutcomeAccepted, HTTPStatus: 201, GatewayMessageID: "SM1", StartedAt: now().Add(time.Second), Duration: time.Second})
 }
 
 const attemptedJSON = `{
 	"id":"` + idText + `","status":"sent","channel":"sms","to":"` + number + `","from":"Shop","body":"Your code is <123456>","subject":"s",
 	"template_type":"login_code_valid","template_data":{"code":"123456"},"metadata":{"order":7},"segments":1,"encoding":"gsm7",
 	"gateway":"main","gateway_message_id":"SM1","send_count":2,
-	"last_error":{"class":"throttled","code":"20429","message":"too many requests; wait","http_status":429},
+	"last_error":null,
 	"created_at":"2026-01-02T03:04:05.000006Z","updated_at":"2026-01-02T03:04:06.000006Z","sent_at":"2026-01-02T03:04:06.000006Z",
 	"expires_at":"2026-01-02T03:05:05.000006Z","next_attempt_at":null,"scrubbed_at":null,
 	"attempts":[
@@ -43,15 +54,10 @@ const attemptedJSON = `{
 		{"number":2,"gateway":"main","outcome":"accepted","class":null,"code":null,"message":null,"http_status":201,
 		 "excerpt":null,"gateway_message_id":"SM1","started_at":"2026-01-02T03:04:06.000006Z","duration":"1s"}]}`
 
-func (f *fixture) putAttempted() {
-	m, attempts := attempted()
-	f.memory.messages[m.ID], f.memory.attempts = m, attempts
-}
-
 func TestAPI_GetMessage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
-	f.putAttempted()
+	f.putAttempted(t)
 	w := f.call(t, "GET", "/v1/messages/"+strings.ToUpper(idText), "")
 	if w.Code != http.StatusOK {
 		t.Fatalf("got %d: %s", w.Code, w.Body)
@@ -75,6 +81,18 @@ func TestAPI_GetMessageOfLittle(t *testing.T) {
 		"next_attempt_at":"2026-01-02T03:04:05.000006Z","scrubbed_at":null,"attempts":[]}`)
 }
 
+func TestAPI_GetMessageLastError(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	id := f.send(t)
+	f.memory.attempt(t, courier.StatusQueued, failed())
+	var got struct {
+		LastError json.RawMessage `json:"last_error"`
+	}
+	decode(t, f.call(t, "GET", "/v1/messages/"+id.String(), "").Body.String(), &got)
+	wantJSON(t, string(got.LastError), `{"class":"throttled","code":"20429","message":"too many requests; wait","http_status":429}`)
+}
+
 // TestAPI_GetMessageScrubbed shows what is left of a message, to those who may
 // read texts and to those who may not.
 func TestAPI_GetMessageScrubbed(t *testing.T) {
@@ -82,9 +100,11 @@ func TestAPI_GetMessageScrubbed(t *testing.T) {
 	f := newFixture(t, func(o *httpapi.Options) {
 		o.Keys = []httpapi.Key{key("reader", httpapi.ScopeRead), key("auditor", httpapi.ScopeReadBody)}
 	})
-	f.putAttempted()
-	m := f.memory.only()
-	m.Body, m.Subject, m.TemplateData, m.RequestHeaders, m.ScrubbedAt = "", "", nil, nil, now().Add(time.Hour)
+	f.putAttempted(t)
+	later := now().Add(time.Hour)
+	if count, err := f.memory.Scrub(t.Context(), store.Sweep{Now: later, Before: later, Limit: 1}); err != nil || count != 1 {
+		t.Fatalf("scrubbed %d messages: %v", count, err)
+	}
 	for _, caller := range []string{"reader", "auditor"} {
 		var got map[string]any
 		decode(t, f.call(t, "GET", "/v1/messages/"+idText, "", "X-API-Key: "+caller).Body.String(), &got)
@@ -102,7 +122,7 @@ func TestAPI_GetMessageRedacted(t *testing.T) {
 	f := newFixture(t, func(o *httpapi.Options) {
 		o.Keys = []httpapi.Key{key("reader", httpapi.ScopeRead), key("auditor", httpapi.ScopeReadBody)}
 	})
-	f.putAttempted()
+	f.putAttempted(t)
 	var redacted, whole map[string]any
 	decode(t, f.call(t, "GET", "/v1/messages/"+idText, "", "X-API-Key: auditor").Body.String(), &whole)
 	w := f.call(t, "GET", "/v1/messages/"+idText, "", "X-API-Key: reader")
@@ -143,8 +163,13 @@ func TestAPI_Cancel(t *testing.T) {
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"status":"canceled"`) || strings.Contains(w.Body.String(), "attempts") {
 		t.Errorf("got %d: %s", w.Code, w.Body)
 	}
-	wantProblem(t, f.call(t, "POST", "/v1/messages/"+id+"/cancel", ""), courier.CodeIllegalTransition, "", "is canceled and can no longer be canceled")
+	if w := f.call(t, "POST", "/v1/messages/"+id+"/cancel", ""); w.Code != http.StatusOK {
+		t.Errorf("canceled again: got %d: %s", w.Code, w.Body)
+	}
 	wantProblem(t, f.call(t, "POST", "/v1/messages/"+id+"/retry", ""), courier.CodeIllegalTransition, "", "is canceled and cannot be retried")
+	id = f.send(t).String()
+	f.memory.attempt(t, courier.StatusSent, courier.Attempt{Gateway: "main", Outcome: courier.OutcomeAccepted})
+	wantProblem(t, f.call(t, "POST", "/v1/messages/"+id+"/cancel", ""), courier.CodeIllegalTransition, "", "is sent and can no longer be canceled")
 }
 
 func TestAPI_Retry(t *testing.T) {
@@ -154,7 +179,7 @@ func TestAPI_Retry(t *testing.T) {
 	} {
 		f := newFixture(t, nil)
 		id := f.send(t)
-		f.memory.only().Status = courier.StatusAbandoned
+		f.memory.attempt(t, courier.StatusAbandoned, failed())
 		w := f.call(t, "POST", "/v1/messages/"+id.String()+"/retry", body)
 		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"status":"queued"`) {
 			t.Errorf("%q: got %d: %s", body, w.Code, w.Body)

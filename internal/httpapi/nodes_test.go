@@ -13,12 +13,16 @@ func TestAPI_Nodes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	wantJSON(t, f.call(t, "GET", "/v1/nodes", "").Body.String(), `{"nodes":[]}`)
-	f.memory.nodes = []store.Node{
+	for _, beat := range []store.Beat{
 		{
-			Name: "a", Host: "host-a", Version: "v1", StartedAt: now().Add(-time.Hour), SeenAt: now(),
-			Alive: true, Keeper: true, InFlight: 3, Gateways: []string{"main", "other"},
+			Node: "a", Host: "host-a", Version: "v1", StartedAt: now().Add(-time.Hour), Lapse: time.Minute,
+			InFlight: 3, Gateways: []string{"main", "other"},
 		},
-		{Name: "b", StartedAt: now(), SeenAt: now()},
+		{Node: "b", StartedAt: now()},
+	} {
+		if _, err := f.memory.Beat(t.Context(), beat); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w := f.call(t, "GET", "/v1/nodes", "")
 	if w.Code != http.StatusOK {

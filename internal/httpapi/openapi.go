@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"reflect"
@@ -43,17 +42,12 @@ func specify(endpoints []endpoint) (specification, error) {
 			schema.AdditionalProperties = true
 		}
 	}
-	compact, err := json.Marshal(openapi)
+	indented, err := json.MarshalIndent(openapi, "", "  ")
 	if err != nil {
 		return specification{}, err
 	}
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, compact, "", "  "); err != nil {
-		return specification{}, err
-	}
-	indented.WriteByte('\n')
 	yaml, err := openapi.YAML()
-	return specification{json: indented.Bytes(), yaml: yaml}, err
+	return specification{json: append(indented, '\n'), yaml: yaml}, err
 }
 
 // describe returns the endpoint as the document has it.
@@ -76,24 +70,16 @@ func (e *endpoint) describe(registry huma.Registry) *huma.Operation {
 		operation.Extensions = map[string]any{"x-scope": e.scope}
 		codes = append([]courier.ErrorCode{courier.CodeUnauthorized, courier.CodeForbidden}, codes...)
 	}
-	e.describeErrors(operation, append(codes, courier.CodeInternal), registry)
-	return operation
-}
-
-// describeErrors lists the codes that an endpoint may answer, by HTTP status.
-func (e *endpoint) describeErrors(operation *huma.Operation, codes []courier.ErrorCode, registry huma.Registry) {
-	names := make(map[string][]string)
-	for _, code := range codes {
+	problems := map[string]*huma.MediaType{problemType: {Schema: schemaOf(registry, problem{})}}
+	for _, code := range append(codes, courier.CodeInternal) {
 		status := strconv.Itoa(code.HTTPStatus())
-		names[status] = append(names[status], string(code))
-	}
-	form := e.errors()
-	for status, these := range names {
-		operation.Responses[status] = &huma.Response{
-			Description: "code: " + strings.Join(these, ", "),
-			Content:     map[string]*huma.MediaType{form.contentType: {Schema: schemaOf(registry, form.shape)}},
+		if response := operation.Responses[status]; response != nil {
+			response.Description += ", " + string(code)
+			continue
 		}
+		operation.Responses[status] = &huma.Response{Description: "code: " + string(code), Content: problems}
 	}
+	return operation
 }
 
 func jsonMedia(registry huma.Registry, value any) map[string]*huma.MediaType {

@@ -34,7 +34,7 @@ func (a *API) ready(c *call) (any, error) {
 			if !a.unready.Swap(true) {
 				a.options.Logger.WarnContext(ctx, "not ready", slog.String("check", check.Name), slog.Any("error", err))
 			}
-			writeError(c.w, problemForm(), notReady(check.Name, err))
+			writeError(c.w, notReady(check.Name, err))
 			return nil, nil
 		}
 	}
@@ -47,7 +47,7 @@ func (a *API) ready(c *call) (any, error) {
 func notReady(name string, err error) *courier.Error {
 	fault := asFault(err)
 	text := fault.Message
-	if _, told := errors.AsType[*courier.Error](err); !told && fault.Code == courier.CodeInternal {
+	if _, meant := errors.AsType[*courier.Error](err); !meant && fault.Code == courier.CodeInternal {
 		text = "it does not work; the log says more"
 	}
 	code := fault.Code

@@ -7,7 +7,7 @@ import (
 )
 
 // What is logged for every request of a kind would fill the disk that is full. One
-// line says it for all of a while. maxQuiet bounds the kinds that are told apart,
+// line says it for all of a while. maxQuiet bounds the kinds that are kept apart,
 // as a kind may be an address.
 const (
 	quietFor = 5 * time.Second

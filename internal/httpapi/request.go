@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/danielgtaylor/huma/v2"
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"courier"
@@ -83,7 +82,7 @@ func (p *batchParts) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		if err := decoder.SkipValue(); err != nil || kind == 'n' {
 			return err
 		}
-		return notAn("it must be an array of messages", kind)
+		return notAn("", "it must be an array of messages", kind)
 	}
 	if _, err := decoder.ReadToken(); err != nil {
 		return err
@@ -110,12 +109,6 @@ func (batchParts) Schema(registry huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeArray, Items: schemaOf(registry, batchMessageRequest{}), MinItems: &least, MaxItems: &most}
 }
 
-// readBatch says how a batch is read: what is wrong within a message is found
-// when that is decoded by itself.
-func readBatch() jsonv2.Options {
-	return jsonv2.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-}
-
 // jsonObject is a JSON object as it is written, or null.
 type jsonObject jsontext.Value
 
@@ -126,7 +119,7 @@ func (o *jsonObject) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 		return err
 	}
 	if value.Kind() != '{' {
-		return notAn("it must be a JSON object", value.Kind())
+		return notAn("", "it must be a JSON object", value.Kind())
 	}
 	*o = jsonObject(value.Clone())
 	return nil

@@ -46,7 +46,7 @@ func (s *schema) is(kind string) bool {
 func parseDocument(tb testing.TB, f *fixture) document {
 	tb.Helper()
 	var d document
-	decode(tb, string(f.api.OpenAPI()), &d)
+	decode(tb, string(f.document(tb)), &d)
 	return d
 }
 
@@ -108,15 +108,19 @@ func TestAPI_OpenAPIDescribesTheAnswers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	d := parseDocument(t, f)
-	f.putAttempted()
-	f.memory.nodes = []store.Node{{Name: "a", Gateways: []string{"main"}}}
+	f.putAttempted(t)
+	f.send(t)
+	f.memory.attempt(t, courier.StatusQueued, failed())
+	if _, err := f.memory.Beat(t.Context(), store.Beat{Node: "a", Gateways: []string{"main"}}); err != nil {
+		t.Fatal(err)
+	}
 	const part = `{"to":"` + number + `","body":"a"}`
 	for _, test := range []struct{ method, path, target, body string }{
 		{"post", "/v1/messages", "", part},
 		{"post", "/v1/messages", "", `{"to":"1"}`},
 		{"post", "/v1/messages", "", `{`},
 		{"post", "/v1/messages/batch", "", `{"messages":[` + part + `,{}]}`},
-		{"get", "/v1/messages", "?page_size=1", ""},
+		{"get", "/v1/messages", "?class=throttled", ""},
 		{"get", "/v1/messages/{id}", "", ""},
 		{"post", "/v1/messages/{id}/retry", "", `{}`},
 		{"post", "/v1/messages/{id}/cancel", "", ""},
@@ -193,7 +197,7 @@ func (d document) checkObject(t *testing.T, at string, by *schema, value map[str
 
 func TestAPI_OpenAPIListsTheCodes(t *testing.T) {
 	t.Parallel()
-	text := string(newFixture(t, nil).api.OpenAPI())
+	text := string(newFixture(t, nil).document(t))
 	for _, code := range []courier.ErrorCode{
 		courier.CodeInvalidRequest, courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong, courier.CodeUnknownChannel,
 		courier.CodeSMSDisabled, courier.CodeIdempotencyConflict, courier.CodeIllegalTransition, courier.CodeNotFound, courier.CodeUnauthorized,

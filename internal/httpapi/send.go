@@ -4,6 +4,8 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"courier"
 	"courier/internal/store"
 )
@@ -11,7 +13,7 @@ import (
 // batchFactor is how much larger than one message a batch may be.
 const batchFactor = 8
 
-// The header that carries the key of a single message, and the one that tells a
+// The header that carries the key of a single message, and the one that marks a
 // repeat, whose answer is that of the first request.
 const (
 	headerKey      = "Idempotency-Key"
@@ -64,7 +66,7 @@ func (a *API) send(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := results[0].err; err != nil {
+	if err := results[0].Err; err != nil {
 		fault := asFault(err)
 		if fault.Field == fieldKey {
 			fault.Field = inHeader + headerKey
@@ -83,7 +85,8 @@ func (a *API) sendBatch(c *call) (any, error) {
 		return nil, invalid(inHeader+headerKey, "a batch has no key of its own; give each message its idempotency_key")
 	}
 	var request batchRequest
-	if err := decodeBody(c, a.options.MaxBodySize*batchFactor, &request, readBatch()); err != nil {
+	// What is wrong within a message is found when that is decoded by itself.
+	if err := decodeBody(c, a.options.MaxBodySize*batchFactor, &request, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 		return nil, err
 	}
 	if len(request.Messages) == 0 {
@@ -95,8 +98,8 @@ func (a *API) sendBatch(c *call) (any, error) {
 	}
 	answer := batchResponse{make([]batchResult, len(results))}
 	for i, r := range results {
-		if r.err != nil {
-			fault := asFault(r.err)
+		if r.Err != nil {
+			fault := asFault(r.Err)
 			answer.Results[i] = batchResult{Index: i, Error: &refusal{Code: fault.Code, Detail: fault.Message, Field: fault.Field}}
 			continue
 		}
@@ -106,14 +109,10 @@ func (a *API) sendBatch(c *call) (any, error) {
 	return answer, nil
 }
 
-// errResultCount reports a fault of the engine.
-var errResultCount = errors.New("the engine answered for another number of messages than it was given")
-
-// taken is what became of a message: it is stored, or err says why not.
+// taken is what became of a message: it is stored, or Err says why not.
 type taken struct {
 	store.Enqueued
-	err error
-	// endFunc is told whether the message was in conflict with an earlier one.
+	// endFunc is called with whether the message was in conflict with an earlier one.
 	endFunc func(conflict bool)
 }
 
@@ -135,7 +134,7 @@ func (a *API) take(c *call, parts []batchPart) ([]taken, error) {
 		if err == nil {
 			results[i].endFunc, err = a.conflicts.begin(m)
 		}
-		if results[i].err = err; err == nil {
+		if results[i].Err = err; err == nil {
 			good, places = append(good, m), append(places, i)
 		}
 	}
@@ -147,14 +146,14 @@ func (a *API) take(c *call, parts []batchPart) ([]taken, error) {
 		return nil, err
 	}
 	if len(stored) != len(good) {
-		return nil, errResultCount
+		return nil, errors.New("the engine answered for another number of messages than it was given")
 	}
 	for n, i := range places {
 		results[i].Enqueued = stored[n]
 		if err := stored[n].Err; err != nil {
 			fault := asFault(err)
 			fault.Field = fieldKey
-			results[i].err = fault
+			results[i].Err = fault
 		}
 	}
 	a.logSent(c, results)
@@ -170,19 +169,19 @@ func (a *API) accept(c *call, part *batchPart, trace string) (*courier.Message, 
 	if err != nil {
 		return nil, err
 	}
-	draft.Caller, draft.IdempotencyKey, draft.TraceParent = c.by.name, part.request.IdempotencyKey, trace
+	draft.Caller, draft.IdempotencyKey, draft.TraceParent = c.by.Name, part.request.IdempotencyKey, trace
 	return a.options.Intake.Accept(draft)
 }
 
 // logSent says which API key sent which messages. Without keys there is nobody to name.
 func (a *API) logSent(c *call, results []taken) {
 	ctx := c.r.Context()
-	if c.by.name == "" || !a.options.Logger.Enabled(ctx, slog.LevelInfo) {
+	if c.by.Name == "" || !a.options.Logger.Enabled(ctx, slog.LevelInfo) {
 		return
 	}
 	ids, replayed := make([]string, 0, len(results)), 0
 	for i := range results {
-		if results[i].err != nil {
+		if results[i].Err != nil {
 			continue
 		}
 		ids = append(ids, results[i].Message.ID.String())
@@ -190,7 +189,7 @@ func (a *API) logSent(c *call, results []taken) {
 			replayed++
 		}
 	}
-	attributes := []slog.Attr{slog.String("api_key", c.by.name)}
+	attributes := []slog.Attr{slog.String("api_key", c.by.Name)}
 	switch len(ids) {
 	case 0:
 		return

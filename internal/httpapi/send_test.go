@@ -36,8 +36,8 @@ func TestAPI_Send(t *testing.T) {
 	if diff := cmp.Diff(want, f.judge.draft); diff != "" {
 		t.Errorf("draft (-want +got):\n%s", diff)
 	}
-	if f.memory.count() != 1 {
-		t.Errorf("%d messages were stored", f.memory.count())
+	if len(f.memory.all(t)) != 1 {
+		t.Errorf("%d messages were stored", len(f.memory.all(t)))
 	}
 }
 
@@ -49,7 +49,7 @@ func TestAPI_SendTakesRecipient(t *testing.T) {
 		`{"recipient":"` + number + `","body":"Hi","to":null,"type":"sms"}`,
 	} {
 		f := newFixture(t, nil)
-		if w := f.call(t, "POST", "/v1/messages", body); w.Code != http.StatusAccepted || f.memory.only().To != number {
+		if w := f.call(t, "POST", "/v1/messages", body); w.Code != http.StatusAccepted || f.memory.all(t)[0].To != number {
 			t.Errorf("%s: got %d: %s", body, w.Code, w.Body)
 		}
 	}
@@ -117,7 +117,7 @@ func TestAPI_SendRefuses(t *testing.T) {
 			if strings.Contains(w.Body.String(), "123456") || strings.Contains(w.Body.String(), "5550199") {
 				t.Errorf("the answer quotes the request: %s", w.Body)
 			}
-			if f.memory.count() != 0 {
+			if len(f.memory.all(t)) != 0 {
 				t.Error("a refused message was stored")
 			}
 		})
@@ -208,8 +208,8 @@ func TestAPI_SendIdempotent(t *testing.T) {
 	other := f.call(t, "POST", "/v1/messages", `{"to":"`+number+`","body":"b"}`, "Idempotency-Key: k")
 	wantProblem(t, other, courier.CodeIdempotencyConflict, "header.Idempotency-Key", "use a new key")
 	wantProblem(t, f.call(t, "POST", "/v1/messages", body, "Idempotency-Key: "), courier.CodeInvalidRequest, "header.Idempotency-Key", "1 to 255")
-	if f.memory.count() != 1 {
-		t.Errorf("%d messages were stored", f.memory.count())
+	if len(f.memory.all(t)) != 1 {
+		t.Errorf("%d messages were stored", len(f.memory.all(t)))
 	}
 }
 

@@ -37,7 +37,7 @@ type ServerOptions struct {
 	// Certificate has the listener speak TLS; nil for plain HTTP.
 	Certificate *Certificate
 	Logger      *slog.Logger
-	// OnFailureFunc is told when the listener ends without Stop; nil for nobody.
+	// OnFailureFunc is called when the listener ends without Stop; nil for nobody.
 	OnFailureFunc func(error)
 }
 

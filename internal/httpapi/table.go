@@ -23,12 +23,21 @@ func (a *API) messageEndpoints() []endpoint {
 	judged := []courier.ErrorCode{courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong}
 	repeated := []courier.ErrorCode{courier.CodeIdempotencyConflict, courier.CodeRateLimited}
 	changed := slices.Concat([]courier.ErrorCode{courier.CodeNotFound, courier.CodeIllegalTransition}, storeCodes())
-	id := []*huma.Param{idParam()}
+	id := []*huma.Param{{
+		Name: "id", In: "path", Required: true, Description: "The id of a message.",
+		Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
+	}}
+	least, most := 1, 255
+	key := []*huma.Param{{
+		Name: headerKey, In: "header",
+		Description: "Makes it safe to repeat the request: a repeat is answered with the first message, another message under the same key is refused, and many of them with 429. Visible ASCII characters.",
+		Schema:      &huma.Schema{Type: huma.TypeString, MinLength: &least, MaxLength: &most, Pattern: "^[!-~]+$"},
+	}}
 	return []endpoint{
 		{
 			method: http.MethodPost, path: pathMessages, id: "send-message", tag: tagMessages, summary: "Send a message",
 			description: "Takes a message durably: after the answer it survives a crash. A repeat with the same Idempotency-Key is answered with the first message, replayed and the header Idempotency-Replayed, also once the message has expired; a first request whose expires_at is past is taken with a key, and expires unsent. Each API key has idempotency keys of its own.",
-			scope:       ScopeSend, handle: a.send, parameters: []*huma.Param{idempotencyParam()},
+			scope:       ScopeSend, handle: a.send, parameters: key,
 			takes: MessageRequest{}, gives: accepted{}, status: http.StatusAccepted,
 			codes: slices.Concat(refused, judged, unserved, storeCodes(), repeated),
 		},
@@ -47,18 +56,18 @@ func (a *API) messageEndpoints() []endpoint {
 		{
 			method: http.MethodGet, path: pathMessage, id: "get-message", tag: tagMessages, summary: "Show a message",
 			description: "A message with its attempts.",
-			scope:       ScopeRead, handle: a.getMessage, parameters: id,
+			scope:       ScopeRead, handle: byID(a.getMessage), parameters: id,
 			gives: messageWithAttempts{}, codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable},
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/cancel", id: "cancel-message", tag: tagMessages, summary: "Cancel a message",
 			description: "Withdraws a queued or unknown message. Canceling a canceled one again is no error.",
-			scope:       ScopeSend, handle: a.cancelMessage, parameters: id, gives: Message{}, codes: changed,
+			scope:       ScopeSend, handle: byID(a.cancelMessage), parameters: id, gives: Message{}, codes: changed,
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/retry", id: "retry-message", tag: tagMessages, summary: "Retry a message",
 			description: "Queues a message again that is undelivered, rejected, expired, abandoned or unknown, due now and with a new count of retries. An expired one needs a new lifetime, or none.",
-			scope:       ScopeSend, handle: a.retryMessage, parameters: id,
+			scope:       ScopeSend, handle: byID(a.retryMessage), parameters: id,
 			takes: RetryRequest{}, bodyOptional: true, gives: Message{},
 			codes: slices.Concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
 		},
@@ -109,20 +118,4 @@ func (a *API) healthEndpoints() []endpoint {
 // storeCodes are those of a store that cannot take a message.
 func storeCodes() []courier.ErrorCode {
 	return []courier.ErrorCode{courier.CodeStoreFull, courier.CodeStoreReadOnly, courier.CodeStoreUnavailable, courier.CodeShuttingDown}
-}
-
-func idempotencyParam() *huma.Param {
-	least, most := 1, 255
-	return &huma.Param{
-		Name: "Idempotency-Key", In: "header",
-		Description: "Makes it safe to repeat the request: a repeat is answered with the first message, another message under the same key is refused, and many of them with 429. Visible ASCII characters.",
-		Schema:      &huma.Schema{Type: huma.TypeString, MinLength: &least, MaxLength: &most, Pattern: "^[!-~]+$"},
-	}
-}
-
-func idParam() *huma.Param {
-	return &huma.Param{
-		Name: "id", In: "path", Required: true, Description: "The id of a message.",
-		Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
-	}
 }

@@ -72,7 +72,7 @@ type attempt struct {
 }
 
 // newMessage shows a message to a caller, its text only to one who may read it.
-func newMessage(m *courier.Message, by caller) Message {
+func newMessage(m *courier.Message, by Key) Message {
 	view := Message{
 		ID: m.ID, Status: status(m.Status), Channel: m.Channel, To: m.To, From: m.From,
 		Body: m.Body, Subject: orNull(m.Subject), TemplateType: orNull(m.TemplateType),
@@ -104,7 +104,7 @@ func newFault(a *courier.Attempt) Fault {
 	return Fault{Class: orNull(string(a.Class)), Code: orNull(a.Code), Message: orNull(a.Message), HTTPStatus: orNull(a.HTTPStatus)}
 }
 
-func newMessageWithAttempts(m *courier.Message, attempts []courier.Attempt, by caller) messageWithAttempts {
+func newMessageWithAttempts(m *courier.Message, attempts []courier.Attempt, by Key) messageWithAttempts {
 	detail := messageWithAttempts{Message: newMessage(m, by), Attempts: make([]attempt, len(attempts))}
 	for i := range attempts {
 		a := &attempts[i]

@@ -298,19 +298,19 @@ func TestAPI_LogsWhoDidWhat(t *testing.T) {
 	f.call(t, "POST", "/v1/messages", `{"to":"`+number+`","body":"123456"}`, "X-API-Key: sender")
 	f.call(t, "POST", "/v1/messages/batch", `{"messages":[`+part+`,`+part+`,{}]}`, "X-API-Key: sender")
 	f.call(t, "POST", "/v1/messages/"+idText+"/cancel", "", "X-API-Key: root")
-	f.memory.messages[courier.ID{0: 1, 15: 1}].Status = courier.StatusRejected
-	f.call(t, "POST", "/v1/messages/"+idText+"/retry", "", "X-API-Key: root")
-	f.call(t, "POST", "/v1/messages/"+idText+"/retry", "", "X-API-Key: root")
+	second := idText[:35] + "2"
+	f.memory.attempt(t, courier.StatusRejected, failed())
+	f.call(t, "POST", "/v1/messages/"+second+"/retry", "", "X-API-Key: root")
+	f.call(t, "POST", "/v1/messages/"+second+"/retry", "", "X-API-Key: root")
 	var got []string
 	for _, line := range logged(t, log.String()) {
 		got = append(got, fmt.Sprint(line["msg"], " ", line["api_key"], " ", line["message_id"], " ", line["message_ids"], " ", line["replayed"]))
 	}
-	second := idText[:35] + "2"
 	want := []string{
 		"messages accepted sender " + idText + " <nil> <nil>",
 		"messages accepted sender <nil> [" + second + " " + second + "] 1",
 		"message canceled root " + idText + " <nil> <nil>",
-		"message retried root " + idText + " <nil> <nil>",
+		"message retried root " + second + " <nil> <nil>",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)

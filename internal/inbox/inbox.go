@@ -1,3 +1,5 @@
+// Package inbox is the development inbox: a fake SMS gateway that takes every
+// request on any path and method, and shows what a phone would have received.
 package inbox
 
 import (
@@ -39,44 +41,35 @@ const (
 const messagesPath = "/_inbox/messages"
 
 // Inbox is an http.Handler. It is safe for concurrent use.
-type Inbox struct {
-	gateway *gatewaytest.Handler
-}
+type Inbox struct{ *gatewaytest.Handler }
 
 // New returns an empty inbox.
 func New(options Options) *Inbox {
-	inbox := &Inbox{}
 	settings := gatewaytest.Options{
-		Default:   behavior(options),
+		Default: gatewaytest.Behavior{
+			Status:     options.Status,
+			Latency:    options.Latency,
+			FailRate:   options.FailRate,
+			RetryAfter: options.RetryAfter,
+		},
 		MaxBody:   maxBody,
 		KeepBody:  keepBody,
 		Keep:      keep,
 		KeepBytes: keepBytes,
 		NowFunc:   options.NowFunc,
 	}
+	switch {
+	case options.Hang:
+		settings.Default.Fault = gatewaytest.FaultHang
+	case options.Reset:
+		settings.Default.Fault = gatewaytest.FaultResetAfterRead
+	}
 	if options.OnMessageFunc != nil {
 		settings.OnRequestFunc = func(request gatewaytest.Request) {
 			options.OnMessageFunc(newMessage(&request))
 		}
 	}
-	inbox.gateway = gatewaytest.New(settings)
-	return inbox
-}
-
-func behavior(options Options) gatewaytest.Behavior {
-	behavior := gatewaytest.Behavior{
-		Status:     options.Status,
-		Latency:    options.Latency,
-		FailRate:   options.FailRate,
-		RetryAfter: options.RetryAfter,
-	}
-	switch {
-	case options.Hang:
-		behavior.Fault = gatewaytest.FaultHang
-	case options.Reset:
-		behavior.Fault = gatewaytest.FaultResetAfterRead
-	}
-	return behavior
+	return &Inbox{gatewaytest.New(settings)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -84,7 +77,7 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own := strings.HasPrefix(r.URL.Path, "/_inbox/")
 	switch {
 	case !own && !isPage(r):
-		i.gateway.ServeHTTP(w, r)
+		i.Handler.ServeHTTP(w, r)
 	case !isOwnHost(r.Host):
 		problem(w, http.StatusForbidden, "name the inbox by its IP address, as localhost or by a name without dots")
 	case own:
@@ -96,7 +89,7 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // Messages returns what is kept, the oldest first.
 func (i *Inbox) Messages() []Message {
-	requests := i.gateway.Requests()
+	requests := i.Requests()
 	messages := make([]Message, len(requests))
 	for n := range requests {
 		messages[n] = newMessage(&requests[n])
@@ -104,22 +97,10 @@ func (i *Inbox) Messages() []Message {
 	return messages
 }
 
-// Count returns how many messages came since the inbox was emptied.
-func (i *Inbox) Count() int { return i.gateway.Count() }
-
-// WaitFor returns when n messages came since the inbox was emptied, or with the context's error.
-func (i *Inbox) WaitFor(ctx context.Context, n int) error { return i.gateway.WaitFor(ctx, n) }
-
-// Clear empties the inbox.
-func (i *Inbox) Clear() { i.gateway.Clear() }
-
-// Close releases the requests that hang.
-func (i *Inbox) Close() { i.gateway.Close() }
-
 // Server is an inbox on a port of its own.
 type Server struct {
 	*Inbox
-	server *gatewaytest.Server
+	*gatewaytest.Server
 }
 
 // Listen starts an inbox on an address such as "127.0.0.1:0".
@@ -129,14 +110,5 @@ func Listen(ctx context.Context, address string, options Options) (*Server, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Inbox: inbox, server: server}, nil
+	return &Server{inbox, server}, nil
 }
-
-// Addr returns host:port.
-func (s *Server) Addr() string { return s.server.Addr() }
-
-// URL returns http://host:port.
-func (s *Server) URL() string { return s.server.URL() }
-
-// Stop waits for the requests under way until the context ends. It is idempotent.
-func (s *Server) Stop(ctx context.Context) error { return s.server.Stop(ctx) }

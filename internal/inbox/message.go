@@ -32,7 +32,7 @@ type Message struct {
 }
 
 func newMessage(request *gatewaytest.Request) Message {
-	read := readMessage(request)
+	to, text := readMessage(request)
 	message := Message{
 		ID:         request.ID,
 		Method:     request.Method,
@@ -42,8 +42,8 @@ func newMessage(request *gatewaytest.Request) Message {
 		Truncated:  request.Truncated,
 		ReceivedAt: request.ReceivedAt.Truncate(time.Microsecond),
 		Status:     request.Status,
-		To:         validText(read.to),
-		Text:       validText(read.text),
+		To:         validText(to),
+		Text:       validText(text),
 	}
 	if !utf8.Valid(request.Body) {
 		message.Body = validText(message.Body)
@@ -57,9 +57,6 @@ func validText(text string) string { return strings.ToValidUTF8(text, "\ufffd") 
 // headers copies the headers, with the secrets of the usual credentials hidden.
 func headers(request *gatewaytest.Request) http.Header {
 	headers := request.Header.Clone()
-	if headers == nil {
-		headers = http.Header{}
-	}
 	headers.Set("Host", request.Host)
 	for _, name := range [...]string{"Authorization", "Proxy-Authorization", "Cookie"} {
 		for n, value := range headers[name] {

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/url"
@@ -11,64 +12,44 @@ import (
 	"courier/internal/gateway/gatewaytest"
 )
 
-// content is what could be read of a message.
-type content struct{ to, text string }
-
 // readMessage finds the recipient and the text in the body, and what the body
 // lacks in the query.
-func readMessage(request *gatewaytest.Request) content {
-	found := readBody(request)
-	if found.to != "" && found.text != "" {
-		return found
+func readMessage(request *gatewaytest.Request) (to, text string) {
+	_, target, _ := strings.Cut(request.Target, "?")
+	body, query := readBody(request), readForm(target)
+	text, isText := body.(string)
+	if !isText {
+		text = find(body, textNames(), 0)
 	}
-	_, query, _ := strings.Cut(request.Target, "?")
-	fields := readForm(query)
-	if found.to == "" {
-		found.to = find(fields, recipientNames(), 0)
-	}
-	if found.text == "" {
-		found.text = find(fields, textNames(), 0)
-	}
-	return found
+	return cmp.Or(find(body, recipientNames(), 0), find(query, recipientNames(), 0)), cmp.Or(text, find(query, textNames(), 0))
 }
 
 // readBody takes the body for JSON or a form by how it looks, as development
 // servers are often given the wrong Content-Type, and else for the text itself.
-func readBody(request *gatewaytest.Request) content {
+func readBody(request *gatewaytest.Request) any {
 	body := bytes.TrimSpace(request.Body)
-	if len(body) == 0 {
-		return content{}
-	}
-	var fields any
+	media, _, _ := strings.Cut(request.Header.Get("Content-Type"), ";")
 	switch {
+	case len(body) == 0:
+		return nil
 	case body[0] == '{' || body[0] == '[' || body[0] == '"':
 		decoder := json.NewDecoder(bytes.NewReader(body))
 		decoder.UseNumber()
-		if decoder.Decode(&fields) != nil {
-			return content{}
+		var value any
+		if decoder.Decode(&value) != nil {
+			return nil
 		}
-	case isForm(request):
-		fields = readForm(string(body))
+		return value
+	case strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded"):
+		return readForm(string(body))
 	default:
-		return content{text: string(request.Body)}
+		return string(request.Body)
 	}
-	if text, ok := fields.(string); ok {
-		return content{text: text}
-	}
-	return content{to: find(fields, recipientNames(), 0), text: find(fields, textNames(), 0)}
-}
-
-func isForm(request *gatewaytest.Request) bool {
-	media, _, _ := strings.Cut(request.Header.Get("Content-Type"), ";")
-	return strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded")
 }
 
 // readForm reads a form as far as it is well-formed.
-func readForm(text string) map[string]any {
-	values, err := url.ParseQuery(text)
-	if err != nil && len(values) == 0 {
-		return nil
-	}
+func readForm(text string) any {
+	values, _ := url.ParseQuery(text)
 	fields := make(map[string]any, len(values))
 	for name, list := range values {
 		fields[name] = list[0]
@@ -103,10 +84,7 @@ func find(value any, names []string, depth int) string {
 	if depth > maxDepth {
 		return ""
 	}
-	if list, ok := value.([]any); ok {
-		if len(list) == 0 {
-			return ""
-		}
+	if list, ok := value.([]any); ok && len(list) > 0 {
 		return find(list[0], names, depth+1)
 	}
 	object, ok := value.(map[string]any)
@@ -119,19 +97,8 @@ func find(value any, names []string, depth int) string {
 			return text
 		}
 	}
-	return findBelow(fields, names, depth)
-}
-
-func findBelow(fields map[string]any, names []string, depth int) string {
-	for _, name := range names {
-		if text := find(fields[name], names, depth+1); text != "" {
-			return text
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if slices.Contains(names, name) {
-			continue
-		}
+	others := slices.DeleteFunc(slices.Sorted(maps.Keys(fields)), func(name string) bool { return slices.Contains(names, name) })
+	for _, name := range slices.Concat(names, others) {
 		if text := find(fields[name], names, depth+1); text != "" {
 			return text
 		}

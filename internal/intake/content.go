@@ -39,34 +39,22 @@ func checkTexts(draft courier.Draft) error {
 		{"subject", draft.Subject, maxSubject},
 		{"template_type", draft.TemplateType, maxTemplateType},
 	} {
-		if err := checkText(text.field, text.value, text.limit); err != nil {
-			return err
+		switch {
+		case len(text.value) > text.limit:
+			return invalid(text.field, fmt.Sprintf("it is longer than %d bytes; shorten it", text.limit))
+		case !utf8.ValidString(text.value):
+			return invalid(text.field, "it is not valid UTF-8; encode it as UTF-8")
+		case strings.IndexByte(text.value, 0) >= 0:
+			return invalid(text.field, "it holds a NUL character, which no phone shows; remove it")
 		}
 	}
-	return checkIdempotencyKey(draft.IdempotencyKey)
-}
-
-func checkText(field, text string, limit int) error {
-	switch {
-	case len(text) > limit:
-		return invalid(field, fmt.Sprintf("it is longer than %d bytes; shorten it", limit))
-	case !utf8.ValidString(text):
-		return invalid(field, "it is not valid UTF-8; encode it as UTF-8")
-	case strings.IndexByte(text, 0) >= 0:
-		return invalid(field, "it holds a NUL character, which no phone shows; remove it")
-	}
-	return nil
-}
-
-// checkIdempotencyKey takes printable ASCII, as a header field can carry it.
-func checkIdempotencyKey(key string) error {
+	// A key is what a header field can carry.
+	key := draft.IdempotencyKey
 	if len(key) > maxIdempotencyKey {
 		return invalid("idempotency_key", "the key is longer than 255 characters; shorten it")
 	}
-	for _, char := range []byte(key) {
-		if char < '!' || char > '~' {
-			return invalid("idempotency_key", "the key may hold visible ASCII characters only, no spaces; a UUID does well")
-		}
+	if strings.ContainsFunc(key, func(char rune) bool { return char < '!' || char > '~' }) {
+		return invalid("idempotency_key", "the key may hold visible ASCII characters only, no spaces; a UUID does well")
 	}
 	return nil
 }
@@ -82,12 +70,18 @@ func checkObjects(draft *courier.Draft) error {
 		{"request_headers", &draft.RequestHeaders, maxRequestHeaders},
 		{"metadata", &draft.Metadata, maxMetadata},
 	} {
-		if isNull(*object.value) {
+		value := *object.value
+		switch {
+		case isNull(value):
 			*object.value = nil
-			continue
-		}
-		if err := checkObject(object.field, *object.value, object.limit); err != nil {
-			return err
+		case len(value) > object.limit:
+			return invalid(object.field, fmt.Sprintf("it is longer than %d bytes; shorten it", object.limit))
+		case bytes.TrimSpace(value)[0] != '{':
+			return invalid(object.field, `it is not a JSON object; give one such as {"key": "value"}`)
+		case depth(value) > maxDepth:
+			return invalid(object.field, fmt.Sprintf("it is nested deeper than %d levels; make it flatter", maxDepth))
+		case !json.Valid(value):
+			return invalid(object.field, "it is not valid JSON")
 		}
 	}
 	return normalizeHeaders(draft)
@@ -99,21 +93,6 @@ const maxDepth = 64
 func isNull(value json.RawMessage) bool {
 	trimmed := bytes.TrimSpace(value)
 	return len(trimmed) == 0 || string(trimmed) == "null"
-}
-
-// checkObject judges a field that must be a JSON object.
-func checkObject(field string, value json.RawMessage, limit int) error {
-	switch {
-	case len(value) > limit:
-		return invalid(field, fmt.Sprintf("it is longer than %d bytes; shorten it", limit))
-	case bytes.TrimSpace(value)[0] != '{':
-		return invalid(field, `it is not a JSON object; give one such as {"key": "value"}`)
-	case depth(value) > maxDepth:
-		return invalid(field, fmt.Sprintf("it is nested deeper than %d levels; make it flatter", maxDepth))
-	case !json.Valid(value):
-		return invalid(field, "it is not valid JSON")
-	}
-	return nil
 }
 
 // depth returns how deep arrays and objects are nested. It looks at no more
@@ -152,11 +131,7 @@ func normalizeHeaders(draft *courier.Draft) error {
 	if err := json.Unmarshal(draft.RequestHeaders, &values); err != nil {
 		return invalid("request_headers", `a header's value is neither a string nor a list of strings; write {"Name": ["value"]}`)
 	}
-	encoded, err := json.Marshal(values)
-	if err != nil {
-		return invalid("request_headers", "it cannot be encoded as JSON")
-	}
-	draft.RequestHeaders = encoded
+	draft.RequestHeaders, _ = json.Marshal(values) // lists of strings are always JSON
 	return nil
 }
 

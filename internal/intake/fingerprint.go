@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash"
-	"time"
 
 	"courier"
 )
@@ -31,14 +30,12 @@ func fingerprint(m *courier.Message, draft courier.Draft) [sha256.Size]byte {
 // writeField prefixes a field with its length, so that no two lists of fields
 // run together to the same bytes.
 func writeField(digest hash.Hash, field []byte) {
-	var size [8]byte
-	binary.BigEndian.PutUint64(size[:], uint64(len(field)))
-	digest.Write(size[:])
+	digest.Write(binary.BigEndian.AppendUint64(nil, uint64(len(field))))
 	digest.Write(field)
 }
 
 func canonicalTime(text string) string {
-	if at, err := parseTime("", text, time.Time{}); err == nil && !at.IsZero() {
+	if at, err := parseTime("", text); err == nil && !at.IsZero() {
 		return at.String()
 	}
 	return text
@@ -59,12 +56,9 @@ func canonicalJSON(object json.RawMessage) []byte {
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	decoder.UseNumber()
 	var value any
-	if err := decoder.Decode(&value); err != nil {
+	if decoder.Decode(&value) != nil {
 		return object
 	}
-	canonical, err := json.Marshal(value)
-	if err != nil {
-		return object
-	}
+	canonical, _ := json.Marshal(value) // what was decoded can be encoded
 	return canonical
 }

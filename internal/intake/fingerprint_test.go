@@ -2,6 +2,8 @@ package intake_test
 
 import (
 	"encoding/json"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -56,7 +58,7 @@ func TestIntake_AcceptFingerprintOfTheSame(t *testing.T) {
 func TestIntake_AcceptFingerprintOfAnother(t *testing.T) {
 	t.Parallel()
 	seen := map[[32]byte]string{fingerprint(t, newIntake(nil), func(*courier.Draft) {}): "the first"}
-	for name, change := range map[string]func(*courier.Draft){
+	changes := map[string]func(*courier.Draft){
 		"To":             func(d *courier.Draft) { d.To = "+12065550198" },
 		"Body":           func(d *courier.Draft) { d.Body = "Hi!" },
 		"From":           func(d *courier.Draft) { d.From = "Shop" },
@@ -68,7 +70,15 @@ func TestIntake_AcceptFingerprintOfAnother(t *testing.T) {
 		"SendAt":         func(d *courier.Draft) { d.SendAt = "2026-05-06T09:00:00Z" },
 		"ExpiresAt":      func(d *courier.Draft) { d.ExpiresAt, d.TTL = "2026-05-06T09:00:00Z", "" },
 		"TTL":            func(d *courier.Draft) { d.TTL = "6m" },
-	} {
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[courier.Draft]()) {
+		// There is one channel, and the others say who asks and not for what.
+		others := []string{"Channel", "Caller", "IdempotencyKey", "TraceParent", "Lifetime"}
+		if changes[field.Name] == nil && !slices.Contains(others, field.Name) {
+			t.Errorf("no change of %s is tried: another value of it is another message", field.Name)
+		}
+	}
+	for name, change := range changes {
 		digest := fingerprint(t, newIntake(nil), change)
 		if other, ok := seen[digest]; ok {
 			t.Errorf("%s has the fingerprint of %s", name, other)

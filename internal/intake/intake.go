@@ -1,7 +1,11 @@
+// Package intake judges a message at accept and completes it: the recipient in
+// E.164, the sender, the channel's gateway, segments, times and the fingerprint
+// of an idempotent request. Every way into the courier passes through it, so
+// that a message is accepted by one set of rules.
 package intake
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -17,9 +21,6 @@ type Options struct {
 	Policy Policy
 	// NowFunc is the clock; default time.Now.
 	NowFunc func() time.Time
-	// NewIDFunc makes the ID of a message that is accepted at a time; default a UUID
-	// version 7.
-	NewIDFunc func(at time.Time) courier.ID
 }
 
 // Policy is what the configuration says of messages; it may change while running.
@@ -57,19 +58,16 @@ func (p Policy) Check() error {
 
 // Intake judges and completes messages. It is safe for concurrent use.
 type Intake struct {
-	policy    atomic.Pointer[Policy]
-	nowFunc   func() time.Time
-	newIDFunc func(at time.Time) courier.ID
+	policy  atomic.Pointer[Policy]
+	nowFunc func() time.Time
+	ids     ids
 }
 
 // New returns an Intake.
 func New(options Options) *Intake {
-	i := &Intake{nowFunc: options.NowFunc, newIDFunc: options.NewIDFunc}
+	i := &Intake{nowFunc: options.NowFunc}
 	if i.nowFunc == nil {
 		i.nowFunc = time.Now
-	}
-	if i.newIDFunc == nil {
-		i.newIDFunc = new(ids).next
 	}
 	i.SetPolicy(options.Policy)
 	return i
@@ -102,42 +100,31 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if err := checkObjects(&draft); err != nil {
 		return nil, err
 	}
-	due, expires, err := times(draft.Lifetime, now)
-	if past, ok := errors.AsType[*pastError](err); ok && !past.always && draft.IdempotencyKey != "" {
-		// A repeat of an accepted request is answered as the first was, however late
-		// it comes; whether this is one, the store finds out.
-		expires, err = past.expires, nil
-	}
+	// A repeat of an accepted request is answered as the first was, however late
+	// it comes; whether this is one, the store finds out.
+	due, expires, err := times(draft.Lifetime, now, draft.IdempotencyKey != "")
 	if err != nil {
-		return nil, plain(err)
+		return nil, err
 	}
 	m := &courier.Message{
 		Status: courier.StatusQueued, Channel: channel.ID, Gateway: channel.Gateway,
-		To: to, From: draft.From, Body: draft.Body, Subject: draft.Subject,
+		To: to, From: cmp.Or(draft.From, channel.From), Body: draft.Body, Subject: draft.Subject,
 		TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
 		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata,
 		CreatedAt: now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
 		Caller: draft.Caller, IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
 	}
-	return m, i.complete(m, policy, channel, draft)
-}
-
-// complete fills what follows from the rest of the message.
-func (i *Intake) complete(m *courier.Message, policy *Policy, channel Channel, draft courier.Draft) error {
-	if m.From == "" {
-		m.From = channel.From
-	}
 	m.Encoding, m.Segments = courier.CountSegments(m.Body)
 	if policy.MaxSegments > 0 && m.Segments > policy.MaxSegments {
-		return &courier.Error{Code: courier.CodeMessageTooLong, Field: "body", Message: fmt.Sprintf(
+		return nil, &courier.Error{Code: courier.CodeMessageTooLong, Field: "body", Message: fmt.Sprintf(
 			"the text takes %d segments in %s and messages.max_segments allows %d; shorten it or raise the limit",
 			m.Segments, encodingName(m.Encoding), policy.MaxSegments)}
 	}
 	if m.IdempotencyKey != "" {
 		m.Fingerprint = fingerprint(m, draft)
 	}
-	m.ID = i.newIDFunc(m.CreatedAt)
-	return nil
+	m.ID = i.ids.next(m.CreatedAt)
+	return m, nil
 }
 
 func encodingName(encoding courier.Encoding) string {
@@ -150,8 +137,8 @@ func encodingName(encoding courier.Encoding) string {
 // Expiry returns when a message that is due now expires by the given lifetime,
 // or the zero time when neither ExpiresAt nor TTL is given. Errors are *courier.Error.
 func (i *Intake) Expiry(lifetime courier.Lifetime) (time.Time, error) {
-	_, expires, err := times(lifetime, i.now())
-	return expires, plain(err)
+	_, expires, err := times(lifetime, i.now(), false)
+	return expires, err
 }
 
 // Recipient returns a recipient as Accept would store it. Errors are *courier.Error.
@@ -166,9 +153,7 @@ func (i *Intake) Gateway(channel string) (string, error) {
 
 // channel returns the channel of the given id, the default one for none.
 func (p *Policy) channel(id string) (Channel, error) {
-	if id == "" {
-		id = courier.DefaultChannel
-	}
+	id = cmp.Or(id, courier.DefaultChannel)
 	names := make([]string, 0, len(p.Channels))
 	for _, channel := range p.Channels {
 		if channel.ID == id {

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"errors"
 	"time"
 
 	"courier"
@@ -15,39 +14,42 @@ const (
 )
 
 // times returns when a message is due and when it expires, the zero time for never.
-func times(lifetime courier.Lifetime, now time.Time) (due, expires time.Time, err error) {
-	if due, err = parseTime("send_at", lifetime.SendAt, now); err != nil {
-		return time.Time{}, time.Time{}, err
+// With late, the request may be a repeat of one that came in time, so its expiry may
+// be past by now, though not already at send_at.
+func times(lifetime courier.Lifetime, now time.Time, late bool) (due, expires time.Time, err error) {
+	var asked time.Time
+	if asked, err = parseTime("send_at", lifetime.SendAt); err != nil {
+		return due, expires, err
 	}
-	if due.Sub(now) > maxDelay {
-		return time.Time{}, time.Time{}, invalid("send_at", "the time is more than a year ahead; give a nearer one")
+	if asked.Sub(now) > maxDelay {
+		return due, expires, invalid("send_at", "the time is more than a year ahead; give a nearer one")
 	}
-	asked := due
-	if due.Before(now) {
+	if due = asked; due.Before(now) {
 		due = now
 	}
-	expires, err = expiry(lifetime, due)
-	if past, ok := errors.AsType[*pastError](err); ok {
-		past.always = lifetime.SendAt != "" && !past.expires.After(asked)
+	if lifetime.TTL != "" && lifetime.ExpiresAt != "" {
+		return due, expires, invalid("ttl", "ttl and expires_at say the same thing; give one of them")
 	}
-	return due, expires, err
-}
-
-func expiry(lifetime courier.Lifetime, due time.Time) (time.Time, error) {
-	switch {
-	case lifetime.TTL != "" && lifetime.ExpiresAt != "":
-		return time.Time{}, invalid("ttl", "ttl and expires_at say the same thing; give one of them")
-	case lifetime.TTL != "":
+	if lifetime.TTL != "" {
 		ttl, err := parseTTL(lifetime.TTL)
 		if err != nil {
-			return time.Time{}, err
+			return due, time.Time{}, err
 		}
-		return due.Add(ttl), nil
-	case lifetime.ExpiresAt != "":
-		return parseExpiry(lifetime.ExpiresAt, due)
-	default:
-		return time.Time{}, nil
+		return due, due.Add(ttl), nil
 	}
+	if lifetime.ExpiresAt == "" {
+		return due, time.Time{}, nil
+	}
+	expires, err = parseTime("expires_at", lifetime.ExpiresAt)
+	switch {
+	case err != nil:
+		return due, time.Time{}, err
+	case !expires.After(due) && (!late || !expires.After(asked)):
+		return due, expires, invalid("expires_at", "the message would expire before it is due; give a time after send_at and after now")
+	case expires.Sub(due) > maxLifetime:
+		return due, expires, invalid("expires_at", "the time is more than 31 days after the message is due; give a nearer one")
+	}
+	return due, expires, nil
 }
 
 func parseTTL(text string) (time.Duration, error) {
@@ -63,43 +65,10 @@ func parseTTL(text string) (time.Duration, error) {
 	return ttl.Truncate(time.Microsecond), nil
 }
 
-func parseExpiry(text string, due time.Time) (time.Time, error) {
-	expires, err := parseTime("expires_at", text, due)
-	switch {
-	case err != nil:
-		return time.Time{}, err
-	case !expires.After(due):
-		return time.Time{}, &pastError{expires: expires}
-	case expires.Sub(due) > maxLifetime:
-		return time.Time{}, invalid("expires_at", "the time is more than 31 days after the message is due; give a nearer one")
-	}
-	return expires, nil
-}
-
-// pastError reports an expiry that is over by the time the message is due.
-type pastError struct {
-	expires time.Time
-	// always is true when it was so whenever the message was sent.
-	always bool
-}
-
-// Error implements error.
-func (*pastError) Error() string {
-	return "the message would expire before it is due; give a time after send_at and after now"
-}
-
-// plain returns an error of times as a *courier.Error.
-func plain(err error) error {
-	if past, ok := errors.AsType[*pastError](err); ok {
-		return invalid("expires_at", past.Error())
-	}
-	return err
-}
-
-// parseTime reads a time in RFC 3339, or returns the other for an empty text.
-func parseTime(field, text string, otherwise time.Time) (time.Time, error) {
+// parseTime reads a time in RFC 3339; an empty text is the zero time.
+func parseTime(field, text string) (time.Time, error) {
 	if text == "" {
-		return otherwise, nil
+		return time.Time{}, nil
 	}
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {

@@ -18,32 +18,19 @@ const maxRecipient = 128
 // validation is off.
 func (p *Policy) recipient(text string) (string, error) {
 	text = strings.TrimFunc(text, func(char rune) bool { return unicode.IsSpace(char) || isFormat(char) })
-	if fault := impossibleText(text); fault != "" {
-		return "", badRecipient(fault)
+	fault := impossibleText(text)
+	if fault == "" && !p.SkipValidation {
+		text, fault = parseNumber(text, p.DefaultRegion)
 	}
-	if p.SkipValidation {
-		return text, nil
-	}
-	text = strings.Map(func(char rune) rune {
-		if isFormat(char) {
-			return -1
-		}
-		return char
-	}, text)
-	number, fault := parseNumber(strings.TrimPrefix(text, "tel:"), p.DefaultRegion)
 	if fault != "" {
-		return "", badRecipient(fault)
+		return "", &courier.Error{Code: courier.CodeInvalidRecipient, Field: "to", Message: fault}
 	}
-	return number, nil
+	return text, nil
 }
 
 // isFormat reports whether a character only says how others are laid out, such as
 // a mark of the writing direction. A number copied from a contact list has some.
 func isFormat(char rune) bool { return unicode.Is(unicode.Cf, char) }
-
-func badRecipient(fault string) error {
-	return &courier.Error{Code: courier.CodeInvalidRecipient, Field: "to", Message: fault}
-}
 
 // impossibleText says what no recipient of any kind may be, or returns nothing.
 func impossibleText(text string) string {
@@ -60,32 +47,42 @@ func impossibleText(text string) string {
 	return ""
 }
 
-// parseNumber returns the number in E.164, or what is wrong with it.
-func parseNumber(text, region string) (string, string) {
-	if fault := impossibleNumber(text); fault != "" {
-		return "", fault
-	}
-	number, err := phonenumbers.Parse(text, region)
-	if err != nil {
-		return "", parseFault(err, text, region)
-	}
-	if fault := lengthFault(phonenumbers.IsPossibleNumberWithReason(number)); fault != "" {
-		return "", fault
-	}
-	return phonenumbers.Format(number, phonenumbers.E164), ""
-}
-
-// impossibleNumber refuses what the parser would silently drop or read as digits.
-func impossibleNumber(text string) string {
+// parseNumber returns the number in E.164, or what is wrong with it. What the parser
+// would silently drop or read as digits is refused before.
+func parseNumber(text, region string) (number, fault string) {
+	text = strings.TrimPrefix(strings.Map(func(char rune) rune {
+		if isFormat(char) {
+			return -1
+		}
+		return char
+	}, text), "tel:")
 	switch {
 	case !strings.ContainsFunc(text, unicode.IsDigit):
-		return "the recipient holds no digits; give a phone number such as +12065550199"
+		return "", "the recipient holds no digits; give a phone number such as +12065550199"
 	case strings.ContainsFunc(text, unicode.IsLetter):
-		return "the recipient holds letters; give the number in digits, such as +12065550199"
+		return "", "the recipient holds letters; give the number in digits, such as +12065550199"
 	case strings.ContainsFunc(text, isNoPartOfNumber):
-		return "the recipient holds a character that is no part of a phone number; give one number, such as +12065550199"
+		return "", "the recipient holds a character that is no part of a phone number; give one number, such as +12065550199"
 	}
-	return ""
+	parsed, err := phonenumbers.Parse(text, region)
+	switch {
+	case err == nil:
+		fault = lengthFault(phonenumbers.IsPossibleNumberWithReason(parsed))
+	case errors.Is(err, phonenumbers.ErrInvalidCountryCode) && region == "" && !isInternational(text):
+		fault = "the number has no country code; write it as +… or set recipients.default_region"
+	case errors.Is(err, phonenumbers.ErrInvalidCountryCode):
+		fault = lengthFault(phonenumbers.INVALID_COUNTRY_CODE)
+	case errors.Is(err, phonenumbers.ErrTooShortNSN), errors.Is(err, phonenumbers.ErrTooShortAfterIDD):
+		fault = lengthFault(phonenumbers.TOO_SHORT)
+	case errors.Is(err, phonenumbers.ErrNumTooLong):
+		fault = lengthFault(phonenumbers.TOO_LONG)
+	default:
+		fault = "the recipient is not a phone number; give one such as +12065550199"
+	}
+	if fault != "" {
+		return "", fault
+	}
+	return phonenumbers.Format(parsed, phonenumbers.E164), ""
 }
 
 // isNoPartOfNumber lets pass digits and what people write between them; the
@@ -93,21 +90,6 @@ func impossibleNumber(text string) string {
 func isNoPartOfNumber(char rune) bool {
 	return !unicode.IsDigit(char) && !unicode.IsSpace(char) && !unicode.Is(unicode.Pd, char) &&
 		!strings.ContainsRune("+＋().（）．/\u2212", char)
-}
-
-func parseFault(err error, text, region string) string {
-	switch {
-	case errors.Is(err, phonenumbers.ErrInvalidCountryCode) && region == "" && !isInternational(text):
-		return "the number has no country code; write it as +… or set recipients.default_region"
-	case errors.Is(err, phonenumbers.ErrInvalidCountryCode):
-		return "the number's country code does not exist; check the digits after the +"
-	case errors.Is(err, phonenumbers.ErrTooShortNSN), errors.Is(err, phonenumbers.ErrTooShortAfterIDD):
-		return lengthFault(phonenumbers.TOO_SHORT)
-	case errors.Is(err, phonenumbers.ErrNumTooLong):
-		return lengthFault(phonenumbers.TOO_LONG)
-	default:
-		return "the recipient is not a phone number; give one such as +12065550199"
-	}
 }
 
 func isInternational(text string) bool {

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"slices"
 	"strconv"
-	"time"
+	"syscall"
 
 	"github.com/google/go-jsonnet"
 	"github.com/google/go-jsonnet/ast"
@@ -48,8 +49,7 @@ func ServeIfChild() {
 	exit(serve(os.Stdin, os.Stdout))
 }
 
-// exit ends a worker process. A worker is not the courier: it has nothing to
-// release, and its exit code tells the pool why it ended.
+// exit ends a worker, which has nothing to release. Its code tells the pool why.
 func exit(code int) {
 	os.Exit(code) //nolint:forbidigo // only ever called in a worker process, see above
 }
@@ -57,7 +57,10 @@ func exit(code int) {
 // serve answers requests until the parent closes the pipe.
 func serve(in io.Reader, out io.Writer) int {
 	runtime.GOMAXPROCS(workerProcs)
-	ignoreSignals()
+	// The parent decides when a worker ends: a Ctrl-C or the SIGTERM of a service
+	// manager goes to every process of a group, and messages in flight are still
+	// rendered while the courier stops.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	reader := bufio.NewReader(in)
 	var limits childLimits
 	if err := readFrame(reader, frameOverhead, &limits); err != nil {
@@ -101,12 +104,6 @@ func readRequests(reader io.Reader, limit int, requests chan<- *request) {
 	}
 }
 
-// orphanAfter is how long one request may occupy a worker before it concludes
-// that the parent, which kills it much earlier, is stopped.
-func (l childLimits) orphanAfter() time.Duration {
-	return 10*time.Duration(l.TimeoutNanos) + time.Minute
-}
-
 // maxLoaded bounds how many templates a worker remembers.
 const maxLoaded = 64
 
@@ -124,48 +121,28 @@ type evaluator struct {
 func newEvaluator(limits childLimits) *evaluator {
 	vm := jsonnet.MakeVM()
 	vm.MaxStack = limits.MaxStack
-	vm.Importer(refusingImporter{})
+	vm.Importer(&jsonnet.MemoryImporter{}) // knows no file; parse refuses imports before
 	vm.SetTraceOut(io.Discard)
 	return &evaluator{vm: vm, maxOutput: limits.MaxOutput, templates: map[string]*loaded{}}
 }
 
-// errImport is what an import at run time would say; parse refuses it before.
-var errImport = errors.New("imports are not available in request templates")
-
-// refusingImporter refuses every import.
-type refusingImporter struct{}
-
-// Import implements jsonnet.Importer.
-func (refusingImporter) Import(string, string) (jsonnet.Contents, string, error) {
-	return jsonnet.Contents{}, "", errImport
-}
-
 // answer serves one request.
 func (e *evaluator) answer(req *request) reply {
-	t, refused := e.load(req.Source)
-	switch {
-	case refused != nil:
-		return reply{Fault: refused}
-	case req.Context == nil:
+	t := e.templates[req.Source]
+	if t == nil {
+		var refused *fault
+		if t, refused = parse(req.Source); refused != nil {
+			return reply{Fault: refused}
+		}
+		if len(e.templates) >= maxLoaded {
+			clear(e.templates)
+		}
+		e.templates[req.Source] = t
+	}
+	if req.Context == nil {
 		return reply{Template: e.describe(t)}
 	}
 	return e.evaluate(t, req.Context)
-}
-
-// load parses a template, unless it did so before.
-func (e *evaluator) load(source string) (*loaded, *fault) {
-	if t, known := e.templates[source]; known {
-		return t, nil
-	}
-	t, refused := parse(source)
-	if refused != nil {
-		return nil, refused
-	}
-	if len(e.templates) >= maxLoaded {
-		clear(e.templates)
-	}
-	e.templates[source] = t
-	return t, nil
 }
 
 // describe tells what the parent needs to know of a template.

@@ -152,7 +152,7 @@ func (e *evaluator) unknownFunctions(t *loaded) []fault {
 	return faults
 }
 
-// plain returns what may be told of a message of the interpreter, empty for one
+// plain returns what may be shown of a message of the interpreter, empty for one
 // of unknown form. The forms are those of go-jsonnet 0.22.
 func (t *loaded) plain(message string) string {
 	if _, literal := t.words[message]; literal && message != "" {

@@ -70,7 +70,7 @@ func TestTemplate_Evaluate_errors(t *testing.T) {
 	}
 }
 
-// TestTemplate_Evaluate_missing fixes what is told of a field that is not there
+// TestTemplate_Evaluate_missing fixes what is said of a field that is not there
 // in addition to the text.
 func TestTemplate_Evaluate_missing(t *testing.T) {
 	t.Parallel()
@@ -178,7 +178,7 @@ func TestPool_Compile_errors(t *testing.T) {
 	}
 	t.Run("TooLarge", func(t *testing.T) {
 		t.Parallel()
-		_, err := p.Compile(t.Context(), "sms", []byte(strings.Repeat(" ", defaultMaxSource+1)))
+		_, err := p.Compile(t.Context(), "sms", []byte(strings.Repeat(" ", 256<<10+1)))
 		var refused *TemplateError
 		if !errors.As(err, &refused) || refused.Message != "template is larger than 262144 bytes" {
 			t.Errorf("Compile() = %v", err)

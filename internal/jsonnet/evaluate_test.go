@@ -23,7 +23,7 @@ const exampleContext = `{"attempt":1,"body":"Your login code is: 809593\n\n\u202
 // reference evaluates as Ory Kratos does: a fresh machine, the context as code.
 func reference(source, document string) (any, error) {
 	vm := jsonnet.MakeVM()
-	vm.Importer(refusingImporter{})
+	vm.Importer(&jsonnet.MemoryImporter{})
 	vm.SetTraceOut(io.Discard)
 	vm.TLACode(plan.Argument, document)
 	output, err := vm.EvaluateAnonymousSnippet("reference", source)

@@ -13,7 +13,9 @@ const guardPeriod = 5 * time.Millisecond
 // never ends. It backs the operating system's limit (limitProcess), which is
 // coarser and missing on some systems.
 type guard struct {
-	limit       uint64
+	limit uint64
+	// orphanAfter is how long one request may take before the worker concludes that
+	// the parent, which kills it much earlier, is stopped.
 	orphanAfter time.Duration
 }
 
@@ -31,7 +33,7 @@ func applyLimits(limits childLimits) (*guard, error) {
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(int64(limit / 4 * 3)) //nolint:gosec // far below the range of int64
 	debug.SetMaxStack(limits.MaxMemory / stackFraction)
-	return &guard{limit: limit, orphanAfter: limits.orphanAfter()}, nil
+	return &guard{limit: limit, orphanAfter: 10*time.Duration(limits.TimeoutNanos) + time.Minute}, nil
 }
 
 // watch guards one request until it is stopped. An idle worker uses no CPU.

@@ -36,29 +36,17 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-const (
-	defaultWorkers   = 4
-	defaultTimeout   = time.Second
-	defaultStart     = 10 * time.Second
-	defaultMaxMemory = 256 << 20
-	leastMaxMemory   = 32 << 20
-	defaultMaxStack  = 500
-	defaultMaxSource = 256 << 10
-	defaultMaxInput  = 2 << 20
-	defaultMaxOutput = 1 << 20
-)
-
 // withDefaults returns the options with every unset field filled in.
 func (o Options) withDefaults() Options {
-	setDefault(&o.Workers, min(runtime.GOMAXPROCS(0), defaultWorkers))
-	setDefault(&o.Timeout, defaultTimeout)
-	setDefault(&o.StartTimeout, defaultStart)
-	setDefault(&o.MaxMemory, defaultMaxMemory)
-	setDefault(&o.MaxStack, defaultMaxStack)
-	setDefault(&o.MaxSource, defaultMaxSource)
-	setDefault(&o.MaxInput, defaultMaxInput)
-	setDefault(&o.MaxOutput, defaultMaxOutput)
-	o.MaxMemory = max(o.MaxMemory, leastMaxMemory)
+	setDefault(&o.Workers, min(runtime.GOMAXPROCS(0), 4))
+	setDefault(&o.Timeout, time.Second)
+	setDefault(&o.StartTimeout, 10*time.Second)
+	setDefault(&o.MaxMemory, 256<<20)
+	o.MaxMemory = max(o.MaxMemory, 32<<20)
+	setDefault(&o.MaxStack, 500)
+	setDefault(&o.MaxSource, 256<<10)
+	setDefault(&o.MaxInput, 2<<20)
+	setDefault(&o.MaxOutput, 1<<20)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -16,8 +16,6 @@ const (
 	startTries = 3
 	// startPause is how long after that no worker is started.
 	startPause = time.Second
-	// stopGrace is how long an idle worker may take to end when the pool closes.
-	stopGrace = time.Second
 )
 
 // Pool evaluates templates in child processes. It is safe for concurrent use.
@@ -97,7 +95,7 @@ func (p *Pool) end() {
 	for {
 		select {
 		case w := <-p.idle:
-			stopping.Go(func() { w.stop(stopGrace) })
+			stopping.Go(w.stop)
 		default:
 			return
 		}
@@ -148,11 +146,14 @@ func (p *Pool) answer(ctx context.Context, req *request) (reply, error) {
 			return reply{}, err
 		}
 		answer, err := w.call(req, p.options.Timeout)
-		if err == nil {
-			p.giveBack(w)
+		if err == nil && !w.expired.Load() {
+			p.idle <- w
 			return answer, nil
 		}
 		p.drop(w)
+		if err == nil {
+			return answer, nil
+		}
 		p.options.Logger.Warn("template worker replaced", slog.Any("cause", err))
 		switch {
 		case errors.Is(err, errExpired):
@@ -197,7 +198,12 @@ func (p *Pool) start() (*worker, error) {
 		var w *worker
 		if w, err = p.startFunc(&p.options); err == nil {
 			p.metrics.starts.Inc()
-			p.admit(w)
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.live[w] = struct{}{}
+			if p.killed {
+				w.kill()
+			}
 			return w, nil
 		}
 	}
@@ -212,26 +218,6 @@ func (p *Pool) start() (*worker, error) {
 	p.pausedUntil = time.Now().Add(startPause)
 	p.startErr = fmt.Errorf("%w: start worker process, %d tries: %w", ErrUnavailable, startTries, err)
 	return nil, p.startErr
-}
-
-// admit counts a worker among the living, and kills it when the pool was.
-func (p *Pool) admit(w *worker) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.live[w] = struct{}{}
-	if p.killed {
-		w.kill()
-	}
-}
-
-// giveBack makes a worker idle, unless it was killed just after it answered.
-func (p *Pool) giveBack(w *worker) {
-	if w.expired.Load() {
-		w.discard()
-		p.drop(w)
-		return
-	}
-	p.idle <- w
 }
 
 // drop forgets a worker that ended.

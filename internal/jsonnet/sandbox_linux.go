@@ -56,13 +56,3 @@ func mappedData() (uint64, error) {
 func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
-
-// ownExecutable is the running program itself, even after its file was
-// replaced or removed by an upgrade.
-func ownExecutable() (string, error) {
-	const self = "/proc/self/exe"
-	if _, err := os.Stat(self); err == nil {
-		return self, nil
-	}
-	return os.Executable()
-}

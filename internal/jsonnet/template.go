@@ -50,12 +50,7 @@ func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Templa
 	case answer.Template == nil:
 		return nil, fmt.Errorf("compile template %s: %w: %w", t.name, ErrUnavailable, errMalformed)
 	}
-	t.take(answer.Template)
-	return t, nil
-}
-
-// take notes what a child found out about the template.
-func (t *Template) take(f *facts) {
+	f := answer.Template
 	if f.Plan.Prepare() {
 		t.plan = f.Plan
 	}
@@ -63,6 +58,7 @@ func (t *Template) take(f *facts) {
 	for i := range f.Warnings {
 		t.warnings = append(t.warnings, t.failed(&f.Warnings[i]))
 	}
+	return t, nil
 }
 
 // Warnings are the mistakes that only messages of a certain kind meet, such as a

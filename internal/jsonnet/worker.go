@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -41,9 +42,11 @@ func startWorker(o *Options) (*worker, error) {
 // spawn starts the running program as a worker. Its standard error is thrown
 // away: the last words of a Go program that runs out of memory may quote data.
 func spawn() (*worker, error) {
-	path, err := ownExecutable()
-	if err != nil {
-		return nil, fmt.Errorf("find own executable: %w", err)
+	path := "/proc/self/exe" // on Linux this process, even when its file was replaced
+	if _, err := os.Stat(path); runtime.GOOS != "linux" || err != nil {
+		if path, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("find own executable: %w", err)
+		}
 	}
 	childIn, in, err := os.Pipe()
 	if err != nil {
@@ -57,7 +60,7 @@ func spawn() (*worker, error) {
 	}
 	defer func() { _ = childOut.Close() }()
 	w := &worker{in: in, out: out, reader: bufio.NewReader(out), exited: make(chan struct{}), process: &exec.Cmd{
-		Path: path, Args: []string{"courier-jsonnet"}, Env: workerEnvironment(),
+		Path: path, Args: []string{"courier-jsonnet"}, Env: []string{workerMarker + "=" + workerMarkerValue},
 		Stdin: childIn, Stdout: childOut, SysProcAttr: processAttributes(),
 	}}
 	if err := w.process.Start(); err != nil {
@@ -89,9 +92,12 @@ func (w *worker) greet(o *Options) error {
 
 // call has the child answer a request within the time-out. With an error the
 // worker is gone: it is errExpired or errDied when the request is to blame, errLost
-// when it is not. One that was killed just after it answered has expired.
+// when it is not. One that ran out of time just after it answered is gone too, and has expired.
 func (w *worker) call(req *request, timeout time.Duration) (reply, error) {
-	timer := time.AfterFunc(timeout, w.expire)
+	timer := time.AfterFunc(timeout, func() {
+		w.expired.Store(true)
+		w.kill()
+	})
 	defer timer.Stop()
 	_ = writeFrame(w.in, req) // a failed write shows as a missing reply
 	var answer reply
@@ -100,45 +106,37 @@ func (w *worker) call(req *request, timeout time.Duration) (reply, error) {
 	}
 	if !timer.Stop() {
 		w.expired.Store(true)
+		w.discard()
 	}
 	return answer, nil
 }
 
 // kill ends the process; it may be called at any time and more than once.
-func (w *worker) kill() {
-	select {
-	case <-w.exited:
-	default:
-		killProcess(w.process.Process)
-	}
-}
+func (w *worker) kill() { _ = w.process.Process.Kill() }
 
-// expire kills a worker that took too long.
-func (w *worker) expire() {
-	w.expired.Store(true)
-	w.kill()
-}
-
-func (w *worker) closePipes() {
+// stop ends an idle worker: it exits when its input closes.
+func (w *worker) stop() {
 	_ = w.in.Close()
-	_ = w.out.Close()
+	w.end(endGrace)
 }
 
-// stop ends an idle worker: it exits when its input closes, and is killed when
-// it does not within the grace.
-func (w *worker) stop(grace time.Duration) {
-	_ = w.in.Close()
+// discard kills the worker and waits until it is reaped.
+func (w *worker) discard() { w.end(0) }
+
+// endGrace is how long a worker may take to end by itself.
+const endGrace = time.Second
+
+// end waits for the end of the process, and kills it after the grace.
+func (w *worker) end(grace time.Duration) {
 	timer := time.AfterFunc(grace, w.kill)
 	<-w.exited
 	timer.Stop()
 	w.closePipes()
 }
 
-// discard kills the worker and waits until it is reaped.
-func (w *worker) discard() {
-	w.kill()
-	<-w.exited
-	w.closePipes()
+func (w *worker) closePipes() {
+	_ = w.in.Close()
+	_ = w.out.Close()
 }
 
 // Reasons why a worker did not answer.
@@ -151,15 +149,9 @@ var (
 	errDied = errors.New("worker ended itself")
 )
 
-// endGrace is how long a worker whose pipe broke may take to end by itself.
-const endGrace = time.Second
-
 // verdict waits for the end of the process and says whose doing it was.
 func (w *worker) verdict() error {
-	timer := time.AfterFunc(endGrace, w.kill)
-	<-w.exited
-	timer.Stop()
-	w.closePipes()
+	w.end(endGrace)
 	switch {
 	case w.expired.Load():
 		return errExpired

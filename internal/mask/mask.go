@@ -5,6 +5,7 @@ package mask
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -150,25 +151,12 @@ func jsonText(value string) string {
 // asciiText escapes everything beyond ASCII in a JSON text, as many JSON writers do.
 func asciiText(text string) string {
 	var out strings.Builder
-	for _, char := range text {
-		switch {
-		case char < utf8.RuneSelf:
-			out.WriteRune(char)
-		case char > 0xffff:
-			high, low := utf16.EncodeRune(char)
-			writeEscape(&out, high)
-			writeEscape(&out, low)
-		default:
-			writeEscape(&out, char)
+	for _, unit := range utf16.Encode([]rune(text)) {
+		if unit < utf8.RuneSelf {
+			out.WriteRune(rune(unit))
+		} else {
+			fmt.Fprintf(&out, `\u%04x`, unit)
 		}
 	}
 	return out.String()
-}
-
-func writeEscape(out *strings.Builder, unit rune) {
-	const digits = "0123456789abcdef"
-	out.WriteString(`\u`)
-	for shift := 12; shift >= 0; shift -= 4 {
-		out.WriteByte(digits[unit>>shift&15])
-	}
 }

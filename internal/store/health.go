@@ -31,7 +31,7 @@ func NewHealth(logger *slog.Logger) *Health {
 func (h *Health) Set(ctx context.Context, operation string, err error) {
 	h.mu.Lock()
 	_, failed := h.failing[operation]
-	told := err == nil || h.fails(word(err))
+	logged := err == nil || h.fails(sentinel(err))
 	if err != nil {
 		h.failing[operation] = err
 	} else {
@@ -40,7 +40,7 @@ func (h *Health) Set(ctx context.Context, operation string, err error) {
 	works := failed && len(h.failing) == 0
 	h.mu.Unlock()
 	switch {
-	case !told:
+	case !logged:
 		h.logger.ErrorContext(ctx, "store fails; messages wait until it works again",
 			slog.String("operation", operation), slog.String("error", err.Error()), slog.String("next_step", nextStep(err)))
 	case works:
@@ -48,10 +48,10 @@ func (h *Health) Set(ctx context.Context, operation string, err error) {
 	}
 }
 
-// fails reports whether an operation fails with a word now. The lock is held.
+// fails reports whether an operation fails with it now. The lock is held.
 func (h *Health) fails(with error) bool {
 	for _, err := range h.failing {
-		if errors.Is(word(err), with) {
+		if errors.Is(sentinel(err), with) {
 			return true
 		}
 	}
@@ -73,8 +73,8 @@ func (h *Health) Err() error {
 	return fmt.Errorf("store fails: %s", strings.Join(texts, "; "))
 }
 
-// word returns the word of the contract that says what kind of fault an error is.
-func word(err error) error {
+// sentinel returns the error of the contract that says what kind of fault an error is.
+func sentinel(err error) error {
 	for _, known := range []error{ErrFull, ErrReadOnly} {
 		if errors.Is(err, known) {
 			return known

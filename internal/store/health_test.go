@@ -9,7 +9,7 @@ import (
 )
 
 // TestHealth_OneOutageIsOneStory lets several operations fail for one reason, and
-// end one after the other: an operator is told of the begin, of another kind of
+// end one after the other: the log has the begin, another kind of
 // fault, and of the end of all.
 func TestHealth_OneOutageIsOneStory(t *testing.T) {
 	t.Parallel()

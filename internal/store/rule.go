@@ -11,8 +11,8 @@ import (
 	"courier"
 )
 
-// What an engine makes of a call is told here once, as far as it can be told
-// without a database. The rest is in the statements of the engines.
+// What an engine makes of a call is written here once, as far as it needs no
+// database. The rest is in the statements of the engines.
 
 // ReclaimText tells an operator about an attempt that a crash cut off.
 const ReclaimText = "the courier ended while this attempt was under way, so nobody knows whether the gateway took the message; " +
@@ -96,7 +96,7 @@ type Settled struct {
 	GatewayMessageID string
 }
 
-// Settled returns what the settlement writes besides its status, count and attempt.
+// Settled returns what the settlement writes in addition to its status, count and attempt.
 func (s *Settlement) Settled() Settled {
 	var row Settled
 	if s.Attempt != nil {

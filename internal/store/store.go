@@ -129,7 +129,7 @@ type Store interface {
 	// others, the oldest are first. A deleted message's idempotency key is free again.
 	Purge(ctx context.Context, sweep Sweep) (int, error)
 
-	// Listen says of which statuses a listener is told from now on: whatever brings a
+	// Listen says which statuses a listener hears of from now on: whatever brings a
 	// message into one of them, be it a call of any node or SQL, leaves an Event in its
 	// transaction. It holds for all nodes until the next call, beyond Close. With no
 	// statuses the listener and its events are gone. While nobody listens a change costs
@@ -244,7 +244,7 @@ type Sweep struct {
 	Limit int
 }
 
-// Requeue is a retry by hand. It starts the count of retries anew and makes the
+// Requeue is a retry by hand. It starts the count of retries from 0 and makes the
 // message due now. A message that is past its expiry loses it unless a new one
 // is given. SendCount, LastError and the attempts stay. What leads back to
 // queued is an unknown, undelivered, rejected, expired or abandoned message.

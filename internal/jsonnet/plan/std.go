@@ -29,7 +29,10 @@ func library(name string) function {
 	case "length":
 		return function{1, 1, lengthOf}
 	case "toString":
-		return function{1, 1, func(a []any, _ int) (any, bool) { return wrap(textOf(a[0])) }}
+		return function{1, 1, func(a []any, _ int) (any, bool) {
+			text, ok := textOf(a[0])
+			return text, ok
+		}}
 	case "type":
 		return function{1, 1, func(a []any, _ int) (any, bool) { return typeOf(a[0]), true }}
 	case "isString", "isNumber", "isBoolean", "isArray", "isObject":
@@ -78,8 +81,6 @@ func library(name string) function {
 	}
 	return function{}
 }
-
-func wrap(text string, ok bool) (any, bool) { return text, ok }
 
 // onText is a function of one string, which refuses everything else.
 func onText(f func(string) (any, bool)) function {

@@ -44,16 +44,14 @@ func (s *Store) Listen(ctx context.Context, listener string, statuses []courier.
 
 // Events implements store.Store.
 func (s *Store) Events(ctx context.Context, listener string, limit int) ([]store.Event, error) {
-	var events []store.Event
-	err := s.do(ctx, "read events", func() error {
+	return get(ctx, s, "read events", func() (events []store.Event, _ error) {
 		for _, e := range s.events {
 			if e.listener == listener && len(events) < limit {
 				events = append(events, e.Event)
 			}
 		}
-		return nil
+		return events, nil
 	})
-	return events, err
 }
 
 // Forget implements store.Store.

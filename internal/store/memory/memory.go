@@ -1,5 +1,5 @@
 // Package memory is the message store in the memory of a process, with which it is
-// lost: as simply as the contract can be told, and checked by the same suite as the
+// lost: as simply as the contract allows, and checked by the same suite as the
 // others. Tests use it as a store, and as what another store must be equal to.
 package memory
 
@@ -81,21 +81,27 @@ func (d *database) open() *Store {
 	return s
 }
 
-// do runs an operation alone, unless the store is closed or its context has ended.
-func (s *Store) do(ctx context.Context, name string, run func() error) error {
+// get runs an operation alone, unless the store is closed or its context has ended.
+func get[T any](ctx context.Context, s *Store, name string, run func() (T, error)) (answer T, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	err := ctx.Err()
-	if s.closed {
+	if err = ctx.Err(); s.closed {
 		err = store.ErrClosed
 	}
 	if err == nil {
-		err = run()
+		answer, err = run()
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		var none T
+		return none, fmt.Errorf("%s: %w", name, err)
 	}
-	return nil
+	return answer, nil
+}
+
+// do is get for an operation that answers nothing.
+func (s *Store) do(ctx context.Context, name string, run func() error) error {
+	_, err := get(ctx, s, name, func() (struct{}, error) { return struct{}{}, run() })
+	return err
 }
 
 // change is the one place where a message changes: it leaves the event.
@@ -117,40 +123,27 @@ func clone(m *courier.Message) *courier.Message {
 	return &c
 }
 
-func cloneAll(messages []*courier.Message) []*courier.Message {
-	clones := make([]*courier.Message, len(messages))
-	for i, m := range messages {
-		clones[i] = clone(m)
-	}
-	return clones
-}
-
 // Enqueue implements store.Store.
 func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
-	var answers []store.Enqueued
-	err := s.do(ctx, "enqueue messages", func() (err error) {
+	return get(ctx, s, "enqueue messages", func() ([]store.Enqueued, error) {
 		s.lastToken++
 		rows, err := store.Accept(messages, s.nowFunc(), s.lastToken)
-		if err == nil {
-			answers, err = s.insert(rows)
+		if err != nil {
+			return nil, err
 		}
-		return err
+		seen := map[courier.ID]bool{}
+		for _, row := range rows {
+			_, repeats := s.byKey[keyOf(row.Message)]
+			if s.byID[row.ID] != nil && !repeats || seen[row.ID] {
+				return nil, fmt.Errorf("%w: %s", store.ErrDuplicateID, row.ID)
+			}
+			seen[row.ID] = true
+		}
+		return s.insert(rows), nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return answers, nil
 }
 
-func (s *Store) insert(rows []store.Row) ([]store.Enqueued, error) {
-	seen := map[courier.ID]bool{}
-	for _, row := range rows {
-		_, repeats := s.byKey[keyOf(row.Message)]
-		if s.byID[row.ID] != nil && !repeats || seen[row.ID] {
-			return nil, fmt.Errorf("%w: %s", store.ErrDuplicateID, row.ID)
-		}
-		seen[row.ID] = true
-	}
+func (s *Store) insert(rows []store.Row) []store.Enqueued {
 	answers := make([]store.Enqueued, len(rows))
 	for i, row := range rows {
 		m := row.Message
@@ -167,7 +160,7 @@ func (s *Store) insert(rows []store.Row) ([]store.Enqueued, error) {
 		s.wakeOthers(m)
 		answers[i].Message = clone(m)
 	}
-	return answers, nil
+	return answers
 }
 
 // wakeOthers tells the stores of other nodes of a message that is due.
@@ -205,8 +198,7 @@ func (d *database) find(condition func(m *courier.Message) bool) []*courier.Mess
 
 // Claim implements store.Store.
 func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error) {
-	var claimed []*courier.Message
-	err := s.do(ctx, "claim messages", func() error {
+	return get(ctx, s, "claim messages", func() (claimed []*courier.Message, _ error) {
 		s.lastToken++
 		lease := courier.Lease{Node: claim.Node, Token: s.lastToken, Until: store.Floor(claim.LeaseUntil)}
 		from, now := store.Floor(claim.DueFrom), store.Floor(claim.Now)
@@ -219,18 +211,17 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 				claimed = append(claimed, clone(m))
 			}
 		}
-		return nil
+		return claimed, nil
 	})
-	return claimed, err
 }
 
 // Settle implements store.Store.
 func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error) {
-	applied := make([]bool, len(settlements))
-	err := s.do(ctx, "settle messages", func() error {
+	return get(ctx, s, "settle messages", func() ([]bool, error) {
 		if err := store.CheckSettlements(settlements); err != nil {
-			return err
+			return nil, err
 		}
+		applied := make([]bool, len(settlements))
 		for i := range settlements {
 			t := &settlements[i]
 			m := s.byID[t.ID]
@@ -239,12 +230,8 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 				applied[i] = true
 			}
 		}
-		return nil
+		return applied, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return applied, nil
 }
 
 func (s *Store) settle(m *courier.Message, t *store.Settlement) {
@@ -274,35 +261,31 @@ func (s *Store) attempted(m *courier.Message, a *courier.Attempt) {
 
 // NextDue implements store.Store.
 func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) {
-	var due time.Time
-	err := s.do(ctx, "find next due message", func() error {
+	return get(ctx, s, "find next due message", func() (due time.Time, _ error) {
 		if queued := s.queued(gateway); len(queued) > 0 {
 			due = queued[0].NextAttemptAt
 		}
-		return nil
+		return due, nil
 	})
-	return due, err
 }
 
 // Message implements store.Store.
 func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
-	var message *courier.Message
 	var attempts []courier.Attempt
-	err := s.do(ctx, "read message", func() error {
+	message, err := get(ctx, s, "read message", func() (*courier.Message, error) {
 		m := s.byID[id]
 		if m == nil {
-			return store.ErrNotFound
+			return nil, store.ErrNotFound
 		}
-		message, attempts = clone(m), slices.Clone(s.attempts[id])
-		return nil
+		attempts = slices.Clone(s.attempts[id])
+		return clone(m), nil
 	})
 	return message, attempts, err
 }
 
 // Messages implements store.Store.
 func (s *Store) Messages(ctx context.Context, query store.Query) (store.Page, error) {
-	var page store.Page
-	err := s.do(ctx, "list messages", func() error {
+	return get(ctx, s, "list messages", func() (page store.Page, _ error) {
 		found := s.find(func(m *courier.Message) bool {
 			return (query.Status == "" || m.Status == query.Status) && (query.To == "" || m.To == query.To) &&
 				(query.Gateway == "" || m.Gateway == query.Gateway) &&
@@ -310,12 +293,14 @@ func (s *Store) Messages(ctx context.Context, query store.Query) (store.Page, er
 		})
 		slices.SortFunc(found, func(a, b *courier.Message) int { return bytes.Compare(b.ID[:], a.ID[:]) })
 		limit := max(query.Limit, 1)
-		if page.Messages = cloneAll(found[:min(limit, len(found))]); len(found) > limit {
+		for _, m := range found[:min(limit, len(found))] {
+			page.Messages = append(page.Messages, clone(m))
+		}
+		if len(found) > limit {
 			page.Next = &page.Messages[limit-1].ID
 		}
-		return nil
+		return page, nil
 	})
-	return page, err
 }
 
 // Cancel implements store.Store.
@@ -333,25 +318,21 @@ func (s *Store) Requeue(ctx context.Context, requeue store.Requeue) (*courier.Me
 
 // decide changes one message by a rule, and returns it as it is then.
 func (s *Store) decide(ctx context.Context, name string, id courier.ID, rule func(m *courier.Message) error) (*courier.Message, error) {
-	var decided *courier.Message
-	err := s.do(ctx, name, func() (err error) {
+	return get(ctx, s, name, func() (decided *courier.Message, err error) {
 		m := s.byID[id]
 		if m == nil {
-			return store.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		if s.change(m, func() { err = rule(m) }); err == nil {
-			decided = clone(m)
 			s.wakeOthers(m)
 		}
-		return err
+		return clone(m), err
 	})
-	return decided, err
 }
 
 // Stats implements store.Store.
 func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
-	var stats store.Stats
-	err := s.do(ctx, "read state of queue", func() error {
+	return get(ctx, s, "read state of queue", func() (store.Stats, error) {
 		var counts store.Counts
 		var waiting []store.Waiting
 		for _, m := range s.rows {
@@ -359,10 +340,8 @@ func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
 				waiting = append(waiting, store.Waiting{Gateway: m.Gateway, Due: m.NextAttemptAt})
 			}
 		}
-		stats = counts.Stats(waiting, now)
-		return nil
+		return counts.Stats(waiting, now), nil
 	})
-	return stats, err
 }
 
 // Now implements store.Store.

@@ -28,8 +28,7 @@ func (d *database) isAlive(name string) bool {
 
 // Beat implements store.Store.
 func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
-	var standing store.Standing
-	err := s.do(ctx, "beat", func() error {
+	return get(ctx, s, "beat", func() (standing store.Standing, _ error) {
 		now := s.nowFunc()
 		beat.Gateways = slices.Clone(beat.Gateways)
 		s.nodes[beat.Node] = node{Beat: beat, seen: now}
@@ -48,9 +47,8 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, erro
 		}
 		slices.Sort(standing.Gateways)
 		standing.Gateways = slices.Compact(standing.Gateways)
-		return nil
+		return standing, nil
 	})
-	return standing, err
 }
 
 // Leave implements store.Store.
@@ -66,8 +64,7 @@ func (s *Store) Leave(ctx context.Context, name string) error {
 
 // Nodes implements store.Store.
 func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
-	var nodes []store.Node
-	err := s.do(ctx, "list nodes", func() error {
+	return get(ctx, s, "list nodes", func() (nodes []store.Node, _ error) {
 		for _, name := range slices.Sorted(maps.Keys(s.nodes)) {
 			n := s.nodes[name]
 			nodes = append(nodes, store.Node{
@@ -76,7 +73,6 @@ func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
 				InFlight: n.InFlight, Gateways: slices.Clone(n.Gateways),
 			})
 		}
-		return nil
+		return nodes, nil
 	})
-	return nodes, err
 }

@@ -16,8 +16,7 @@ func (s *Store) sweep(
 	ctx context.Context, name string, limit int, condition func(m *courier.Message) bool,
 	order func(a, b *courier.Message) int, apply func(m *courier.Message),
 ) (int, error) {
-	count := 0
-	err := s.do(ctx, name, func() error {
+	return get(ctx, s, name, func() (int, error) {
 		found := s.find(condition)
 		if order != nil {
 			slices.SortStableFunc(found, order)
@@ -26,10 +25,8 @@ func (s *Store) sweep(
 		for _, m := range found {
 			s.change(m, func() { apply(m) })
 		}
-		count = len(found)
-		return nil
+		return len(found), nil
 	})
-	return count, err
 }
 
 // unbounded is the limit of a sweep that has none.

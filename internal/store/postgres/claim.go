@@ -58,7 +58,7 @@ const (
 	lostEvery = time.Second
 )
 
-// lostLeases are leases of this process that may exist though nobody was told of
+// lostLeases are leases of this process that may exist though nobody knows of
 // them: the answer of their claim or enqueue was lost. They are given back.
 type lostLeases struct {
 	mutex  sync.Mutex
@@ -121,7 +121,7 @@ func (l *lostLeases) looked(tokens map[string][]int64) {
 	}
 }
 
-// returnLostLeases gives back leases that nobody was told of.
+// returnLostLeases gives back leases that nobody knows of.
 func (s *Store) returnLostLeases(ctx context.Context, on *session) error {
 	tokens := s.lost.due()
 	for node, list := range tokens {

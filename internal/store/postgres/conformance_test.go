@@ -128,7 +128,7 @@ func execute(tb testing.TB, dsn, statements string) {
 	}
 }
 
-// connect opens a connection beside a store.
+// connect opens a connection of its own to the database of a store.
 func connect(ctx context.Context, dsn string) (*pgx.Conn, error) {
 	dsn, _, _ = strings.Cut(dsn, "&pool_max_conns")
 	return pgx.Connect(ctx, dsn)

@@ -124,7 +124,7 @@ func (a alone) cutOff(t *testing.T, call func() error) error {
 
 // TestStore_AcknowledgesNothingThatAStandbyLacks lets waits for the standby be
 // broken off, which makes their commits visible on this server alone: neither
-// the call itself nor a repeat of it may be told that all is well.
+// the call itself nor a repeat of it may get the answer that all is well.
 func TestStore_AcknowledgesNothingThatAStandbyLacks(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.NewServer(t, pgtest.Options{NoSync: true})

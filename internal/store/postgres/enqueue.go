@@ -91,7 +91,7 @@ func (n *inserting) fresh() []place {
 // errVanished reports a message that had the key of another and is gone by now.
 var errVanished = errors.New("the first message of a key was deleted meanwhile")
 
-// try stores the messages but for those whose key is known.
+// try stores the messages except those whose key is known.
 func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 	for _, p := range n.places {
 		*p.answer = store.Enqueued{}
@@ -119,7 +119,7 @@ func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 }
 
 // answerDone answers when the try whose answer was lost was done. The messages
-// were stored all or none, but for those whose key was known, so that those
+// were stored all or none, except those whose key was known, so that those
 // without a key tell. Of keys alone the next try tells: they are known then.
 func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
 	stored, err := n.stored(ctx, on)

@@ -92,7 +92,7 @@ var errRow = errors.New("the database answered what this program does not unders
 
 func isRow(err error) bool { return errors.Is(err, errRow) }
 
-// fault wraps an error of the database with the operation, the word of the
+// fault wraps an error of the database with the operation, the sentinel of the
 // contract for it and the next step.
 func (s *Store) fault(operation string, err error) error {
 	switch {

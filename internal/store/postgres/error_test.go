@@ -52,7 +52,7 @@ func TestFault_Words(t *testing.T) {
 	}
 	for _, err := range []error{store.ErrNotFound, store.ErrDuplicateID, fmt.Errorf("%w: a row", errRow)} {
 		if passing(err) {
-			t.Errorf("another try does not mend %v", err)
+			t.Errorf("another try does not help with %v", err)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func (s *session) listen(ctx context.Context, listener string, statuses []courie
 	return nil
 }
 
-// listened returns the statuses that anybody listens to, as a list of SQL.
+// listened returns the statuses that somebody listens to, as a list of SQL.
 func (s *session) listened(ctx context.Context) (string, error) {
 	var statuses []courier.Status
 	err := s.read(ctx, "ListenedStatuses", func(rows pgx.Rows) error {

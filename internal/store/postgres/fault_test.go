@@ -102,7 +102,7 @@ func claimAll(t *testing.T, s store.Store, limit int) []*courier.Message {
 	return claimed
 }
 
-// hasCounts compares the tally with what is wanted and with the messages themselves.
+// hasCounts compares the counts with what is wanted and with the messages themselves.
 func (w wire) hasCounts(t *testing.T, queued, processing int64) {
 	t.Helper()
 	w.follower.Check(t)

@@ -39,7 +39,7 @@ const extrasVersion = 2
 const versionTable = "courier.goose_db_version"
 
 // The row that one node at a time holds while it migrates. Several may make it at
-// once, which all but one are told is impossible; they try again.
+// once, which fails for all but one; they try again.
 const (
 	createSetup = `CREATE SCHEMA IF NOT EXISTS courier;
 CREATE TABLE IF NOT EXISTS courier.setup (id integer PRIMARY KEY CHECK (id = 1), extras integer NOT NULL);

@@ -46,7 +46,7 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, erro
 	}
 	select {
 	case s.beaten <- standing.Keeper:
-	default: // the upkeep after an earlier beat is under way
+	default: // the maintenance after an earlier beat is under way
 	}
 	return standing, nil
 }
@@ -69,7 +69,7 @@ func readBeat(ctx context.Context, on *session, beat store.Beat) (store.Standing
 		standing.Keeper = standing.Keeper || keeper
 		seen = append(seen, theirs...)
 		return nil
-	}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways, beat.Unable) //nolint:gosec // bounded by the limits of the lanes
+	}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways, beat.Unable) //nolint:gosec // bounded by the limits of the gateways
 	if err != nil {
 		return store.Standing{}, err
 	}
@@ -78,12 +78,12 @@ func readBeat(ctx context.Context, on *session, beat store.Beat) (store.Standing
 	return standing, nil
 }
 
-// maxFold bounds the rows of tally that one round of upkeep adds up.
+// maxFold bounds the rows of the table tally that one round of maintenance adds up.
 const maxFold = 20_000
 
-// upkeep does after each beat what a beat must neither wait for nor fail with: the
+// maintainAfterBeats does after each beat what a beat must neither wait for nor fail with: the
 // node is alive all the same. What fails is tried again after the next beat.
-func (s *Store) upkeep(ctx context.Context) {
+func (s *Store) maintainAfterBeats(ctx context.Context) {
 	failing := false
 	for {
 		select {
@@ -91,17 +91,17 @@ func (s *Store) upkeep(ctx context.Context) {
 			return
 		case onDuty := <-s.beaten:
 			err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error { return s.maintain(ctx, on, onDuty) }, false)
-			s.metrics.Count("upkeep", err)
+			s.metrics.Count("maintain", err)
 			if err != nil && !failing && !passing(err) && ctx.Err() == nil {
-				s.logger.WarnContext(ctx, "upkeep of the database fails: the tables of nodes and counts grow until it works again",
-					slog.String("database", s.target.name), slog.Any("error", s.fault("upkeep", err)))
+				s.logger.WarnContext(ctx, "maintenance of the database fails: the tables of nodes and counts grow until it works again",
+					slog.String("database", s.target.name), slog.Any("error", s.fault("maintain database", err)))
 			}
 			failing = err != nil && !passing(err)
 		}
 	}
 }
 
-// maintain returns the leases that nobody was told of, also on a node that claims
+// maintain returns the leases that nobody knows of, also on a node that claims
 // nothing, measures the clock, and on the node that does the housekeeping keeps the
 // tables small that each node and each transaction adds to.
 func (s *Store) maintain(ctx context.Context, on *session, onDuty bool) error {

@@ -62,7 +62,7 @@ func (o *outage) answered() {
 // failed takes in why a try failed that began at a time.
 func (o *outage) failed(began time.Time, cause error) {
 	if code(cause) == "" {
-		// The text alone: the contexts that it may wrap are not those of who is told.
+		// The text alone: the contexts that it may wrap are not those of whoever gets it.
 		cause = errors.New(cause.Error())
 	}
 	o.mutex.Lock()

@@ -53,7 +53,7 @@ type Store struct {
 	clock    *clock
 	notifier *notifier
 	wakes    chan string
-	// beaten asks for the upkeep after a beat: true where the node does the housekeeping.
+	// beaten asks for the maintenance after a beat: true where the node does the housekeeping.
 	beaten chan bool
 	// shared has room for the tries of all but the node itself, so that one connection
 	// is left to say that it is alive.
@@ -79,7 +79,7 @@ var _ store.Store = (*Store)(nil)
 // schema holds all that the courier has in the database.
 const schema = "courier"
 
-// openFor bounds how long Open tries to reach the server.
+// openFor bounds how long Open tries to connect to the server.
 const openFor = 15 * time.Second
 
 // Open connects to the database, making or migrating the schema when it has to.
@@ -192,7 +192,7 @@ func (s *Store) start(ctx context.Context) {
 	s.stop = stop
 	s.running.Go(func() { s.tellOthers(untilClose) })
 	s.running.Go(func() { s.listen(untilClose) })
-	s.running.Go(func() { s.upkeep(untilClose) })
+	s.running.Go(func() { s.maintainAfterBeats(untilClose) })
 	s.running.Go(func() { s.probe(untilClose) })
 }
 

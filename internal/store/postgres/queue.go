@@ -18,7 +18,7 @@ const (
 	maxGroupMessages  = 1000
 	enqueueWriters    = 2
 	operationWriters  = 3
-	firstOperationRow = enqueueWriters // the number in tally of the first of operationWriters
+	firstOperationRow = enqueueWriters // the number in the table tally of the first of operationWriters
 	decisionRow       = firstOperationRow + operationWriters
 	// The connections that those who write use at most, and those of a node's own.
 	writerConns, nodeConns = decisionRow + 1, 1
@@ -31,15 +31,15 @@ type job struct {
 	insert *enqueueing
 	run    try
 	// decides is true for one that waits for a message which somebody else holds.
-	// It holds up its like and not the queue.
+	// It holds up others of its kind and not the queue.
 	decides bool
-	// abandon is told when nobody waits for an answer that came, or the answer is
+	// abandon is called when nobody waits for an answer that came, or the answer is
 	// that the operation may have been done.
 	abandon func()
 	// ended tells why nobody waits for the answer any more, nil while somebody does.
 	ended func() error
 	done  chan error
-	// refused is true when its caller was told that the database does not serve.
+	// refused is true when its caller was answered that the database does not serve.
 	refused atomic.Bool
 }
 
@@ -187,8 +187,8 @@ func (s *Store) operate(ctx context.Context, writer int32, jobs <-chan *job) {
 			continue
 		}
 		start := time.Now()
-		doubtful, err := s.attempt(ctx, writer, j.run)
-		if doubtful && j.abandon != nil {
+		uncertain, err := s.attempt(ctx, writer, j.run)
+		if uncertain && j.abandon != nil {
 			j.abandon()
 		}
 		s.metrics.Count(j.name, err)
@@ -214,17 +214,17 @@ func (s *Store) storeGroups(ctx context.Context, writer int32) {
 func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, again bool) {
 	start := time.Now()
 	inserting := newInserting(group)
-	doubtful, err := s.attemptAgain(ctx, writer, inserting.try, again)
+	uncertain, err := s.attemptAgain(ctx, writer, inserting.try, again)
 	if err != nil && len(group) > 1 && !passing(err) {
 		for i := range group {
-			s.storeGroup(ctx, writer, group[i:i+1], doubtful)
+			s.storeGroup(ctx, writer, group[i:i+1], uncertain)
 		}
 		return
 	}
 	if err == nil {
 		s.metrics.Committed(time.Since(start), len(group))
 		s.notify(inserting)
-	} else if doubtful {
+	} else if uncertain {
 		for _, j := range group {
 			s.lost.addAll(j.insert.rows)
 		}

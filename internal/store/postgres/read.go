@@ -10,7 +10,7 @@ import (
 	"courier/internal/store"
 )
 
-// The numbers of sessions that write no tally: those that read, and those with which
+// The numbers of sessions that count nothing: those that read, and those with which
 // the node says that it is alive.
 const (
 	readWriter = -1

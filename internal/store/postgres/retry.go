@@ -30,36 +30,36 @@ type try func(ctx context.Context, on *session, again bool) error
 
 // attempt runs an operation until it succeeds, fails for good, or its time is
 // over. It reports whether it may have been done although it failed.
-func (s *Store) attempt(ctx context.Context, writer int32, run try) (doubtful bool, err error) {
+func (s *Store) attempt(ctx context.Context, writer int32, run try) (uncertain bool, err error) {
 	return s.attemptAgain(ctx, writer, run, false)
 }
 
 // attemptAgain is attempt for an operation that may have been done already when
-// doubtful is true.
-func (s *Store) attemptAgain(ctx context.Context, writer int32, run try, doubtful bool) (bool, error) {
+// uncertain is true.
+func (s *Store) attemptAgain(ctx context.Context, writer int32, run try, uncertain bool) (bool, error) {
 	var err error
 	ended := time.NewTimer(s.retryFor)
 	defer ended.Stop()
 	for pause := firstPause; ; pause = min(pause*growthOfPause, longestPause) {
 		if err := s.refusal(writer); err != nil {
-			return doubtful, err
+			return uncertain, err
 		}
-		err = s.once(ctx, writer, run, doubtful)
+		err = s.once(ctx, writer, run, uncertain)
 		if err == nil {
 			return false, nil
 		}
 		if !passing(err) || ctx.Err() != nil {
-			return doubtful || isConnection(err), err
+			return uncertain || isConnection(err), err
 		}
-		doubtful = doubtful || !definite(err)
+		uncertain = uncertain || !definite(err)
 		s.heal(ctx, err)
 		select {
 		case <-ended.C:
-			return doubtful, err
+			return uncertain, err
 		case <-ctx.Done():
-			return doubtful, err
+			return uncertain, err
 		case <-s.closing:
-			if doubtful {
+			if uncertain {
 				return true, err
 			}
 			return false, store.ErrClosed
@@ -135,7 +135,7 @@ func (s *Store) withoutPrepared(ctx context.Context) {
 // poolerProbe is a statement that no other is equal to.
 const poolerProbe, poolerProbeFor = "SELECT 'courier'", 2 * time.Second
 
-// detectPooler finds out whether two statements of one connection may reach two
+// detectPooler finds out whether two statements of one connection may run in two
 // sessions of the server, as with a pooler in transaction mode that does not
 // follow prepared statements: one is prepared, its session of the server given to
 // a transaction of another connection, and then run.

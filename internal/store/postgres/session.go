@@ -21,7 +21,7 @@ type querier interface {
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
-// session runs statements by name, on behalf of one row of tally.
+// session runs statements by name, on behalf of one row of the table tally, which counts.
 type session struct {
 	on     querier
 	texts  map[string]string
@@ -67,7 +67,7 @@ func (s *session) exec(ctx context.Context, name string, arguments ...any) error
 // confirm makes sure that what was read is kept as safely as what is written. A
 // commit that waits for standbys may have become visible when its wait was broken
 // off, and would be lost with its server; a commit that comes after it waits for
-// both. So nobody is told of what was only read until this is done.
+// both. So what was only read is answered once this is done.
 func (s *session) confirm(ctx context.Context) error { return s.add(ctx, store.Counts{}) }
 
 // add writes a difference to the row of the session.

@@ -151,7 +151,7 @@ func TestBeat_UpkeepDoesNotMatter(t *testing.T) {
 			}
 			restore()
 			conn := onlooker(t, w.direct)
-			postgres.Eventually(t, "the upkeep is done", func() bool {
+			postgres.Eventually(t, "the maintenance is done", func() bool {
 				w.beats(t)
 				var left int
 				err := conn.QueryRow(t.Context(), "SELECT count(*) FROM courier.tally WHERE writer < 0").Scan(&left)

@@ -33,8 +33,8 @@ func (s *Store) Wakes() <-chan string { return s.wakes }
 // signature is what follows the gateway in the notifications of a store.
 func (s *Store) signature() string { return "\n" + hex.EncodeToString(s.id.Bytes[:]) }
 
-// notifier collects the gateways of which other nodes are to be told. They are
-// told after the commit and by one goroutine, as a commit that notifies waits
+// notifier collects the gateways that other nodes are to be notified of. That is
+// done after the commit and by one goroutine, as a commit that notifies waits
 // for every other that does.
 type notifier struct {
 	mutex    sync.Mutex

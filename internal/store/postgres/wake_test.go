@@ -15,7 +15,7 @@ func next(t *testing.T, s *postgres.Store) string {
 	case gateway := <-s.Wakes():
 		return gateway
 	case <-t.Context().Done():
-		t.Fatal("nothing was told")
+		t.Fatal("no notification came")
 		return ""
 	}
 }
@@ -27,7 +27,7 @@ func hasNext(t *testing.T, s *postgres.Store, want string) {
 	}
 }
 
-// TestWakes_TellOthers lets two stores enqueue: each is told of the other's
+// TestWakes_TellOthers lets two stores enqueue: each is notified of the other's
 // messages, and not of its own.
 func TestWakes_TellOthers(t *testing.T) {
 	t.Parallel()
@@ -46,7 +46,7 @@ func TestWakes_TellOthers(t *testing.T) {
 	hasNext(t, other, "now")
 }
 
-// TestWakes_SurviveTheirConnection cuts it: what may have been missed is told
+// TestWakes_SurviveTheirConnection cuts it: what may have been missed is looked for
 // when it is there again.
 func TestWakes_SurviveTheirConnection(t *testing.T) {
 	t.Parallel()
@@ -67,6 +67,6 @@ func TestWakes_EndWithTheStore(t *testing.T) {
 		told++
 	}
 	if told > 1 { // that it listens, if it came so far
-		t.Errorf("%d gateways were told of", told)
+		t.Errorf("%d gateways were notified of", told)
 	}
 }

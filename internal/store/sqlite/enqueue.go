@@ -39,7 +39,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 	return e.answers, nil
 }
 
-// run stores the messages but for those whose idempotency key is known.
+// run stores the messages except those whose idempotency key is known.
 func (e *enqueueing) run(ctx context.Context, s *session) error {
 	for i, m := range e.messages {
 		if m.IdempotencyKey != "" {

@@ -24,7 +24,7 @@ func code(err error) int {
 // primary returns the primary result code, which says what kind of failure it is.
 func primary(err error) int { return code(err) & 0xff }
 
-// fault wraps an error of the database with the operation, the word of the
+// fault wraps an error of the database with the operation, the sentinel of the
 // contract for it and the next step.
 func (s *Store) fault(operation string, err error) error {
 	switch {

@@ -67,11 +67,11 @@ func (p *place) known() error {
 	return p.look()
 }
 
-// watch looks every second until ctx ends, and tells when something changes.
+// watch looks every second until ctx ends, and logs when something changes.
 func (p *place) watch(ctx context.Context, logger *slog.Logger) {
 	ticker := time.NewTicker(placeInterval)
 	defer ticker.Stop()
-	told := false
+	logged := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -80,12 +80,12 @@ func (p *place) watch(ctx context.Context, logger *slog.Logger) {
 		}
 		err := p.look()
 		switch {
-		case err != nil && !told:
+		case err != nil && !logged:
 			logger.ErrorContext(ctx, "database is not in its place", slog.String("path", p.path), slog.String("error", err.Error()))
-		case err == nil && told:
+		case err == nil && logged:
 			logger.InfoContext(ctx, "database is back in its place", slog.String("path", p.path))
 		}
-		told = err != nil
+		logged = err != nil
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 // How often the size of the write-ahead log is looked at, and the size from
 // which it is emptied even if readers must be waited for. SQLite itself starts
-// it anew every autoCheckpoint pages, unless somebody reads at each such moment.
+// it again every autoCheckpoint pages, unless somebody reads at each such moment.
 const (
 	// logSuffix is added to the path of the database to name its write-ahead log.
 	logSuffix     = "-wal"

@@ -14,7 +14,7 @@ import (
 	"courier/internal/store"
 )
 
-// openInside opens a store for tests that reach into it.
+// openInside opens a store for tests that look into it.
 func openInside(t *testing.T) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), Options{DSN: scheme + filepath.Join(t.TempDir(), "courier.db")})

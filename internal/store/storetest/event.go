@@ -243,7 +243,7 @@ func testForget(t *testing.T, k *kit) {
 		t.Errorf("Forget of nothing: %v", err)
 	}
 	if told := k.told(t, "other"); len(told) != 6 {
-		t.Errorf("the other is told of %d messages, want 6", len(told))
+		t.Errorf("the other hears of %d messages, want 6", len(told))
 	}
 	if none, err := k.store.Events(t.Context(), "other", 0); len(none) != 0 || err != nil {
 		t.Errorf("no events: %+v, %v", none, err)

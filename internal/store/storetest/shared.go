@@ -109,7 +109,7 @@ func testOneKeeper(t *testing.T, p *pair) {
 			}
 		}
 		if keepers := p.keepers(t); len(told) != 1 || !slices.Equal(keepers, told) {
-			t.Errorf("round %d: %v were told to keep, %v are listed", round, told, keepers)
+			t.Errorf("round %d: %v have the housekeeping, %v are listed with it", round, told, keepers)
 		}
 	}
 }

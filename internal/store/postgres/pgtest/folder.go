@@ -25,7 +25,7 @@ const (
 	logName      = "log"
 )
 
-// newFolder makes a folder that the server's account can reach, and removes
+// newFolder makes a folder that the server's account can open, and removes
 // those that killed processes have left.
 func newFolder() (*folder, error) {
 	owner, err := serverAccount()
@@ -68,7 +68,7 @@ func reachable(owner account) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("make a temporary folder: the account %s can reach none of %s",
+	return "", fmt.Errorf("make a temporary folder: the account %s can open none of %s",
 		owner.name, strings.Join(candidates, ", "))
 }
 
@@ -138,7 +138,7 @@ func (f *folder) command(ctx context.Context, program string, arguments ...strin
 	return command
 }
 
-// start starts the server itself, whose log goes to the folder's anew.
+// start starts the server itself, whose log in the folder begins again.
 func (f *folder) start(ctx context.Context, program string, arguments ...string) (*postmaster, error) {
 	log, err := os.OpenFile(f.logPath(), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 	// Drop cuts the connection instead: the server never sees them.
 	Drop
 	// Lose forwards them and cuts the connection when the server has begun to
-	// answer: it has done what they ask for, and the client is not told.
+	// answer: it has done what they ask for, and the client does not learn of it.
 	Lose
 )
 
@@ -184,7 +184,7 @@ func (p *Proxy) verdict(number int, sent []byte) Verdict {
 	return p.judge(number, sent)
 }
 
-// answers passes on what the server sends, until it is told to lose the rest.
+// answers passes on what the server sends, until it has to lose the rest.
 type answers struct {
 	to   io.Writer
 	mu   sync.Mutex

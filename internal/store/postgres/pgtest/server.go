@@ -24,13 +24,13 @@ type Options struct {
 	// NoSync gives up that a commit has reached the disk, for tests that lose no
 	// power. A killed server still loses nothing.
 	NoSync bool
-	// Settings are parameters of the server by name, beside or instead of the
+	// Settings are parameters of the server by name, in addition to or instead of the
 	// small ones that it gets.
 	Settings map[string]string
 }
 
 // Server is a PostgreSQL server of its own. Its methods are not safe for
-// concurrent use, but for those of Databases.
+// concurrent use, except for those of Databases.
 type Server struct {
 	Databases
 	options Options
