@@ -138,11 +138,11 @@ func writeNew(path, content string) error {
 	if errors.Is(err, fs.ErrExist) {
 		return usageText("write configuration: " + path + " exists and is not overwritten; name another --output")
 	}
-	if err != nil {
-		return fmt.Errorf("write configuration: %w", err)
+	if err == nil {
+		_, err = file.WriteString(content)
+		err = errors.Join(err, file.Close())
 	}
-	_, err = file.WriteString(content)
-	if err := errors.Join(err, file.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	return nil

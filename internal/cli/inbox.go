@@ -109,7 +109,11 @@ type catchPrinter struct {
 }
 
 func (p *catchPrinter) print(message inbox.Message) {
-	line := caughtLine(message)
+	text := message.To + "  " + message.Text
+	if message.To == "" && message.Text == "" {
+		text = message.Method + " " + message.Target + "  (no recipient and text in it)"
+	}
+	line := printable(message.ReceivedAt.Local().Format("15:04:05.000") + "  " + text)
 	if p.format == formatJSON {
 		encoded, err := json.Marshal(message)
 		if err != nil {
@@ -120,12 +124,4 @@ func (p *catchPrinter) print(message inbox.Message) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	tell(p.out, "%s\n", line)
-}
-
-func caughtLine(message inbox.Message) string {
-	at := message.ReceivedAt.Local().Format("15:04:05.000")
-	if message.To == "" && message.Text == "" {
-		return printable(fmt.Sprintf("%s  %s %s  (no recipient and text in it)", at, message.Method, message.Target))
-	}
-	return printable(fmt.Sprintf("%s  %s  %s", at, message.To, message.Text))
 }

@@ -32,7 +32,7 @@ func newMessages(shared *shared) *cobra.Command {
 		newMessagesRetry(shared))
 }
 
-// onMessage is a call of the client that takes one message.
+// onMessage is a method of the client that does something to one message.
 type onMessage func(c *client.Client, ctx context.Context, id courier.ID) (*client.Message, error)
 
 // newOnMessage returns a command that does one thing to one message.
