@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,17 +22,14 @@ type Health struct {
 
 // NewHealth returns a Health of a store that does not fail. A nil logger discards.
 func NewHealth(logger *slog.Logger) *Health {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	return &Health{logger: logger, failing: make(map[string]error)}
+	return &Health{logger: cmp.Or(logger, slog.New(slog.DiscardHandler)), failing: map[string]error{}}
 }
 
 // Set takes in what an operation came to.
 func (h *Health) Set(ctx context.Context, operation string, err error) {
 	h.mu.Lock()
 	_, failed := h.failing[operation]
-	told := err == nil || h.fails(word(err))
+	logged := err == nil || h.fails(kind(err))
 	if err != nil {
 		h.failing[operation] = err
 	} else {
@@ -40,7 +38,7 @@ func (h *Health) Set(ctx context.Context, operation string, err error) {
 	works := failed && len(h.failing) == 0
 	h.mu.Unlock()
 	switch {
-	case !told:
+	case !logged:
 		h.logger.ErrorContext(ctx, "store fails; messages wait until it works again",
 			slog.String("operation", operation), slog.String("error", err.Error()), slog.String("next_step", nextStep(err)))
 	case works:
@@ -48,10 +46,10 @@ func (h *Health) Set(ctx context.Context, operation string, err error) {
 	}
 }
 
-// fails reports whether an operation fails with a word now. The lock is held.
+// fails reports whether an operation fails with an error of a kind now. The lock is held.
 func (h *Health) fails(with error) bool {
 	for _, err := range h.failing {
-		if errors.Is(word(err), with) {
+		if errors.Is(kind(err), with) {
 			return true
 		}
 	}
@@ -73,8 +71,8 @@ func (h *Health) Err() error {
 	return fmt.Errorf("store fails: %s", strings.Join(texts, "; "))
 }
 
-// word returns the word of the contract that says what kind of fault an error is.
-func word(err error) error {
+// kind returns the sentinel of the contract that an error is.
+func kind(err error) error {
 	for _, known := range []error{ErrFull, ErrReadOnly} {
 		if errors.Is(err, known) {
 			return known
