@@ -71,7 +71,7 @@ func (p *place) known() error {
 func (p *place) watch(ctx context.Context, logger *slog.Logger) {
 	ticker := time.NewTicker(placeInterval)
 	defer ticker.Stop()
-	told := false
+	logged := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -80,12 +80,12 @@ func (p *place) watch(ctx context.Context, logger *slog.Logger) {
 		}
 		err := p.look()
 		switch {
-		case err != nil && !told:
+		case err != nil && !logged:
 			logger.ErrorContext(ctx, "database is not in its place", slog.String("path", p.path), slog.String("error", err.Error()))
-		case err == nil && told:
+		case err == nil && logged:
 			logger.InfoContext(ctx, "database is back in its place", slog.String("path", p.path))
 		}
-		told = err != nil
+		logged = err != nil
 	}
 }
 
