@@ -37,7 +37,7 @@ func TestFleet_DatabaseKilled(t *testing.T) {
 			}
 			posted.awaitMore(t, 100)
 			stop()
-			f.audit(t, posted, kills*len(f.nodes)*inFlight)
+			f.audit(t, posted, kills*len(f.nodes)*cutOff)
 			f.terminate(t)
 		})
 	}
@@ -72,7 +72,7 @@ func TestFleet_StandbyPromoted(t *testing.T) {
 			logOutage(t, posted)
 			posted.awaitMore(t, 500)
 			stop()
-			f.audit(t, posted, len(f.nodes)*inFlight)
+			f.audit(t, posted, len(f.nodes)*cutOff)
 			f.terminate(t)
 		})
 	}

@@ -221,7 +221,7 @@ func unknownTexts(t *testing.T, p *process) []string {
 // what the gateway was handed. At most the attempts that were cut off may have
 // an unknown outcome: they are repeated, or with the policy hold they are listed
 // as unknown and not repeated.
-func (f *fleet) audit(t *testing.T, posted *load, cutOff int) {
+func (f *fleet) audit(t *testing.T, posted *load, most int) {
 	t.Helper()
 	p, began := f.node(0), time.Now()
 	awaitDrained(t, p)
@@ -229,10 +229,10 @@ func (f *fleet) audit(t *testing.T, posted *load, cutOff int) {
 	acknowledged, unknown := posted.acknowledged(), unknownTexts(t, p)
 	missing, repeats := f.gateway.missing(acknowledged), f.gateway.repeats()
 	t.Logf("%d acknowledged, %d seen by the gateway, %d repeats, %d unknown, at most %d cut off, drained in %v",
-		len(acknowledged), f.gateway.seen(), repeats, len(unknown), cutOff, drained)
+		len(acknowledged), f.gateway.seen(), repeats, len(unknown), most, drained)
 	if f.policy == hold {
 		missing = slices.DeleteFunc(missing, func(text string) bool { return slices.Contains(unknown, text) })
-		cutOff -= len(unknown)
+		most -= len(unknown)
 		if repeats > 0 {
 			t.Errorf("%d messages were repeated although they are to be held", repeats)
 		}
@@ -242,7 +242,7 @@ func (f *fleet) audit(t *testing.T, posted *load, cutOff int) {
 	if len(missing) > 0 {
 		t.Errorf("%d of %d acknowledged messages never reached the gateway, e.g. %q", len(missing), len(acknowledged), missing[0])
 	}
-	if repeats > cutOff || cutOff < 0 {
+	if repeats > most || most < 0 {
 		t.Errorf("%d messages were repeated and %d are unknown, more than were cut off", repeats, len(unknown))
 	}
 	if overlaps := f.gateway.overlapping(); overlaps > 0 {

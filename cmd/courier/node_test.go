@@ -32,7 +32,7 @@ func TestFleet_KilledThirtyTimes(t *testing.T) {
 				f.replace(t, n)
 			}
 			stop()
-			f.audit(t, posted, kills*inFlight)
+			f.audit(t, posted, kills*cutOff)
 			if policy == hold && len(unknownTexts(t, f.node(0))) == 0 {
 				t.Error("no kill cut an attempt off, so nothing was shown")
 			}
@@ -65,7 +65,7 @@ func TestFleet_Frozen(t *testing.T) {
 			waitFor(t, "the frozen node to be back", func() bool { return aliveNodes(t, f.node(0)) == 3 })
 			posted.awaitMore(t, 100)
 			stop()
-			f.audit(t, posted, 2*inFlight)
+			f.audit(t, posted, 2*cutOff)
 			if policy == hold {
 				wantSame(t, taken, unknownTexts(t, f.node(0)))
 			}

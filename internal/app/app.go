@@ -245,7 +245,7 @@ func (a *App) startGateways(ctx context.Context) error {
 		return err
 	}
 	set.follow(ctx)
-	a.reload = newReloader(a, a.options.Config, set)
+	a.reload = newReloader(ctx, a, a.options.Config, set)
 	a.cleanups.add("gateways", gatewaysShare, a.reload.closeGateways)
 	return nil
 }

@@ -124,19 +124,20 @@ func (c *courier) write(t *testing.T, name, text string) {
 // send takes a message over the API.
 func (c *courier) send(t *testing.T, text string) {
 	t.Helper()
-	status, answer := c.post(t, "/v1/messages", map[string]string{"to": "+12065550199", "body": text})
+	status, answer := c.post(t, map[string]string{"to": "+12065550199", "body": text})
 	if status != http.StatusAccepted {
 		t.Fatalf("send message: status %d: %s", status, answer)
 	}
 }
 
-func (c *courier) post(t *testing.T, path string, body any) (int, string) {
+// post sends a message.
+func (c *courier) post(t *testing.T, body any) (int, string) {
 	t.Helper()
 	text, err := json.Marshal(body)
 	if err != nil {
 		t.Fatalf("encode request: %v", err)
 	}
-	return c.call(t, http.MethodPost, path, string(text))
+	return c.call(t, http.MethodPost, "/v1/messages", string(text))
 }
 
 func (c *courier) call(t *testing.T, method, path, body string) (int, string) {
@@ -241,7 +242,7 @@ func TestApp_ReadsWholeKratosConfig(t *testing.T) {
 func TestApp_RefusesWhenDisabled(t *testing.T) {
 	t.Parallel()
 	c := start(t, func(string) string { return "courier: { sms: { enabled: false } }\n" })
-	status, answer := c.post(t, "/v1/messages", map[string]string{"to": "+12065550199", "body": "hello"})
+	status, answer := c.post(t, map[string]string{"to": "+12065550199", "body": "hello"})
 	if status != http.StatusServiceUnavailable || !strings.Contains(answer, `"sms_disabled"`) {
 		t.Errorf("status %d: %s, want 503 with the code sms_disabled", status, answer)
 	}

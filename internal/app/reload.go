@@ -21,6 +21,9 @@ const (
 // is wrong with one is logged, and the last good one stays.
 type reloader struct {
 	app *App
+	// life ends with the courier, and with it what a reload waits for.
+	life context.Context
+	end  context.CancelFunc
 
 	mu      sync.Mutex
 	config  *config.Config
@@ -30,39 +33,42 @@ type reloader struct {
 	retry *time.Timer
 	wait  time.Duration
 	told  string
-	ended bool
 }
 
-func newReloader(app *App, cfg *config.Config, set *gatewaySet) *reloader {
-	return &reloader{app: app, config: cfg, current: set}
+func newReloader(ctx context.Context, app *App, cfg *config.Config, set *gatewaySet) *reloader {
+	r := &reloader{app: app, config: cfg, current: set}
+	r.life, r.end = context.WithCancel(context.WithoutCancel(ctx))
+	return r
 }
 
 // Reload reads the configuration with all that it names, keys, templates and
 // secrets, and puts it in force as a change of a file would, also when nothing has
 // changed. When it fails the last good one stays in force, and it is tried again.
 func (a *App) Reload(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(a.reload.life, cancel)() //nolint:contextcheck // it is the life of the courier
 	cfg, err := config.Load(a.options.Watch)
 	return a.reload.apply(ctx, cfg, err)
 }
 
 // startReload watches the files of the configuration and its templates.
-func (a *App) startReload(ctx context.Context) error {
-	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+func (a *App) startReload(context.Context) error {
 	wait := func() {}
 	if len(a.options.Watch.Files) > 0 {
-		watcher, err := config.Watch(watchCtx, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
-			_ = a.reload.apply(watchCtx, cfg, err) // it has logged the error
+		//nolint:contextcheck // a reload may come at any time until the courier ends
+		watcher, err := config.Watch(a.reload.life, a.options.Watch, a.options.Config, func(cfg *config.Config, err error) {
+			_ = a.reload.apply(a.reload.life, cfg, err) // it has logged the error
 		})
 		if err != nil {
-			cancel()
 			return fmt.Errorf("watch configuration: %w", err)
 		}
 		wait = watcher.Wait
 	}
 	a.cleanups.add("reload", reloadShare, func(context.Context) error {
-		cancel()
-		wait()
 		a.reload.end()
+		wait()
+		a.reload.stopRetry()
 		return nil
 	})
 	return nil
@@ -72,7 +78,7 @@ func (a *App) startReload(ctx context.Context) error {
 func (r *reloader) apply(ctx context.Context, cfg *config.Config, err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended {
+	if r.life.Err() != nil {
 		return nil
 	}
 	if err == nil {
@@ -82,7 +88,7 @@ func (r *reloader) apply(ctx context.Context, cfg *config.Config, err error) err
 		r.failed(ctx, err)
 		return err
 	}
-	r.stopRetry()
+	r.succeeded()
 	logWarnings(ctx, r.app.logger, cfg)
 	warnDisabled(ctx, r.app.logger, cfg)
 	r.app.logger.InfoContext(ctx, "the changed configuration is in force")
@@ -100,23 +106,22 @@ func (r *reloader) failed(ctx context.Context, err error) {
 		r.retry.Stop()
 	}
 	r.wait = min(max(2*r.wait, firstReloadWait), longestReloadWait)
-	again := context.WithoutCancel(ctx)
-	r.retry = time.AfterFunc(r.wait, func() { _ = r.app.Reload(again) }) // it has logged the error
+	r.retry = time.AfterFunc(r.wait, func() { _ = r.app.Reload(r.life) }) // it has logged the error
 }
 
+// stopRetry also waits for a reload that is under way.
 func (r *reloader) stopRetry() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.succeeded()
+}
+
+// succeeded forgets what failed before.
+func (r *reloader) succeeded() {
 	if r.retry != nil {
 		r.retry.Stop()
 	}
 	r.retry, r.wait, r.told = nil, 0, ""
-}
-
-// end lets no later change take effect.
-func (r *reloader) end() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.stopRetry()
-	r.ended = true
 }
 
 func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {

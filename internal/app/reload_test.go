@@ -95,7 +95,7 @@ func TestApp_ReloadKeepsWhatWasLearnt(t *testing.T) {
 	c := start(t, func(dir string) string { return channel(dir, url) })
 	for n := range 10 {
 		to := fmt.Sprintf("+120655501%02d", n)
-		if status, answer := c.post(t, "/v1/messages", map[string]string{"to": to, "body": "hello"}); status != http.StatusAccepted {
+		if status, answer := c.post(t, map[string]string{"to": to, "body": "hello"}); status != http.StatusAccepted {
 			t.Fatalf("send: status %d: %s", status, answer)
 		}
 	}

@@ -18,7 +18,7 @@ func TestApp_Retention(t *testing.T) {
 	var sent struct {
 		ID string `json:"id"`
 	}
-	_, answer := c.post(t, "/v1/messages", map[string]string{"to": "+12065550199", "body": "code 123456"})
+	_, answer := c.post(t, map[string]string{"to": "+12065550199", "body": "code 123456"})
 	if err := json.Unmarshal([]byte(answer), &sent); err != nil {
 		t.Fatalf("decode %s: %v", answer, err)
 	}

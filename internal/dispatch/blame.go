@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -123,9 +124,14 @@ func (b *blame) judge(k kind, r refusal) finding {
 	case kindRefused:
 		return b.judgeRefused(r)
 	case kindGuessed:
-		return b.judgeGuessed(r)
+		if alike := (signature{r.attempt.HTTPStatus, r.attempt.Class, r.attempt.Code}); b.signature != alike {
+			b.guessed.end()
+			b.signature = alike
+		}
+		return b.judgeRejected(&b.guessed, b.takenAt, r)
 	case kindUnrendered:
-		return b.judgeUnrendered(r)
+		r.recipient = digest(binary.BigEndian.Uint64(r.message.ID[8:])) // recipients have no part in it
+		return b.judgeRejected(&b.unrendered, b.renderedAt, r)
 	}
 	return finding{}
 }
@@ -137,9 +143,7 @@ func (b *blame) judgeRefused(r refusal) finding {
 		return finding{fault: faultMessage}
 	}
 	s := &b.refused
-	if s.from.IsZero() {
-		s.begin(r.attempt.StartedAt, b.taken.sum(r.now))
-	}
+	b.begin(s, r)
 	if wasRefused(last) && b.takenAt.After(endOf(last)) {
 		// Others were accepted since this one was refused last. When more such come in a
 		// row than were accepted, the gateway accepts a few now and then.
@@ -160,39 +164,15 @@ func (b *blame) settled(now time.Time) bool {
 	return now.Sub(later(b.since, b.refused.grewAt)) >= settleTime
 }
 
-func (b *blame) judgeGuessed(r refusal) finding {
-	last := r.message.LastError
-	if wasRefused(last) && b.takenAt.After(endOf(last)) {
+// judgeRejected judges a refusal that ends its message unless it is one of several in
+// a row. othersAt is when others were last better off.
+func (b *blame) judgeRejected(s *streak, othersAt time.Time, r refusal) finding {
+	if last := r.message.LastError; wasRefused(last) && othersAt.After(endOf(last)) {
 		return finding{fault: faultMessage}
 	}
-	alike := signature{r.attempt.HTTPStatus, r.attempt.Class, r.attempt.Code}
-	if b.signature != alike {
-		b.guessed.end()
-		b.signature = alike
-	}
-	s := &b.guessed
-	if s.from.IsZero() {
-		s.begin(r.attempt.StartedAt, b.taken.sum(r.now))
-	}
+	b.begin(s, r)
 	s.add(r)
 	if len(s.recipients) >= s.rejects() {
-		return finding{fault: faultGateway, open: len(s.messages) >= s.atLeast(0, r.recovering)}
-	}
-	return finding{fault: faultMessage}
-}
-
-// judgeUnrendered counts messages: recipients have no part in it.
-func (b *blame) judgeUnrendered(r refusal) finding {
-	last := r.message.LastError
-	if wasRefused(last) && last.Class == courier.ClassTemplateError && b.renderedAt.After(endOf(last)) {
-		return finding{fault: faultMessage}
-	}
-	s := &b.unrendered
-	if s.from.IsZero() {
-		s.begin(r.attempt.StartedAt, b.taken.sum(r.now))
-	}
-	s.add(r)
-	if len(s.messages) >= s.rejects() {
 		return finding{fault: faultGateway, open: len(s.messages) >= s.atLeast(0, r.recovering)}
 	}
 	return finding{fault: faultMessage}
@@ -273,10 +253,13 @@ func (b *blame) wasOutage(last *courier.Attempt) bool {
 	})
 }
 
-func (s *streak) begin(from time.Time, before int) {
-	*s = streak{
-		from: from, before: before,
-		recipients: make(map[digest]struct{}), messages: make(map[courier.ID]struct{}),
+// begin begins a streak with a refusal unless it goes on.
+func (b *blame) begin(s *streak, r refusal) {
+	if s.from.IsZero() {
+		*s = streak{
+			from: r.attempt.StartedAt, before: b.taken.sum(r.now),
+			recipients: make(map[digest]struct{}), messages: make(map[courier.ID]struct{}),
+		}
 	}
 }
 

@@ -154,7 +154,7 @@ func (b *breaker) open(cause kind, now time.Time, random float64) {
 // openFor is how long the breaker is open this time. Two probes are never closer
 // than probeEach.
 func (b *breaker) openFor(random float64) time.Duration {
-	jitter := func(d time.Duration) time.Duration { return d + time.Duration(random*float64(d)/4) }
+	jitter := func(d time.Duration) time.Duration { return d + time.Duration(random*float64(d)/16) }
 	switch {
 	case b.opened == 1:
 		return jitter(probeFirst)

@@ -19,7 +19,8 @@ const (
 	statsTimeout = 2 * time.Second
 )
 
-// collector looks up the state of the gates and of the queue at a scrape.
+// collector gives out all metrics, so that all are registered or none. At a scrape it
+// looks up the state of the gates and of the queue.
 type collector struct {
 	engine *Engine
 
@@ -54,6 +55,9 @@ func newCollector(e *Engine) *collector {
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
+	for _, counted := range c.engine.metrics.collectors() {
+		counted.Describe(descs)
+	}
 	for _, desc := range []*prometheus.Desc{c.inFlight, c.unsettled, c.limit, c.breaker, c.pace, c.depth, c.age} {
 		descs <- desc
 	}
@@ -64,6 +68,9 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	for _, counted := range c.engine.metrics.collectors() {
+		counted.Collect(metrics)
 	}
 	now := c.engine.now()
 	for name, g := range c.engine.routing.Load().gates {

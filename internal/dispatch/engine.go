@@ -79,8 +79,10 @@ func New(options Options) (*Engine, error) {
 	e.lifetime.stopped = make(chan struct{})
 	e.lifetime.grace = max(options.GracePeriod, 0)
 	e.routing.Store(e.newRouting(&routing{}, options.Settings))
-	if err := e.metrics.register(options.Registerer, newCollector(e)); err != nil {
-		return nil, fmt.Errorf("register metrics of the engine: %w", err)
+	if options.Registerer != nil {
+		if err := options.Registerer.Register(newCollector(e)); err != nil {
+			return nil, fmt.Errorf("register metrics of the engine: %w", err)
+		}
 	}
 	if e.cluster, err = options.ClusterFunc(e); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -252,12 +253,9 @@ const shareDelay = time.Second
 
 // await wakes a queue when there is room. The lock is held.
 func (g *gate) await(q *queue) {
-	for _, waiting := range g.waiting {
-		if waiting == q {
-			return
-		}
+	if !slices.Contains(g.waiting, q) {
+		g.waiting = append(g.waiting, q)
 	}
-	g.waiting = append(g.waiting, q)
 }
 
 // wake tells the queues that wait that there is room.

@@ -77,16 +77,16 @@ func (t *lifetime) started(launch func()) error {
 	return nil
 }
 
-// abort takes a start back that did not succeed.
-func (t *lifetime) abort() {
+// finish closes what is open, with what the stop came to.
+func (t *lifetime) finish(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.phase = phaseStopping
-	t.end(nil)
+	t.finishLocked(err)
 }
 
-// end closes what is open. The lock is held.
-func (t *lifetime) end(err error) {
+// finishLocked is finish with the lock held.
+func (t *lifetime) finishLocked(err error) {
+	t.phase = phaseStopping
 	for _, end := range []context.CancelFunc{t.endLoops, t.endAttempts, t.endLastWrite, t.endDuties} {
 		if end != nil {
 			end()
@@ -94,13 +94,6 @@ func (t *lifetime) end(err error) {
 	}
 	t.stopErr = err
 	close(t.stopped)
-}
-
-// finish is end after a stop.
-func (t *lifetime) finish(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.end(err)
 }
 
 // stopping enters the last phase. It returns true to the one caller that has to
@@ -112,9 +105,9 @@ func (t *lifetime) stopping() bool {
 	t.phase = phaseStopping
 	switch before {
 	case phaseNew:
-		t.end(nil)
+		t.finishLocked(nil)
 	case phaseStarting:
-		t.endStart() // the start sees the phase and aborts
+		t.endStart() // the start sees the phase and gives up
 	case phaseRunning:
 		return true
 	case phaseStopping:
@@ -126,15 +119,13 @@ func (t *lifetime) stopping() bool {
 func (t *lifetime) running() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch t.phase {
-	case phaseNew, phaseStarting:
+	if t.phase < phaseRunning {
 		return errNotStarted
-	case phaseRunning:
-		return nil
-	case phaseStopping:
+	}
+	if t.phase == phaseStopping {
 		return errStopping
 	}
-	return errStopping
+	return nil
 }
 
 // enter registers a caller of a running engine, who must leave.
@@ -158,23 +149,19 @@ func (t *lifetime) closing() bool { return t.loopCtx.Err() != nil }
 
 // idle returns a channel that is closed when nobody is at work any more. Those
 // who begin workers are waited for first.
-func (t *lifetime) idle() <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		t.loops.Wait()
-		t.callers.Wait()
-		t.workers.Wait()
-		close(done)
-	}()
-	return done
-}
+func (t *lifetime) idle() <-chan struct{} { return ended(&t.loops, &t.callers, &t.workers) }
 
 // offDuty returns a channel that is closed when the duties have ended.
-func (t *lifetime) offDuty() <-chan struct{} {
+func (t *lifetime) offDuty() <-chan struct{} { return ended(&t.duties) }
+
+// ended returns a channel that is closed when groups have ended one after the other.
+func ended(groups ...*sync.WaitGroup) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
-		t.duties.Wait()
-		close(done)
+		defer close(done)
+		for _, group := range groups {
+			group.Wait()
+		}
 	}()
 	return done
 }

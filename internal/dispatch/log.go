@@ -46,22 +46,22 @@ func (s *sender) logAttempt(ctx context.Context, t *ticket, a *courier.Attempt, 
 
 // logExpired tells of a message that expired before it could be attempted.
 func (s *sender) logExpired(m *courier.Message) {
-	s.logEnd(m, "message expired before it could be attempted", slog.Time("expires_at", m.ExpiresAt))
+	const text = "message expired before it could be attempted"
+	s.engine.logger.LogAttrs(s.engine.lifetime.attemptCtx, slog.LevelWarn, text, s.about(m, slog.Time("expires_at", m.ExpiresAt))...)
 }
 
 // logUsedUp tells of a message that is ended by what became of others.
 func (s *sender) logUsedUp(m *courier.Message) {
-	s.logEnd(m, "message is rejected: the gateway refused it and takes others", slog.String("class", string(m.LastError.Class)))
+	const text = "message is rejected: the gateway refused it and takes others"
+	s.engine.logger.LogAttrs(s.engine.lifetime.attemptCtx, slog.LevelWarn, text, s.about(m, slog.String("class", string(m.LastError.Class)))...)
 }
 
-func (s *sender) logEnd(m *courier.Message, text string, why slog.Attr) {
-	s.engine.logger.LogAttrs(s.engine.lifetime.attemptCtx, slog.LevelWarn, text,
-		slog.String("message_id", m.ID.String()),
-		slog.String("channel", m.Channel),
-		slog.String("gateway", s.name),
-		slog.String("to", courier.MaskRecipient(m.To)),
-		why,
-	)
+// about tells which message it is.
+func (s *sender) about(m *courier.Message, why slog.Attr) []slog.Attr {
+	return []slog.Attr{
+		slog.String("message_id", m.ID.String()), slog.String("channel", m.Channel), slog.String("gateway", s.name),
+		slog.String("to", courier.MaskRecipient(m.To)), why,
+	}
 }
 
 // logBreaker tells once that a gateway is left alone, and once that it is back.

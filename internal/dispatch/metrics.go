@@ -1,8 +1,6 @@
 package dispatch
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"courier"
@@ -31,10 +29,8 @@ type gatewayMetrics struct {
 
 func newMetrics() *metrics {
 	return &metrics{
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "courier_attempts_total",
-			Help: "Attempts to hand a message to a gateway, by what they came to.",
-		}, []string{"gateway", "outcome"}),
+		attempts: counters("courier_attempts_total",
+			"Attempts to hand a message to a gateway, by what they came to.", "gateway", "outcome"),
 		duration: prometheus.NewHistogramVec(histogram("courier_attempt_duration_seconds",
 			"Time that an attempt took, from rendering to the answer."), []string{"gateway"}),
 		wait: prometheus.NewHistogramVec(histogram("courier_accept_to_gateway_seconds",
@@ -46,19 +42,21 @@ func newMetrics() *metrics {
 			Help:    "Outcomes written in one transaction.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}),
-		lateSettles: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "courier_late_settles_total",
-			Help: "Attempts that were not recorded because their lease was no longer held.",
-		}),
-		expired: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "courier_expired_total",
-			Help: "Messages that expired while they were queued.",
-		}),
-		rateWait: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "courier_rate_wait_seconds_total",
-			Help: "Time that due messages of a gateway waited on this node because of dispatch.max_rate.",
-		}, []string{"gateway"}),
+		lateSettles: counter("courier_late_settles_total",
+			"Attempts that were not recorded because their lease was no longer held."),
+		expired: counter("courier_expired_total",
+			"Messages that expired while they were queued."),
+		rateWait: counters("courier_rate_wait_seconds_total",
+			"Time that due messages of a gateway waited on this node because of dispatch.max_rate.", "gateway"),
 	}
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 }
 
 // histogram has buckets from a quarter of a millisecond, for a message that
@@ -83,24 +81,9 @@ func (m *metrics) gateway(gateway string) gatewayMetrics {
 	return g
 }
 
-// register registers all metrics, or none and returns why.
-func (m *metrics) register(registerer prometheus.Registerer, extra prometheus.Collector) error {
-	if registerer == nil {
-		return nil
+// collectors returns all of them.
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, m.rateWait,
 	}
-	var faults []error
-	collectors := []prometheus.Collector{
-		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles,
-		m.expired, m.rateWait, extra,
-	}
-	for i, collector := range collectors {
-		if err := registerer.Register(collector); err != nil {
-			faults = append(faults, err)
-			for _, registered := range collectors[:i] {
-				registerer.Unregister(registered)
-			}
-			break
-		}
-	}
-	return errors.Join(faults...)
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"testing"
@@ -33,9 +34,21 @@ func isWoken(q *queue) bool {
 	}
 }
 
+// testID is the nth id.
+func testID(n int) courier.ID {
+	var id courier.ID
+	copy(id[:], fmt.Sprintf("%016d", n))
+	return id
+}
+
+// testDigest is the nth recipient's.
+func testDigest(n int) digest {
+	return digest(binary.BigEndian.Uint64(fmt.Appendf(nil, "%08d", n)))
+}
+
 // testTicket is a leased message to the nth recipient.
 func testTicket(p permit, n int) *ticket {
-	m := &courier.Message{ID: courier.ID{byte(n), byte(n >> 8)}, To: fmt.Sprint("to-", n)}
+	m := &courier.Message{ID: testID(n), To: fmt.Sprint("to-", n)}
 	t := &ticket{message: m}
 	t.admit(p, 0)
 	return t
@@ -56,8 +69,8 @@ func (g *gate) through(t *ticket, a courier.Attempt, now time.Time) (finding, ch
 	return found, changed
 }
 
-func refusedBy(status int) courier.Attempt {
-	return courier.Attempt{Outcome: courier.OutcomeGatewayDown, Class: courier.ClassUnauthorized, Scope: courier.ScopeAmbiguous, HTTPStatus: status}
+func ambiguousAttempt() courier.Attempt {
+	return courier.Attempt{Outcome: courier.OutcomeGatewayDown, Class: courier.ClassUnauthorized, Scope: courier.ScopeAmbiguous, HTTPStatus: 403}
 }
 
 func taken() courier.Attempt { return courier.Attempt{Outcome: courier.OutcomeAccepted} }
@@ -66,7 +79,7 @@ func taken() courier.Attempt { return courier.Attempt{Outcome: courier.OutcomeAc
 func bringDown(t *testing.T, g *gate, now time.Time) {
 	t.Helper()
 	for n := range severalRecipients {
-		g.through(testTicket(g.admit(newTestQueue(nil), false, 1, now).only(1), n), refusedBy(403), now)
+		g.through(testTicket(g.admit(newTestQueue(nil), false, 1, now).only(1), n), ambiguousAttempt(), now)
 	}
 	if g.breaker.state != breakerOpen {
 		t.Fatalf("the breaker is %s after %d refusals", g.breaker.state, severalRecipients)
@@ -243,7 +256,7 @@ func TestGate_OneRecipient(t *testing.T) {
 	doubtful := 0
 	for n := range 64 {
 		if begin(func(t *ticket) {
-			t.recipient = digest(n)
+			t.recipient = testDigest(n)
 			t.message.RetryCount, t.message.LastError = 1, &courier.Attempt{Outcome: courier.OutcomeUnknown}
 		}) == beginNow {
 			doubtful++
@@ -289,7 +302,7 @@ func TestGate_OneProbeAtATime(t *testing.T) {
 	if !probe.probe {
 		t.Fatal("a new message is no probe after one that found nothing")
 	}
-	if found, _ := g.through(testTicket(probe, 1), refusedBy(403), now); found.fault != faultGateway {
+	if found, _ := g.through(testTicket(probe, 1), ambiguousAttempt(), now); found.fault != faultGateway {
 		t.Error("a failed probe is held against its message")
 	}
 	for opened := range 60 {
@@ -298,7 +311,7 @@ func TestGate_OneProbeAtATime(t *testing.T) {
 			t.Fatalf("probe %d comes after %s", opened, wait)
 		}
 		now = now.Add(wait)
-		g.through(testTicket(q.plan2(now), opened), refusedBy(403), now)
+		g.through(testTicket(q.plan2(now), opened), ambiguousAttempt(), now)
 	}
 	now = now.Add(probeMax)
 	if _, changed := g.through(testTicket(q.plan2(now), 1), taken(), now); !changed.closed {
@@ -378,8 +391,10 @@ func TestBreaker_DoesNotFlap(t *testing.T) {
 	b := newBreaker()
 	b.open(kindTrouble, at(0), 0)
 	b.advance(at(time.Second))
-	if b.works(courier.ID{1}, at(time.Second)) || b.works(courier.ID{1}, at(time.Second)) {
-		t.Error("closed by one message")
+	for range 2 {
+		if b.works(courier.ID{1}, at(time.Second)) {
+			t.Error("closed by one message")
+		}
 	}
 	if !b.works(courier.ID{2}, at(time.Second)) {
 		t.Error("two messages do not close it")
@@ -422,11 +437,11 @@ func TestBreaker_IgnoresEarlierEpochs(t *testing.T) {
 func TestBlame_Refused(t *testing.T) {
 	t.Parallel()
 	judge := func(b *blame, n int, last *courier.Attempt, now time.Duration) finding {
-		a := refusedBy(403)
+		a := ambiguousAttempt()
 		a.StartedAt = at(now)
 		return b.judge(kindRefused, refusal{
-			message:   &courier.Message{ID: courier.ID{byte(n), byte(n >> 8)}, LastError: last},
-			recipient: digest(n), attempt: &a, now: at(now),
+			message:   &courier.Message{ID: testID(n), LastError: last},
+			recipient: testDigest(n), attempt: &a, now: at(now),
 		})
 	}
 	last := func(outcome courier.Outcome, class courier.Class) *courier.Attempt {
@@ -530,8 +545,8 @@ func TestBlame_IsBounded(t *testing.T) {
 	t.Parallel()
 	b := newBlame(at(0), at(0))
 	for n := range 100_000 {
-		a := refusedBy(403)
-		b.judge(kindRefused, refusal{message: &courier.Message{ID: courier.ID{byte(n), byte(n >> 8), byte(n >> 16)}}, recipient: digest(n), attempt: &a, now: at(0)})
+		a := ambiguousAttempt()
+		b.judge(kindRefused, refusal{message: &courier.Message{ID: testID(n)}, recipient: testDigest(n), attempt: &a, now: at(0)})
 		b.down(kindRefused, at(0))
 	}
 	if len(b.refused.messages) > severalMax || len(b.refused.recipients) > severalMax || len(b.outages) > outagesKept {
@@ -584,27 +599,27 @@ func TestDecide(t *testing.T) {
 			want: decision{status: courier.StatusQueued, wait: wait, outcome: downed, class: courier.ClassUnauthorized},
 		},
 		"AmbiguousUndecided": {
-			attempt: refusedBy(403), found: finding{fault: faultUndecided},
+			attempt: ambiguousAttempt(), found: finding{fault: faultUndecided},
 			want: decision{status: courier.StatusQueued, retryCount: 1, wait: wait, outcome: retry, class: courier.ClassUnauthorized},
 		},
 		"AmbiguousOfTheMessage": {
-			attempt: refusedBy(403), found: finding{fault: faultMessage},
+			attempt: ambiguousAttempt(), found: finding{fault: faultMessage},
 			want: decision{status: courier.StatusQueued, retryCount: 1, wait: wait, outcome: retry, class: courier.ClassBarred, advice: adviceMessage},
 		},
 		"AmbiguousOfTheGateway": {
-			attempt: refusedBy(403), found: finding{fault: faultGateway}, count: 2,
+			attempt: ambiguousAttempt(), found: finding{fault: faultGateway}, count: 2,
 			want: decision{status: courier.StatusQueued, retryCount: 2, wait: wait, outcome: downed, class: courier.ClassUnauthorized},
 		},
 		"UsedUpOfTheMessage": {
-			attempt: refusedBy(403), found: finding{fault: faultMessage}, count: 2,
+			attempt: ambiguousAttempt(), found: finding{fault: faultMessage}, count: 2,
 			want: decision{status: courier.StatusRejected, retryCount: 3, outcome: courier.OutcomeRejected, class: courier.ClassBarred, advice: adviceMessage},
 		},
 		"UsedUpUndecided": {
-			attempt: refusedBy(403), found: finding{fault: faultUndecided}, count: 2,
+			attempt: ambiguousAttempt(), found: finding{fault: faultUndecided}, count: 2,
 			want: decision{status: courier.StatusQueued, retryCount: 3, wait: wait, outcome: retry, class: courier.ClassBarred, advice: adviceUsedUp},
 		},
 		"UsedUpAlone": {
-			attempt: refusedBy(403), found: finding{fault: faultUndecided, final: true}, count: 2,
+			attempt: ambiguousAttempt(), found: finding{fault: faultUndecided, final: true}, count: 2,
 			want: decision{status: courier.StatusRejected, retryCount: 3, outcome: courier.OutcomeRejected, class: courier.ClassBarred, advice: adviceMessage},
 		},
 	} {
@@ -668,7 +683,7 @@ func TestPace_IgnoresFew(t *testing.T) {
 	for n := range 1000 {
 		now := at(time.Duration(n) * time.Millisecond)
 		p.acceptedOne(now)
-		if n%20 == 0 && p.throttledOne(digest(n), time.Second, now) {
+		if n%20 == 0 && p.throttledOne(testDigest(n), time.Second, now) {
 			t.Fatal("one in twenty slows all down")
 		}
 	}
@@ -676,7 +691,7 @@ func TestPace_IgnoresFew(t *testing.T) {
 		t.Error("there is a pace")
 	}
 	for n := range 400 {
-		p.throttledOne(digest(n), time.Hour, at(time.Second))
+		p.throttledOne(testDigest(n), time.Hour, at(time.Second))
 	}
 	if p.rate < 400 || p.rate > 1100 || p.paused(at(time.Second)) > retryAfterMax {
 		t.Errorf("the pace is %v, paused for %s", p.rate, p.paused(at(time.Second)))

@@ -224,12 +224,15 @@ func (r rules) throttledWait(m *courier.Message, a *courier.Attempt, f finding, 
 }
 
 // isUsedUp reports whether a message was refused as often as it may be tried. What
-// happened to others since shows whose fault that was.
+// happened to others since shows whose fault that was. One that was queued again by
+// hand, which shows in when it is due, is tried in any case.
 func (r rules) isUsedUp(m *courier.Message) bool {
-	if last := m.LastError; !wasBlamed(last) {
-		return m.SendCount > r.retries && wasRefused(last) && last.Class.OfMessage() != last.Class
+	last := m.LastError
+	if wasBlamed(last) {
+		return m.RetryCount > r.retries
 	}
-	return m.RetryCount > r.retries
+	return m.SendCount > r.retries && wasRefused(last) && last.Class.OfMessage() != last.Class &&
+		!m.NextAttemptAt.After(endOf(last).Add(shortWait(m.SendCount, 0)+time.Second))
 }
 
 // wasBlamed reports whether the last attempt was a refusal that was found to be the

@@ -274,14 +274,17 @@ func (q *queue) somewhere(ctx context.Context) (time.Time, error) {
 	switch q.probes % 6 {
 	case 0:
 		return time.Time{}, nil
-	case 3:
+	case 5:
 		return newest, nil
 	default:
 		callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
 		oldest, err := q.engine.store.NextDue(callCtx, q.key.gateway)
-		if err != nil || oldest.IsZero() || !newest.After(oldest) {
+		if err != nil || oldest.IsZero() {
 			return time.Time{}, err
+		}
+		if !newest.After(oldest) { // other nodes took in what waits
+			newest = later(oldest, q.engine.now())
 		}
 		return oldest.Add(time.Duration(q.engine.random() * float64(newest.Sub(oldest)))), nil
 	}

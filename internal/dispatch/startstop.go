@@ -25,7 +25,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		err = e.lifetime.started(e.launch)
 	}
 	if err != nil {
-		e.lifetime.abort()
+		e.lifetime.finish(nil)
 	}
 	return err
 }

@@ -91,7 +91,7 @@ func (s *sender) end() {
 func (s *sender) flush() {
 	for _, t := range s.gate.flush() {
 		s.leave(t, 0)
-		s.engine.settler.end(t)
+		s.engine.settler.add(t)
 	}
 }
 
@@ -102,7 +102,6 @@ func (s *sender) leaseDuration() time.Duration {
 
 // dispatch takes a leased ticket in. Its attempt begins at once if there is a slot.
 func (s *sender) dispatch(t *ticket) {
-	s.engine.settler.out.Add(1)
 	if !s.gate.enter(t) {
 		return
 	}
@@ -119,7 +118,7 @@ func (s *sender) work(t *ticket) {
 	for {
 		for t != nil {
 			s.handle(t)
-			s.engine.settler.end(t)
+			s.engine.settler.add(t)
 			t = s.gate.next()
 		}
 		s.gate.wake()
