@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,17 +22,18 @@ type Health struct {
 
 // NewHealth returns a Health of a store that does not fail. A nil logger discards.
 func NewHealth(logger *slog.Logger) *Health {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	return &Health{logger: logger, failing: make(map[string]error)}
+	return &Health{logger: cmp.Or(logger, slog.New(slog.DiscardHandler)), failing: map[string]error{}}
 }
 
 // Set takes in what an operation came to.
 func (h *Health) Set(ctx context.Context, operation string, err error) {
 	h.mu.Lock()
 	_, failed := h.failing[operation]
+<<<<<<< HEAD
 	logged := err == nil || h.fails(sentinel(err))
+=======
+	logged := err == nil || h.fails(kind(err))
+>>>>>>> shrinkd
 	if err != nil {
 		h.failing[operation] = err
 	} else {
@@ -48,10 +50,17 @@ func (h *Health) Set(ctx context.Context, operation string, err error) {
 	}
 }
 
+<<<<<<< HEAD
 // fails reports whether an operation fails with it now. The lock is held.
 func (h *Health) fails(with error) bool {
 	for _, err := range h.failing {
 		if errors.Is(sentinel(err), with) {
+=======
+// fails reports whether an operation fails with an error of a kind now. The lock is held.
+func (h *Health) fails(with error) bool {
+	for _, err := range h.failing {
+		if errors.Is(kind(err), with) {
+>>>>>>> shrinkd
 			return true
 		}
 	}
@@ -73,8 +82,13 @@ func (h *Health) Err() error {
 	return fmt.Errorf("store fails: %s", strings.Join(texts, "; "))
 }
 
+<<<<<<< HEAD
 // sentinel returns the error of the contract that says what kind of fault an error is.
 func sentinel(err error) error {
+=======
+// kind returns the sentinel of the contract that an error is.
+func kind(err error) error {
+>>>>>>> shrinkd
 	for _, known := range []error{ErrFull, ErrReadOnly} {
 		if errors.Is(err, known) {
 			return known

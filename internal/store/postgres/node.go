@@ -26,7 +26,7 @@ func (s *Store) asNode(ctx context.Context, name string, run try) error {
 	if s.queue.isClosed() {
 		return store.ErrClosed
 	}
-	_, err := s.attempt(ctx, nodeWriter, run)
+	_, err := s.attempt(ctx, nodeWriter, run, false)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -37,8 +37,21 @@ func (s *Store) asNode(ctx context.Context, name string, run try) error {
 // Beat implements store.Store.
 func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
 	var standing store.Standing
-	err := s.asNode(ctx, "beat", func(ctx context.Context, on *session, _ bool) (err error) {
-		standing, err = readBeat(ctx, on, beat)
+	gateways := append([]string{}, beat.Gateways...) // NULL is none
+	err := s.asNode(ctx, "beat", func(ctx context.Context, on *session, _ bool) error {
+		standing = store.Standing{}
+		err := on.read(ctx, "Beat", func(rows pgx.Rows) error {
+			var name string
+			var keeper bool
+			var theirs []string
+			err := rows.Scan(&name, &keeper, &theirs)
+			standing.Nodes++
+			standing.Keeper = standing.Keeper || keeper
+			standing.Gateways = append(standing.Gateways, theirs...)
+			return err
+		}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), small(beat.InFlight), gateways, beat.Unable)
+		slices.Sort(standing.Gateways)
+		standing.Gateways = slices.Compact(standing.Gateways)
 		return err
 	})
 	if err != nil {
@@ -51,6 +64,7 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, erro
 	return standing, nil
 }
 
+<<<<<<< HEAD
 func readBeat(ctx context.Context, on *session, beat store.Beat) (store.Standing, error) {
 	var standing store.Standing
 	gateways := slices.Clone(beat.Gateways)
@@ -79,6 +93,9 @@ func readBeat(ctx context.Context, on *session, beat store.Beat) (store.Standing
 }
 
 // maxFold bounds the rows of the table tally that one round of maintenance adds up.
+=======
+// maxFold bounds the rows of tally that one round of upkeep adds up.
+>>>>>>> shrinkd
 const maxFold = 20_000
 
 // maintainAfterBeats does after each beat what a beat must neither wait for nor fail with: the
