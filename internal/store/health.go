@@ -29,11 +29,7 @@ func NewHealth(logger *slog.Logger) *Health {
 func (h *Health) Set(ctx context.Context, operation string, err error) {
 	h.mu.Lock()
 	_, failed := h.failing[operation]
-<<<<<<< HEAD
 	logged := err == nil || h.fails(sentinel(err))
-=======
-	logged := err == nil || h.fails(kind(err))
->>>>>>> shrinkd
 	if err != nil {
 		h.failing[operation] = err
 	} else {
@@ -50,17 +46,10 @@ func (h *Health) Set(ctx context.Context, operation string, err error) {
 	}
 }
 
-<<<<<<< HEAD
 // fails reports whether an operation fails with it now. The lock is held.
 func (h *Health) fails(with error) bool {
 	for _, err := range h.failing {
 		if errors.Is(sentinel(err), with) {
-=======
-// fails reports whether an operation fails with an error of a kind now. The lock is held.
-func (h *Health) fails(with error) bool {
-	for _, err := range h.failing {
-		if errors.Is(kind(err), with) {
->>>>>>> shrinkd
 			return true
 		}
 	}
@@ -82,13 +71,8 @@ func (h *Health) Err() error {
 	return fmt.Errorf("store fails: %s", strings.Join(texts, "; "))
 }
 
-<<<<<<< HEAD
 // sentinel returns the error of the contract that says what kind of fault an error is.
 func sentinel(err error) error {
-=======
-// kind returns the sentinel of the contract that an error is.
-func kind(err error) error {
->>>>>>> shrinkd
 	for _, known := range []error{ErrFull, ErrReadOnly} {
 		if errors.Is(err, known) {
 			return known

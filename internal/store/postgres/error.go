@@ -88,13 +88,7 @@ func isConnection(err error) bool {
 // errRow reports an answer that cannot be read, which another try would not change.
 var errRow = errors.New("the database answered what this program does not understand")
 
-<<<<<<< HEAD
-func isRow(err error) bool { return errors.Is(err, errRow) }
-
 // fault wraps an error of the database with the operation, the sentinel of the
-=======
-// fault wraps an error of the database with the operation, the word of the
->>>>>>> shrinkd
 // contract for it and the next step.
 func (s *Store) fault(operation string, err error) error {
 	switch {

@@ -64,38 +64,7 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, erro
 	return standing, nil
 }
 
-<<<<<<< HEAD
-func readBeat(ctx context.Context, on *session, beat store.Beat) (store.Standing, error) {
-	var standing store.Standing
-	gateways := slices.Clone(beat.Gateways)
-	if gateways == nil {
-		gateways = []string{}
-	}
-	var seen []string
-	err := on.read(ctx, "Beat", func(rows pgx.Rows) error {
-		var name string
-		var keeper bool
-		var theirs []string
-		if err := rows.Scan(&name, &keeper, &theirs); err != nil {
-			return err
-		}
-		standing.Nodes++
-		standing.Keeper = standing.Keeper || keeper
-		seen = append(seen, theirs...)
-		return nil
-	}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways, beat.Unable) //nolint:gosec // bounded by the limits of the gateways
-	if err != nil {
-		return store.Standing{}, err
-	}
-	slices.Sort(seen)
-	standing.Gateways = slices.Compact(seen)
-	return standing, nil
-}
-
 // maxFold bounds the rows of the table tally that one round of maintenance adds up.
-=======
-// maxFold bounds the rows of tally that one round of upkeep adds up.
->>>>>>> shrinkd
 const maxFold = 20_000
 
 // maintainAfterBeats does after each beat what a beat must neither wait for nor fail with: the

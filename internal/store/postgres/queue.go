@@ -184,13 +184,8 @@ func (s *Store) operate(ctx context.Context, writer int32, jobs <-chan *job) {
 			continue
 		}
 		start := time.Now()
-<<<<<<< HEAD
-		uncertain, err := s.attempt(ctx, writer, j.run)
+		uncertain, err := s.attempt(ctx, writer, j.run, false)
 		if uncertain && j.abandon != nil {
-=======
-		doubtful, err := s.attempt(ctx, writer, j.run, false)
-		if doubtful && j.abandon != nil {
->>>>>>> shrinkd
 			j.abandon()
 		}
 		s.metrics.Count(j.name, err)
@@ -216,11 +211,7 @@ func (s *Store) storeGroups(ctx context.Context, writer int32) {
 func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, again bool) {
 	start := time.Now()
 	inserting := newInserting(group)
-<<<<<<< HEAD
-	uncertain, err := s.attemptAgain(ctx, writer, inserting.try, again)
-=======
-	doubtful, err := s.attempt(ctx, writer, inserting.try, again)
->>>>>>> shrinkd
+	uncertain, err := s.attempt(ctx, writer, inserting.try, again)
 	if err != nil && len(group) > 1 && !passing(err) {
 		for i := range group {
 			s.storeGroup(ctx, writer, group[i:i+1], uncertain)
