@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,9 @@ const (
 	startTries = 3
 	// startPause is how long after that no worker is started.
 	startPause = time.Second
+	// idleTime is how long a worker may have nothing to do: it takes memory, and
+	// templates that run in this process need it only while they are read.
+	idleTime = 15 * time.Second
 )
 
 // Pool evaluates templates in child processes. It is safe for concurrent use.
@@ -39,6 +43,8 @@ type Pool struct {
 	running sync.WaitGroup
 	live    map[*worker]struct{}
 	killed  bool
+	// interprets is true once a template was read that needs a worker for each message.
+	interprets atomic.Bool
 	// pausedUntil and startErr are set while starting fails.
 	pausedUntil time.Time
 	startErr    error
@@ -60,10 +66,49 @@ func newPool(o Options, startFunc func(*Options) (*worker, error)) *Pool {
 	}
 	p.running.Go(func() {
 		if w, err := p.start(); err == nil { // the first request meets the same error
-			p.idle <- w
+			p.putBack(w)
 		}
 	})
+	p.running.Go(p.tidy)
 	return p
+}
+
+// tidy ends the workers that are not needed, until the pool is closed.
+func (p *Pool) tidy() {
+	ticker := time.NewTicker(idleTime)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.closed:
+			return
+		case now := <-ticker.C:
+			p.endIdle(now.Add(-idleTime))
+		}
+	}
+}
+
+// endIdle ends the workers that have been idle since before a time. One stays when
+// messages need it.
+func (p *Pool) endIdle(before time.Time) {
+	for range len(p.idle) {
+		select {
+		case w := <-p.idle:
+			if w.idleSince.After(before) || p.interprets.Load() && len(p.idle) == 0 {
+				p.idle <- w
+				continue
+			}
+			w.stop()
+			p.drop(w)
+		default:
+			return
+		}
+	}
+}
+
+// putBack makes a worker wait for the next request.
+func (p *Pool) putBack(w *worker) {
+	w.idleSince = time.Now()
+	p.idle <- w
 }
 
 // Close fails the requests that wait with ErrClosed, lets those under way end,
@@ -147,7 +192,7 @@ func (p *Pool) answer(ctx context.Context, req *request) (reply, error) {
 		}
 		answer, err := w.call(req, p.options.Timeout)
 		if err == nil && !w.expired.Load() {
-			p.idle <- w
+			p.putBack(w)
 			return answer, nil
 		}
 		p.drop(w)

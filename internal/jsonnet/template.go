@@ -53,6 +53,8 @@ func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Templa
 	f := answer.Template
 	if f.Plan.Prepare() {
 		t.plan = f.Plan
+	} else {
+		p.interprets.Store(true)
 	}
 	t.reads, t.whole, t.body = f.Reads, f.Whole, f.Body
 	for i := range f.Warnings {

@@ -19,6 +19,8 @@ type worker struct {
 	reader  *bufio.Reader
 	// maxReply bounds one reply in bytes.
 	maxReply int
+	// idleSince is when it began to wait for a request.
+	idleSince time.Time
 	// expired says that the worker was killed because it took too long.
 	expired atomic.Bool
 	// exited is closed once the process is gone and reaped.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 // endlessSource never ends and uses little memory.
@@ -108,4 +109,37 @@ func FuzzReadFrame(f *testing.F) {
 			t.Fatalf("a source of %d bytes from %d", len(req.Source), len(stream))
 		}
 	})
+}
+
+// TestPool_EndIdle ends the workers that nothing needs: all of them, or all but one
+// when a template needs a worker for each message.
+func TestPool_EndIdle(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, template string
+		left           int
+	}{
+		{"Planned", `function(ctx) { to: ctx.to }`, 0},
+		{"Interpreted", `function(ctx) { to: std.manifestYamlDoc(ctx.to) }`, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := newTestPool(t, Options{Workers: 2})
+			compiled, err := p.Compile(t.Context(), "t", []byte(test.template))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.endIdle(time.Now().Add(-time.Hour))
+			if len(p.idle) == 0 {
+				t.Fatal("a worker was ended that had just been used")
+			}
+			p.endIdle(time.Now().Add(time.Hour))
+			if got := len(p.idle); got != test.left {
+				t.Errorf("%d workers are left, want %d", got, test.left)
+			}
+			if _, err := compiled.Evaluate(t.Context(), map[string]any{"to": "a"}); err != nil {
+				t.Errorf("Evaluate after that: %v", err)
+			}
+		})
+	}
 }
