@@ -123,8 +123,8 @@ type size struct {
 
 func fullSize() size {
 	return size{
-		messages: 60_000, bare: 100_000, inFlight: 64, many: 512, slowLimits: []int{64, 256, 1000}, waves: 50, idle: 500, idleSeconds: 10,
-		depths: []int{10_000, 100_000, 1_000_000}, head: 40_000, steady: 1_000_000,
+		messages: 30_000, bare: 60_000, inFlight: 64, many: 512, slowLimits: []int{64, 256, 1000}, waves: 30, idle: 300, idleSeconds: 5,
+		depths: []int{10_000, 100_000, 1_000_000}, head: 20_000, steady: 300_000,
 	}
 }
 

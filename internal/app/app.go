@@ -1,3 +1,6 @@
+// Package app is the composition root: it builds the store, the gateways, the
+// engine and the listeners from a configuration, starts them in order and stops
+// them in reverse. It is the only package that constructs adapters.
 package app
 
 import (
@@ -35,7 +38,7 @@ type Options struct {
 	Watch config.Options
 	// LogOutput receives the log; default standard error.
 	LogOutput io.Writer
-	// Version is told at /version and in traces.
+	// Version is shown at /version and in traces.
 	Version string
 }
 
@@ -138,7 +141,7 @@ func (a *App) inFlight() int {
 	return int(sum)
 }
 
-// Failed tells of a part that ended by itself while the courier ran. Stop is
+// Failed reports a part that ended by itself while the courier ran. Stop is
 // still to be called.
 func (a *App) Failed() <-chan error { return a.failed }
 
@@ -164,12 +167,11 @@ func (a *App) logStart(ctx context.Context) {
 	}
 	a.logger.InfoContext(ctx, "courier starts", slog.String("version", a.options.Version),
 		slog.String("store", engineOf(cfg.Store.DSN.Reveal())), slog.Any("gateways", gateways))
-	logWarnings(ctx, a.logger, cfg)
 	if len(cfg.IgnoredSections) > 0 {
 		a.logger.InfoContext(ctx, "sections of the configuration that belong to other programs are ignored",
 			slog.Any("sections", cfg.IgnoredSections))
 	}
-	warnDisabled(ctx, a.logger, cfg)
+	logWarnings(ctx, a.logger, cfg)
 }
 
 // GatewaySummary says in a few words what a gateway does, without a secret:
@@ -182,32 +184,19 @@ func GatewaySummary(g *config.Gateway) string {
 	return fmt.Sprintf("%s sends %s to %s", g.Name, g.Method, host)
 }
 
-func warnDisabled(ctx context.Context, logger *slog.Logger, cfg *config.Config) {
+func logWarnings(ctx context.Context, logger *slog.Logger, cfg *config.Config) {
+	for _, warning := range cfg.Warnings {
+		logger.WarnContext(ctx, "configuration warning", slog.String("warning", warning.Message),
+			slog.String("position", warning.Position.String()), slog.String("key", warning.Path))
+	}
 	if !cfg.SMSEnabled() {
 		logger.WarnContext(ctx, "sending text messages is disabled and messages are refused; "+
 			"set courier.sms.enabled and courier.sms.request_config, or a channel with the id sms in courier.channels")
 	}
 }
 
-func logWarnings(ctx context.Context, logger *slog.Logger, cfg *config.Config) {
-	for _, warning := range cfg.Warnings {
-		logger.WarnContext(ctx, "configuration warning", slog.String("warning", warning.Message),
-			slog.String("position", warning.Position.String()), slog.String("key", warning.Path))
-	}
-}
-
 func (a *App) startTracing(ctx context.Context) error {
-	from := a.options.Config.Tracing
-	provider, stop, err := newTracing(ctx, traceOptions{
-		Provider:      from.Provider,
-		ServiceName:   from.ServiceName,
-		ServerURL:     from.OTLP.ServerURL,
-		Insecure:      from.OTLP.Insecure,
-		Authorization: from.OTLP.AuthorizationHeader.Reveal(),
-		Environment:   from.DeploymentEnvironment,
-		SamplingRatio: from.OTLP.SamplingRatio,
-		Version:       a.options.Version,
-	})
+	provider, stop, err := newTracing(ctx, a.options.Config.Tracing, a.options.Version)
 	if err != nil {
 		return err
 	}
@@ -226,9 +215,7 @@ func (a *App) startStore(ctx context.Context) error {
 	if err := checkStore(a.options.Config); err != nil {
 		return err
 	}
-	opened, err := openStore(ctx, storeOptions{
-		dsn: a.options.Config.Store.DSN.Reveal(), logger: a.logger, registerer: a.registry,
-	})
+	opened, err := openStore(ctx, a.options.Config.Store.DSN.Reveal(), a.logger, a.registry)
 	if err != nil {
 		return err
 	}

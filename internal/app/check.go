@@ -9,6 +9,7 @@ import (
 
 	"courier"
 	"courier/internal/config"
+	"courier/internal/gateway"
 	"courier/internal/intake"
 	"courier/internal/jsonnet"
 )
@@ -40,17 +41,15 @@ func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http
 	}
 	var request *http.Request
 	err = withGateways(ctx, cfg, func(set *gatewaySet) error {
-		for _, g := range set.gateways {
-			if g.Name() != message.Gateway {
-				continue
-			}
-			rendered, err := g.Render(ctx, message)
-			if err == nil {
-				request = rendered.HTTP(ctx)
-			}
-			return err
+		at := slices.IndexFunc(set.gateways, func(g *gateway.Gateway) bool { return g.Name() == message.Gateway })
+		if at < 0 {
+			return errors.New("render request: no gateway takes the message")
 		}
-		return errors.New("render request: no gateway takes the message")
+		rendered, err := set.gateways[at].Render(ctx, message)
+		if err == nil {
+			request = rendered.HTTP(ctx)
+		}
+		return err
 	})
 	return request, err
 }
@@ -60,8 +59,7 @@ func withGateways(ctx context.Context, cfg *config.Config, do func(*gatewaySet) 
 	logger := slog.New(slog.DiscardHandler)
 	pool := jsonnet.NewPool(jsonnet.Options{Logger: logger, Workers: 1})
 	defer func() { err = errors.Join(err, pool.Close(context.WithoutCancel(ctx))) }()
-	builder := &gatewayBuilder{config: cfg, pool: pool, logger: logger}
-	set, err := builder.build(ctx)
+	set, err := (&gatewayBuilder{config: cfg, pool: pool, logger: logger}).build(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,13 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 
 	"courier"
@@ -78,16 +83,18 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 	if options.Template != nil {
 		template := &liveTemplate{gateway: built, holder: options.Template, pool: b.pool, logger: b.logger}
 		set.templates = append(set.templates, template)
-		warnings, err := b.loadTemplate(ctx, template, from.Body)
-		if err != nil {
+		if text, err = b.readTemplate(ctx, template, from.Body); err != nil {
 			return ".body", err
+		}
+		var warnings []string
+		if text != nil {
+			if warnings, err = template.apply(ctx, text); err != nil {
+				return ".body", err
+			}
 		}
 		logTemplateWarnings(ctx, b.logger, template.name, warnings)
 		for _, warning := range warnings {
 			set.warnings = append(set.warnings, b.config.Problem(from.Path+".body", warning))
-		}
-		if read := template.text.Load(); read != nil {
-			text = *read
 		}
 	}
 	sum, err := fingerprint(&options, text)
@@ -144,9 +151,52 @@ func gatewayAuth(auth config.Auth) gateway.Auth {
 	case config.AuthAPIKey:
 		return gateway.APIKey{Name: auth.Name, Value: auth.Value.Reveal(), In: gateway.KeyLocation(auth.In)}
 	case config.AuthNone:
-		return nil
 	}
 	return nil
+}
+
+// fingerprint changes with everything that decides whether a gateway takes messages, so
+// that a reload keeps what was learnt of one that stays as it is. It is a hash, as what
+// goes into it holds secrets. How hard the gateway may be driven is no part of it.
+func fingerprint(options *gateway.Options, template []byte) (string, error) {
+	content, err := json.Marshal(map[string]any{
+		"name": options.Name, "url": options.URL, "method": options.Method, "header": options.Header,
+		"auth": options.Auth, "kind": fmt.Sprintf("%T", options.Auth), "params": options.Params,
+		"private": options.PrivateIPs, "template": template,
+	})
+	if err != nil {
+		return "", fmt.Errorf("compute fingerprint: %w", err)
+	}
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// fieldProblems gives what a part says of its options a place in the configuration: each
+// fault at the key of its field below path, or with all keys at path when it names none.
+func fieldProblems(cfg *config.Config, path string, err error) []config.Problem {
+	var problems []config.Problem
+	var visit func(error)
+	visit = func(err error) {
+		switch err := err.(type) { //nolint:errorlint // it walks the tree of errors itself
+		case *gateway.OptionError:
+			key := path + "." + err.Field
+			if strings.HasPrefix(err.Field, "clients.") { // a setting of all gateways
+				key = err.Field
+			}
+			problems = append(problems, cfg.Problem(key, err.Err.Error()))
+		case interface{ Unwrap() []error }:
+			for _, one := range err.Unwrap() {
+				visit(one)
+			}
+		case interface{ Unwrap() error }:
+			visit(err.Unwrap())
+		}
+	}
+	visit(err)
+	if problems == nil {
+		return []config.Problem{cfg.Problem(path, err.Error())}
+	}
+	return problems
 }
 
 // textOf returns the template that was read from an address, nil for none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -38,21 +39,18 @@ func (a *App) startListeners(ctx context.Context) error {
 	if a.certificate, err = loadCertificate(cfg, a.logger); err != nil {
 		return err
 	}
-	a.public = a.newServer("public", "public", cfg.Public)
-	a.admin = a.newServer("admin", "api", cfg.API.Listener)
+	a.public = a.newServer("public", "public", cfg.Public, api.Public())
+	a.admin = a.newServer("admin", "api", cfg.API.Listener, api.Admin())
 	for _, server := range []*httpapi.Server{a.public, a.admin} {
-		if err := a.startServer(ctx, server); err != nil {
+		if err := server.Start(ctx); err != nil {
 			return err
 		}
+		a.cleanups.add("listener", listenerShare, server.Stop)
 	}
 	return nil
 }
 
-func (a *App) newServer(name, setting string, at config.Listener) *httpapi.Server {
-	handler := a.api.Public()
-	if name == "admin" {
-		handler = a.api.Admin()
-	}
+func (a *App) newServer(name, setting string, at config.Listener, handler http.Handler) *httpapi.Server {
 	return httpapi.NewServer(httpapi.ServerOptions{
 		Name:           name,
 		Address:        net.JoinHostPort(at.Host, strconv.Itoa(at.Port)),
@@ -76,14 +74,6 @@ func loadCertificate(cfg *config.Config, logger *slog.Logger) (*httpapi.Certific
 		return nil, &config.InvalidError{Problems: []config.Problem{cfg.Problem("tls.cert", err.Error())}, Warnings: cfg.Warnings}
 	}
 	return certificate, nil
-}
-
-func (a *App) startServer(ctx context.Context, server *httpapi.Server) error {
-	if err := server.Start(ctx); err != nil {
-		return err
-	}
-	a.cleanups.add("listener", listenerShare, server.Stop)
-	return nil
 }
 
 // checks are what must work for the courier to be ready.

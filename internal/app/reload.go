@@ -28,16 +28,15 @@ type reloader struct {
 	config  *config.Config
 	current *gatewaySet
 	// retry runs while the last reload has failed, wait is its present delay and
-	// told the error that was logged, so that each is logged once.
-	retry *time.Timer
-	wait  time.Duration
-	told  string
+	// logged the last error, so that each is logged once.
+	retry  *time.Timer
+	wait   time.Duration
+	logged string
 }
 
 func newReloader(ctx context.Context, app *App, cfg *config.Config, set *gatewaySet) *reloader {
-	r := &reloader{app: app, config: cfg, current: set}
-	r.life, r.end = context.WithCancel(context.WithoutCancel(ctx))
-	return r
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	return &reloader{app: app, life: life, end: end, config: cfg, current: set}
 }
 
 // Reload reads the configuration with all that it names, keys, templates and
@@ -62,6 +61,8 @@ func (a *App) startReload(context.Context) error {
 	a.cleanups.add("reload", reloadShare, func(context.Context) error {
 		a.reload.end()
 		watching.Wait()
+		a.reload.mu.Lock() // waits for a reload that is under way
+		defer a.reload.mu.Unlock()
 		a.reload.stopRetry()
 		return nil
 	})
@@ -82,17 +83,16 @@ func (r *reloader) apply(ctx context.Context, cfg *config.Config, err error) err
 		r.failed(ctx, err)
 		return err
 	}
-	r.succeeded()
+	r.stopRetry()
 	logWarnings(ctx, r.app.logger, cfg)
-	warnDisabled(ctx, r.app.logger, cfg)
 	r.app.logger.InfoContext(ctx, "the changed configuration is in force")
 	return nil
 }
 
 // failed logs a new error and sees to it that the reload is tried again.
 func (r *reloader) failed(ctx context.Context, err error) {
-	if text := err.Error(); text != r.told {
-		r.told = text
+	if text := err.Error(); text != r.logged {
+		r.logged = text
 		r.app.logger.ErrorContext(ctx, "the changed configuration is not valid and the last good one stays in force; "+
 			"correct it, the courier tries it again by itself", slog.String("error", text))
 	}
@@ -103,19 +103,12 @@ func (r *reloader) failed(ctx context.Context, err error) {
 	r.retry = time.AfterFunc(r.wait, func() { _ = r.app.Reload(r.life) }) // it has logged the error
 }
 
-// stopRetry also waits for a reload that is under way.
+// stopRetry forgets what failed before. The caller holds mu.
 func (r *reloader) stopRetry() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.succeeded()
-}
-
-// succeeded forgets what failed before.
-func (r *reloader) succeeded() {
 	if r.retry != nil {
 		r.retry.Stop()
 	}
-	r.retry, r.wait, r.told = nil, 0, ""
+	r.retry, r.wait, r.logged = nil, 0, ""
 }
 
 func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {

@@ -12,17 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/singleflight"
 
+	"courier/internal/config"
 	"courier/internal/store"
 	"courier/internal/store/postgres"
 	"courier/internal/store/sqlite"
 )
-
-// storeOptions are what every engine takes.
-type storeOptions struct {
-	dsn        string
-	logger     *slog.Logger
-	registerer prometheus.Registerer
-}
 
 // errNoEngine reports a DSN of no engine. It does not quote it, as it may hold a password.
 var errNoEngine = errors.New("expected sqlite://file.db or postgres://user:password@host:port/database; " +
@@ -30,35 +24,39 @@ var errNoEngine = errors.New("expected sqlite://file.db or postgres://user:passw
 
 // engineOf returns the kind of store that a DSN names, "" for none.
 func engineOf(dsn string) string {
-	scheme, _, found := strings.Cut(dsn, "://")
 	switch {
-	case found && scheme == "sqlite":
+	case strings.HasPrefix(dsn, "sqlite://"):
 		return "sqlite"
-	case found && (scheme == "postgres" || scheme == "postgresql"):
+	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"):
 		return "postgres"
 	}
 	return ""
 }
 
-// checkDSN lets the engine judge its address. Nothing is opened.
-func checkDSN(dsn string) error {
+// checkStore lets the engine judge its address. Nothing is opened.
+func checkStore(cfg *config.Config) (err error) {
+	dsn := cfg.Store.DSN.Reveal()
 	switch engineOf(dsn) {
 	case "sqlite":
-		_, err := sqlite.ParseDSN(dsn)
-		return err
+		_, err = sqlite.ParseDSN(dsn)
 	case "postgres":
-		return postgres.ParseDSN(dsn)
+		err = postgres.ParseDSN(dsn)
+	default:
+		err = errNoEngine
 	}
-	return errNoEngine
+	if err != nil {
+		return &config.InvalidError{Problems: []config.Problem{cfg.Problem("store.dsn", err.Error())}, Warnings: cfg.Warnings}
+	}
+	return nil
 }
 
 // openStore opens the store that a DSN names.
-func openStore(ctx context.Context, options storeOptions) (store.Store, error) {
-	switch engineOf(options.dsn) {
+func openStore(ctx context.Context, dsn string, logger *slog.Logger, registerer prometheus.Registerer) (store.Store, error) {
+	switch engineOf(dsn) {
 	case "sqlite":
-		return opened(sqlite.Open(ctx, sqlite.Options{DSN: options.dsn, Logger: options.logger, Registerer: options.registerer}))
+		return opened(sqlite.Open(ctx, sqlite.Options{DSN: dsn, Logger: logger, Registerer: registerer}))
 	case "postgres":
-		return opened(postgres.Open(ctx, postgres.Options{DSN: options.dsn, Logger: options.logger, Registerer: options.registerer}))
+		return opened(postgres.Open(ctx, postgres.Options{DSN: dsn, Logger: logger, Registerer: registerer}))
 	}
 	return nil, fmt.Errorf("open store: %w", errNoEngine)
 }

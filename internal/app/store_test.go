@@ -23,7 +23,7 @@ import (
 func TestOpenStore_RefusesUnknownSchemes(t *testing.T) {
 	t.Parallel()
 	for _, dsn := range []string{"mysql://user:hunter2@host/db", "hunter2", "", "://hunter2"} {
-		opened, err := openStore(t.Context(), storeOptions{dsn: dsn})
+		opened, err := openStore(t.Context(), dsn, nil, nil)
 		if err == nil {
 			_ = opened.Close()
 			t.Fatalf("%q was opened", dsn)

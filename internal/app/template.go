@@ -42,17 +42,7 @@ type liveTemplate struct {
 	// text is the one in force, nil for none. pending could not be tried yet.
 	text    atomic.Pointer[[]byte]
 	pending []byte
-	told    string
-}
-
-// loadTemplate reads, tries and puts in force the template of a gateway. The
-// warnings say for which messages it does not work.
-func (b *gatewayBuilder) loadTemplate(ctx context.Context, t *liveTemplate, body config.BodySource) ([]string, error) {
-	text, err := b.readTemplate(ctx, t, body)
-	if err != nil || text == nil {
-		return nil, err
-	}
-	return t.apply(ctx, text)
+	logged  string
 }
 
 // readTemplate returns the text of a template. It is nil where a start goes on
@@ -84,14 +74,14 @@ func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate, body
 		return text, nil
 	}
 	if known := b.previous.textOf(t.address); known != nil {
-		t.tell(ctx, err)
+		t.logOnce(ctx, err)
 		return known, nil
 	}
 	if !b.starting {
 		return nil, err
 	}
 	t.wait = firstFetchWait
-	t.tell(ctx, err)
+	t.logOnce(ctx, err)
 	return nil, nil
 }
 
@@ -174,7 +164,7 @@ func (t *liveTemplate) follow(ctx context.Context) {
 func (t *liveTemplate) revalidate(ctx context.Context) {
 	text, fresh, err := t.source.Fetch(ctx)
 	if err != nil {
-		t.tell(ctx, err)
+		t.logOnce(ctx, err)
 		if t.text.Load() == nil {
 			fresh = min(2*t.wait, fresh)
 		}
@@ -186,26 +176,26 @@ func (t *liveTemplate) revalidate(ctx context.Context) {
 		text, t.pending = t.pending, nil
 	}
 	if current := t.text.Load(); text == nil || current != nil && string(*current) == string(text) {
-		t.told = ""
+		t.logged = ""
 		return
 	}
 	warnings, err := t.apply(ctx, text)
 	if err != nil {
-		t.tell(ctx, err)
+		t.logOnce(ctx, err)
 		if ctx.Err() != nil || errors.Is(err, jsonnet.ErrUnavailable) { // it says nothing of the text
 			t.pending, t.wait = text, firstFetchWait
 		}
 		return
 	}
-	t.told = ""
+	t.logged = ""
 	t.logger.InfoContext(ctx, "the changed template is in force", slog.String("template", t.name))
 	logTemplateWarnings(ctx, t.logger, t.name, warnings)
 }
 
-// tell logs a fault once, until it is another or was over.
-func (t *liveTemplate) tell(ctx context.Context, err error) {
-	if text := err.Error(); ctx.Err() == nil && text != t.told {
-		t.told = text
+// logOnce logs a fault once, until it is another or was over.
+func (t *liveTemplate) logOnce(ctx context.Context, err error) {
+	if text := err.Error(); ctx.Err() == nil && text != t.logged {
+		t.logged = text
 		consequence := "the last good one stays in force"
 		if t.text.Load() == nil {
 			consequence = "the messages of its gateway wait"

@@ -12,35 +12,40 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
+
+	"courier/internal/config"
 )
 
-// traceOptions say where spans go. With neither a provider nor one of the
-// standard OTEL_ variables, spans are not made at all.
-type traceOptions struct {
-	Provider      string
-	ServiceName   string
-	Environment   string
-	ServerURL     string
-	Insecure      bool
-	Authorization string
-	SamplingRatio float64
-	Version       string
-}
-
-// newTracing returns a provider and what flushes and stops it.
-func newTracing(ctx context.Context, options traceOptions) (trace.TracerProvider, func(context.Context) error, error) {
-	wanted, err := wantsSpans(options.Provider)
+// newTracing returns a provider and what flushes and stops it. With neither a provider
+// nor one of the standard OTEL_ variables, spans are not made at all.
+func newTracing(ctx context.Context, cfg config.Tracing, version string) (trace.TracerProvider, func(context.Context) error, error) {
+	wanted, err := wantsSpans(cfg.Provider)
 	if err != nil || !wanted {
 		return noop.NewTracerProvider(), func(context.Context) error { return nil }, err
 	}
-	exporter, err := otlptracehttp.New(ctx, options.otlp()...)
+	var options []otlptracehttp.Option
+	if cfg.OTLP.ServerURL != "" {
+		options = append(options, otlptracehttp.WithEndpoint(cfg.OTLP.ServerURL))
+	}
+	if cfg.OTLP.Insecure {
+		options = append(options, otlptracehttp.WithInsecure())
+	}
+	if authorization := cfg.OTLP.AuthorizationHeader.Reveal(); authorization != "" {
+		options = append(options, otlptracehttp.WithHeaders(map[string]string{"Authorization": authorization}))
+	}
+	exporter, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("set up tracing: %w; check tracing.providers.otlp and the OTEL_ variables", err)
 	}
+	// Source: https://opentelemetry.io/docs/specs/semconv/resource/
+	attributes := []attribute.KeyValue{attribute.String("service.name", cfg.ServiceName), attribute.String("service.version", version)}
+	if cfg.DeploymentEnvironment != "" {
+		attributes = append(attributes, attribute.String("deployment.environment.name", cfg.DeploymentEnvironment))
+	}
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
-		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(options.SamplingRatio))),
-		sdktrace.WithResource(options.resource()),
+		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(cfg.OTLP.SamplingRatio))),
+		sdktrace.WithResource(resource.NewSchemaless(attributes...)),
 	)
 	return provider, provider.Shutdown, nil
 }
@@ -63,31 +68,4 @@ func wantsSpans(provider string) (bool, error) {
 			"set it to %s and name the collector's port for HTTP, which is usually 4318", protocol, tracesProtocol, anyProtocol, http)
 	}
 	return provider != "" || exporter != "", nil
-}
-
-// resource names the program in its spans.
-// Source: https://opentelemetry.io/docs/specs/semconv/resource/
-func (o traceOptions) resource() *resource.Resource {
-	attributes := []attribute.KeyValue{
-		attribute.String("service.name", o.ServiceName),
-		attribute.String("service.version", o.Version),
-	}
-	if o.Environment != "" {
-		attributes = append(attributes, attribute.String("deployment.environment.name", o.Environment))
-	}
-	return resource.NewSchemaless(attributes...)
-}
-
-func (o traceOptions) otlp() []otlptracehttp.Option {
-	var settings []otlptracehttp.Option
-	if o.ServerURL != "" {
-		settings = append(settings, otlptracehttp.WithEndpoint(o.ServerURL))
-	}
-	if o.Insecure {
-		settings = append(settings, otlptracehttp.WithInsecure())
-	}
-	if o.Authorization != "" {
-		settings = append(settings, otlptracehttp.WithHeaders(map[string]string{"Authorization": o.Authorization}))
-	}
-	return settings
 }

@@ -29,7 +29,7 @@ const (
 	bulkRetryFor = 2 * time.Minute
 	// bulkBatch is how many rows travel in one request, maxConcurrency bounds the requests in flight.
 	bulkBatch, maxConcurrency = 100, 64
-	// maxShownRefusals is how many refused rows are shown on standard error when a
+	// maxShownRefusals is how many refused rows are printed on standard error when a
 	// report file has them all.
 	maxShownRefusals = 20
 )
@@ -100,8 +100,8 @@ func sendBulk(ctx context.Context, cmd *cobra.Command, connection *connection, f
 		return errors.Join(err, report.close())
 	}
 	sender := bulkSender{client: opened, runID: bulk.runID, concurrency: bulk.concurrency}
-	total, sending := sender.run(ctx, reader.next, func(outcomes []outcome, total totals) {
-		report.write(outcomes)
+	total, sending := sender.run(ctx, reader.next, func(rows []row, total totals) {
+		report.write(rows)
 		progress.update(total.Rows, total.share(size), fmt.Sprintf("%d rows, %d refused", total.Rows, total.Refused))
 	})
 	progress.finish()
@@ -141,16 +141,7 @@ func openMessages(path string, stdin io.Reader) (io.ReadCloser, int64, error) {
 	return file, info.Size(), nil
 }
 
-// outcome is what became of one row.
-type outcome struct {
-	row row
-	// replayed is true for a row that an earlier run had sent.
-	replayed bool
-	// err is why it was refused, nil when it was accepted.
-	err error
-}
-
-// totals counts the rows of a run.
+// totals count the rows of a run.
 type totals struct {
 	Rows     int `json:"rows"`
 	Accepted int `json:"accepted"`
@@ -162,14 +153,14 @@ type totals struct {
 	end int64
 }
 
-func (t *totals) add(outcomes []outcome) {
-	t.Rows += len(outcomes)
-	for _, outcome := range outcomes {
-		t.end = max(t.end, outcome.row.end)
+func (t *totals) add(rows []row) {
+	t.Rows += len(rows)
+	for _, row := range rows {
+		t.end = max(t.end, row.end)
 		switch {
-		case outcome.err != nil:
+		case row.err != nil:
 			t.Refused++
-		case outcome.replayed:
+		case row.replayed:
 			t.Replayed++
 			fallthrough
 		default:
@@ -195,8 +186,7 @@ func (t *totals) print(out io.Writer, format format) error {
 		before = fmt.Sprintf(" (%d of them were sent before)", t.Replayed)
 	}
 	took := time.Duration(t.Seconds * float64(time.Second)).Round(time.Millisecond)
-	_, err := fmt.Fprintf(out, "%d rows: %d accepted%s, %d refused, in %s\n", t.Rows, t.Accepted, before, t.Refused, took)
-	return err
+	return printText(out, fmt.Sprintf("%d rows: %d accepted%s, %d refused, in %s\n", t.Rows, t.Accepted, before, t.Refused, took))
 }
 
 // batchClient is what a bulkSender needs of the client.
@@ -212,10 +202,10 @@ type bulkSender struct {
 	concurrency int
 }
 
-// run sends the rows that next returns until io.EOF. It tells done of the
-// outcomes, one call at a time, in no certain order of batches. An error means
-// that it stopped before the end.
-func (s bulkSender) run(ctx context.Context, next func() (row, error), done func([]outcome, totals)) (totals, error) {
+// run sends the rows that next returns until io.EOF. It calls done with those that are
+// settled, one call at a time, in no certain order of batches. An error means that it
+// stopped before the end.
+func (s bulkSender) run(ctx context.Context, next func() (row, error), done func([]row, totals)) (totals, error) {
 	began := time.Now()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.concurrency)
@@ -232,13 +222,13 @@ func (s bulkSender) run(ctx context.Context, next func() (row, error), done func
 			}
 		}
 		group.Go(func() error {
-			outcomes, err := s.send(ctx, batch)
+			settled, err := s.send(ctx, batch)
 			mutex.Lock()
 			defer mutex.Unlock()
-			total.add(outcomes)
+			total.add(settled)
 			total.Seconds = time.Since(began).Seconds()
-			if len(outcomes) > 0 {
-				done(outcomes, total)
+			if len(settled) > 0 {
+				done(settled, total)
 			}
 			return err
 		})
@@ -250,24 +240,24 @@ func (s bulkSender) run(ctx context.Context, next func() (row, error), done func
 	return total, errors.Join(reading, ended)
 }
 
-// send sorts out the rows that are wrong and delivers the others.
-func (s bulkSender) send(ctx context.Context, batch []row) ([]outcome, error) {
-	var outcomes []outcome
-	good := batch[:0:0]
+// send sorts out the rows that are wrong and delivers the others. It returns those that
+// are settled.
+func (s bulkSender) send(ctx context.Context, batch []row) ([]row, error) {
+	var wrong, good []row
 	for _, row := range batch {
 		if row.err != nil {
-			outcomes = append(outcomes, outcome{row: row, err: row.err})
+			wrong = append(wrong, row)
 		} else {
 			good = append(good, row)
 		}
 	}
 	delivered, err := s.deliver(ctx, good)
-	return append(outcomes, delivered...), err
+	return append(wrong, delivered...), err
 }
 
 // deliver sends rows in one request. When the server refuses the request as a
 // whole, it halves them until it is known which row is to blame.
-func (s bulkSender) deliver(ctx context.Context, rows []row) ([]outcome, error) {
+func (s bulkSender) deliver(ctx context.Context, rows []row) ([]row, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -280,7 +270,8 @@ func (s bulkSender) deliver(ctx context.Context, rows []row) ([]outcome, error) 
 	case err != nil && !aboutRequest(err):
 		return nil, err
 	case err != nil && len(rows) == 1:
-		return []outcome{{row: rows[0], err: err}}, nil
+		rows[0].err = err
+		return rows, nil
 	case err != nil:
 		half := len(rows) / 2
 		first, err := s.deliver(ctx, rows[:half])
@@ -288,13 +279,12 @@ func (s bulkSender) deliver(ctx context.Context, rows []row) ([]outcome, error) 
 			return first, err
 		}
 		second, err := s.deliver(ctx, rows[half:])
-		return append(first, second...), err
+		return append(slices.Clip(first), second...), err
 	}
-	outcomes := make([]outcome, len(rows))
-	for i, row := range rows {
-		outcomes[i] = outcome{row: row, replayed: results[i].Replayed, err: results[i].Err()}
+	for i := range rows {
+		rows[i].replayed, rows[i].err = results[i].Replayed, results[i].Err()
 	}
-	return outcomes, nil
+	return rows, nil
 }
 
 // aboutRequest reports whether the server refused what was sent, so that
@@ -361,13 +351,13 @@ func (i rowIdentity) sum() ([sha256.Size]byte, error) {
 	return sha256.Sum256(content), err
 }
 
-// report lists the refused rows, on standard error and in a CSV file.
+// report prints the refused rows on standard error and writes them to a CSV file.
 type report struct {
 	progress *progress
 	file     io.WriteCloser
 	writer   *csv.Writer
-	// shown counts the rows shown on standard error, which are at most limit.
-	shown, limit int
+	// printed counts the rows on standard error, which are at most limit.
+	printed, limit int
 }
 
 // newReport creates the file at path, or returns a report without a file when path is
@@ -392,32 +382,32 @@ func newReport(path string, messages io.Reader, progress *progress) (*report, er
 	return r, r.writer.Write([]string{"line", "to", "code", "field", "reason"})
 }
 
-// write lists the refused rows among the outcomes, in the order of the file. close
+// write reports the refused ones among the rows, in the order of the file. close
 // returns what went wrong with the file.
-func (r *report) write(outcomes []outcome) {
-	slices.SortFunc(outcomes, func(a, b outcome) int { return a.row.number - b.row.number })
-	for _, outcome := range outcomes {
-		if outcome.err == nil {
+func (r *report) write(rows []row) {
+	slices.SortFunc(rows, func(a, b row) int { return a.number - b.number })
+	for _, row := range rows {
+		if row.err == nil {
 			continue
 		}
-		code, field, reason := courier.CodeInvalidRequest, "", outcome.err.Error()
-		if refusal, ok := errors.AsType[*courier.Error](outcome.err); ok {
+		code, field, reason := courier.CodeInvalidRequest, "", row.err.Error()
+		if refusal, ok := errors.AsType[*courier.Error](row.err); ok {
 			code, field, reason = refusal.Code, refusal.Field, refusal.Message
-		} else if fault, ok := errors.AsType[*fieldError](outcome.err); ok {
+		} else if fault, ok := errors.AsType[*fieldError](row.err); ok {
 			field, reason = fault.field, fault.text
 		}
 		to := ""
-		if outcome.row.request.To != "" {
-			to = courier.MaskRecipient(outcome.row.request.To)
+		if row.request.To != "" {
+			to = courier.MaskRecipient(row.request.To)
 		}
-		_ = r.writer.Write([]string{strconv.Itoa(outcome.row.line), to, string(code), field, reason})
+		_ = r.writer.Write([]string{strconv.Itoa(row.line), to, string(code), field, reason})
 		if field != "" {
 			reason = field + ": " + reason
 		}
-		switch r.shown++; {
-		case r.shown <= r.limit:
-			r.progress.line(fmt.Sprintf("line %d: %s", outcome.row.line, reason))
-		case r.shown == r.limit+1:
+		switch r.printed++; {
+		case r.printed <= r.limit:
+			r.progress.line(fmt.Sprintf("line %d: %s", row.line, reason))
+		case r.printed == r.limit+1:
 			r.progress.line("more refused rows are in the report only")
 		}
 	}

@@ -104,14 +104,14 @@ func TestSendBulk_ReportsRefusedRows(t *testing.T) {
 	}
 }
 
-func TestSendBulk_TellsFewRefusalsBesideReport(t *testing.T) {
+func TestSendBulk_PrintsFewRefusalsWithReport(t *testing.T) {
 	t.Parallel()
 	server := newStandIn(t)
 	report := filepath.Join(t.TempDir(), "refused.csv")
 	content := "to,body\n" + strings.Repeat("1,x\n", 150)
 	got := server.run(t, content, "send", "--csv", "-", "--report", report)
-	if shown := strings.Count(got.stderr, "line "); shown != maxShownRefusals || !strings.Contains(got.stderr, "in the report only") {
-		t.Errorf("%d rows are shown:\n%s", shown, got.stderr)
+	if printed := strings.Count(got.stderr, "line "); printed != maxShownRefusals || !strings.Contains(got.stderr, "in the report only") {
+		t.Errorf("printed %d rows:\n%s", printed, got.stderr)
 	}
 	written, err := os.ReadFile(report)
 	if lines := strings.Count(string(written), "\n"); lines != 151 || err != nil {
@@ -209,7 +209,7 @@ func TestSendBulk_SaysWhenItWasInterrupted(t *testing.T) {
 		"error: interrupted before the end; repeat the same command to go on, nothing is sent twice\n")
 }
 
-func TestTally_Share(t *testing.T) {
+func TestTotals_Share(t *testing.T) {
 	t.Parallel()
 	content := "to,body\n" + strings.Repeat("+12065550199,Hi\n", 4)
 	reader, err := newRowReader(strings.NewReader(content), ',', client.SendRequest{})
@@ -222,7 +222,7 @@ func TestTally_Share(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		total.add([]outcome{{row: read}})
+		total.add([]row{read})
 	}
 	if got, want := total.share(int64(len(content))), 40.0/72; got != want {
 		t.Errorf("share %v, want %v", got, want)
@@ -271,10 +271,10 @@ func TestBulkSender_FindsRowsThatSpoilBatch(t *testing.T) {
 	var refused []int
 	total, err := bulkSender{client: server, concurrency: 1}.run(t.Context(),
 		rowsOf("a", "bad", "c", "d", "e", "bad", "g"),
-		func(outcomes []outcome, _ totals) {
-			for _, outcome := range outcomes {
-				if outcome.err != nil {
-					refused = append(refused, outcome.row.number)
+		func(rows []row, _ totals) {
+			for _, row := range rows {
+				if row.err != nil {
+					refused = append(refused, row.number)
 				}
 			}
 		})
@@ -296,7 +296,7 @@ func TestBulkSender_EndsWithFault(t *testing.T) {
 			return row{}, broken
 		}
 		return read, nil
-	}, func([]outcome, totals) {})
+	}, func([]row, totals) {})
 	if !errors.Is(err, broken) || total.Accepted > 2 {
 		t.Errorf("%+v, error %v", total, err)
 	}
@@ -311,7 +311,7 @@ func TestBulkSender_StopsWhenCanceled(t *testing.T) {
 			cancel()
 		}
 		return row{number: number, request: client.SendRequest{To: "+1", Body: "x"}}, nil
-	}, func([]outcome, totals) {})
+	}, func([]row, totals) {})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
@@ -347,7 +347,7 @@ func TestBulkSender_MemoryIsFlat(t *testing.T) { //nolint:paralleltest // it loo
 	}
 	server, batches := &counter{}, 0
 	var most uint64
-	total, err := bulkSender{client: server, concurrency: 4}.run(t.Context(), reader.next, func([]outcome, totals) {
+	total, err := bulkSender{client: server, concurrency: 4}.run(t.Context(), reader.next, func([]row, totals) {
 		if batches++; batches%300 == 0 {
 			runtime.GC()
 			var memory runtime.MemStats

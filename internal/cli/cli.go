@@ -4,13 +4,19 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"courier"
+	"courier/client"
+	"courier/internal/config"
 )
 
 // The exit codes of the program.
@@ -117,36 +123,18 @@ func (s *shared) daemon(do actionFunc) func(*cobra.Command, []string) error {
 type actionFunc func(ctx context.Context, cmd *cobra.Command, args []string) error
 
 func newRoot(shared *shared) *cobra.Command {
-	root := &cobra.Command{
-		Use:   "courier",
-		Short: "Take text messages durably and deliver them through any HTTP gateway",
-		Long: `courier takes text messages over HTTP, keeps them durably and delivers them
-through any SMS gateway that has an HTTP API, by configuration alone.`,
-		Example: `  courier dev                        # try it: courier, fake phone and a sample message
+	root := newGroup("courier", "Take text messages durably and deliver them through any HTTP gateway",
+		`  courier dev                        # try it: courier, fake phone and a sample message
   courier -c courier.yml serve      # run it
   courier send --to +12065550199 --body "Your code is 123456"`,
-		Args:          onlySubcommands,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		Version:       shared.versionText(),
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		// Cobra sets the default when it looks for a command by itself.
-		SuggestionsMinimumDistance: 2,
-	}
+		newServe(shared), newDev(shared), newSend(shared), newMessages(shared), newNodes(shared),
+		newRender(shared), newConfig(shared), newInbox(shared), newVersion(shared))
+	root.Long = `courier takes text messages over HTTP, keeps them durably and delivers them
+through any SMS gateway that has an HTTP API, by configuration alone.`
+	root.Version, root.SilenceErrors, root.SilenceUsage = shared.versionText(), true, true
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.PersistentFlags().StringArrayVarP(&shared.configFiles, "config", "c", nil,
 		"configuration `FILE` (YAML, JSON or TOML); repeat it to merge several, the later wins")
-	root.AddCommand(
-		newServe(shared),
-		newDev(shared),
-		newSend(shared),
-		newMessages(shared),
-		newNodes(shared),
-		newRender(shared),
-		newConfig(shared),
-		newInbox(shared),
-		newVersion(shared),
-	)
 	return root
 }
 
@@ -158,7 +146,7 @@ func newGroup(use, short, example string, commands ...*cobra.Command) *cobra.Com
 		Example: example,
 		Args:    onlySubcommands,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-
+		// Cobra sets the default only when it looks for a command by itself.
 		SuggestionsMinimumDistance: 2,
 	}
 	group.AddCommand(commands...)
@@ -182,4 +170,85 @@ func nearest(text string, names []string) []string {
 		return same
 	}
 	return names
+}
+
+func newVersion(shared *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  courier version --format json",
+		Args:    cobra.NoArgs,
+	}
+	format := addFormat(cmd)
+	cmd.RunE = shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
+		if *format == formatJSON {
+			return printJSON(cmd.OutOrStdout(), map[string]string{
+				"version": shared.Version, "go": runtime.Version(), "platform": platform,
+			})
+		}
+		return printText(cmd.OutOrStdout(), shared.versionText()+"\n")
+	})
+	return cmd
+}
+
+const platform = runtime.GOOS + "/" + runtime.GOARCH
+
+func (s *shared) versionText() string {
+	return strings.Join([]string{"courier", s.Version, runtime.Version(), platform}, " ")
+}
+
+// usageError is wrong usage or configuration: the program ends with ExitUsage.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+
+func (e *usageError) Unwrap() error { return e.err }
+
+// usageText returns an error that ends the program with ExitUsage.
+func usageText(text string) error { return &usageError{errors.New(text)} }
+
+func exitCode(err error) int {
+	if len(config.Problems(err)) > 0 {
+		return ExitUsage
+	}
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return ExitUsage
+	}
+	return ExitFailed
+}
+
+// explain puts an error into one line that ends with what to do next, or into
+// one line for each problem of a configuration.
+func explain(err error) []string {
+	if problems := config.Problems(err); len(problems) > 0 {
+		lines := make([]string, len(problems))
+		for i, problem := range problems {
+			lines[i] = oneLine(problem.String())
+		}
+		return lines
+	}
+	text := oneLine(err.Error())
+	if hint := hintFor(err); hint != "" {
+		text += "; " + hint
+	}
+	return []string{text}
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(printable(text)), " ") }
+
+func hintFor(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	if _, ok := errors.AsType[*client.TransportError](err); ok {
+		return "is the courier running there? start it with `courier serve` or `courier dev`, or name another with --server or COURIER_SERVER"
+	}
+	switch courier.CodeOf(err) { //nolint:exhaustive // the other codes come with their own next step
+	case courier.CodeUnauthorized:
+		return "give an API key in COURIER_API_KEY or with --api-key-file"
+	case courier.CodeForbidden:
+		return "use an API key that has the scope for it"
+	default:
+		return ""
+	}
 }

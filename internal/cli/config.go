@@ -37,7 +37,12 @@ is sent and no database is opened. The exit code is 2 when something is wrong.`,
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		cfg, err := config.Check(shared.configOptions(), func(cfg *config.Config) error { return app.Check(ctx, cfg) })
 		if *format == formatJSON {
-			return printCheck(cmd, cfg, err)
+			printing := printJSON(cmd.OutOrStdout(), struct {
+				Valid    bool          `json:"valid"`
+				Problems []problemText `json:"problems"`
+				Warnings []problemText `json:"warnings"`
+			}{err == nil, problemTexts(config.Problems(err)), problemTexts(warningsOf(cfg, err))})
+			return errors.Join(err, printing)
 		}
 		for _, warning := range warningsOf(cfg, err) {
 			tell(cmd.ErrOrStderr(), "warning: %s\n", oneLine(warning.String()))
@@ -45,8 +50,7 @@ is sent and no database is opened. The exit code is 2 when something is wrong.`,
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), summary(cfg, shared.configFiles))
-		return err
+		return printText(cmd.OutOrStdout(), summary(cfg, shared.configFiles)+"\n")
 	})
 	return cmd
 }
@@ -73,13 +77,7 @@ func summary(cfg *config.Config, files []string) string {
 	return "ok: " + name + " is valid; gateway " + app.GatewaySummary(&cfg.Gateways[0])
 }
 
-// checkResult is the answer of config check to machines.
-type checkResult struct {
-	Valid    bool          `json:"valid"`
-	Problems []problemText `json:"problems"`
-	Warnings []problemText `json:"warnings"`
-}
-
+// problemText is a problem or a warning for machines.
 type problemText struct {
 	Source  string `json:"source,omitempty"`
 	Line    int    `json:"line,omitempty"`
@@ -99,28 +97,16 @@ func problemTexts(problems []config.Problem) []problemText {
 	return texts
 }
 
-// printCheck also returns the error, for the exit code.
-func printCheck(cmd *cobra.Command, cfg *config.Config, fault error) error {
-	err := printJSON(cmd.OutOrStdout(), checkResult{
-		Valid:    fault == nil,
-		Problems: problemTexts(config.Problems(fault)),
-		Warnings: problemTexts(warningsOf(cfg, fault)),
-	})
-	return errors.Join(fault, err)
-}
-
 func newConfigSchema(shared *shared) *cobra.Command {
-	cmd := &cobra.Command{
+	return &cobra.Command{
 		Use:     "schema",
 		Short:   "Print a JSON Schema of the configuration, for editors",
 		Example: "  courier config schema > courier.schema.json",
 		Args:    cobra.NoArgs,
+		RunE: shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
+			return printText(cmd.OutOrStdout(), docs.ConfigSchema)
+		}),
 	}
-	cmd.RunE = shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
-		_, err := fmt.Fprint(cmd.OutOrStdout(), docs.ConfigSchema)
-		return err
-	})
-	return cmd
 }
 
 func newConfigInit(shared *shared) *cobra.Command {
@@ -135,8 +121,7 @@ func newConfigInit(shared *shared) *cobra.Command {
 	cmd.Flags().StringVar(&output, "output", output, "`FILE` to write, which must not exist; - for standard output")
 	cmd.RunE = shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
 		if output == "-" {
-			_, err := fmt.Fprint(cmd.OutOrStdout(), config.Starter())
-			return err
+			return printText(cmd.OutOrStdout(), config.Starter())
 		}
 		if err := writeNew(output, config.Starter()); err != nil {
 			return err
@@ -153,11 +138,11 @@ func writeNew(path, content string) error {
 	if errors.Is(err, fs.ErrExist) {
 		return usageText("write configuration: " + path + " exists and is not overwritten; name another --output")
 	}
-	if err != nil {
-		return fmt.Errorf("write configuration: %w", err)
+	if err == nil {
+		_, err = file.WriteString(content)
+		err = errors.Join(err, file.Close())
 	}
-	_, err = file.WriteString(content)
-	if err := errors.Join(err, file.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("write configuration: %w", err)
 	}
 	return nil

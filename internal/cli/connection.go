@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,15 +42,9 @@ func (c *connection) open(options client.Options) (*client.Client, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	options.BaseURL = c.server
-	if options.BaseURL == "" {
-		options.BaseURL = c.shared.getenv("COURIER_SERVER")
-	}
-	options.APIKey = key
-	options.UserAgent = "courier-cli"
-	if options.RetryFor == 0 {
-		options.RetryFor = -1
-	}
+	options.BaseURL = cmp.Or(c.server, c.shared.getenv("COURIER_SERVER"))
+	options.APIKey, options.UserAgent = key, "courier-cli"
+	options.RetryFor = cmp.Or(options.RetryFor, -1)
 	opened, err := client.New(options)
 	if err != nil {
 		return nil, &usageError{err}
@@ -87,4 +85,36 @@ func readKeyFile(path string) (string, error) {
 		return "", fmt.Errorf("read API key: %s must hold the key and nothing else", path)
 	}
 	return key, nil
+}
+
+// completeTimeout bounds how long the shell waits for values that the server knows.
+const completeTimeout = time.Second
+
+// completeFlag lets the shell complete the values of a flag.
+func completeFlag(cmd *cobra.Command, flag string, values ...string) {
+	registerCompletion(cmd, flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func registerCompletion(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
+		panic(err) // the flag is not there or has one already: a mistake in this package
+	}
+}
+
+// completeGateways completes with the gateways of all nodes. A server that is away
+// completes nothing.
+func completeGateways(connection *connection) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
+		defer cancel()
+		var names []string
+		if opened, err := connection.open(client.Options{}); err == nil {
+			nodes, _ := opened.Nodes(ctx) // none with an error
+			for i := range nodes {
+				names = append(names, nodes[i].Gateways...)
+			}
+		}
+		slices.Sort(names)
+		return slices.Compact(names), cobra.ShellCompDirectiveNoFileComp
+	}
 }

@@ -23,14 +23,16 @@ const maxRecord = 1 << 20
 
 var errRecordTooLong = errors.New("row is longer than 1 MiB; is a closing quote missing?")
 
-// row is one message of a file, or why it cannot be one.
+// row is one message of a file and what became of it.
 type row struct {
 	// number counts the rows after the header from 1, line the lines of the file, and
 	// end is how many bytes of the file were read with it.
 	number, line int
 	end          int64
 	request      client.SendRequest
-	err          error
+	// err is why it is no message or was refused, replayed means that an earlier run had sent it.
+	err      error
+	replayed bool
 }
 
 // fieldError says which column of a row is wrong.

@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
-	"net/url"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"courier/client"
 	"courier/internal/app"
 	"courier/internal/config"
 	"courier/internal/inbox"
@@ -54,12 +60,17 @@ Messages are kept in a temporary folder that is removed at the end, or in --dir.
 		publicPort: devPort{flag: "public-port", number: 4477},
 		inboxPort:  devPort{flag: "inbox-port", number: inboxPort},
 	}
-	flags.register(cmd)
+	set := cmd.Flags()
+	set.StringVar(&flags.dir, "dir", "", "`FOLDER` to keep the messages in (default a temporary one)")
+	set.IntVar(&flags.port.number, flags.port.flag, flags.port.number, "port of the courier, 0 for any free one")
+	set.IntVar(&flags.publicPort.number, flags.publicPort.flag, flags.publicPort.number, "port of the courier's public listener")
+	set.IntVar(&flags.inboxPort.number, flags.inboxPort.flag, flags.inboxPort.number, "port of the inbox")
+	set.BoolVar(&flags.once, "once", false, "end after the sample message")
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		if len(shared.configFiles) > 0 {
 			return usageText("dev makes its own configuration; use courier serve -c FILE for yours")
 		}
-		for _, port := range flags.ports() {
+		for _, port := range []*devPort{&flags.port, &flags.publicPort, &flags.inboxPort} {
 			port.asked = cmd.Flags().Changed(port.flag)
 		}
 		defer keepWithoutLog()()
@@ -69,15 +80,23 @@ Messages are kept in a temporary folder that is removed at the end, or in --dir.
 	return cmd
 }
 
-func (f *devFlags) ports() []*devPort { return []*devPort{&f.port, &f.publicPort, &f.inboxPort} }
+// dev is one run of courier dev.
+type dev struct {
+	shared   *shared
+	flags    devFlags
+	out, log io.Writer
+	// sample is the text of the sample, shown is set once it was printed apart.
+	sample string
+	shown  atomic.Bool
+}
 
-func (f *devFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.dir, "dir", "", "`FOLDER` to keep the messages in (default a temporary one)")
-	flags.IntVar(&f.port.number, f.port.flag, f.port.number, "port of the courier, 0 for any free one")
-	flags.IntVar(&f.publicPort.number, f.publicPort.flag, f.publicPort.number, "port of the courier's public listener")
-	flags.IntVar(&f.inboxPort.number, f.inboxPort.flag, f.inboxPort.number, "port of the inbox")
-	flags.BoolVar(&f.once, "once", false, "end after the sample message")
+// caught prints what the inbox catches, but for the first sample.
+func (d *dev) caught(printer *catchPrinter) func(inbox.Message) {
+	return func(message inbox.Message) {
+		if message.Text != d.sample || d.shown.Swap(true) {
+			printer.print(message)
+		}
+	}
 }
 
 // run starts everything, shows the sample and takes everything down again.
@@ -152,6 +171,173 @@ func (d *dev) free(ctx context.Context, port devPort) (int, error) {
 	return 0, nil
 }
 
-func serverURL(address string) string {
-	return (&url.URL{Scheme: "http", Host: address}).String()
+// sampleTo is the recipient of the sample: a number kept for fiction.
+const sampleTo = "+12065550199"
+
+// sampleTimeout is how long the sample may take.
+const sampleTimeout = 15 * time.Second
+
+// show sends the sample and stays up, unless it is to end.
+func (d *dev) show(ctx context.Context, running *app.App, phone *inbox.Server, folder devPlace) error {
+	server := "http://" + running.AdminAddr()
+	tell(d.out, "The courier listens on          %s\n", server)
+	tell(d.out, "The inbox, a fake phone, is on  %s (open it in a browser)\n", phone.URL())
+	lifetime := ""
+	if d.flags.dir == "" {
+		lifetime = " (removed at the end)"
+	}
+	tell(d.out, "Configuration and messages in   %s%s\n\n", folder, lifetime)
+	if err := d.showSample(ctx, server, phone); err != nil {
+		return err
+	}
+	if d.flags.once {
+		return nil
+	}
+	d.showNext(server, phone.URL())
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-running.Failed():
+		return err
+	}
+}
+
+// showSample sends a message the way that any program would.
+func (d *dev) showSample(ctx context.Context, server string, phone *inbox.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, sampleTimeout)
+	defer cancel()
+	sender, err := client.New(client.Options{BaseURL: server, UserAgent: "courier-dev"})
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	sent, err := sender.Send(ctx, client.SendRequest{To: sampleTo, Body: d.sample})
+	if err != nil {
+		return fmt.Errorf("send sample: %w", err)
+	}
+	for count := 1; phone.WaitFor(ctx, count) == nil; count++ { // messages of another day may come first
+		for _, message := range phone.Messages() {
+			if message.Text == d.sample {
+				took := max(message.ReceivedAt.Sub(began), 0)
+				tell(d.out, "Sent a sample message over the HTTP API: %s\n", sent.ID)
+				tell(d.out, "It was kept on disk and sent on; the phone received it after %.1f ms:\n\n", took.Seconds()*1000)
+				tell(d.out, "    request  %s %s\n", message.Method, message.Target)
+				tell(d.out, "    to       %s\n", printable(message.To))
+				tell(d.out, "    text     %s\n\n", printable(message.Text))
+				return nil
+			}
+		}
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("sample did not arrive within %s; the log above says why", sampleTimeout)
+	}
+	return nil
+}
+
+func (d *dev) showNext(server, phone string) {
+	program, flag := d.shared.Program, ""
+	if server != client.DefaultBaseURL {
+		flag = " --server " + server
+	}
+	tell(d.out, "Try next, in another terminal:\n\n    %s\n\n", strings.Join([]string{
+		program + " send" + flag + " --to " + sampleTo + ` --body "Hello" --wait`,
+		program + " messages list" + flag,
+		"curl -s " + server + `/v1/messages -H 'Content-Type: application/json' -d '{"to":"` + sampleTo + `","body":"Hello"}'`,
+		"curl -s " + phone + "/_inbox/messages",
+	}, "\n    "))
+	tell(d.out, "What the phone receives is printed here. Stop with Ctrl-C.\n\n")
+}
+
+// devPlace is the folder in which dev keeps its files.
+type devPlace string
+
+// devFolder makes the folder and takes it for this process, so that a second dev does not
+// change the files of the first. It returns what gives it back, and removes it when it is
+// temporary.
+func devFolder(dir string) (folder devPlace, leave func() error, err error) {
+	remove := func() error { return nil }
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "courier-dev-"); err != nil {
+			return "", nil, fmt.Errorf("make temporary folder: %w; name one with --dir", err)
+		}
+		remove = func() error { return os.RemoveAll(dir) }
+	}
+	absolute, err := filepath.Abs(dir)
+	if strings.ContainsAny(absolute, "?#") {
+		return "", nil, usageText("make folder: the address of a database cannot hold ? or #; name another --dir")
+	}
+	if err == nil {
+		err = os.MkdirAll(absolute, 0o700)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("make folder: %w; name another --dir", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(absolute, "courier-dev.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", nil, fmt.Errorf("make lock file: %w; name another --dir", err)
+	}
+	if err := lockFile(lock); err != nil {
+		return "", nil, errors.Join(fmt.Errorf("folder %s is used by another courier dev: stop that one, or name another --dir: %w", absolute, err), lock.Close())
+	}
+	return devPlace(absolute), func() error { return errors.Join(lock.Close(), remove()) }, nil
+}
+
+func (p devPlace) file(name string) string { return filepath.Join(string(p), name) }
+
+func (p devPlace) configFile() string { return p.file("courier-dev.yml") }
+
+// devTemplate is the form of Twilio's Messages resource.
+// Source: https://www.twilio.com/docs/messaging/api/message-resource
+const devTemplate = `function(ctx) {
+  To: ctx.to,
+  From: ctx.from,
+  Body: ctx.body,
+}
+`
+
+// devConfig is a courier that sends to Twilio's address on the inbox.
+const devConfig = `# Written by courier dev at each start. Copy it to begin a configuration of
+# your own: with https://api.twilio.com instead of the inbox, and your own
+# account, it sends text messages.
+courier:
+  sms:
+    enabled: true
+    from: "+12065550110"
+    request_config:
+      url: ${GATEWAY}/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json
+      method: POST
+      body: ${TEMPLATE}
+      headers:
+        Content-Type: application/x-www-form-urlencoded
+      auth:
+        type: basic_auth
+        config:
+          user: AC00000000000000000000000000000000
+          password: no-real-token
+store:
+  dsn: ${DSN}
+api:
+  port: ${PORT}
+public:
+  port: ${PUBLIC_PORT}
+log:
+  level: warning
+`
+
+// write writes the configuration and the template.
+func (p devPlace) write(gateway string, port, publicPort int) error {
+	template := p.file("twilio.jsonnet")
+	text := strings.NewReplacer(
+		"${GATEWAY}", gateway,
+		"${TEMPLATE}", strconv.Quote("file://"+filepath.ToSlash(template)),
+		"${DSN}", strconv.Quote("sqlite://"+filepath.ToSlash(p.file("courier.db"))),
+		"${PORT}", strconv.Itoa(port),
+		"${PUBLIC_PORT}", strconv.Itoa(publicPort),
+	).Replace(devConfig)
+	for path, content := range map[string]string{template: devTemplate, p.configFile(): text} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			return fmt.Errorf("write configuration: %w; name another --dir", err)
+		}
+	}
+	return nil
 }

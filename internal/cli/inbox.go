@@ -45,7 +45,15 @@ than 1,000 messages the oldest are forgotten.`,
 	}
 	format := addFormat(cmd)
 	var flags inboxFlags
-	flags.register(cmd)
+	set := cmd.Flags()
+	set.StringVar(&flags.host, "host", "127.0.0.1", "address to listen on")
+	set.IntVar(&flags.port, "port", inboxPort, "port to listen on, 0 for any free one")
+	set.IntVar(&flags.options.Status, "status", 201, "status of the answers")
+	set.DurationVar(&flags.options.Latency, "latency", 0, "how long an answer takes")
+	set.Float64Var(&flags.options.FailRate, "fail-rate", 0, "share of requests, 0 to 1, that are answered with 503")
+	set.DurationVar(&flags.options.RetryAfter, "retry-after", 0, "delay asked for in answers that are no success")
+	set.BoolVar(&flags.options.Hang, "hang", false, "never answer")
+	set.BoolVar(&flags.options.Reset, "reset", false, "break the connection instead of answering")
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		if err := flags.check(); err != nil {
 			return &usageError{err}
@@ -53,18 +61,6 @@ than 1,000 messages the oldest are forgotten.`,
 		return runInbox(ctx, cmd, flags, *format)
 	})
 	return cmd
-}
-
-func (f *inboxFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.host, "host", "127.0.0.1", "address to listen on")
-	flags.IntVar(&f.port, "port", inboxPort, "port to listen on, 0 for any free one")
-	flags.IntVar(&f.options.Status, "status", 201, "status of the answers")
-	flags.DurationVar(&f.options.Latency, "latency", 0, "how long an answer takes")
-	flags.Float64Var(&f.options.FailRate, "fail-rate", 0, "share of requests, 0 to 1, that are answered with 503")
-	flags.DurationVar(&f.options.RetryAfter, "retry-after", 0, "delay asked for in answers that are no success")
-	flags.BoolVar(&f.options.Hang, "hang", false, "never answer")
-	flags.BoolVar(&f.options.Reset, "reset", false, "break the connection instead of answering")
 }
 
 func (f *inboxFlags) check() error {
@@ -79,9 +75,8 @@ func (f *inboxFlags) check() error {
 		return errors.New("read --latency and --retry-after: they must not be negative")
 	case f.options.Hang && f.options.Reset:
 		return errors.New("--hang and --reset exclude each other")
-	default:
-		return nil
 	}
+	return nil
 }
 
 func runInbox(ctx context.Context, cmd *cobra.Command, flags inboxFlags, format format) error {
@@ -114,7 +109,11 @@ type catchPrinter struct {
 }
 
 func (p *catchPrinter) print(message inbox.Message) {
-	line := caughtLine(message)
+	text := message.To + "  " + message.Text
+	if message.To == "" && message.Text == "" {
+		text = message.Method + " " + message.Target + "  (no recipient and text in it)"
+	}
+	line := printable(message.ReceivedAt.Local().Format("15:04:05.000") + "  " + text)
 	if p.format == formatJSON {
 		encoded, err := json.Marshal(message)
 		if err != nil {
@@ -125,12 +124,4 @@ func (p *catchPrinter) print(message inbox.Message) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	tell(p.out, "%s\n", line)
-}
-
-func caughtLine(message inbox.Message) string {
-	at := message.ReceivedAt.Local().Format("15:04:05.000")
-	if message.To == "" && message.Text == "" {
-		return printable(fmt.Sprintf("%s  %s %s  (no recipient and text in it)", at, message.Method, message.Target))
-	}
-	return printable(fmt.Sprintf("%s  %s  %s", at, message.To, message.Text))
 }

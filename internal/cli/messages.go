@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,10 +24,15 @@ func newMessages(shared *shared) *cobra.Command {
 		`  courier messages list --status abandoned
   courier messages get 0190163d-8694-739b-aea5-966c26f8ad91
   courier messages retry --status rejected --class unauthorized --since 2h`,
-		newMessagesList(shared), newMessagesGet(shared), newMessagesCancel(shared), newMessagesRetry(shared))
+		newMessagesList(shared),
+		newOnMessage(shared, "get", "Print a message with its attempts", "", (*client.Client).Message),
+		newOnMessage(shared, "cancel", "Withdraw a message that no gateway has taken",
+			"Withdraw a message that is queued, or whose outcome is unknown. One that a gateway\nhas taken, or that is being handed to one right now, cannot be withdrawn.",
+			(*client.Client).Cancel),
+		newMessagesRetry(shared))
 }
 
-// onMessage is a call of the client that takes one message.
+// onMessage is a method of the client that does something to one message.
 type onMessage func(c *client.Client, ctx context.Context, id courier.ID) (*client.Message, error)
 
 // newOnMessage returns a command that does one thing to one message.
@@ -59,16 +67,6 @@ func runOnMessage(ctx context.Context, cmd *cobra.Command, connection *connectio
 	return printMessage(cmd.OutOrStdout(), format, message)
 }
 
-func newMessagesGet(shared *shared) *cobra.Command {
-	return newOnMessage(shared, "get", "Print a message with its attempts", "", (*client.Client).Message)
-}
-
-func newMessagesCancel(shared *shared) *cobra.Command {
-	return newOnMessage(shared, "cancel", "Withdraw a message that no gateway has taken",
-		"Withdraw a message that is queued, or whose outcome is unknown. One that a gateway\nhas taken, or that is being handed to one right now, cannot be withdrawn.",
-		(*client.Client).Cancel)
-}
-
 // messageFilter selects messages.
 type messageFilter struct {
 	status, to, gateway, class, since string
@@ -76,14 +74,14 @@ type messageFilter struct {
 
 func (f *messageFilter) register(cmd *cobra.Command, connection *connection, statuses []courier.Status) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.status, "status", "", "only this status: "+joined(statuses, ", "))
+	flags.StringVar(&f.status, "status", "", "only this status: "+strings.Join(texts(statuses), ", "))
 	flags.StringVar(&f.to, "to", "", "only this recipient")
 	flags.StringVar(&f.gateway, "gateway", "", "only this gateway")
 	flags.StringVar(&f.class, "class", "", "only messages whose last error has this class, such as unauthorized")
 	flags.StringVar(&f.since, "since", "", "only messages taken since this `TIME`, such as 2h, 2026-01-31 or 2026-01-31T18:00:00Z")
 	completeFlag(cmd, "status", texts(statuses)...)
 	completeFlag(cmd, "class", texts(courier.Classes())...)
-	registerCompletion(cmd, "gateway", completeFrom(connection, gatewayNames))
+	registerCompletion(cmd, "gateway", completeGateways(connection))
 }
 
 func texts[T ~string](values []T) []string {
@@ -94,41 +92,25 @@ func texts[T ~string](values []T) []string {
 	return list
 }
 
-func joined[T ~string](values []T, separator string) string {
-	return strings.Join(texts(values), separator)
-}
-
-// check returns the time that --since says, the zero time without one.
-func (f *messageFilter) check(statuses []courier.Status, now time.Time) (time.Time, error) {
-	if f.status != "" && !slices.Contains(statuses, courier.Status(f.status)) {
-		return time.Time{}, usageText(fmt.Sprintf("read --status: %q is none of %s", f.status, joined(statuses, ", ")))
+// query asks for the messages that the flags select, newest first.
+func (f *messageFilter) query(statuses []courier.Status, now time.Time) (client.ListQuery, error) {
+	query := client.ListQuery{
+		Status: courier.Status(f.status), To: f.to, Gateway: f.gateway, Class: courier.Class(f.class), PageSize: listPage,
 	}
-	if f.class != "" && !slices.Contains(courier.Classes(), courier.Class(f.class)) {
-		return time.Time{}, usageText(fmt.Sprintf("read --class: %q is none of %s", f.class, joined(courier.Classes(), ", ")))
+	if f.status != "" && !slices.Contains(statuses, query.Status) {
+		return query, usageText(fmt.Sprintf("read --status: %q is none of %s", f.status, strings.Join(texts(statuses), ", ")))
 	}
-	if f.since == "" {
-		return time.Time{}, nil
+	if f.class != "" && !slices.Contains(courier.Classes(), query.Class) {
+		return query, usageText(fmt.Sprintf("read --class: %q is none of %s", f.class, strings.Join(texts(courier.Classes()), ", ")))
 	}
 	if ago, err := time.ParseDuration(f.since); err == nil && ago > 0 {
-		return now.Add(-ago), nil
+		query.Since = now.Add(-ago)
+	} else if day, err := time.ParseInLocation(time.DateOnly, f.since, time.Local); err == nil {
+		query.Since = day
+	} else if query.Since, err = parseTime(f.since); err != nil {
+		return query, usageText(fmt.Sprintf("read --since: %q is neither a duration such as 2h nor a time such as 2026-01-31T18:00:00Z", f.since))
 	}
-	if day, err := time.ParseInLocation(time.DateOnly, f.since, time.Local); err == nil {
-		return day, nil
-	}
-	at, err := parseTime(f.since)
-	if err != nil {
-		return time.Time{}, usageText(fmt.Sprintf("read --since: %q is neither a duration such as 2h nor a time such as 2026-01-31T18:00:00Z", f.since))
-	}
-	return at, nil
-}
-
-// query asks for one page of messages, newest first. A page may be empty and still not
-// the last.
-func (f *messageFilter) query(since time.Time, size int, token string) client.ListQuery {
-	return client.ListQuery{
-		Status: courier.Status(f.status), To: f.to, Gateway: f.gateway, Class: courier.Class(f.class), Since: since,
-		PageSize: size, PageToken: token,
-	}
+	return query, nil
 }
 
 func newMessagesList(shared *shared) *cobra.Command {
@@ -147,7 +129,7 @@ func newMessagesList(shared *shared) *cobra.Command {
 	limit := cmd.Flags().Int("limit", 50, "the most messages to list")
 	token := cmd.Flags().String("page-token", "", "go on where another listing ended")
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
-		since, err := filter.check(courier.Statuses(), time.Now())
+		query, err := filter.query(courier.Statuses(), time.Now())
 		if err != nil {
 			return err
 		}
@@ -158,15 +140,18 @@ func newMessagesList(shared *shared) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		all := &client.MessagePage{Messages: []client.Message{}, NextPageToken: *token}
-		for {
-			size := min(*limit-len(all.Messages), listPage)
-			page, err := opened.Messages(ctx, filter.query(since, size, all.NextPageToken))
+		all := &client.MessagePage{Messages: []client.Message{}}
+		query.PageToken = *token
+		for { // a page may be empty and still not the last
+			query.PageSize = min(*limit-len(all.Messages), listPage)
+			page, err := opened.Messages(ctx, query)
 			if err != nil {
 				return err
 			}
 			all.Messages = append(all.Messages, page.Messages...)
-			if all.NextPageToken = page.NextPageToken; len(all.Messages) >= *limit || all.NextPageToken == "" {
+			query.PageToken = page.NextPageToken
+			if len(all.Messages) >= *limit || query.PageToken == "" {
+				all.NextPageToken = query.PageToken
 				return printPage(cmd, *format, all)
 			}
 		}
@@ -180,10 +165,7 @@ func printPage(cmd *cobra.Command, format format, page *client.MessagePage) erro
 	if format == formatJSON {
 		return printJSON(out, page)
 	}
-	width := terminalWidth(out)
-	if width == 0 {
-		width = defaultWidth
-	}
+	width := cmp.Or(terminalWidth(out), defaultWidth)
 	rows := make([]entry, len(page.Messages))
 	for i := range page.Messages {
 		m := &page.Messages[i]
@@ -199,4 +181,80 @@ func printPage(cmd *cobra.Command, format format, page *client.MessagePage) erro
 		tell(cmd.ErrOrStderr(), "more: add --page-token %s\n", page.NextPageToken)
 	}
 	return nil
+}
+
+// printMessage prints all that is known of one message.
+func printMessage(out io.Writer, format format, message *client.Message) error {
+	if format == formatJSON {
+		return printJSON(out, message)
+	}
+	if err := printFields(out, messageFields(message)); err != nil || len(message.Attempts) == 0 {
+		return err
+	}
+	if err := printText(out, "\n"); err != nil {
+		return err
+	}
+	return printTable(out, []string{"ATTEMPT", "STARTED", "OUTCOME", "HTTP", "DURATION", "GATEWAY"}, attemptRows(message.Attempts))
+}
+
+func messageFields(message *client.Message) [][2]string {
+	segments := ""
+	if message.Segments > 0 {
+		segments = fmt.Sprintf("%d (%s)", message.Segments, message.Encoding)
+	}
+	return [][2]string{
+		{"id", message.ID.String()},
+		{"status", string(message.Status)},
+		{"channel", message.Channel},
+		{"to", message.To},
+		{"from", message.From},
+		{"body", message.Body},
+		{"segments", segments},
+		{"gateway", message.Gateway},
+		{"gateway id", message.GatewayMessageID},
+		{"attempts", strconv.Itoa(message.SendCount)},
+		{"last error", faultText(message.LastError)},
+		{"created", printTime(message.CreatedAt)},
+		{"updated", printTime(message.UpdatedAt)},
+		{"next attempt", printTime(message.NextAttemptAt)},
+		{"expires", printTime(message.ExpiresAt)},
+		{"sent", printTime(message.SentAt)},
+		{"scrubbed", printTime(message.ScrubbedAt)},
+	}
+}
+
+// attemptRows print what went wrong, and what the gateway said, below the attempt.
+func attemptRows(attempts []client.Attempt) []entry {
+	rows := make([]entry, len(attempts))
+	for i := range attempts {
+		attempt := &attempts[i]
+		status := ""
+		if attempt.HTTPStatus != 0 {
+			status = strconv.Itoa(attempt.HTTPStatus)
+		}
+		rows[i].cells = []string{
+			strconv.Itoa(attempt.Number), printTime(attempt.StartedAt), string(attempt.Outcome), status, attempt.Duration, attempt.Gateway,
+		}
+		if fault := faultText(&attempt.Fault); fault != "" {
+			rows[i].notes = append(rows[i].notes, fault)
+		}
+		if attempt.Excerpt != "" {
+			rows[i].notes = append(rows[i].notes, "excerpt of the answer: "+attempt.Excerpt)
+		}
+	}
+	return rows
+}
+
+func faultText(fault *client.Fault) string {
+	if fault == nil || fault.Class == "" {
+		return ""
+	}
+	text := string(fault.Class)
+	if fault.Code != "" {
+		text += " (" + fault.Code + ")"
+	}
+	if fault.Message != "" {
+		text += ": " + fault.Message
+	}
+	return text
 }

@@ -47,7 +47,7 @@ func (s *shared) newProgress(out io.Writer) *progress {
 	return &progress{out: out, widthFunc: width, nowFunc: time.Now, began: time.Now()}
 }
 
-// update tells how much is done: a count, the share of it from 0 to 1, or less than 0
+// update says how much is done: a count, the share of it from 0 to 1, or less than 0
 // when nobody knows, and a text for people.
 func (p *progress) update(count int, share float64, text string) {
 	p.mutex.Lock()

@@ -2,12 +2,16 @@ package cli
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -52,8 +56,7 @@ needed. Secrets are printed as *** unless --show-secrets is given.`,
 		if *format == formatJSON {
 			return printJSON(cmd.OutOrStdout(), text)
 		}
-		_, err = fmt.Fprintln(cmd.OutOrStdout(), text.curl())
-		return err
+		return printText(cmd.OutOrStdout(), text.curl()+"\n")
 	})
 	return cmd
 }
@@ -134,7 +137,7 @@ func renderText(ctx context.Context, cfg *config.Config, draft courier.Draft) (w
 	}
 	text := wireText{Method: request.Method, URL: request.URL.String(), Header: request.Header.Clone()}
 	if _, given := text.Header["User-Agent"]; !given {
-		text.Header.Set("User-Agent", defaultUserAgent)
+		text.Header.Set("User-Agent", "Go-http-client/1.1") // what net/http sends then
 	}
 	if request.Body == nil || request.Body == http.NoBody {
 		return text, nil
@@ -147,5 +150,63 @@ func renderText(ctx context.Context, cfg *config.Config, draft courier.Draft) (w
 	return text, request.Body.Close()
 }
 
-// defaultUserAgent is what net/http sends when a request names none.
-const defaultUserAgent = "Go-http-client/1.1"
+// wireText is a request as it goes to a gateway, ready to be printed.
+type wireText struct {
+	Method string      `json:"method"`
+	URL    string      `json:"url"`
+	Header http.Header `json:"headers"`
+	Body   string      `json:"body"`
+}
+
+// curl returns the curl command that makes the same request, for a POSIX shell.
+// The headers that curl would add of its own are taken away, but for
+// Content-Length, Host and those of the connection.
+func (w wireText) curl() string {
+	method := "--request " + quoteShell(w.Method)
+	if w.Method == http.MethodHead && w.Body == "" {
+		method = "--head"
+	}
+	lines := []string{"curl --globoff " + method + " " + quoteShell(w.URL)}
+	for _, name := range []string{"Accept", "Content-Type", "User-Agent"} {
+		if _, given := w.Header[name]; !given && (name != "Content-Type" || w.Body != "") {
+			lines = append(lines, "-H "+quoteShell(name+":"))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.Header)) {
+		for _, value := range w.Header[name] {
+			lines = append(lines, "-H "+quoteShell(headerArgument(name, value)))
+		}
+	}
+	prefix := ""
+	switch {
+	case w.Body == "":
+	case utf8.ValidString(w.Body) && !strings.ContainsRune(w.Body, 0):
+		lines = append(lines, "--data-raw "+quoteShell(w.Body))
+	default:
+		prefix = "printf %s " + base64.StdEncoding.EncodeToString([]byte(w.Body)) + " | base64 -d | "
+		lines = append(lines, "--data-binary @-")
+	}
+	return prefix + strings.Join(lines, " \\\n  ")
+}
+
+// headerArgument ends the name of an empty header with a semicolon, as a colon
+// would make curl leave it out; an empty User-Agent is what is left out.
+func headerArgument(name, value string) string {
+	switch {
+	case value != "":
+		return name + ": " + value
+	case name == "User-Agent":
+		return name + ":"
+	default:
+		return name + ";"
+	}
+}
+
+// quoteShell quotes a text for a POSIX shell where it needs it.
+func quoteShell(text string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,"
+	if text != "" && strings.Trim(text, plain) == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

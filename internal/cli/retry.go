@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,13 +23,7 @@ const retryConcurrency = 8
 
 // retryable are the statuses from which a message can be queued again by hand.
 func retryable() []courier.Status {
-	var statuses []courier.Status
-	for _, status := range courier.StatusQueued.Before() {
-		if status != courier.StatusProcessing {
-			statuses = append(statuses, status)
-		}
-	}
-	return statuses
+	return slices.DeleteFunc(courier.StatusQueued.Before(), func(status courier.Status) bool { return status == courier.StatusProcessing })
 }
 
 func newMessagesRetry(shared *shared) *cobra.Command {
@@ -63,8 +58,8 @@ deleted (see retention.scrub_after) cannot be sent again.`,
 	return cmd
 }
 
-// retryTally says what became of the selected messages.
-type retryTally struct {
+// retryTotal says what became of the selected messages.
+type retryTotal struct {
 	Selected int `json:"selected"`
 	Retried  int `json:"retried"`
 	// Scrubbed cannot be retried, as their content was deleted.
@@ -74,7 +69,7 @@ type retryTally struct {
 }
 
 func retryAll(ctx context.Context, cmd *cobra.Command, connection *connection, format format, filter messageFilter, yes bool) error {
-	since, err := filter.check(retryable(), time.Now())
+	query, err := filter.query(retryable(), time.Now())
 	if err != nil {
 		return err
 	}
@@ -86,12 +81,16 @@ func retryAll(ctx context.Context, cmd *cobra.Command, connection *connection, f
 	if err != nil {
 		return err
 	}
-	var total retryTally
-	ids, err := selectMessages(ctx, opened, filter, since, &total)
+	var total retryTotal
+	ids, err := selectMessages(ctx, opened, query, &total)
 	if err != nil {
 		return err
 	}
-	tell(cmd.ErrOrStderr(), "%d messages are selected%s\n", len(ids), scrubbedText(total.Scrubbed))
+	scrubbed := ""
+	if total.Scrubbed > 0 {
+		scrubbed = fmt.Sprintf("; %d more have no content any more and cannot be sent again", total.Scrubbed)
+	}
+	tell(cmd.ErrOrStderr(), "%d messages are selected%s\n", len(ids), scrubbed)
 	if ask && len(ids) > 0 && !confirmed(ctx, cmd.ErrOrStderr(), cmd.InOrStdin(), "Queue them again? [y/N] ") {
 		return errors.New("nothing was queued again")
 	}
@@ -99,7 +98,8 @@ func retryAll(ctx context.Context, cmd *cobra.Command, connection *connection, f
 	if format == formatJSON {
 		err = errors.Join(printJSON(cmd.OutOrStdout(), total), err)
 	} else {
-		err = errors.Join(printText(cmd.OutOrStdout(), fmt.Sprintf("%d messages: %d queued again, %d refused\n", total.Selected, total.Retried, total.Refused)), err)
+		text := fmt.Sprintf("%d messages: %d queued again, %d refused\n", total.Selected, total.Retried, total.Refused)
+		err = errors.Join(printText(cmd.OutOrStdout(), text), err)
 	}
 	if err == nil && total.Refused > 0 {
 		err = fmt.Errorf("%d of %d messages could not be queued again", total.Refused, total.Selected)
@@ -107,28 +107,18 @@ func retryAll(ctx context.Context, cmd *cobra.Command, connection *connection, f
 	return err
 }
 
-func scrubbedText(count int) string {
-	if count == 0 {
-		return ""
-	}
-	return fmt.Sprintf("; %d more have no content any more and cannot be sent again", count)
-}
-
 // selectMessages returns the messages that can be retried. Without a status those whose
 // outcome is unknown are left out.
-func selectMessages(ctx context.Context, from *client.Client, filter messageFilter, since time.Time, total *retryTally) ([]courier.ID, error) {
-	statuses := []courier.Status{courier.Status(filter.status)}
-	if filter.status == "" {
-		statuses = retryable()
+func selectMessages(ctx context.Context, from *client.Client, query client.ListQuery, total *retryTotal) ([]courier.ID, error) {
+	statuses := []courier.Status{query.Status}
+	if query.Status == "" {
+		statuses = slices.DeleteFunc(retryable(), func(status courier.Status) bool { return status == courier.StatusUnknown })
 	}
 	var ids []courier.ID
 	for _, status := range statuses {
-		if status == courier.StatusUnknown && filter.status == "" {
-			continue
-		}
-		filter.status = string(status)
-		for token, more := "", true; more; more = token != "" {
-			page, err := from.Messages(ctx, filter.query(since, listPage, token))
+		query.Status, query.PageToken = status, ""
+		for more := true; more; more = query.PageToken != "" {
+			page, err := from.Messages(ctx, query)
 			if err != nil {
 				return nil, err
 			}
@@ -139,9 +129,8 @@ func selectMessages(ctx context.Context, from *client.Client, filter messageFilt
 					total.Scrubbed++
 				}
 			}
-			token = page.NextPageToken
+			query.PageToken = page.NextPageToken
 		}
-		filter.status = ""
 	}
 	total.Selected = len(ids)
 	return ids, nil
@@ -149,7 +138,7 @@ func selectMessages(ctx context.Context, from *client.Client, filter messageFilt
 
 // retrySelected goes on after a message that is refused, and stops when the server is
 // away or takes nothing from this caller.
-func retrySelected(ctx context.Context, to *client.Client, ids []courier.ID, progress *progress, total *retryTally) error {
+func retrySelected(ctx context.Context, to *client.Client, ids []courier.ID, progress *progress, total *retryTotal) error {
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(retryConcurrency)
 	var mutex sync.Mutex

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,10 +22,7 @@ type Health struct {
 
 // NewHealth returns a Health of a store that does not fail. A nil logger discards.
 func NewHealth(logger *slog.Logger) *Health {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
-	}
-	return &Health{logger: logger, failing: make(map[string]error)}
+	return &Health{logger: cmp.Or(logger, slog.New(slog.DiscardHandler)), failing: map[string]error{}}
 }
 
 // Set takes in what an operation came to.

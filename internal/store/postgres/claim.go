@@ -69,10 +69,6 @@ type lostLeases struct {
 // search says when a lease is looked for next, and until when at all.
 type search struct{ next, until time.Time }
 
-func newLostLeases(now func() time.Time) *lostLeases {
-	return &lostLeases{leases: map[courier.Lease]search{}, now: now}
-}
-
 func (l *lostLeases) add(lease courier.Lease) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -93,9 +89,6 @@ func (l *lostLeases) addAll(rows []store.Row) {
 func (l *lostLeases) due() map[string][]int64 {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	if len(l.leases) == 0 {
-		return nil
-	}
 	now, tokens := l.now(), map[string][]int64{}
 	for lease, search := range l.leases {
 		if !search.next.After(now) {
@@ -129,8 +122,6 @@ func (s *Store) returnLostLeases(ctx context.Context, on *session) error {
 			return err
 		}
 	}
-	if len(tokens) > 0 {
-		s.lost.looked(tokens)
-	}
+	s.lost.looked(tokens)
 	return nil
 }

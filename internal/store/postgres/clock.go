@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,8 +20,7 @@ type clock struct {
 	// steady is a clock that only goes on. It may be wrong.
 	steady  func() time.Time
 	mutex   sync.Mutex
-	samples [clockSamples]clockSample
-	count   int
+	samples []clockSample
 }
 
 // clockSample is one measurement. The database read its clock some time during
@@ -39,13 +40,10 @@ func (c *clock) now() time.Time { return c.steady().Add(c.offset()) }
 func (c *clock) offset() time.Duration {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	best := c.samples[0]
-	for _, sample := range c.samples[:min(c.count, clockSamples)] {
-		if sample.trip < best.trip {
-			best = sample
-		}
+	if len(c.samples) == 0 {
+		return 0
 	}
-	return best.offset
+	return slices.MinFunc(c.samples, func(a, b clockSample) int { return cmp.Compare(a.trip, b.trip) }).offset
 }
 
 // clockDrift is by how much two clocks may run apart while measurements are remembered.
@@ -64,13 +62,12 @@ func (c *clock) add(before, shown, after time.Time) {
 	sample := clockSample{offset: shown.Sub(before.Add(trip / 2)), trip: trip}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	for _, earlier := range c.samples[:min(c.count, clockSamples)] {
-		if !sample.agrees(earlier) {
-			c.count = 0
-		}
+	if slices.ContainsFunc(c.samples, func(earlier clockSample) bool { return !sample.agrees(earlier) }) {
+		c.samples = nil
 	}
-	c.samples[c.count%clockSamples] = sample
-	c.count++
+	if c.samples = append(c.samples, sample); len(c.samples) > clockSamples {
+		c.samples = c.samples[1:]
+	}
 }
 
 // measure takes a measurement on a connection.

@@ -18,8 +18,6 @@ var ErrInvalidDSN = errors.New("store address must be postgres://user:password@h
 const (
 	defaultConns   = 10
 	connectTimeout = 5 * time.Second
-	// Names of parameters of an address that the store looks for.
-	parameterConns, parameterMode = "pool_max_conns", "default_query_exec_mode"
 )
 
 // ParseDSN reports whether an address names a database: postgres:// or
@@ -51,7 +49,7 @@ func parse(dsn string) (target, error) {
 	if config.ConnConfig.Database == "" {
 		return target{}, fmt.Errorf("%w: it names no database", ErrInvalidDSN)
 	}
-	if !hasParameter(dsn, parameterConns) {
+	if !hasParameter(dsn, "pool_max_conns") {
 		config.MaxConns = defaultConns
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
@@ -62,7 +60,7 @@ func parse(dsn string) (target, error) {
 	}
 	first := config.ConnConfig
 	return target{
-		config: config, fixedMode: hasParameter(dsn, parameterMode),
+		config: config, fixedMode: hasParameter(dsn, "default_query_exec_mode"),
 		name: fmt.Sprintf("%s:%d/%s", first.Host, first.Port, first.Database),
 	}, nil
 }

@@ -83,11 +83,6 @@ func newInserting(group []*job) *inserting {
 	return n
 }
 
-// fresh are the places whose message was stored.
-func (n *inserting) fresh() []place {
-	return slices.DeleteFunc(slices.Clone(n.places), func(p place) bool { return p.answer.Message != p.Message })
-}
-
 // errVanished reports a message that had the key of another and is gone by now.
 var errVanished = errors.New("the first message of a key was deleted meanwhile")
 
@@ -112,17 +107,19 @@ func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 	if err != nil {
 		return n.insertFault(err)
 	}
-	if n.keyed && len(stored) == 0 {
-		return n.answerRead(ctx, on, stored)
+	if err := n.answer(ctx, on, stored); err != nil || !n.keyed || len(stored) > 0 {
+		return err
 	}
-	return n.answer(ctx, on, stored)
+	return on.confirm(ctx) // what others wrote, or an earlier try
 }
 
 // answerDone answers when the try whose answer was lost was done. The messages
 // were stored all or none, except those whose key was known, so that those
 // without a key tell. Of keys alone the next try tells: they are known then.
 func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
-	stored, err := n.stored(ctx, on)
+	stored, err := ids(ctx, on, "StoredIDs",
+		column(n.places, func(p place) pgtype.UUID { return uuid(p.ID) }),
+		column(n.places, func(p place) pgtype.Timestamptz { return stamp(p.CreatedAt) }))
 	if err != nil {
 		return false, err
 	}
@@ -138,15 +135,10 @@ func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
 	if keyless == 0 {
 		return false, nil
 	}
-	return true, n.answerRead(ctx, on, stored)
-}
-
-// answerRead answers by what others wrote, or an earlier try.
-func (n *inserting) answerRead(ctx context.Context, on *session, stored map[courier.ID]bool) error {
 	if err := n.answer(ctx, on, stored); err != nil {
-		return err
+		return true, err
 	}
-	return on.confirm(ctx)
+	return true, on.confirm(ctx)
 }
 
 // insert stores the first message of each key, and all that have none.
@@ -180,13 +172,6 @@ func (n *inserting) firsts() []store.Row {
 	return list
 }
 
-// stored returns which of the messages are in the database.
-func (n *inserting) stored(ctx context.Context, on *session) (map[courier.ID]bool, error) {
-	return ids(ctx, on, "StoredIDs",
-		column(n.places, func(p place) pgtype.UUID { return uuid(p.ID) }),
-		column(n.places, func(p place) pgtype.Timestamptz { return stamp(p.CreatedAt) }))
-}
-
 // ids returns the identifiers that a statement answers with.
 func ids(ctx context.Context, on *session, name string, arguments ...any) (map[courier.ID]bool, error) {
 	found := map[courier.ID]bool{}
@@ -214,8 +199,16 @@ func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.
 			unknown = append(unknown, k)
 		}
 	}
-	if err := readFirsts(ctx, on, unknown, firsts); err != nil {
-		return err
+	if len(unknown) > 0 {
+		// The messages that had these keys first, in their present state.
+		found, err := on.messages(ctx, "MessageByKey",
+			column(unknown, func(k key) string { return k.caller }), column(unknown, func(k key) string { return k.name }))
+		if err != nil {
+			return err
+		}
+		for _, m := range found {
+			firsts[keyOf(m)] = m
+		}
 	}
 	for _, p := range n.places {
 		if p.answer.Message != nil {
@@ -233,19 +226,6 @@ func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.
 		}
 	}
 	return nil
-}
-
-// readFirsts adds the messages that had keys first, in their present state.
-func readFirsts(ctx context.Context, on *session, keys []key, firsts map[key]*courier.Message) error {
-	if len(keys) == 0 {
-		return nil
-	}
-	found, err := on.messages(ctx, "MessageByKey",
-		column(keys, func(k key) string { return k.caller }), column(keys, func(k key) string { return k.name }))
-	for _, m := range found {
-		firsts[keyOf(m)] = m
-	}
-	return err
 }
 
 // insertFault tells messages that cannot be stored from a fault of the database.

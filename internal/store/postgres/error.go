@@ -12,25 +12,24 @@ import (
 
 // The conditions of PostgreSQL that the store tells apart (its manual, appendix A).
 const (
-	codeReadOnly             = "25006" // read_only_sql_transaction
-	codeSerialization        = "40001"
-	codeCompletionUnknown    = "40003"
-	codeDeadlock             = "40P01"
-	codeUnique               = "23505"
-	codePrivilege            = "42501"
-	codeDiskFull             = "53100"
-	codeCannotConnect        = "57P03"
-	codeNoStatement          = "26000"
-	codeStatementExists      = "42P05"
-	codeNoFeature            = "0A000"
-	codeLockNotAvailable     = "55P03"
-	classConnection          = "08"
-	classResources           = "53"
-	classShutdown            = "57P"
-	classData                = "22"
-	classIntegrity           = "23"
-	constraintPrimary        = "message_pkey"
-	constraintIdempotencyKey = "message_idempotency_key"
+	codeReadOnly          = "25006" // read_only_sql_transaction
+	codeSerialization     = "40001"
+	codeCompletionUnknown = "40003"
+	codeDeadlock          = "40P01"
+	codeUnique            = "23505"
+	codePrivilege         = "42501"
+	codeDiskFull          = "53100"
+	codeCannotConnect     = "57P03"
+	codeNoStatement       = "26000"
+	codeStatementExists   = "42P05"
+	codeNoFeature         = "0A000"
+	codeLockNotAvailable  = "55P03"
+	classConnection       = "08"
+	classResources        = "53"
+	classShutdown         = "57P"
+	classData             = "22"
+	classIntegrity        = "23"
+	constraintPrimary     = "message_pkey"
 )
 
 // errNoAnswer reports that the server did not answer a statement in time.
@@ -38,10 +37,11 @@ var errNoAnswer = errors.New("the server gave no answer in time")
 
 // code returns the SQLSTATE in the chain, empty for none.
 func code(err error) string {
-	if failure, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return failure.Code
+	failure, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return ""
 	}
-	return ""
+	return failure.Code
 }
 
 // constraint returns the name of the constraint that an error is about.
@@ -54,43 +54,39 @@ func constraint(err error) string {
 
 // definite reports whether a try that failed is known to have changed nothing.
 func definite(err error) bool {
-	if errors.Is(err, errNoConnection) {
-		return true
-	}
-	switch sqlstate := code(err); sqlstate {
-	case "", codeCompletionUnknown:
-		return false
-	default:
-		return !strings.HasPrefix(sqlstate, classShutdown) && !strings.HasPrefix(sqlstate, classConnection)
-	}
+	sqlstate := code(err)
+	return errors.Is(err, errNoConnection) || sqlstate != "" && sqlstate != codeCompletionUnknown &&
+		!strings.HasPrefix(sqlstate, classShutdown) && !strings.HasPrefix(sqlstate, classConnection)
 }
 
 // passing reports whether another try may succeed: the connection was lost, the
 // server is starting, stopping or has another leader, or two transactions met.
 func passing(err error) bool {
-	switch sqlstate := code(err); sqlstate {
-	case "":
-		return isConnection(err)
+	switch code(err) {
 	case codeSerialization, codeDeadlock, codeCompletionUnknown, codeReadOnly, codeLockNotAvailable,
 		codeNoStatement, codeStatementExists:
 		return true
-	case codeDiskFull:
-		return false
-	default:
-		return strings.HasPrefix(sqlstate, classShutdown) || strings.HasPrefix(sqlstate, classConnection) ||
-			strings.HasPrefix(sqlstate, classResources)
 	}
+	return isAway(err)
+}
+
+// isAway reports whether an error says that the database does not serve at all.
+func isAway(err error) bool {
+	sqlstate := code(err)
+	if sqlstate == "" {
+		return isConnection(err)
+	}
+	return sqlstate != codeDiskFull && (strings.HasPrefix(sqlstate, classShutdown) ||
+		strings.HasPrefix(sqlstate, classConnection) || strings.HasPrefix(sqlstate, classResources))
 }
 
 // isConnection reports whether an error without a SQLSTATE is one of the connection.
 func isConnection(err error) bool {
-	return err != nil && !store.Known(err) && !isRow(err)
+	return err != nil && !store.Known(err) && !errors.Is(err, errRow)
 }
 
 // errRow reports an answer that cannot be read, which another try would not change.
 var errRow = errors.New("the database answered what this program does not understand")
-
-func isRow(err error) bool { return errors.Is(err, errRow) }
 
 // fault wraps an error of the database with the operation, the sentinel of the
 // contract for it and the next step.

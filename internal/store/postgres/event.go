@@ -30,15 +30,15 @@ DROP TRIGGER IF EXISTS message_changed ON courier.message`
 
 // Listen implements store.Store.
 func (s *Store) Listen(ctx context.Context, listener string, statuses []courier.Status) error {
-	const operationName = "listen to messages"
-	if err := store.CheckListener(listener, statuses); err != nil {
-		return s.fault(operationName, err)
-	}
 	statuses = slices.Clone(statuses)
-	err := s.queue.submit(ctx, &job{name: "listen", decides: true, run: func(ctx context.Context, on *session, _ bool) error {
+	err := store.CheckListener(listener, statuses)
+	if err != nil {
+		return s.fault("listen to messages", err)
+	}
+	err = s.queue.submit(ctx, &job{name: "listen", decides: true, run: func(ctx context.Context, on *session, _ bool) error {
 		return on.inTx(ctx, func(in *session) error { return in.listen(ctx, listener, statuses) })
 	}})
-	return s.fault(operationName, err)
+	return s.fault("listen to messages", err)
 }
 
 func (s *session) listen(ctx context.Context, listener string, statuses []courier.Status) error {

@@ -26,7 +26,7 @@ func (s *Store) asNode(ctx context.Context, name string, run try) error {
 	if s.queue.isClosed() {
 		return store.ErrClosed
 	}
-	_, err := s.attempt(ctx, nodeWriter, run)
+	_, err := s.attempt(ctx, nodeWriter, run, false)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -37,8 +37,21 @@ func (s *Store) asNode(ctx context.Context, name string, run try) error {
 // Beat implements store.Store.
 func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
 	var standing store.Standing
-	err := s.asNode(ctx, "beat", func(ctx context.Context, on *session, _ bool) (err error) {
-		standing, err = readBeat(ctx, on, beat)
+	gateways := append([]string{}, beat.Gateways...) // NULL is none
+	err := s.asNode(ctx, "beat", func(ctx context.Context, on *session, _ bool) error {
+		standing = store.Standing{}
+		err := on.read(ctx, "Beat", func(rows pgx.Rows) error {
+			var name string
+			var keeper bool
+			var theirs []string
+			err := rows.Scan(&name, &keeper, &theirs)
+			standing.Nodes++
+			standing.Keeper = standing.Keeper || keeper
+			standing.Gateways = append(standing.Gateways, theirs...)
+			return err
+		}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), small(beat.InFlight), gateways, beat.Unable)
+		slices.Sort(standing.Gateways)
+		standing.Gateways = slices.Compact(standing.Gateways)
 		return err
 	})
 	if err != nil {
@@ -48,33 +61,6 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, erro
 	case s.beaten <- standing.Keeper:
 	default: // the maintenance after an earlier beat is under way
 	}
-	return standing, nil
-}
-
-func readBeat(ctx context.Context, on *session, beat store.Beat) (store.Standing, error) {
-	var standing store.Standing
-	gateways := slices.Clone(beat.Gateways)
-	if gateways == nil {
-		gateways = []string{}
-	}
-	var seen []string
-	err := on.read(ctx, "Beat", func(rows pgx.Rows) error {
-		var name string
-		var keeper bool
-		var theirs []string
-		if err := rows.Scan(&name, &keeper, &theirs); err != nil {
-			return err
-		}
-		standing.Nodes++
-		standing.Keeper = standing.Keeper || keeper
-		seen = append(seen, theirs...)
-		return nil
-	}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), int32(beat.InFlight), gateways, beat.Unable) //nolint:gosec // bounded by the limits of the gateways
-	if err != nil {
-		return store.Standing{}, err
-	}
-	slices.Sort(seen)
-	standing.Gateways = slices.Compact(seen)
 	return standing, nil
 }
 

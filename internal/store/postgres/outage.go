@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -115,19 +114,6 @@ func (o outages) err() error {
 		return err
 	}
 	return o.readOnly.err()
-}
-
-// isAway reports whether an error says that the database does not serve at all.
-func isAway(err error) bool {
-	switch sqlstate := code(err); sqlstate {
-	case "":
-		return isConnection(err)
-	case codeCompletionUnknown:
-		return false
-	default:
-		return strings.HasPrefix(sqlstate, classShutdown) || strings.HasPrefix(sqlstate, classConnection) ||
-			strings.HasPrefix(sqlstate, classResources) && sqlstate != codeDiskFull
-	}
 }
 
 // learn takes in what a try came to. The context is the caller's: that it ended

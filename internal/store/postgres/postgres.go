@@ -8,6 +8,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -22,6 +23,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"courier"
 	"courier/internal/store"
 )
 
@@ -117,20 +119,15 @@ func newStore(ctx context.Context, options Options) (*Store, error) {
 	known := outages{away: newOutage(ctx), readOnly: newOutage(ctx)}
 	s := &Store{
 		target: at, texts: statementTexts(), outages: known, queue: newQueue(at.config.MaxConns, known),
-		clock: newClock(), notifier: newNotifier(),
+		clock: newClock(), notifier: &notifier{gateways: map[string]struct{}{}, ready: make(chan struct{}, 1)},
 		wakes: make(chan string, wakeLength), beaten: make(chan bool, 1),
-		shared: make(chan struct{}, max(at.config.MaxConns-nodeConns, 1)), logger: options.Logger, nowFunc: options.NowFunc,
-		retryFor: options.RetryFor, background: background{closing: make(chan struct{}), closed: make(chan struct{})},
-	}
-	if s.logger == nil {
-		s.logger = slog.New(slog.DiscardHandler)
-	}
-	if s.retryFor == 0 {
-		s.retryFor = retryFor
+		shared: make(chan struct{}, max(at.config.MaxConns-nodeConns, 1)), logger: cmp.Or(options.Logger, slog.New(slog.DiscardHandler)),
+		nowFunc: options.NowFunc, retryFor: cmp.Or(options.RetryFor, retryFor),
+		background: background{closing: make(chan struct{}), closed: make(chan struct{})},
 	}
 	_, _ = rand.Read(s.id.Bytes[:])
 	s.id.Valid = true
-	s.lost = newLostLeases(s.clock.steady)
+	s.lost = &lostLeases{leases: map[courier.Lease]search{}, now: s.clock.steady}
 	s.mode.Store(int32(at.config.ConnConfig.DefaultQueryExecMode))
 	at.config.BeforeConnect = func(_ context.Context, config *pgx.ConnConfig) error {
 		config.DefaultQueryExecMode = pgx.QueryExecMode(s.mode.Load())

@@ -97,16 +97,13 @@ func (q *queue) submit(ctx context.Context, j *job) error {
 // leave ends the wait for a job, which may still happen.
 func (j *job) leave(err error) error {
 	if j.abandon != nil {
-		go j.settleAbandoned()
+		go func() {
+			if err := <-j.done; err == nil {
+				j.abandon()
+			}
+		}()
 	}
 	return err
-}
-
-// settleAbandoned waits for a job that nobody waits for.
-func (j *job) settleAbandoned() {
-	if err := <-j.done; err == nil {
-		j.abandon()
-	}
 }
 
 // enter puts a job in the queue. The lock keeps close from closing it meanwhile.
@@ -187,7 +184,7 @@ func (s *Store) operate(ctx context.Context, writer int32, jobs <-chan *job) {
 			continue
 		}
 		start := time.Now()
-		uncertain, err := s.attempt(ctx, writer, j.run)
+		uncertain, err := s.attempt(ctx, writer, j.run, false)
 		if uncertain && j.abandon != nil {
 			j.abandon()
 		}
@@ -214,7 +211,7 @@ func (s *Store) storeGroups(ctx context.Context, writer int32) {
 func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, again bool) {
 	start := time.Now()
 	inserting := newInserting(group)
-	uncertain, err := s.attemptAgain(ctx, writer, inserting.try, again)
+	uncertain, err := s.attempt(ctx, writer, inserting.try, again)
 	if err != nil && len(group) > 1 && !passing(err) {
 		for i := range group {
 			s.storeGroup(ctx, writer, group[i:i+1], uncertain)
@@ -238,8 +235,9 @@ func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, agai
 // notify tells other nodes of messages that are due.
 func (s *Store) notify(inserted *inserting) {
 	now := s.Now()
-	for _, p := range inserted.fresh() {
-		if p.Status == courier.StatusQueued && !p.NextAttemptAt.After(now) {
+	for _, p := range inserted.places {
+		stored := p.answer.Message == p.Message
+		if stored && p.Status == courier.StatusQueued && !p.NextAttemptAt.After(now) {
 			s.notifier.add(p.Gateway)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"courier"
 	"courier/internal/store"
@@ -31,7 +32,7 @@ func (s *Store) reading(ctx context.Context, read func(ctx context.Context, on *
 		return store.ErrClosed
 	}
 	defer func() { <-s.queue.reads }()
-	_, err := s.attempt(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error { return read(ctx, on) })
+	_, err := s.attempt(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error { return read(ctx, on) }, false)
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -42,8 +43,26 @@ func (s *Store) reading(ctx context.Context, read func(ctx context.Context, on *
 func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
 	var message *courier.Message
 	var attempts []courier.Attempt
-	err := s.reading(ctx, func(ctx context.Context, on *session) (err error) {
-		message, attempts, err = on.whole(ctx, id)
+	err := s.reading(ctx, func(ctx context.Context, on *session) error {
+		var accepted *courier.Attempt
+		message, attempts = nil, nil
+		row := newMessageRow()
+		err := on.read(ctx, "Message", func(rows pgx.Rows) error {
+			found, err := row.scan(rows)
+			if err != nil {
+				return err
+			}
+			if message == nil || found.LastError != nil {
+				message, accepted = found, row.acceptedAttempt()
+			}
+			if row.attempt.number.Valid {
+				attempts = append(attempts, row.attempt.value())
+			}
+			return nil
+		}, uuid(id))
+		if accepted != nil {
+			attempts = append(attempts, *accepted)
+		}
 		return err
 	})
 	if err == nil && message == nil {
@@ -53,31 +72,6 @@ func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, [
 		return nil, nil, s.fault("read message", err)
 	}
 	return message, attempts, nil
-}
-
-// whole returns a message with its attempts, nil when there is none.
-func (s *session) whole(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
-	var message *courier.Message
-	var attempts []courier.Attempt
-	var accepted *courier.Attempt
-	row := newMessageRow()
-	err := s.read(ctx, "Message", func(rows pgx.Rows) error {
-		found, err := row.scan(rows)
-		if err != nil {
-			return err
-		}
-		if message == nil || found.LastError != nil {
-			message, accepted = found, row.acceptedAttempt()
-		}
-		if row.attempt.number.Valid {
-			attempts = append(attempts, row.attempt.value())
-		}
-		return nil
-	}, uuid(id))
-	if accepted != nil {
-		attempts = append(attempts, *accepted)
-	}
-	return message, attempts, err
 }
 
 // messages returns the messages that a statement finds, with their last errors.
@@ -99,48 +93,71 @@ func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) 
 		due = time.Time{}
 		return on.read(ctx, "NextDue", func(rows pgx.Rows) error { return rows.Scan(at(&due)) }, gateway)
 	})
-	if err != nil {
-		return time.Time{}, s.fault("find next due message", err)
-	}
-	return due.UTC(), nil
+	return due.UTC(), s.fault("find next due message", err)
 }
 
 // waiting returns the gateways that queued messages wait for.
 func (s *Store) waiting(ctx context.Context) ([]store.Waiting, error) {
 	var found []store.Waiting
-	err := s.reading(ctx, func(ctx context.Context, on *session) (err error) {
-		found, err = on.waiting(ctx)
-		return err
-	})
-	return found, err
-}
-
-func (s *session) waiting(ctx context.Context) ([]store.Waiting, error) {
-	var found []store.Waiting
-	err := s.read(ctx, "WaitingGateways", func(rows pgx.Rows) error {
-		var w store.Waiting
-		err := rows.Scan(&w.Gateway, at(&w.Due))
-		w.Due = w.Due.UTC()
-		found = append(found, w)
-		return err
+	err := s.reading(ctx, func(ctx context.Context, on *session) error {
+		found = nil
+		return on.read(ctx, "WaitingGateways", func(rows pgx.Rows) error {
+			var w store.Waiting
+			err := rows.Scan(&w.Gateway, at(&w.Due))
+			w.Due = w.Due.UTC()
+			found = append(found, w)
+			return err
+		})
 	})
 	return found, err
 }
 
 // Stats implements store.Store.
 func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
-	var stats store.Stats
-	err := s.reading(ctx, func(ctx context.Context, on *session) error {
-		counts, err := on.counts(ctx)
-		if err != nil {
+	waiting, err := s.waiting(ctx)
+	var counts store.Counts
+	if err == nil {
+		err = s.reading(ctx, func(ctx context.Context, on *session) (err error) {
+			counts, err = on.counts(ctx)
 			return err
-		}
-		waiting, err := on.waiting(ctx)
-		stats = counts.Stats(waiting, now)
-		return err
-	})
+		})
+	}
 	if err != nil {
 		return store.Stats{}, s.fault("read state of queue", err)
 	}
-	return stats, nil
+	return counts.Stats(waiting, now), nil
+}
+
+// Messages implements store.Store.
+func (s *Store) Messages(ctx context.Context, query store.Query) (store.Page, error) {
+	var page store.Page
+	err := s.reading(ctx, func(ctx context.Context, on *session) (err error) {
+		page, err = store.List(query, lister{on, ctx})
+		return err
+	})
+	return page, s.fault("list messages", err)
+}
+
+// lister implements store.Lister for one call.
+type lister struct {
+	on  *session
+	ctx context.Context //nolint:containedctx // of the one call
+}
+
+func (l lister) Counts() (store.Counts, error) { return l.on.counts(l.ctx) }
+
+func (l lister) List(statement string, r store.Range) ([]*courier.Message, error) {
+	return l.on.messages(l.ctx, statement, uuid(r.Below), uuid(r.Least), int64(r.Limit), string(r.Status), r.Gateway, r.To)
+}
+
+func (l lister) Floor(statement string, below courier.ID, rows int, key string) (*courier.ID, error) {
+	var floor *courier.ID
+	err := l.on.read(l.ctx, statement, func(rows pgx.Rows) error {
+		var id pgtype.UUID
+		err := rows.Scan(&id)
+		found := courier.ID(id.Bytes)
+		floor = &found
+		return err
+	}, uuid(below), int64(rows), key)
+	return floor, err
 }

@@ -29,14 +29,9 @@ const (
 type try func(ctx context.Context, on *session, again bool) error
 
 // attempt runs an operation until it succeeds, fails for good, or its time is
-// over. It reports whether it may have been done although it failed.
-func (s *Store) attempt(ctx context.Context, writer int32, run try) (uncertain bool, err error) {
-	return s.attemptAgain(ctx, writer, run, false)
-}
-
-// attemptAgain is attempt for an operation that may have been done already when
-// uncertain is true.
-func (s *Store) attemptAgain(ctx context.Context, writer int32, run try, uncertain bool) (bool, error) {
+// over. uncertain is true when it may have been done already; attempt reports
+// whether it may have been done although it failed.
+func (s *Store) attempt(ctx context.Context, writer int32, run try, uncertain bool) (bool, error) {
 	var err error
 	ended := time.NewTimer(s.retryFor)
 	defer ended.Stop()

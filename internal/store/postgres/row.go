@@ -105,4 +105,4 @@ func stamp(t time.Time) pgtype.Timestamptz {
 func uuid(id courier.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 // small returns a count as a column of 4 bytes takes it.
-func small(n int) int32 { return int32(n) } //nolint:gosec // counts of attempts and statuses of HTTP
+func small(n int) int32 { return int32(n) } //nolint:gosec // counts of attempts and of messages in flight, statuses of HTTP

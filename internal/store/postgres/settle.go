@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -49,7 +50,7 @@ func newSettling(settlements []store.Settlement) *settling {
 		token int64
 	}
 	seen := make(map[lease]struct{}, len(settlements))
-	var sent, other settled
+	sent, other := settled{name: "SettleSent"}, settled{name: "SettleMessage"}
 	var sentRows, otherRows []*store.Settlement
 	for i := range settlements {
 		t := &settlements[i]
@@ -64,16 +65,9 @@ func newSettling(settlements []store.Settlement) *settling {
 			otherRows, other.places = append(otherRows, t), append(other.places, i)
 		}
 	}
-	n := &settling{applied: make([]bool, len(settlements))}
-	if len(sentRows) > 0 {
-		sent.name, sent.arguments = "SettleSent", sentArguments(sentRows)
-		n.statements = append(n.statements, sent)
-	}
-	if len(otherRows) > 0 {
-		other.name, other.arguments = "SettleMessage", otherArguments(otherRows)
-		n.statements = append(n.statements, other)
-	}
-	return n
+	sent.arguments, other.arguments = sentArguments(sentRows), otherArguments(otherRows)
+	statements := slices.DeleteFunc([]settled{sent, other}, func(s settled) bool { return len(s.places) == 0 })
+	return &settling{statements: statements, applied: make([]bool, len(settlements))}
 }
 
 // try writes the settlements in one transaction.

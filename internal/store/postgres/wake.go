@@ -42,10 +42,6 @@ type notifier struct {
 	ready    chan struct{}
 }
 
-func newNotifier() *notifier {
-	return &notifier{gateways: map[string]struct{}{}, ready: make(chan struct{}, 1)}
-}
-
 func (n *notifier) add(gateway string) {
 	n.mutex.Lock()
 	n.gateways[gateway] = struct{}{}
@@ -99,7 +95,12 @@ func (s *Store) listen(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil || (code(err) != "" && !passing(err)):
-			s.withoutNotifications(ctx, err)
+			why := "a pooler before the database keeps them back"
+			if err != nil {
+				why = err.Error()
+			}
+			s.logger.InfoContext(ctx, "no notifications arrive from the database: messages of other nodes are found by polling",
+				slog.String("database", s.target.name), slog.String("cause", why))
 			return
 		case heard:
 			pause = listenPause
@@ -112,25 +113,18 @@ func (s *Store) listen(ctx context.Context) {
 	}
 }
 
-// withoutNotifications tells once that none arrive, and why when it is known.
-func (s *Store) withoutNotifications(ctx context.Context, err error) {
-	why := "a pooler before the database keeps them back"
-	if err != nil {
-		why = err.Error()
-	}
-	s.logger.InfoContext(ctx, "no notifications arrive from the database: messages of other nodes are found by polling",
-		slog.String("database", s.target.name), slog.String("cause", why))
-}
-
 // listenOnce listens on a connection of its own until that is lost, and reports
 // whether it heard anything. A nil error means that notifications do not arrive.
 func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
-	conn, err := s.listener(ctx)
+	// It belongs to no pool.
+	config := s.target.config.ConnConfig.Copy()
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return false, err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "LISTEN "+wakeChannel, pgx.QueryExecModeSimpleProtocol); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN "+wakeChannel); err != nil {
 		return false, err
 	}
 	arrives, err := s.ping(ctx, conn)
@@ -145,13 +139,6 @@ func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
 		}
 		s.hear(notification.Payload)
 	}
-}
-
-// listener returns a connection that belongs to no pool.
-func (s *Store) listener(ctx context.Context) (*pgx.Conn, error) {
-	config := s.target.config.ConnConfig.Copy()
-	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	return pgx.ConnectConfig(ctx, config)
 }
 
 // ping sends a notification and reports whether it arrives: a pooler before the

@@ -34,13 +34,8 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 	if err != nil {
 		return nil, s.fault("claim messages", err)
 	}
-	messages := make([]*courier.Message, len(claimed))
-	for i, row := range claimed {
-		// Here, as others wait for the writer.
-		store.DecodeContent(row.message, row.content)
-		messages[i] = row.message
-	}
-	return messages, nil
+	// Here, as others wait for the writer.
+	return decode(claimed), nil
 }
 
 // claim leases what is due and returns it in the order of the queue.

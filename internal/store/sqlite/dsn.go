@@ -32,24 +32,17 @@ func ParseDSN(dsn string) (string, error) {
 	return path, nil
 }
 
-// Settings of the connections. The page caches bound the memory of the engine:
-// that of the writer, and those of readerCount readers.
-const (
-	busyTimeout     = "busy_timeout(5000)"
-	writerCache     = "cache_size(-16384)"
-	readerCache     = "cache_size(-2048)"
-	autoCheckpoint  = "wal_autocheckpoint(2000)"
-	journalSizeHint = "journal_size_limit(33554432)"
-)
+// busyTimeout is how long a connection waits for the lock of another program.
+const busyTimeout = "busy_timeout(5000)"
 
 // writerPragmas are those of the connection that writes: the syncer forces its
 // commits to the disk, checkpoints and the beginning of a log are forced by SQLite
 // (synchronous=NORMAL). They stand in the address, so that each connection of a
-// pool has them.
+// pool has them. The page caches bound the memory of the engine.
 func writerPragmas() []string {
 	return []string{
 		busyTimeout, "journal_mode(wal)", "synchronous(normal)", "foreign_keys(1)", "temp_store(memory)",
-		writerCache, autoCheckpoint, journalSizeHint, "mmap_size(0)", "trusted_schema(0)",
+		"cache_size(-16384)", "wal_autocheckpoint(2000)", "journal_size_limit(33554432)", "mmap_size(0)", "trusted_schema(0)",
 		// What is deleted is overwritten.
 		"secure_delete(1)",
 	}
@@ -58,7 +51,7 @@ func writerPragmas() []string {
 func readerPragmas() []string {
 	return []string{
 		busyTimeout, "synchronous(full)", "foreign_keys(1)", "temp_store(memory)",
-		readerCache, "mmap_size(0)", "trusted_schema(0)", "query_only(1)",
+		"cache_size(-2048)", "mmap_size(0)", "trusted_schema(0)", "query_only(1)",
 	}
 }
 

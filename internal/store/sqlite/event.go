@@ -30,15 +30,14 @@ func createTriggers(statuses []courier.Status) string {
 
 // Listen implements store.Store.
 func (s *Store) Listen(ctx context.Context, listener string, statuses []courier.Status) error {
-	const operationName = "listen to messages"
-	if err := store.CheckListener(listener, statuses); err != nil {
-		return s.fault(operationName, err)
-	}
 	statuses = slices.Clone(statuses)
-	err := s.writer.submit(ctx, &operation{name: "listen", rows: 1, run: func(ctx context.Context, session *session) error {
-		return session.listen(ctx, listener, statuses)
-	}})
-	return s.fault(operationName, err)
+	err := store.CheckListener(listener, statuses)
+	if err == nil {
+		err = s.writer.submit(ctx, &operation{name: "listen", rows: 1, run: func(ctx context.Context, session *session) error {
+			return session.listen(ctx, listener, statuses)
+		}})
+	}
+	return s.fault("listen to messages", err)
 }
 
 func (s *session) listen(ctx context.Context, listener string, statuses []courier.Status) error {

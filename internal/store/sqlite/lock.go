@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -109,15 +110,12 @@ func (l *locks) takeName(ctx context.Context, database string, nowFunc func() ti
 
 // sign writes who holds the lock.
 func sign(file *os.File, now time.Time) error {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	program, err := os.Executable()
-	if err != nil {
-		program = "unknown"
-	}
-	text, err := json.Marshal(holder{PID: os.Getpid(), Host: host, Program: program, Since: now.UTC()})
+	// Both are empty when they are not known.
+	host, _ := os.Hostname()
+	program, _ := os.Executable()
+	text, err := json.Marshal(holder{
+		PID: os.Getpid(), Host: cmp.Or(host, "unknown"), Program: cmp.Or(program, "unknown"), Since: now.UTC(),
+	})
 	if err != nil {
 		return err
 	}

@@ -51,13 +51,9 @@ func inspect(ctx context.Context, path string) error {
 
 // inspectFault tells what is wrong with a file that could not be read.
 func inspectFault(path string, err error) error {
-	switch primary(err) {
-	case sqlite3.SQLITE_NOTADB:
+	if primary(err) == sqlite3.SQLITE_NOTADB {
 		return fmt.Errorf("open database %s: %w: it is no SQLite database at all; give store.dsn another file: %w",
 			path, errForeign, err)
-	case sqlite3.SQLITE_CORRUPT:
-		return fmt.Errorf("open database %s: %w: the file is damaged; restore it from a backup, or salvage it with "+
-			"sqlite3's .recover: %w", path, store.ErrUnavailable, err)
 	}
 	step, word := classify(err)
 	return fmt.Errorf("open database %s: %w: %s: %w", path, word, step, err)

@@ -23,57 +23,72 @@ func (s *Store) Now() time.Time { return s.nowFunc() }
 // Wakes implements store.Store: nobody else stores messages.
 func (s *Store) Wakes() <-chan string { return nil }
 
-// Beat implements store.Store.
-func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
-	if err := s.usable(ctx); err != nil {
-		return store.Standing{}, s.fault("beat", err)
+// asNode runs a function on the registry, while the store is open.
+func (s *Store) asNode(ctx context.Context, operation string, run func(r *registry)) error {
+	err := ctx.Err()
+	if s.writer.isClosed() {
+		err = store.ErrClosed
 	}
-	r := &s.registry
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	beat.Gateways = slices.Clone(beat.Gateways)
-	r.beat, r.seen = beat, s.nowFunc()
-	gateways := slices.Compact(slices.Sorted(slices.Values(beat.Gateways)))
-	return store.Standing{Keeper: true, Nodes: 1, Gateways: gateways}, nil
+	if err != nil {
+		return s.fault(operation, err)
+	}
+	s.registry.mutex.Lock()
+	defer s.registry.mutex.Unlock()
+	run(&s.registry)
+	return nil
 }
 
-// usable returns why a call cannot be served that needs no connection.
-func (s *Store) usable(ctx context.Context) error {
-	if s.writer.isClosed() {
-		return store.ErrClosed
-	}
-	return ctx.Err()
+// Beat implements store.Store.
+func (s *Store) Beat(ctx context.Context, beat store.Beat) (standing store.Standing, err error) {
+	err = s.asNode(ctx, "beat", func(r *registry) {
+		beat.Gateways = slices.Clone(beat.Gateways)
+		r.beat, r.seen = beat, s.nowFunc()
+		gateways := slices.Compact(slices.Sorted(slices.Values(beat.Gateways)))
+		standing = store.Standing{Keeper: true, Nodes: 1, Gateways: gateways}
+	})
+	return standing, err
 }
 
 // Leave implements store.Store.
 func (s *Store) Leave(ctx context.Context, node string) error {
-	if err := s.usable(ctx); err != nil {
-		return s.fault("leave", err)
-	}
-	r := &s.registry
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	if r.beat.Node == node {
-		r.beat = store.Beat{}
-	}
-	return nil
+	return s.asNode(ctx, "leave", func(r *registry) {
+		if r.beat.Node == node {
+			r.beat = store.Beat{}
+		}
+	})
 }
 
 // Nodes implements store.Store.
-func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
-	if err := s.usable(ctx); err != nil {
-		return nil, s.fault("list nodes", err)
-	}
-	r := &s.registry
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	b := r.beat
-	if b.Node == "" {
-		return nil, nil
-	}
-	alive := s.nowFunc().Before(r.seen.Add(b.Lapse))
-	return []store.Node{{
-		Name: b.Node, Host: b.Host, Version: b.Version, StartedAt: store.Floor(b.StartedAt), SeenAt: store.Floor(r.seen),
-		Alive: alive, Keeper: alive, InFlight: b.InFlight, Gateways: slices.Clone(b.Gateways),
-	}}, nil
+func (s *Store) Nodes(ctx context.Context) (nodes []store.Node, err error) {
+	err = s.asNode(ctx, "list nodes", func(r *registry) {
+		b := r.beat
+		if b.Node == "" {
+			return
+		}
+		alive := s.nowFunc().Before(r.seen.Add(b.Lapse))
+		nodes = []store.Node{{
+			Name: b.Node, Host: b.Host, Version: b.Version, StartedAt: store.Floor(b.StartedAt), SeenAt: store.Floor(r.seen),
+			Alive: alive, Keeper: alive, InFlight: b.InFlight, Gateways: slices.Clone(b.Gateways),
+		}}
+	})
+	return nodes, err
+}
+
+// counts are those of the database. As one process holds the file, the changes
+// that the writer commits keep them exact, and nothing is counted twice.
+type counts struct {
+	mutex sync.Mutex
+	now   store.Counts
+}
+
+func (c *counts) apply(change store.Counts) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.now.Merge(change)
+}
+
+func (c *counts) read() store.Counts {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.now
 }

@@ -11,26 +11,15 @@ import (
 
 // Message implements store.Store.
 func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
-	var message *courier.Message
-	var attempts []courier.Attempt
-	err := s.snapshot(ctx, func(on statements) (err error) {
-		message, attempts, err = on.whole(ctx, id)
-		return err
-	})
-	if err != nil {
-		return nil, nil, s.fault("read message", err)
-	}
-	return message, attempts, nil
+	message, attempts, err := s.whole(ctx, id)
+	return message, attempts, s.fault("read message", err)
 }
 
-// snapshot runs a function on statements that all see one state of the database.
-func (s *Store) snapshot(ctx context.Context, read func(on statements) error) error {
-	if s.writer.isClosed() {
-		return store.ErrClosed
-	}
+// whole returns a message with its attempts, all of one state of the database.
+func (s *Store) whole(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
 	tx, err := s.readDB.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	// Nothing was written, so there is nothing to commit.
 	defer func() { _ = tx.Rollback() }()
@@ -38,26 +27,21 @@ func (s *Store) snapshot(ctx context.Context, read func(on statements) error) er
 	for _, name := range []string{"Message", "Attempts", "Attempt"} {
 		on[name] = tx.StmtContext(ctx, s.readers[name])
 	}
-	return read(on)
-}
-
-// whole returns a message with its attempts.
-func (s statements) whole(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
-	found, err := s.messages(ctx, "Message", id[:])
+	found, err := on.rows(ctx, "Message", id[:])
 	if err != nil {
 		return nil, nil, err
 	}
 	if len(found) == 0 {
 		return nil, nil, store.ErrNotFound
 	}
-	attempts, err := s.attempts(ctx, "Attempts", found[0].seq)
+	attempts, err := on.attempts(ctx, "Attempts", found[0].seq)
 	if err != nil {
 		return nil, nil, err
 	}
 	if accepted := found[0].accepted; accepted != nil {
 		attempts = append(attempts, *accepted)
 	}
-	return found[0].message, attempts, nil
+	return decode(found)[0], attempts, nil
 }
 
 // message returns the one message that a statement finds, or nil.
@@ -66,16 +50,23 @@ func (s statements) message(ctx context.Context, name string, arguments ...any) 
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	return found[0].message, nil
+	return found[0], nil
 }
 
 // messages returns the messages that a statement finds.
-func (s statements) messages(ctx context.Context, name string, arguments ...any) ([]messageRow, error) {
+func (s statements) messages(ctx context.Context, name string, arguments ...any) ([]*courier.Message, error) {
 	found, err := s.rows(ctx, name, arguments...)
-	for _, row := range found {
+	return decode(found), err
+}
+
+// decode completes the messages of rows by their contents.
+func decode(rows []messageRow) []*courier.Message {
+	messages := make([]*courier.Message, len(rows))
+	for i, row := range rows {
 		store.DecodeContent(row.message, row.content)
+		messages[i] = row.message
 	}
-	return found, err
+	return messages
 }
 
 // rows returns the rows that a statement finds, with their last errors and
@@ -124,10 +115,7 @@ func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) 
 		due = scanner.time(0)
 		return err
 	}, gateway)
-	if err != nil {
-		return time.Time{}, s.fault("find next due message", err)
-	}
-	return due, nil
+	return due, s.fault("find next due message", err)
 }
 
 // waiting returns the gateways that queued messages wait for.
@@ -149,4 +137,33 @@ func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
 		return store.Stats{}, s.fault("read state of queue", err)
 	}
 	return s.counts.read().Stats(waiting, now), nil
+}
+
+// Messages implements store.Store.
+func (s *Store) Messages(ctx context.Context, query store.Query) (store.Page, error) {
+	page, err := store.List(query, lister{s, ctx})
+	return page, s.fault("list messages", err)
+}
+
+// lister implements store.Lister for one call.
+type lister struct {
+	store *Store
+	ctx   context.Context //nolint:containedctx // of the one call
+}
+
+func (l lister) Counts() (store.Counts, error) { return l.store.counts.read(), nil }
+
+func (l lister) List(statement string, r store.Range) ([]*courier.Message, error) {
+	return l.store.readers.messages(l.ctx, statement, r.Below[:], r.Least[:], int64(r.Limit),
+		optional(string(r.Status)), optional(r.Gateway), r.To)
+}
+
+func (l lister) Floor(statement string, below courier.ID, rows int, key string) (*courier.ID, error) {
+	var floor []byte
+	err := l.store.readers.read(l.ctx, statement, func(found *sql.Rows) error { return found.Scan(&floor) }, below[:], int64(rows), key)
+	if floor == nil {
+		return nil, err
+	}
+	id := courier.ID(floor)
+	return &id, err
 }

@@ -113,15 +113,6 @@ func insertArguments(m store.Row) []any {
 	return arguments
 }
 
-// attemptArguments returns the arguments of InsertAttempt.
-func attemptArguments(seq, number int64, a *courier.Attempt) []any {
-	return []any{
-		seq, number, a.Gateway, string(a.Outcome), optional(string(a.Class)), optional(a.Code), optional(a.Message),
-		int64(a.HTTPStatus), optional(a.Excerpt), optional(a.GatewayMessageID), a.RetryAfter.Microseconds(),
-		micros(a.StartedAt), a.Duration.Microseconds(),
-	}
-}
-
 // micros returns a time as the database keeps it, NULL for the zero time.
 func micros(t time.Time) any {
 	if t.IsZero() {

@@ -48,31 +48,25 @@ func (s *session) settle(ctx context.Context, t *store.Settlement) (bool, error)
 			int64(a.HTTPStatus), micros(a.StartedAt), a.Duration.Microseconds(), t.ID[:], t.Token)
 		return changed == 1, err
 	}
-	seq, number, err := s.settleMessage(ctx, t)
+	row := t.Settled()
+	var tried, failed any
+	if t.Attempt != nil {
+		tried, failed = int64(t.Attempt.Number), t.Attempt.Outcome != courier.OutcomeAccepted
+	}
+	// A row of 0 means that the lease was lost; number is that of the attempt.
+	var seq, number int64
+	err := s.read(ctx, "SettleMessage", func(rows *sql.Rows) error {
+		return rows.Scan(&seq, &number)
+	}, t.ID[:], t.Token, string(t.Status), int64(t.RetryCount), t.At.UnixMicro(), micros(row.NextAttemptAt),
+		optional(row.Gateway), micros(row.SentAt), tried, failed, optional(row.GatewayMessageID))
 	if err != nil || seq == 0 {
 		return false, err
 	}
 	s.change.Move(courier.StatusProcessing, t.Status, 1)
-	if t.Attempt != nil {
-		_, err = s.exec(ctx, "InsertAttempt", attemptArguments(seq, number, t.Attempt)...)
+	if a := t.Attempt; a != nil {
+		_, err = s.exec(ctx, "InsertAttempt", seq, number, a.Gateway, string(a.Outcome), optional(string(a.Class)),
+			optional(a.Code), optional(a.Message), int64(a.HTTPStatus), optional(a.Excerpt), optional(a.GatewayMessageID),
+			a.RetryAfter.Microseconds(), micros(a.StartedAt), a.Duration.Microseconds())
 	}
 	return true, err
-}
-
-// settleMessage writes any settlement but its attempt, and returns the row and
-// the number of the attempt; a row of 0 means that the lease was lost.
-func (s *session) settleMessage(ctx context.Context, t *store.Settlement) (seq, number int64, err error) {
-	row := t.Settled()
-	var tried, failed any
-	if t.Attempt != nil {
-		tried, failed = int64(t.Attempt.Number), int64(1)
-		if t.Attempt.Outcome == courier.OutcomeAccepted {
-			failed = int64(0)
-		}
-	}
-	err = s.read(ctx, "SettleMessage", func(rows *sql.Rows) error {
-		return rows.Scan(&seq, &number)
-	}, t.ID[:], t.Token, string(t.Status), int64(t.RetryCount), t.At.UnixMicro(), micros(row.NextAttemptAt),
-		optional(row.Gateway), micros(row.SentAt), tried, failed, optional(row.GatewayMessageID))
-	return seq, number, err
 }

@@ -6,6 +6,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -74,10 +75,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, counts: &counts{}, logger: options.Logger, nowFunc: options.NowFunc}
-	if s.logger == nil {
-		s.logger = slog.New(slog.DiscardHandler)
-	}
+	s := &Store{path: path, counts: &counts{}, logger: cmp.Or(options.Logger, slog.New(slog.DiscardHandler)), nowFunc: options.NowFunc}
 	if s.nowFunc == nil {
 		s.nowFunc = time.Now
 	}
@@ -133,7 +131,13 @@ func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
 		return inspectFault(s.path, err)
 	}
 	limit := &walLimit{path: s.path + logSuffix, limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
-	s.writer = newWriter(s.writeDB, first, s.counts, limit, newSyncer(s.place, counters))
+	disk := &syncer{
+		place: s.place, metrics: counters, syncFunc: syncFile, committed: make(chan commit), finished: make(chan struct{}),
+	}
+	s.writer = &writer{
+		db: s.writeDB, session: first, counts: s.counts, metrics: counters, wal: limit, syncer: disk,
+		queue: make(chan *operation, queueLength), finished: make(chan struct{}),
+	}
 	ctx = context.WithoutCancel(ctx)
 	go s.writer.loop(ctx)
 	s.rescueFunc = func() error { return s.rescue(ctx) }
@@ -169,17 +173,24 @@ func (s *Store) openWriter(ctx context.Context) (*session, error) {
 	return first, nil
 }
 
-// takeOver counts what the processes before this one left and disowns their leases.
+// takeOver counts what the processes before this one left, by indexes alone, and
+// disowns their leases.
 func (s *Store) takeOver(ctx context.Context, first *session) error {
-	highest, err := s.counts.load(ctx, first)
-	if err != nil {
-		return err
+	var found store.Counts
+	var highestToken int64
+	for name, targets := range map[string][]any{
+		"CountQueued": {&found.Queued}, "CountProcessing": {&found.Processing, &highestToken}, "CountUnknown": {&found.Unknown},
+	} {
+		if err := first.statements[name].QueryRowContext(ctx).Scan(targets...); err != nil {
+			return fmt.Errorf("run %s: %w", name, err)
+		}
 	}
-	s.lastToken.Store(max(highest, s.nowFunc().UnixMicro()))
-	if s.counts.read().Processing == 0 {
+	s.counts.apply(found)
+	s.lastToken.Store(max(highestToken, s.nowFunc().UnixMicro()))
+	if found.Processing == 0 {
 		return nil
 	}
-	_, err = first.exec(ctx, "OrphanLeases")
+	_, err := first.exec(ctx, "OrphanLeases")
 	return err
 }
 
@@ -224,7 +235,6 @@ func (s *Store) passToken(given int64) {
 // Check implements store.Store: it writes one row, reads the state of the queue
 // and looks whether the file is still in its place.
 func (s *Store) Check(ctx context.Context) error {
-	const operationName = "check database"
 	now := s.nowFunc().UnixMicro()
 	err := s.promise(ctx, &operation{name: "check", rows: 1, run: func(ctx context.Context, s *session) error {
 		_, err := s.exec(ctx, "WriteProbe", now)
@@ -233,7 +243,7 @@ func (s *Store) Check(ctx context.Context) error {
 	if err == nil {
 		_, err = s.waiting(ctx)
 	}
-	return s.fault(operationName, err)
+	return s.fault("check database", err)
 }
 
 // Close implements store.Store: what was asked for before is done first, then
@@ -255,7 +265,9 @@ func (s *Store) release() error {
 	if s.readDB != nil {
 		failures = append(failures, s.readDB.Close())
 	}
-	s.writer.release()
+	if s.writer != nil && s.writer.session != nil {
+		s.writer.session.discard()
+	}
 	if s.writeDB != nil {
 		failures = append(failures, s.writeDB.Close())
 	}

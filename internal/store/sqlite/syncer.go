@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -42,13 +44,6 @@ type syncer struct {
 type commit struct {
 	batch []*operation
 	began time.Time
-}
-
-func newSyncer(at *place, m *store.Metrics) *syncer {
-	return &syncer{
-		place: at, metrics: m, syncFunc: syncFile,
-		committed: make(chan commit), finished: make(chan struct{}),
-	}
 }
 
 // loop serves until committed is closed.
@@ -137,5 +132,40 @@ func (s *syncer) forget() {
 		_ = s.file.Close()
 		s.file = nil
 		s.place.log.Store(nil)
+	}
+}
+
+// How often the size of the write-ahead log is looked at, and the size from
+// which it is emptied even if readers must be waited for. SQLite itself starts
+// it anew every wal_autocheckpoint pages, unless somebody reads at each such moment.
+const (
+	// logSuffix is added to the path of the database to name its write-ahead log.
+	logSuffix     = "-wal"
+	walCheckEvery = 256
+	walMaxBytes   = 64 << 20
+)
+
+// walLimit bounds the write-ahead log. Only the goroutine of the writer uses it.
+type walLimit struct {
+	path    string
+	limit   int64
+	every   int
+	commits int
+	logger  *slog.Logger
+}
+
+// check is called after each commit.
+func (k *walLimit) check(ctx context.Context, s *session) {
+	k.commits++
+	if k.commits%k.every != 0 || s == nil {
+		return
+	}
+	info, err := os.Stat(k.path)
+	if err != nil || info.Size() <= k.limit {
+		return
+	}
+	if _, err := s.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		k.logger.WarnContext(ctx, "write-ahead log could not be emptied: free space on its disk and end other readers",
+			slog.String("path", k.path), slog.Int64("bytes", info.Size()), slog.Any("error", err))
 	}
 }

@@ -61,13 +61,6 @@ type writer struct {
 	closed   bool
 }
 
-func newWriter(db *sql.DB, first *session, counts *counts, wal *walLimit, disk *syncer) *writer {
-	return &writer{
-		db: db, session: first, counts: counts, metrics: disk.metrics, wal: wal, syncer: disk,
-		queue: make(chan *operation, queueLength), finished: make(chan struct{}),
-	}
-}
-
 // submit hands an operation over and waits until it is committed or has failed.
 // When the context ends first its error is returned; the operation may still happen.
 func (w *writer) submit(ctx context.Context, op *operation) error {
@@ -144,13 +137,6 @@ func (w *writer) loop(ctx context.Context) {
 			w.commit(ctx, batch)
 			w.wal.check(ctx, w.session)
 		}
-	}
-}
-
-// release closes the connection of a writer that is closed.
-func (w *writer) release() {
-	if w != nil && w.session != nil {
-		w.session.discard()
 	}
 }
 
@@ -236,24 +222,19 @@ func (w *writer) transact(ctx context.Context, batch []*operation) error {
 		return err
 	}
 	w.counts.apply(change)
-	if batch = w.answerEarly(batch); len(batch) > 0 {
-		w.syncer.committed <- commit{batch: batch, began: began}
-	}
-	return nil
-}
-
-// answerEarly answers the operations that need not wait for the disk, and returns
-// the others. What is committed after them reaches the disk after them.
-func (w *writer) answerEarly(batch []*operation) []*operation {
-	waiting := batch[:0:0]
+	var waiting []*operation
 	for _, op := range batch {
 		if op.early {
+			// What is committed after it reaches the disk after it.
 			answer(w.metrics, []*operation{op}, nil)
 		} else {
 			waiting = append(waiting, op)
 		}
 	}
-	return waiting
+	if len(waiting) > 0 {
+		w.syncer.committed <- commit{batch: waiting, began: began}
+	}
+	return nil
 }
 
 func (w *writer) runAll(ctx context.Context, batch []*operation) (store.Counts, error) {

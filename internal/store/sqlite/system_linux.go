@@ -48,3 +48,12 @@ func freeDatabase(file *os.File) error {
 func setDatabaseLock(fd int, kind int16) error {
 	return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: kind, Start: databaseLockOffset, Len: 1})
 }
+
+// syncFile forces the content of a file to the disk, without its times.
+func syncFile(file *os.File) error {
+	for {
+		if err := unix.Fdatasync(int(file.Fd())); err != unix.EINTR {
+			return os.NewSyscallError("fdatasync", err)
+		}
+	}
+}

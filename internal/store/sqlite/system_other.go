@@ -2,7 +2,9 @@
 
 package sqlite
 
-import "os"
+import (
+	"os"
+)
 
 // holdDatabase opens the database, readable by its owner alone as it holds the
 // texts of messages. The locks that this system has on a file are those of SQLite,
@@ -13,3 +15,6 @@ func holdDatabase(path string, _ func() bool) (*os.File, error) {
 
 // freeDatabase has nothing to give up.
 func freeDatabase(*os.File) error { return nil }
+
+// syncFile forces a file to the disk.
+func syncFile(file *os.File) error { return file.Sync() }

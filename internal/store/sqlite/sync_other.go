@@ -1,8 +1,0 @@
-//go:build !linux
-
-package sqlite
-
-import "os"
-
-// syncFile forces a file to the disk.
-func syncFile(file *os.File) error { return file.Sync() }
