@@ -92,7 +92,7 @@ func TestServer_TellsOfFloodOnce(t *testing.T) {
 		for _, connection := range connections {
 			_ = connection.Close()
 		}
-		time.Sleep(200 * time.Millisecond) // the server notices that they are closed
+		<-time.After(200 * time.Millisecond) // the server notices that they are closed
 	}
 	if err := server.Stop(t.Context()); err != nil {
 		t.Fatal(err)
