@@ -17,11 +17,12 @@ import (
 var version string
 
 func main() {
+	reloads := hangups() // first, as a hangup without a handler ends the process
 	jsonnet.ServeIfChild()
-	os.Exit(run())
+	os.Exit(run(reloads))
 }
 
-func run() int {
+func run(reloads <-chan os.Signal) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal finds no handler, so it ends the process at once.
@@ -34,7 +35,7 @@ func run() int {
 		Stderr:  os.Stderr,
 		Environ: os.Environ(),
 		Version: buildVersion(),
-		Hangups: hangups(),
+		Hangups: reloads,
 	})
 }
 

@@ -52,6 +52,9 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	if err := intakePolicy(b.config).Check(); err != nil {
 		problems = append(problems, b.config.Problem("recipients.default_region", err.Error()))
 	}
+	if err := privateIPs(b.config).Check(); err != nil && len(b.config.Gateways) == 0 {
+		problems = append(problems, fieldProblems(b.config, "clients.http", err)...)
+	}
 	for i := range b.config.Gateways {
 		from := &b.config.Gateways[i]
 		if key, err := b.add(ctx, set, from); err != nil {

@@ -277,7 +277,11 @@ func devFolder(dir string) (folder devPlace, leave func() error, err error) {
 		return "", nil, fmt.Errorf("make lock file: %w; name another --dir", err)
 	}
 	if err := lockFile(lock); err != nil {
-		return "", nil, errors.Join(fmt.Errorf("folder %s is used by another courier dev: stop that one, or name another --dir: %w", absolute, err), lock.Close())
+		err = fmt.Errorf("lock folder %s: %w; name another --dir", absolute, err)
+		if errors.Is(err, errLocked) {
+			err = fmt.Errorf("folder %s is used by another courier dev: stop that one, or name another --dir", absolute)
+		}
+		return "", nil, errors.Join(err, lock.Close())
 	}
 	return devPlace(absolute), func() error { return errors.Join(lock.Close(), remove()) }, nil
 }

@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// errLocked is what lockFile returns when another process has the file.
+const errLocked = windows.ERROR_LOCK_VIOLATION
+
 // lockFile locks a file until it is closed or the process ends, or returns at once why not.
 func lockFile(file *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY

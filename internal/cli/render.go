@@ -81,19 +81,19 @@ func (f *sendFlags) draft(stdin io.Reader) (courier.Draft, error) {
 
 // masker hides the secrets of a configuration in a request.
 type masker struct {
-	// keyHeaders are the headers of API keys, whatever their names sound like.
-	keyHeaders []string
-	known      mask.Known
+	// headers are those that hold a secret although their names are harmless.
+	headers []string
+	known   mask.Known
 }
 
 func newMasker(cfg *config.Config) *masker {
 	m := &masker{}
 	for i := range cfg.Gateways {
 		gateway := &cfg.Gateways[i]
-		m.keyHeaders = append(m.keyHeaders, http.CanonicalHeaderKey(gateway.Auth.Name))
+		m.headers = append(append(m.headers, http.CanonicalHeaderKey(gateway.Auth.Name)), gateway.SecretHeaders...)
 		m.known.Add(gateway.Auth.Password.Reveal(), gateway.Auth.Value.Reveal())
 		for name, value := range gateway.Header {
-			if mask.SoundsSecret(name) {
+			if mask.SoundsSecret(name) || slices.Contains(m.headers, http.CanonicalHeaderKey(name)) {
 				m.known.Add(value.Reveal())
 			}
 		}
@@ -119,7 +119,7 @@ func (m *masker) mask(text wireText) wireText {
 	masked := wireText{Method: text.Method, URL: m.known.Hide(mask.URL(text.URL)), Header: http.Header{}, Body: m.known.Hide(text.Body)}
 	for name, values := range text.Header {
 		for _, value := range values {
-			if mask.SoundsSecret(name) || slices.Contains(m.keyHeaders, http.CanonicalHeaderKey(name)) {
+			if !mask.IsPlainHeader(name) || slices.Contains(m.headers, http.CanonicalHeaderKey(name)) {
 				value = mask.Header(name, value)
 			}
 			masked.Header[name] = append(masked.Header[name], m.known.Hide(value))

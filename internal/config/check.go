@@ -100,8 +100,11 @@ func (s *spec) childFor(key string, in *node) *spec {
 	case s.variants == nil || key != "config":
 		return s.child(key)
 	}
-	if fields, known := s.variants[textOr(in.get("type"), "")]; known {
-		return object(key, "", fields...)
+	kind := textOr(in.get("type"), "")
+	if fields, known := s.variants[kind]; known {
+		config := object(key, "", fields...)
+		config.chosen = &chosenVariant{s, kind}
+		return config
 	}
 	return foreign(key, "")
 }
@@ -136,6 +139,13 @@ func (c *checker) unknownSection(s *spec, e *entry) {
 func (c *checker) hint(s *spec, key string) string {
 	if near := suggest(key, s.childNames()); near != "" {
 		return near
+	}
+	if s.chosen != nil {
+		for _, kind := range keysOf(s.chosen.from.variants) {
+			if object("", "", s.chosen.from.variants[kind]...).child(key) != nil {
+				return "; it belongs to the type " + kind + ", while type is " + s.chosen.kind + ": give what belongs together, and take the rest out"
+			}
+		}
 	}
 	home := ""
 	c.root.walk("", func(path string, s *spec) {

@@ -199,8 +199,11 @@ type Gateway struct {
 	Method string
 	// Header holds the request's own headers by name, as written.
 	Header map[string]Secret
-	Body   BodySource
-	Auth   Auth
+	// SecretHeaders are the canonical names of the headers whose values came from
+	// env:// or file://, and so are secret whatever the names.
+	SecretHeaders []string
+	Body          BodySource
+	Auth          Auth
 	// Path is where the request is configured, courier.sms.request_config or
 	// courier.channels[0].request_config, for Config.Position.
 	Path string

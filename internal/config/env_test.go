@@ -113,6 +113,26 @@ func TestLoad_EnvironmentOfOthers(t *testing.T) {
 	}
 }
 
+// TestLoad_EnvironmentChangesAuthType lays another type over the settings of the file's.
+func TestLoad_EnvironmentChangesAuthType(t *testing.T) {
+	t.Parallel()
+	const file = "courier: { sms: { enabled: true, request_config: { url: 'http://h/', method: POST,\n" +
+		"  auth: { type: api_key, config: { name: X-Key, value: v, in: header } } } } }\n"
+	_, err := Load(Options{
+		Files: []string{"c.yaml"}, Dir: write(t, map[string]string{"c.yaml": file}),
+		Environ: []string{`COURIER_SMS_REQUEST_CONFIG_AUTH={"type":"basic_auth","config":{"user":"u","password":"p"}}`},
+	})
+	problems := Problems(err)
+	for _, problem := range problems {
+		if !strings.Contains(problem.Message, "it belongs to the type api_key, while type is basic_auth") || strings.Contains(problem.Message, "there is a key") {
+			t.Errorf("got %s", problem)
+		}
+	}
+	if len(problems) != 3 {
+		t.Errorf("got %v, want one for name, value and in", err)
+	}
+}
+
 func TestLoad_EnvironmentProblems(t *testing.T) {
 	t.Parallel()
 	environ := []string{

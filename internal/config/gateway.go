@@ -91,7 +91,7 @@ func (c *checker) gateway(n *node, path string) {
 		Body: c.body(n.get("body"), joinPath(path, "body"), method),
 	}
 	for _, name := range request.exclusive {
-		c.header(g.Header, n.get(name), joinPath(path, name))
+		c.header(&g, n.get(name), joinPath(path, name))
 	}
 	c.config.Gateways = append(c.config.Gateways, g)
 }
@@ -104,7 +104,7 @@ func (c *checker) secret(n *node, path, key, standIn string) Secret {
 	return NewSecret(standIn)
 }
 
-func (c *checker) header(header map[string]Secret, n *node, path string) {
+func (c *checker) header(g *Gateway, n *node, path string) {
 	seen := map[string]string{}
 	for _, e := range n.pairs() {
 		at, canonical := joinPath(path, e.key), textproto.CanonicalMIMEHeaderKey(e.key)
@@ -115,7 +115,10 @@ func (c *checker) header(header map[string]Secret, n *node, path string) {
 			c.warn(e.at, at, "the header is set from the request itself; this value is ignored, as in Kratos")
 		}
 		seen[canonical] = e.key
-		header[e.key] = c.secret(n, path, e.key, "missing")
+		g.Header[e.key] = c.secret(n, path, e.key, "missing")
+		if isReference(e.value.text) {
+			g.SecretHeaders = append(g.SecretHeaders, canonical)
+		}
 	}
 }
 

@@ -289,7 +289,7 @@ func TestLoad_DispatchRate(t *testing.T) {
 	if cfg.Dispatch.MaxRate != 0.5 || cfg.Dispatch.PollInterval.String() != "250ms" {
 		t.Errorf("got %v and %s", cfg.Dispatch.MaxRate, cfg.Dispatch.PollInterval)
 	}
-	for _, text := range []string{"max_rate: -1", "max_rate: .inf", "max_rate: fast", "poll_interval: 1ms", "poll_interval: 1h"} {
+	for _, text := range []string{"max_rate: -1", "max_rate: .inf", "max_rate: .nan", "max_rate: fast", "poll_interval: 1ms", "poll_interval: 1h"} {
 		if _, err := Load(Options{Files: []string{"c.yaml"}, Dir: write(t, map[string]string{"c.yaml": "dispatch: { " + text + " }\n"})}); err == nil {
 			t.Errorf("%s is valid", text)
 		}

@@ -2,6 +2,11 @@ package config
 
 import "strings"
 
+// isReference reports whether a value names where a secret is.
+func isReference(text string) bool {
+	return strings.HasPrefix(text, "env://") || strings.HasPrefix(text, "file://")
+}
+
 // resolve returns the text of a secret, or what its reference names: env://NAME
 // or file://path. The value itself is in no message.
 func (c *checker) resolve(n *node, path string) (Secret, bool) {

@@ -16,7 +16,8 @@ import (
 func readScalar(s *spec, n *node) (any, error) {
 	value, ok := readKind(s, n)
 	amount := amountOf(value)
-	if !ok || s.least != "" && (amount < s.bound(s.least) || amount > s.bound(s.most)) {
+	inRange := s.least == "" || amount >= s.bound(s.least) && amount <= s.bound(s.most) // false for NaN
+	if !ok || !inRange {
 		return nil, errors.New(unexpected(s, n))
 	}
 	if len(s.enum) > 0 && !slices.Contains(s.enum, n.text) {

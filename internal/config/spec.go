@@ -54,9 +54,17 @@ type spec struct {
 	item *spec
 	// variants are the children of config by the value of type beside it.
 	variants map[string][]*spec
+	// chosen is the spec with variants and the type for which this object is one of them.
+	chosen *chosenVariant
 	// field is the index of the field of Config for the value, nil for keys that
 	// code reads.
 	field []int
+}
+
+// chosenVariant tells why an object has the children that it has.
+type chosenVariant struct {
+	from *spec
+	kind string
 }
 
 // fieldSpecs makes the specs of the fields of a struct that have a key. The tags

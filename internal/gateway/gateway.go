@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -29,11 +30,8 @@ type Gateway struct {
 func New(options Options) (*Gateway, error) {
 	options.setDefaults()
 	target, params, err := options.check()
-	if err != nil {
-		return nil, fmt.Errorf("configure gateway %q: %w", options.Name, err)
-	}
-	policy, err := compilePolicy(options.PrivateIPs)
-	if err != nil {
+	policy, policyErr := compilePolicy(options.PrivateIPs)
+	if err := errors.Join(err, policyErr); err != nil {
 		return nil, fmt.Errorf("configure gateway %q: %w", options.Name, err)
 	}
 	g := &Gateway{

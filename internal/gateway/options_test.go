@@ -28,6 +28,7 @@ func TestNew_Refuses(t *testing.T) {
 		"Port":           {func(o *Options) { o.URL = "https://example.com:65536/" }, `url: has the port "65536"`},
 		"PortZero":       {func(o *Options) { o.URL = "https://example.com:0/" }, `url: has the port "0"`},
 		"Escape":         {func(o *Options) { o.URL = "https://example.com/%zz" }, "url: is not well-formed: invalid URL escape"},
+		"LeadingBlank":   {func(o *Options) { o.URL = " https://example.com/" }, "url: begins with a blank"},
 		"Control":        {func(o *Options) { o.URL = "https://example.com/\x00" }, "url: is not well-formed"},
 		"ControlInQuery": {func(o *Options) { o.URL = "https://example.com/?a=b\tc" }, "url: is not well-formed"},
 		"LineInQuery":    {func(o *Options) { o.URL = "https://example.com/?a=b\nc" }, "url: is not well-formed"},

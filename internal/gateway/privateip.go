@@ -33,6 +33,12 @@ type addressPolicy struct {
 	public, private controlFunc
 }
 
+// Check reports what is wrong with the policy, for a configuration without a gateway.
+func (p PrivateIPPolicy) Check() error {
+	_, err := compilePolicy(p)
+	return err
+}
+
 func compilePolicy(policy PrivateIPPolicy) (*addressPolicy, error) {
 	compiled := &addressPolicy{}
 	if policy.Disallow {

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,21 +13,10 @@ import (
 // secretSet is what a gateway's configuration holds that no attempt may tell.
 type secretSet struct{ values []string }
 
-// isPlainHeader names headers that are never secret: to mask their values would
-// make excerpts unreadable.
-func isPlainHeader(name string) bool {
-	switch http.CanonicalHeaderKey(name) {
-	case "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection",
-		"Content-Encoding", "Content-Language", "Content-Type", "Expect", "Pragma", "Prefer", "User-Agent":
-		return true
-	}
-	return false
-}
-
 func newSecretSet(options *Options, target *url.URL) *secretSet {
 	set := &secretSet{}
 	for name, value := range options.Header {
-		if !isPlainHeader(name) {
+		if !mask.IsPlainHeader(name) {
 			set.addLong(value)
 			set.addLong(strings.Fields(value)...)
 		}

@@ -15,6 +15,8 @@ func parseTarget(text string) (*url.URL, error) {
 	switch {
 	case text == "":
 		return nil, errors.New("is missing: give the address of the gateway, such as https://sms.example.com/send")
+	case strings.TrimLeft(text, " \t\r\n") != text:
+		return nil, errors.New("begins with a blank: take it out")
 	case err != nil:
 		return nil, fmt.Errorf("is not well-formed: %w", urlCause(err))
 	case target.Scheme != "http" && target.Scheme != "https":

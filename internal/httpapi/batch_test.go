@@ -32,7 +32,7 @@ func TestAPI_SendBatch(t *testing.T) {
 		{"index":3,`+taken+`,"replayed":true},
 		{"index":4,"error":{"code":"idempotency_conflict","field":"idempotency_key",
 			"detail":"the idempotency key was used for a different message; use a new key, or repeat the first request unchanged"}},
-		{"index":5,"error":{"code":"invalid_request","field":"body","detail":"no field has the name that was given; body is the nearest"}}
+		{"index":5,"error":{"code":"invalid_request","field":"bdy","detail":"no field has this name; body is the nearest"}}
 	]}`)
 	if len(f.memory.all(t)) != 1 {
 		t.Errorf("%d messages were stored", len(f.memory.all(t)))
@@ -87,7 +87,7 @@ func TestAPI_SendBatchRefuses(t *testing.T) {
 		{`{"messages":[{}],"other":1}`, "body.other", "no field"},
 		{`{"messages":[{"to":nope}]}`, "body.messages[0].to", "at line 1, column 21"},
 		{"{\"messages\":[{},{\"to\":\"a\nb\"}]}", "body.messages[1].to", "at line 1, column 25"},
-		{`{"message":[]}`, "body.messages", "messages is the nearest"},
+		{`{"message":[]}`, "body.message", "messages is the nearest"},
 		{`[]`, "", "a JSON object is expected, not an array"},
 		{`{"messages":[{}`, "", "not valid JSON"},
 	} {

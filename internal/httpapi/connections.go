@@ -14,6 +14,8 @@ const (
 	// minIdle is how long a connection must have been idle to be closed for
 	// another. What has just come may be about to send its request.
 	minIdle = time.Second
+	// tellEvery is how often the log says at most that a listener is full.
+	tellEvery = time.Minute
 )
 
 // connectionLimit returns how many connections a listener may have. Two listeners
@@ -35,7 +37,8 @@ func connectionLimit(wanted int) int {
 type limitedListener struct {
 	net.Listener
 	limit int
-	// fullFunc is called when all are in use, once until there is room again.
+	// fullFunc is called when all are in use, once until there is room again and at
+	// most once in tellEvery.
 	fullFunc func(limit int)
 	freed    chan struct{}
 	closed   chan struct{}
@@ -46,6 +49,7 @@ type limitedListener struct {
 	// with a request under way.
 	open map[*connection]time.Time
 	full bool
+	told time.Time
 }
 
 // connection is one that counts.
@@ -100,7 +104,10 @@ func (l *limitedListener) room() (victim *connection, wait time.Duration) {
 	}
 	if !l.full {
 		l.full = true
-		l.fullFunc(l.limit)
+		if time.Since(l.told) >= tellEvery {
+			l.told = time.Now()
+			l.fullFunc(l.limit)
+		}
 	}
 	longest := time.Now()
 	for c, since := range l.open {

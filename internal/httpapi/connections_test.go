@@ -77,6 +77,31 @@ func TestServer_BoundsConnections(t *testing.T) {
 	}
 }
 
+// Waves of connections, with room in between, are told of once in a minute.
+func TestServer_TellsOfFloodOnce(t *testing.T) {
+	t.Parallel()
+	var log lockedBuffer
+	server := start(t, httpapi.ServerOptions{
+		Handler: http.NotFoundHandler(), MaxConnections: 4, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
+	})
+	for range 3 {
+		connections := hold(t, server.Addr().String(), 6)
+		if status, err := get(t, server.Addr().String()); err != nil || status != http.StatusNotFound {
+			t.Fatalf("got %d, %v", status, err)
+		}
+		for _, connection := range connections {
+			_ = connection.Close()
+		}
+		<-time.After(200 * time.Millisecond) // the server notices that they are closed
+	}
+	if err := server.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(log.String(), "as many connections as it may"); got != 1 {
+		t.Errorf("%d lines, want 1:\n%s", got, log.String())
+	}
+}
+
 // A connection with a request under way is not closed for another, which waits.
 func TestServer_KeepsBusyConnections(t *testing.T) {
 	t.Parallel()

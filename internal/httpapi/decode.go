@@ -173,13 +173,14 @@ func fieldNames(t reflect.Type) []string {
 // unknownField names the field only as far as it looks like a name: a body may
 // have been put in its place.
 func unknownField(name string, names []string) error {
+	hint := "the OpenAPI document at /openapi.json lists them"
 	if nearest := courier.Nearest(name, names); nearest != "" {
-		return invalid(nearest, "no field has the name that was given; "+nearest+" is the nearest")
+		hint = nearest + " is the nearest"
 	}
 	if !isName(name) {
-		return invalid("", "a field has a name that no field has; the OpenAPI document at /openapi.json lists them")
+		return invalid("", "a field has a name that no field has; "+hint)
 	}
-	return invalid(name, "no field has this name; the OpenAPI document at /openapi.json lists them")
+	return invalid(name, "no field has this name; "+hint)
 }
 
 func isName(text string) bool {

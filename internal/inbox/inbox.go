@@ -4,6 +4,7 @@ package inbox
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -41,7 +42,11 @@ const (
 const messagesPath = "/_inbox/messages"
 
 // Inbox is an http.Handler. It is safe for concurrent use.
-type Inbox struct{ *gatewaytest.Handler }
+type Inbox struct {
+	*gatewaytest.Handler
+	// containerNames also takes names of one label, by which containers call each other.
+	containerNames bool
+}
 
 // New returns an empty inbox.
 func New(options Options) *Inbox {
@@ -69,7 +74,7 @@ func New(options Options) *Inbox {
 			options.OnMessageFunc(newMessage(&request))
 		}
 	}
-	return &Inbox{gatewaytest.New(settings)}
+	return &Inbox{Handler: gatewaytest.New(settings)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -78,8 +83,8 @@ func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !own && !isPage(r):
 		i.Handler.ServeHTTP(w, r)
-	case !isOwnHost(r.Host):
-		problem(w, http.StatusForbidden, "name the inbox by its IP address, as localhost or by a name without dots")
+	case !i.isOwnHost(r.Host):
+		problem(w, http.StatusForbidden, "name the inbox by its IP address or as localhost; by a name without dots only where it listens with --host for other machines")
 	case own:
 		i.serveOwn(w, r)
 	default:
@@ -106,6 +111,8 @@ type Server struct {
 // Listen starts an inbox on an address such as "127.0.0.1:0".
 func Listen(ctx context.Context, address string, options Options) (*Server, error) {
 	inbox := New(options)
+	host, _, _ := net.SplitHostPort(address) // Listen says what is wrong with it
+	inbox.containerNames = !isLoopback(host)
 	server, err := gatewaytest.Listen(ctx, address, inbox, inbox.Close)
 	if err != nil {
 		return nil, err

@@ -157,7 +157,8 @@ func TestInbox_RefusesForeignHosts(t *testing.T) {
 	box := inbox.New(inbox.Options{})
 	do(t, box, http.MethodPost, "/send", `{"to":"+12065550101","body":"code 123456"}`)
 	for host, want := range map[string]int{
-		"127.0.0.1:4479": 200, "[::1]:4479": 200, "::1": 200, "localhost": 200, "LOCALHOST:4479": 200, "inbox:4479": 200, "app.localhost": 200,
+		"127.0.0.1:4479": 200, "[::1]:4479": 200, "::1": 200, "localhost": 200, "LOCALHOST:4479": 200, "": 200, "localhost.:4479": 200, "app.localhost": 200,
+		"inbox:4479": 403, "attacker": 403,
 		"192.0.2.7": 200, "evil.example": 403, "evil.example:4479": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403,
 	} {
 		for _, target := range []string{"/", "/_inbox/messages"} {
@@ -172,6 +173,34 @@ func TestInbox_RefusesForeignHosts(t *testing.T) {
 	}
 	if box.Count() != 1 {
 		t.Errorf("%d messages were counted, want 1", box.Count())
+	}
+}
+
+// TestListen_AnswersToContainerNames asks an inbox that other machines can call, as
+// the containers of a test do, by a name of one label.
+func TestListen_AnswersToContainerNames(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]map[string]int{
+		"127.0.0.1:0": {"inbox:4479": 403, "localhost": 200, "evil.example": 403},
+		"localhost:0": {"inbox:4479": 403},
+		"0.0.0.0:0":   {"inbox:4479": 200, "inbox": 200, "192.0.2.7": 200, "evil.example": 403},
+	} {
+		server, err := inbox.Listen(t.Context(), address, inbox.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for host, want := range want {
+			request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/_inbox/messages", nil)
+			request.Host = host
+			recorder := httptest.NewRecorder()
+			server.ServeHTTP(recorder, request)
+			if recorder.Code != want {
+				t.Errorf("%s on %s: status %d, want %d", host, address, recorder.Code, want)
+			}
+		}
+		if err := server.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

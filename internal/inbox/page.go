@@ -54,12 +54,18 @@ func (i *Inbox) servePage(w http.ResponseWriter) {
 }
 
 // isOwnHost reports whether the Host of a request is one that no stranger can point at
-// this address: an IP address, localhost, or a name of one label, as containers have.
-// Any other may be a page elsewhere whose name was bound to this address to read codes.
-func isOwnHost(host string) bool {
+// this address: none, an IP address or localhost, as on the admin listener. Any other may
+// be a page elsewhere whose name was bound to this address to read codes.
+func (i *Inbox) isOwnHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	host = strings.Trim(strings.ToLower(host), "[]")
-	return net.ParseIP(host) != nil || !strings.Contains(host, ".") || strings.HasSuffix(host, ".localhost")
+	host = strings.Trim(strings.ToLower(host), "[].")
+	return host == "" || net.ParseIP(host) != nil || host == "localhost" || strings.HasSuffix(host, ".localhost") ||
+		i.containerNames && !strings.Contains(host, ".")
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -33,6 +33,17 @@ func SoundsSecret(name string) bool {
 		func(part string) bool { return strings.Contains(name, part) })
 }
 
+// IsPlainHeader names headers that are never secret: to mask their values would
+// make excerpts and requests unreadable.
+func IsPlainHeader(name string) bool {
+	switch http.CanonicalHeaderKey(name) {
+	case "Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Cache-Control", "Connection",
+		"Content-Encoding", "Content-Language", "Content-Type", "Expect", "Pragma", "Prefer", "User-Agent":
+		return true
+	}
+	return false
+}
+
 // Userinfo returns what of a url's user information is secret: the user name, which some
 // providers use for a key, the password, and both as a Basic Authorization header has them.
 func Userinfo(user *url.Userinfo) []string {

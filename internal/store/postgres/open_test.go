@@ -45,6 +45,23 @@ func TestParseDSN(t *testing.T) {
 	}
 }
 
+// TestParseDSN_NamesTheParameter refuses values that only the check could tell apart.
+func TestParseDSN_NamesTheParameter(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]string{
+		"sslmode=" + secret: "its parameter sslmode ",
+		"sslmode=verify-full&sslrootcert=/none/" + secret: "its parameter sslrootcert ",
+		"application_name=a&connect_timeout=" + secret:    "its parameter connect_timeout ",
+		"pool_max_conns=many":                             "its parameter pool_max_conns ",
+		"pool_max_conns=1":                                "pool_max_conns must be at least 2",
+	} {
+		err := ParseDSN("postgres://courier:" + secret + "@localhost/courier?" + query)
+		if !errors.Is(err, ErrInvalidDSN) || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", query, err, want)
+		}
+	}
+}
+
 // TestOpen_TellsWhatToDo opens databases that are not there.
 func TestOpen_TellsWhatToDo(t *testing.T) {
 	t.Parallel()

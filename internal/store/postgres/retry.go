@@ -135,7 +135,7 @@ const poolerProbe, poolerProbeFor = "SELECT 'courier'", 2 * time.Second
 // follow prepared statements: one is prepared, its session of the server given to
 // a transaction of another connection, and then run.
 func (s *Store) detectPooler(ctx context.Context) error {
-	if s.target.fixedMode || s.target.config.MaxConns < 2 {
+	if s.target.fixedMode {
 		return nil
 	}
 	first, err := acquire(ctx, s.pool)

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -89,6 +91,29 @@ func (p *place) watch(ctx context.Context, logger *slog.Logger) {
 	}
 }
 
+// savedSuffix and a time end the name of the file into which rescue saves.
+const (
+	savedSuffix = ".saved-"
+	savedTime   = "20060102T150405.000"
+)
+
+// tellOfSaved warns of files that rescue left when this or another database was here.
+func (p *place) tellOfSaved(ctx context.Context, logger *slog.Logger) {
+	entries, err := os.ReadDir(filepath.Dir(p.path))
+	if err != nil {
+		logger.DebugContext(ctx, "saved files were not looked for", slog.String("error", err.Error()))
+	}
+	for _, entry := range entries {
+		after, found := strings.CutPrefix(entry.Name(), filepath.Base(p.path)+savedSuffix)
+		if _, err := time.Parse(savedTime, after); !found || err != nil {
+			continue // also what SQLite and the lock keep next to such a file
+		}
+		logger.WarnContext(ctx, "a file next to the database holds messages that were not sent; they may be in the database too, and would be sent twice. "+
+			"To send them, stop the courier and start another with a store.dsn of that file, or move it to the path of store.dsn; when they are not needed, delete it",
+			slog.String("file", filepath.Join(filepath.Dir(p.path), entry.Name())), slog.String("path", p.path))
+	}
+}
+
 // rescue saves a database that is not in its place under a new name, if messages
 // wait in it, and tells what to do with it. When only its log is gone, the last
 // connection moves what is in there into the database.
@@ -98,7 +123,7 @@ func (s *Store) rescue(ctx context.Context) error {
 	if fault == nil || count == 0 {
 		return nil
 	}
-	path := fmt.Sprintf("%s.saved-%s", s.path, s.nowFunc().UTC().Format("20060102T150405.000"))
+	path := fmt.Sprintf("%s%s%s", s.path, savedSuffix, s.nowFunc().UTC().Format(savedTime))
 	if err := s.save(ctx, path); err != nil {
 		return fmt.Errorf("%d messages that were not sent are lost, as %w, and they could not be saved to %s: %w", count, fault, path, err)
 	}

@@ -159,6 +159,30 @@ func TestStore_LosesItsPlace(t *testing.T) {
 	}
 }
 
+// TestOpen_TellsOfSavedMessages starts next to the file in which a courier before
+// saved what it could not send.
+func TestOpen_TellsOfSavedMessages(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "courier [1].db")
+	before, beforeLines := openLogged(t, path)
+	enqueue(t, before, queuedMessage(1))
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	isRefusedNow(t, before)
+	closeStore(t, before)
+	const told = "a file next to the database holds messages that were not sent"
+	if beforeLines.has(told) {
+		t.Error("a file is told of before there was one")
+	}
+
+	after, lines := openLogged(t, path)
+	if !lines.has(told) || !lines.has(path+".saved-") || !lines.has("level=WARN") {
+		t.Errorf("the start does not tell of the file: %v", lines)
+	}
+	closeStore(t, after)
+}
+
 // TestStore_FindsItsPlaceAgain puts a file back that was moved away.
 func TestStore_FindsItsPlaceAgain(t *testing.T) {
 	t.Parallel()
