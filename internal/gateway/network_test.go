@@ -142,7 +142,7 @@ func TestGateway_TLSFaults(t *testing.T) {
 			[]string{"wants a client certificate", "another way to authenticate"},
 		},
 		"NoTLS":   {certificate, nothing, nothing, func(string) string { return strings.Replace(plain, "http://", "https://", 1) }, []string{"does not speak TLS", "http:// in url"}},
-		"OnlyTLS": {certificate, nothing, nothing, func(url string) string { return strings.Replace(url, "https://", "http://", 1) }, []string{"https"}},
+		"OnlyTLS": {certificate, nothing, nothing, func(url string) string { return strings.Replace(url, "https://", "http://", 1) }, []string{"speaks TLS", "https:// in url"}},
 		"Refusing": {certificate, func(c *tls.Config) {
 			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, io.EOF }
 		}, nothing, nil, []string{"TLS handshake"}},
@@ -156,24 +156,47 @@ func TestGateway_TLSFaults(t *testing.T) {
 			}
 			g := newGateway(t, Options{URL: url + "/", TLSConfig: client, Template: echo()})
 			for range 3 {
-				attempt := send(t, g, loginMessage())
-				if name == "OnlyTLS" && attempt.HTTPStatus == http.StatusBadRequest {
-					continue // Go's server says it in HTTP
-				}
-				wantUnsent(t, attempt, c.says...)
+				wantUnsent(t, send(t, g, loginMessage()), c.says...)
 			}
 		})
 	}
 }
 
-// TestGateway_TLSAlertForHTTP sends plain HTTP to a server that answers with an alert of TLS.
-func TestGateway_TLSAlertForHTTP(t *testing.T) {
+// TestGateway_HTTPToTLSPort sends plain HTTP to servers that say, by an alert of
+// TLS or in HTTP, that they speak TLS. They took nothing.
+func TestGateway_HTTPToTLSPort(t *testing.T) {
 	t.Parallel()
+	const (
+		html  = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+		nginx = "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n<body>\r\n"
+	)
+	for name, answer := range map[string]string{
+		"Alert":         "\x15\x03\x01\x00\x02\x02\x50",
+		"AlertWithLine": "\x15\x03\x01\x00\x02\x02\n", // unexpected_message is 10
+		"Go":            "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+		"nginx":         html + nginx,
+		"Apache":        html + "<p>Your browser sent a request that this server could not understand.<br />\nReason: You're speaking plain HTTP to an SSL-enabled server port.<br />\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startWire(t, func(conn net.Conn, _ int) bool {
+				_, _ = io.WriteString(conn, answer)
+				return false
+			})
+			g := newGateway(t, Options{URL: server.url() + "/", Template: echo()})
+			wantUnsent(t, send(t, g, loginMessage()), "speaks TLS", "use https:// in url")
+		})
+	}
+	// A gateway that repeats what a message says refused that message.
 	server := startWire(t, func(conn net.Conn, _ int) bool {
-		_, _ = conn.Write([]byte{0x15, 3, 1, 0, 2, 2, 80})
+		_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"+
+			`{"error":"cannot send: Client sent an HTTP request to an HTTPS server. `+nginx+`"}`)
 		return false
 	})
-	wantUnsent(t, send(t, newGateway(t, Options{URL: server.url() + "/", Template: echo()}), loginMessage()), "speaks TLS", "use https://")
+	attempt := send(t, newGateway(t, Options{URL: server.url() + "/", Template: echo()}), loginMessage())
+	if attempt.Outcome != courier.OutcomeRejected || attempt.Unsent {
+		t.Errorf("Send() = %+v", attempt)
+	}
 }
 
 // proxyServer is an HTTP proxy that opens tunnels, or answers with a status.

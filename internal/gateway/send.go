@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -66,7 +67,26 @@ func (g *Gateway) sendOnce(ctx context.Context, at *hop) (answer *Answer, again 
 	}
 	defer func() { _ = response.Body.Close() }()
 	again = used.isLateTimeout(response)
-	return readAnswer(response), again
+	answer = readAnswer(response)
+	if at.target.Scheme == "http" && saysTLS(response, answer.Body) {
+		return &Answer{Err: &dialError{handshake: true, err: errSpeaksTLS}}, false
+	}
+	return answer, again
+}
+
+// saysTLS recognises the answers of Go, nginx and Apache to plain HTTP on a port for
+// https. A gateway that repeats a message in its own answer is not taken for one.
+func saysTLS(response *http.Response, body []byte) bool {
+	if response.StatusCode != http.StatusBadRequest || !response.Close {
+		return false
+	}
+	text := string(bytes.TrimSpace(body))
+	if !response.ProtoAtLeast(1, 1) && text == "Client sent an HTTP request to an HTTPS server." {
+		return true
+	}
+	return strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") &&
+		(strings.Contains(text, "<title>400 The plain HTTP request was sent to HTTPS port</title>") ||
+			strings.Contains(text, "\nReason: You're speaking plain HTTP to an SSL-enabled server port.<br />"))
 }
 
 // usedConn is the connection that a round trip used last.
