@@ -28,13 +28,13 @@ func TestGateway_TLS(t *testing.T) {
 		fake, url, client := gatewaytest.StartOver(t, protocol, gatewaytest.Options{})
 		for i, method := range []string{"POST", "TRACE", "GET"} {
 			g := newGateway(t, Options{
-				URL: url + "/send", Method: method, TLSConfig: client, Template: constant(`{}`),
+				URL: url + "/send", Method: method, TLSConfig: client, Template: constant(`{"a":1}`),
 				Header: map[string]string{"Transfer-Encoding": "chunked", "Host": "x", "Content-Length": "5"},
 			})
 			if attempt := send(t, g, loginMessage()); attempt.Outcome != courier.OutcomeAccepted {
 				t.Errorf("Send() = %+v", attempt)
 			}
-			body := "{}"
+			body := `{"a":1}`
 			if method == "TRACE" {
 				body = ""
 			}

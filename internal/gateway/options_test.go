@@ -163,10 +163,6 @@ func TestGateway_Wire(t *testing.T) {
 			Options{URL: "http://gateway.test/", Template: constant(`"a\nb"`), Header: map[string]string{"Content-Type": "text/plain"}},
 			"POST / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 3\r\nContent-Type: text/plain\r\n" + gzip + "\r\na\nb",
 		},
-		"EmptyForm": {
-			Options{URL: "http://gateway.test/", Template: constant(`{}`), Header: map[string]string{"Content-Type": mediaForm}},
-			"POST / HTTP/1.1\r\nHost: gateway.test\r\n" + agent + "Content-Length: 0\r\nContent-Type: " + mediaForm + "\r\n" + gzip + "\r\n",
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
