@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +37,8 @@ type dialer struct {
 type dialError struct {
 	// proxy is the proxy that is at fault, without user and password, empty for the gateway.
 	proxy string
+	// variable is the environment variable whose address cannot be used, if it is that.
+	variable string
 	// status is what the proxy answered to CONNECT, 0 for nothing.
 	status int
 	// address is what was dialed.
@@ -130,11 +134,21 @@ func (d *dialer) secure(ctx context.Context, conn net.Conn, address string, prot
 	return nil, &dialError{handshake: true, err: err}
 }
 
+// proxyFor returns the proxy for a url, nil for none. Its error is a *dialError, and
+// quotes nothing, as the address may hold a password.
+func (d *dialer) proxyFor(target *url.URL) (*url.URL, error) {
+	via, err := d.proxyFunc(target)
+	if err == nil && (via == nil || slices.Contains([]string{"http", "https", "socks5", "socks5h"}, via.Scheme)) {
+		return via, nil
+	}
+	return nil, &dialError{variable: strings.ToUpper(target.Scheme) + "_PROXY", err: errors.New("the address of the proxy cannot be used")}
+}
+
 // tunnel returns a connection to an address, directly or through the proxy for it.
 func (d *dialer) tunnel(ctx context.Context, address string) (net.Conn, error) {
-	via, err := d.proxyFunc(&url.URL{Scheme: "https", Host: address})
+	via, err := d.proxyFor(&url.URL{Scheme: "https", Host: address})
 	if err != nil {
-		return nil, &dialError{proxy: "in HTTPS_PROXY", err: errors.New("its address is not well-formed")}
+		return nil, err
 	}
 	if via == nil {
 		return d.connect(ctx, address)

@@ -292,13 +292,64 @@ func TestGateway_ProxyFaults(t *testing.T) {
 			})
 		}
 	}
-	g := newGateway(t, Options{URL: "https://gateway.test/send", ProxyFunc: func(*url.URL) (*url.URL, error) {
-		return nil, errors.New("invalid proxy address hunter2")
-	}})
-	attempt := send(t, g, loginMessage())
-	wantUnsent(t, attempt, "HTTPS_PROXY")
-	if strings.Contains(attempt.Message, "hunter2") {
-		t.Errorf("the attempt tells a secret: %+v", attempt)
+}
+
+// TestGateway_ProxyAddress names the variable whose address cannot be used.
+func TestGateway_ProxyAddress(t *testing.T) {
+	t.Parallel()
+	malformed := func(*url.URL) (*url.URL, error) { return nil, errors.New("invalid proxy address hunter2") }
+	for _, target := range []string{"https://gateway.test/send", "http://gateway.test/send"} {
+		scheme, _, _ := strings.Cut(target, "://")
+		for name, proxy := range map[string]func(*url.URL) (*url.URL, error){
+			"malformed": malformed, "scheme": through(t, "ftp://u:hunter2@127.0.0.1:1"),
+		} {
+			t.Run(scheme+name, func(t *testing.T) {
+				t.Parallel()
+				attempt := send(t, newGateway(t, Options{URL: target, Template: echo(), ProxyFunc: proxy}), loginMessage())
+				wantUnsent(t, attempt, strings.ToUpper(scheme)+"_PROXY is not a usable address", "http://, https:// or socks5://")
+				if strings.Contains(attempt.Message, "hunter2") || strings.Contains(attempt.Message, "refused") {
+					t.Errorf("Send() = %+v", attempt)
+				}
+			})
+		}
+	}
+}
+
+// TestGateway_PlainProxyFaults names the proxy of an http url, whose faults look like
+// those of the gateway.
+func TestGateway_PlainProxyFaults(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer  string
+		outcome courier.Outcome
+		class   courier.Class
+		says    string
+	}{
+		"BadGateway":     {"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", courier.OutcomeRetry, courier.ClassGatewayError, "answered 502 Bad Gateway"},
+		"Authentication": {"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", courier.OutcomeGatewayDown, courier.ClassUnauthorized, "answered 407"},
+		"Closed":         {"", courier.OutcomeUnknown, courier.ClassOutcomeUnknown, "was sent the message and broke off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startWire(t, func(conn net.Conn, _ int) bool {
+				_, _ = io.WriteString(conn, c.answer)
+				return false
+			})
+			via := strings.Replace(server.url(), "//", "//u:hunter2@", 1)
+			g := newGateway(t, Options{URL: "http://gateway.test/send", Template: echo(), ProxyFunc: through(t, via)})
+			attempt := send(t, g, loginMessage())
+			if attempt.Outcome != c.outcome || attempt.Class != c.class {
+				t.Errorf("Send() = %+v", attempt)
+			}
+			for _, says := range []string{c.says, "through the proxy " + server.url(), "_PROXY"} {
+				if !strings.Contains(attempt.Message, says) {
+					t.Errorf("%q does not say %q", attempt.Message, says)
+				}
+			}
+			if strings.Contains(attempt.Message, "hunter2") {
+				t.Errorf("the attempt tells a secret: %q", attempt.Message)
+			}
+		})
 	}
 }
 

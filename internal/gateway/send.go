@@ -34,7 +34,7 @@ func (r *Request) Send(ctx context.Context) courier.Attempt {
 		return attempt
 	}
 	mask := g.masked.forMessage(r.message)
-	attempt.Message = fmt.Sprintf("gateway %q (%s) %s: %s", g.name, originOf(g.target), mask.mask(judged.what, maxErrorText), judged.advice)
+	attempt.Message = answer.sentence(fmt.Sprintf("%q (%s)", g.name, originOf(g.target)), mask.mask(judged.what, maxErrorText), judged.advice)
 	attempt.RetryAfter = retryAfter(answer.Header, g.nowFunc())
 	attempt.Excerpt = mask.mask(excerptText(answer.Body), maxExcerpt)
 	if code := errorCode(answer.Body); mask.mask(code, len(code)) == code {
@@ -51,6 +51,9 @@ func (g *Gateway) send(ctx context.Context, at *hop) *Answer {
 	for sends := 1; ; sends++ {
 		answer, again := g.sendOnce(ctx, at)
 		if !again || sends > maxResends || ctx.Err() != nil {
+			if !isType[*dialError](answer.Err) {
+				answer.Proxy = g.network.to(at.target).dialer.plainProxyName(at.target)
+			}
 			return answer
 		}
 	}
