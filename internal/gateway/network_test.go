@@ -463,8 +463,34 @@ func TestGateway_HandshakeTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	g := newGateway(t, Options{URL: "https://" + listener.Addr().String() + "/", Template: echo(), Timeout: 10 * short})
-	wantUnsent(t, send(t, g, loginMessage()), "did not finish the TLS handshake in time")
-	g = newGateway(t, Options{URL: "https://gateway.test/", Template: echo(), Timeout: 10 * short, ProxyFunc: through(t, "http://"+listener.Addr().String())})
-	wantUnsent(t, send(t, g, loginMessage()), "is behind the proxy", "in time")
+	direct := Options{URL: "https://" + listener.Addr().String() + "/", Template: echo()}
+	behind := Options{URL: "https://gateway.test/", Template: echo(), ProxyFunc: through(t, "http://"+listener.Addr().String())}
+	secure := behind
+	secure.ProxyFunc = through(t, "https://"+listener.Addr().String())
+	plain := secure
+	plain.URL = "http://gateway.test/"
+	for _, c := range []struct {
+		options Options
+		says    []string
+	}{
+		{direct, []string{"did not finish the TLS handshake in time"}},
+		{behind, []string{"is behind the proxy", "in time"}},
+		{secure, []string{"is behind the proxy", "did not finish the TLS handshake in time"}},
+		{plain, []string{"is behind the proxy", "did not finish the TLS handshake in time"}},
+	} {
+		t.Run(c.options.URL+" "+strings.Join(c.says, " "), func(t *testing.T) {
+			t.Parallel()
+			// The dial ends first, or the attempt does: on a busy machine either.
+			c.options.Timeout = 20 * short
+			wantUnsent(t, send(t, newGateway(t, c.options), loginMessage()), c.says...)
+			c.options.Timeout = patience
+			request, err := newGateway(t, c.options).Render(t.Context(), loginMessage())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*short)
+			defer cancel()
+			wantUnsent(t, request.Send(ctx), c.says...)
+		})
+	}
 }

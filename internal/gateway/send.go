@@ -62,6 +62,7 @@ func (g *Gateway) send(ctx context.Context, at *hop) *Answer {
 // sendOnce reports also whether the request can be sent again at once.
 func (g *Gateway) sendOnce(ctx context.Context, at *hop) (answer *Answer, again bool) {
 	used := usedConn{bodySize: len(at.body)}
+	ctx = context.WithValue(ctx, stageKey{}, &used.stage)
 	trace := &httptrace.ClientTrace{GotConn: used.got}
 	request := newRequest(httptrace.WithClientTrace(ctx, trace), at.method, at.target, at.header, at.body)
 	response, err := g.network.to(at.target).RoundTrip(request)
@@ -101,6 +102,8 @@ type usedConn struct {
 	plain  *answerConn
 	shared *countedConn
 	before int64
+	// stage is that of the dial for this round trip, if there is one.
+	stage dialStage
 }
 
 // got is called by net/http in the goroutine of the round trip.
@@ -135,7 +138,7 @@ func (u *usedConn) explain(err error) (answer *Answer, again bool) {
 	case u.shared != nil:
 		answer, again = explainShared(err, u.shared.sent.Load()-u.before, u.reused, u.bodySize)
 	default:
-		return &Answer{Err: err}, false
+		return &Answer{Err: u.stage.explain(err)}, false
 	}
 	if under.isAsked && answer.Status == 0 && answer.Delivery != DeliveryWhole {
 		// With TLS 1.3 a gateway says that it wants a certificate after the handshake.
