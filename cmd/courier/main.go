@@ -4,8 +4,7 @@ package main
 
 import (
 	"context"
-	"io"
-	"log"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -24,8 +23,9 @@ func main() {
 }
 
 func run() int {
-	// net/http writes there what a gateway sends unasked, which may repeat a message.
-	log.SetOutput(io.Discard)
+	// Go's default log gets what a gateway sends unasked, by net/http, and that may
+	// repeat a message.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal finds no handler, so it ends the process at once.
