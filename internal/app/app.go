@@ -207,6 +207,7 @@ func (a *App) startTracing(ctx context.Context) error {
 		Environment:   from.DeploymentEnvironment,
 		SamplingRatio: from.OTLP.SamplingRatio,
 		Version:       a.options.Version,
+		Logger:        a.logger,
 	})
 	if err != nil {
 		return err

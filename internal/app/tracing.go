@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -25,6 +27,8 @@ type traceOptions struct {
 	Authorization string
 	SamplingRatio float64
 	Version       string
+	// Logger is told of spans that could not be exported.
+	Logger *slog.Logger
 }
 
 // newTracing returns a provider and what flushes and stops it.
@@ -37,6 +41,11 @@ func newTracing(ctx context.Context, options traceOptions) (trace.TracerProvider
 	if err != nil {
 		return nil, nil, fmt.Errorf("set up tracing: %w; check tracing.providers.otlp and the OTEL_ variables", err)
 	}
+	lasting := context.WithoutCancel(ctx)
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { // by default it is Go's log, which main silences
+		options.Logger.WarnContext(lasting, "traces could not be exported: check tracing.providers.otlp and that the collector runs",
+			slog.String("error", err.Error()))
+	}))
 	provider := sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(options.SamplingRatio))),

@@ -1,6 +1,10 @@
 package app
 
 import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -25,5 +29,27 @@ func TestWantsSpans(t *testing.T) { //nolint:paralleltest // it sets the environ
 		if got != test.want || (err != nil) != (test.fault != "") || err != nil && !strings.Contains(err.Error(), test.fault) {
 			t.Errorf("%+v: %v, %v", test, got, err)
 		}
+	}
+}
+
+// TestNewTracing_ExportFails tells the log of a collector that refuses spans.
+func TestNewTracing_ExportFails(t *testing.T) {
+	t.Setenv("OTEL_TRACES_EXPORTER", "otlp") // the handler of errors is one for the process: no other test runs meanwhile
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) }))
+	defer collector.Close()
+	var log bytes.Buffer
+	provider, stop, err := newTracing(t.Context(), traceOptions{
+		ServerURL: strings.TrimPrefix(collector.URL, "http://"), Insecure: true, SamplingRatio: 1, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := provider.Tracer("test").Start(t.Context(), "span")
+	span.End()
+	if err := stop(t.Context()); err != nil {
+		t.Log(err)
+	}
+	if !strings.Contains(log.String(), "traces could not be exported") {
+		t.Errorf("log is %q", log.String())
 	}
 }
