@@ -276,3 +276,33 @@ func TestServe_OutageOutlasted(t *testing.T) {
 		t.Errorf("end of the courier: %v\n%s", err, p.log)
 	}
 }
+
+// TestServe_GatewayBytesStayOutOfLog has a gateway send more than its answer holds,
+// of which net/http writes the beginning to Go's default log.
+func TestServe_GatewayBytesStayOutOfLog(t *testing.T) {
+	listener := listen(t, "127.0.0.1:0")
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				_, _ = io.WriteString(conn, "HTTP/1.1 204 No\r\nContent-Length: 7\r\n\r\nhunter2")
+				_, _ = io.Copy(io.Discard, conn)
+			}
+			_ = conn.Close()
+		}
+	})
+	p := startCourier(t, writeConfig(t, "http://"+listener.Addr().String()+"/send", ""))
+	p.await(t, p.send(t, "one"), "sent")
+	if err := p.terminate(t); err != nil {
+		t.Errorf("end of the courier: %v", err)
+	}
+	_ = listener.Close()
+	serving.Wait()
+	if p.log.count("hunter2") > 0 {
+		t.Errorf("the log holds what the gateway sent:\n%s", p.log)
+	}
+}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -23,6 +24,9 @@ func main() {
 }
 
 func run(reloads <-chan os.Signal) int {
+	// Go's default log gets what a gateway sends unasked, by net/http, and that may
+	// repeat a message.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal finds no handler, so it ends the process at once.

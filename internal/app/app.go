@@ -196,7 +196,7 @@ func logWarnings(ctx context.Context, logger *slog.Logger, cfg *config.Config) {
 }
 
 func (a *App) startTracing(ctx context.Context) error {
-	provider, stop, err := newTracing(ctx, a.options.Config.Tracing, a.options.Version)
+	provider, stop, err := newTracing(ctx, a.options.Config.Tracing, a.options.Version, a.logger)
 	if err != nil {
 		return err
 	}

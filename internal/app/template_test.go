@@ -87,7 +87,7 @@ func TestCheck_Templates(t *testing.T) {
 			t.Errorf("%s: %v, want a problem in line 7 with %s", source, problems, says)
 		}
 	}
-	cfg := configured(t, templateFile(t, `function(ctx) { code: ctx.template_data.code }`))
+	cfg := configured(t, templateFile(t, `function(ctx) { to: ctx.to, code: ctx.template_data.code }`))
 	if err := Check(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -17,8 +19,9 @@ import (
 )
 
 // newTracing returns a provider and what flushes and stops it. With neither a provider
-// nor one of the standard OTEL_ variables, spans are not made at all.
-func newTracing(ctx context.Context, cfg config.Tracing, version string) (trace.TracerProvider, func(context.Context) error, error) {
+// nor one of the standard OTEL_ variables, spans are not made at all. The logger is
+// told of spans that could not be exported.
+func newTracing(ctx context.Context, cfg config.Tracing, version string, logger *slog.Logger) (trace.TracerProvider, func(context.Context) error, error) {
 	wanted, err := wantsSpans(cfg.Provider)
 	if err != nil || !wanted {
 		return noop.NewTracerProvider(), func(context.Context) error { return nil }, err
@@ -37,6 +40,11 @@ func newTracing(ctx context.Context, cfg config.Tracing, version string) (trace.
 	if err != nil {
 		return nil, nil, fmt.Errorf("set up tracing: %w; check tracing.providers.otlp and the OTEL_ variables", err)
 	}
+	lasting := context.WithoutCancel(ctx)
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { // by default it is Go's log, which main silences
+		logger.WarnContext(lasting, "traces could not be exported: check tracing.providers.otlp and that the collector runs",
+			slog.String("error", err.Error()))
+	}))
 	// Source: https://opentelemetry.io/docs/specs/semconv/resource/
 	attributes := []attribute.KeyValue{attribute.String("service.name", cfg.ServiceName), attribute.String("service.version", version)}
 	if cfg.DeploymentEnvironment != "" {

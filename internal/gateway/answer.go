@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
 )
 
@@ -57,12 +60,16 @@ func readUpTo(from io.Reader, size int64) []byte {
 }
 
 // decodeCharset returns a body as UTF-8, by the charset of the Content-Type
-// header or by what its first bytes say of UTF-16. A body in a charset that is
-// not given or not known stays as it is.
+// header, what HTML or XML says of itself, or what the first bytes say of UTF-16. A
+// body in a charset that is not given, not known or no text stays as it is.
 func decodeCharset(body []byte, contentType string) []byte {
-	_, label, _ := strings.Cut(lowerASCII(contentType), "charset=")
+	contentType = lowerASCII(contentType)
+	_, label, _ := strings.Cut(contentType, "charset=")
 	label, _, _ = strings.Cut(label, ";")
 	label = strings.Trim(label, " \t\"'")
+	if label == "" && (strings.Contains(contentType, "html") || strings.Contains(contentType, "xml")) {
+		label = declaredCharset(body)
+	}
 	if len(body) > 1 { // a JSON text begins with ASCII (RFC 4627, 3)
 		switch {
 		case body[0] == 0xfe && body[1] == 0xff, body[0] == 0 && body[1] != 0:
@@ -75,11 +82,21 @@ func decodeCharset(body []byte, contentType string) []byte {
 		return body
 	}
 	charset, err := htmlindex.Get(label)
-	if err != nil {
+	if err != nil || charset == encoding.Replacement || charset == charmap.XUserDefined {
 		return body
 	}
 	decoded, _ := charset.NewDecoder().Bytes(body)
 	return decoded
+}
+
+// declaredCharset reads <meta charset=...>, in either of its forms, or <?xml encoding="...">.
+func declaredCharset(body []byte) string {
+	declared := regexp.MustCompile(`(?i)(?:<meta\s[^>]*charset|^\s*<\?xml\s[^>]*encoding)\s*=\s*["']?([a-z0-9_:.-]+)`)
+	found := declared.FindSubmatch(body[:min(len(body), 1024)])
+	if found == nil || bytes.HasPrefix(bytes.ToLower(found[1]), []byte("utf-16")) {
+		return "" // it was read as ASCII
+	}
+	return lowerASCII(string(found[1]))
 }
 
 // excerptText is the part of an error's answer that an operator can read, empty

@@ -34,8 +34,15 @@ func (g *Gateway) bodyWith(ctx context.Context, template Evaluator, m *courier.M
 	return body, nil
 }
 
+// noField is the misfit of a value that has nothing to send.
+const noField = "template gave an object without any field: write fields such as { To: ctx.to, Body: ctx.body } " +
+	"(one written with :: is hidden, and not sent)"
+
 // encodeBody writes a value as the Content-Type asks. Where it cannot, it says why.
 func encodeBody(kind bodyKind, value any) (body []byte, misfit string) {
+	if fields, ok := value.(map[string]any); ok && len(fields) == 0 {
+		return nil, noField // a gateway may answer 200 to it
+	}
 	switch kind {
 	case bodyForm:
 		return encodeForm(value)
@@ -86,6 +93,9 @@ func encodeForm(value any) (body []byte, misfit string) {
 			}
 			body = append(append(append(body, url.QueryEscape(key)...), '='), url.QueryEscape(text)...)
 		}
+	}
+	if body == nil { // its fields are empty arrays
+		return nil, noField
 	}
 	return body, ""
 }

@@ -24,7 +24,7 @@ func TestEncodeJSON(t *testing.T) {
 	t.Parallel()
 	for result, want := range map[string]string{
 		`{"z":[1,null,true],"a":{"b":"<&>'\n\"\u00e9"}}`: `{"a":{"b":"<&>'\n\"é"},"z":[1,null,true]}`,
-		`"text"`: `"text"`, `null`: `null`, `12065550100`: `12065550100`, `-0.1`: `-0.1`, `{}`: `{}`, `[]`: `[]`,
+		`"text"`: `"text"`, `null`: `null`, `12065550100`: `12065550100`, `-0.1`: `-0.1`, `{"a":{}}`: `{"a":{}}`, `[]`: `[]`,
 	} {
 		if body, misfit := encodeBody(bodyJSON, decoded(t, result)); string(body) != want || misfit != "" {
 			t.Errorf("encodeBody(%s) = %s, %q; want %s", result, body, misfit, want)
@@ -35,7 +35,6 @@ func TestEncodeJSON(t *testing.T) {
 func TestEncodeForm(t *testing.T) {
 	t.Parallel()
 	for result, want := range map[string]string{
-		`{}`:                                       "",
 		`{"z":"1","a":"x y+z","":"e"}`:             "=e&a=x+y%2Bz&z=1",
 		`{"n":5,"f":1.50,"e":1e+20,"neg":-0}`:      "e=100000000000000000000&f=1.5&n=5&neg=-0",
 		`{"number":12065550100,"tenth":0.1}`:       "number=12065550100&tenth=0.1",
@@ -56,6 +55,8 @@ func TestEncodeForm_Faults(t *testing.T) {
 		`{"O":{"a":"b"}}`:   `form field "O" is an object`,
 		`{"L":["a",["b"]]}`: `form field "L[1]" is an array`,
 		`{"L":[{"a":1}]}`:   `form field "L[0]" is an object`,
+		`{}`:                "without any field",
+		`{"to":[],"x":[]}`:  "without any field",
 		`["a"]`:             "gave an array: a form needs an object",
 		`"text"`:            "gave a string: a form needs an object",
 		`7`:                 "gave a number",

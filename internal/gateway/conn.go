@@ -146,8 +146,11 @@ func (s *statusReader) read(data []byte) {
 		}
 		s.line = append(s.line, part[:min(len(part), maxStatusLine-len(s.line))]...)
 		s.length += len(part)
+		if !s.inHeader && bytes.HasPrefix(s.line, []byte("\x15\x03")) {
+			s.isTLS = true
+			return
+		}
 		if end < 0 {
-			s.isTLS = bytes.HasPrefix(s.line, []byte("\x15\x03"))
 			return
 		}
 		s.endLine()

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +37,8 @@ type dialer struct {
 type dialError struct {
 	// proxy is the proxy that is at fault, without user and password, empty for the gateway.
 	proxy string
+	// variable is the environment variable whose address cannot be used, if it is that.
+	variable string
 	// status is what the proxy answered to CONNECT, 0 for nothing.
 	status int
 	// address is what was dialed.
@@ -49,6 +53,30 @@ func (e *dialError) Error() string { return "dial: " + e.err.Error() }
 
 // Unwrap returns the cause.
 func (e *dialError) Unwrap() error { return e.err }
+
+// stageKey is the key of a *dialStage in the context of a dial.
+type stageKey struct{}
+
+// dialStage is what a dial is waiting for, as the error that it would end with. An
+// attempt may end before its dial does, and tells it then.
+type dialStage struct{ waiting atomic.Pointer[dialError] }
+
+func noteStage(ctx context.Context, waiting dialError) {
+	if stage, ok := ctx.Value(stageKey{}).(*dialStage); ok {
+		stage.waiting.Store(&waiting)
+	}
+}
+
+// explain returns the error of an attempt that ended without a connection.
+func (s *dialStage) explain(err error) error {
+	waiting := s.waiting.Load()
+	if waiting == nil || !isTimeout(err) || isType[*dialError](err) {
+		return err
+	}
+	failed := *waiting
+	failed.err = err
+	return &failed
+}
 
 // dialPlain is for http: the address is the gateway's or, through a proxy, the proxy's.
 func (d *dialer) dialPlain(ctx context.Context, _, address string) (net.Conn, error) {
@@ -65,16 +93,16 @@ func (d *dialer) dialPlain(ctx context.Context, _, address string) (net.Conn, er
 func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
 	ctx, done := d.begin(ctx)
 	defer done()
-	protocols, dial := d.tls.NextProtos, d.tunnel
+	proxyName, dial := "", d.tunnel
 	if via, err := d.proxyFunc(&url.URL{Scheme: "http", Host: "example.com"}); err == nil && via != nil &&
 		via.Scheme == "https" && addressOf(via) == address { // the proxy of an http url, spoken to by https
-		protocols, dial = nil, d.connect
+		proxyName, dial = originOf(via), d.connect
 	}
 	conn, err := dial(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	secure, err := d.secure(ctx, conn, address, protocols)
+	secure, err := d.secure(ctx, conn, address, proxyName)
 	if err != nil {
 		return nil, err
 	}
@@ -100,9 +128,13 @@ func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) 
 	}}, nil
 }
 
-func (d *dialer) secure(ctx context.Context, conn net.Conn, address string, protocols []string) (*tls.Conn, error) {
+// secure speaks TLS to the proxy of a name, and where that is empty to the gateway.
+func (d *dialer) secure(ctx context.Context, conn net.Conn, address, proxyName string) (*tls.Conn, error) {
+	noteStage(ctx, dialError{proxy: proxyName, handshake: true})
 	config := d.tls.Clone()
-	config.NextProtos = protocols
+	if proxyName != "" {
+		config.NextProtos = nil
+	}
 	if config.ServerName == "" {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {
@@ -127,18 +159,29 @@ func (d *dialer) secure(ctx context.Context, conn net.Conn, address string, prot
 	if asked && isAlert(handshakeFailure)(err) {
 		err = errClientCertificate
 	}
-	return nil, &dialError{handshake: true, err: err}
+	return nil, &dialError{proxy: proxyName, handshake: true, err: err}
+}
+
+// proxyFor returns the proxy for a url, nil for none. Its error is a *dialError, and
+// quotes nothing, as the address may hold a password.
+func (d *dialer) proxyFor(target *url.URL) (*url.URL, error) {
+	via, err := d.proxyFunc(target)
+	if err == nil && (via == nil || slices.Contains([]string{"http", "https", "socks5", "socks5h"}, via.Scheme)) {
+		return via, nil
+	}
+	return nil, &dialError{variable: strings.ToUpper(target.Scheme) + "_PROXY", err: errors.New("the address of the proxy cannot be used")}
 }
 
 // tunnel returns a connection to an address, directly or through the proxy for it.
 func (d *dialer) tunnel(ctx context.Context, address string) (net.Conn, error) {
-	via, err := d.proxyFunc(&url.URL{Scheme: "https", Host: address})
+	via, err := d.proxyFor(&url.URL{Scheme: "https", Host: address})
 	if err != nil {
-		return nil, &dialError{proxy: "in HTTPS_PROXY", err: errors.New("its address is not well-formed")}
+		return nil, err
 	}
 	if via == nil {
 		return d.connect(ctx, address)
 	}
+	noteStage(ctx, dialError{proxy: originOf(via)})
 	conn, err := d.connectVia(ctx, via, address)
 	if failed, ok := errors.AsType[*dialError](err); ok {
 		failed.proxy = originOf(via)
@@ -155,7 +198,7 @@ func (d *dialer) connectVia(ctx context.Context, via *url.URL, address string) (
 	case "socks5", "socks5h":
 		err = connectSOCKS(ctx, conn, via, address)
 	case "https":
-		if conn, err = d.secure(ctx, conn, addressOf(via), nil); err != nil {
+		if conn, err = d.secure(ctx, conn, addressOf(via), originOf(via)); err != nil {
 			return nil, err
 		}
 		fallthrough

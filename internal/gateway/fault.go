@@ -70,6 +70,10 @@ func describeDial(err error) (what, advice string, ok bool) {
 		// after the client may have sent a request; it reads none before.
 		return describe(err, certificateAlerts())
 	}
+	if failed.variable != "" {
+		return "was not connected to: " + failed.variable + " is not a usable address",
+			"write it as http://, https:// or socks5://host:port, or name the gateway's host in NO_PROXY", true
+	}
 	if failed.status != 0 {
 		what, advice = describeRefusal(failed.status)
 		return "is behind the proxy " + failed.proxy + ", which " + what, advice, true

@@ -166,10 +166,12 @@ func madeUpMessages() []*madeUp {
 	return append(all, &madeUp{label: "messages without template_data", base: base})
 }
 
-// oddMessages are a message with bodies that few texts have.
+// oddMessages are a message with another recipient, and with bodies that few texts have.
 func oddMessages(works *madeUp) []*madeUp {
 	long := strings.Repeat("Your code is: 123456. ", 70)
-	var all []*madeUp
+	other := &madeUp{label: "messages to another number", base: works.base, fields: works.fields}
+	other.base.To = "+12065550199"
+	all := []*madeUp{other}
 	for _, odd := range [...]struct{ label, body string }{
 		{"messages with an empty body", ""},
 		{"messages with quotes and line breaks in the body", "Say \"123456\" or '1' \\ {%s}\r\n\t<&>"},

@@ -28,13 +28,13 @@ func TestGateway_TLS(t *testing.T) {
 		fake, url, client := gatewaytest.StartOver(t, protocol, gatewaytest.Options{})
 		for i, method := range []string{"POST", "TRACE", "GET"} {
 			g := newGateway(t, Options{
-				URL: url + "/send", Method: method, TLSConfig: client, Template: constant(`{}`),
+				URL: url + "/send", Method: method, TLSConfig: client, Template: constant(`{"a":1}`),
 				Header: map[string]string{"Transfer-Encoding": "chunked", "Host": "x", "Content-Length": "5"},
 			})
 			if attempt := send(t, g, loginMessage()); attempt.Outcome != courier.OutcomeAccepted {
 				t.Errorf("Send() = %+v", attempt)
 			}
-			body := "{}"
+			body := `{"a":1}`
 			if method == "TRACE" {
 				body = ""
 			}
@@ -142,7 +142,7 @@ func TestGateway_TLSFaults(t *testing.T) {
 			[]string{"wants a client certificate", "another way to authenticate"},
 		},
 		"NoTLS":   {certificate, nothing, nothing, func(string) string { return strings.Replace(plain, "http://", "https://", 1) }, []string{"does not speak TLS", "http:// in url"}},
-		"OnlyTLS": {certificate, nothing, nothing, func(url string) string { return strings.Replace(url, "https://", "http://", 1) }, []string{"https"}},
+		"OnlyTLS": {certificate, nothing, nothing, func(url string) string { return strings.Replace(url, "https://", "http://", 1) }, []string{"speaks TLS", "https:// in url"}},
 		"Refusing": {certificate, func(c *tls.Config) {
 			c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, io.EOF }
 		}, nothing, nil, []string{"TLS handshake"}},
@@ -156,24 +156,47 @@ func TestGateway_TLSFaults(t *testing.T) {
 			}
 			g := newGateway(t, Options{URL: url + "/", TLSConfig: client, Template: echo()})
 			for range 3 {
-				attempt := send(t, g, loginMessage())
-				if name == "OnlyTLS" && attempt.HTTPStatus == http.StatusBadRequest {
-					continue // Go's server says it in HTTP
-				}
-				wantUnsent(t, attempt, c.says...)
+				wantUnsent(t, send(t, g, loginMessage()), c.says...)
 			}
 		})
 	}
 }
 
-// TestGateway_TLSAlertForHTTP sends plain HTTP to a server that answers with an alert of TLS.
-func TestGateway_TLSAlertForHTTP(t *testing.T) {
+// TestGateway_HTTPToTLSPort sends plain HTTP to servers that say, by an alert of
+// TLS or in HTTP, that they speak TLS. They took nothing.
+func TestGateway_HTTPToTLSPort(t *testing.T) {
 	t.Parallel()
+	const (
+		html  = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+		nginx = "<html>\r\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>\r\n<body>\r\n"
+	)
+	for name, answer := range map[string]string{
+		"Alert":         "\x15\x03\x01\x00\x02\x02\x50",
+		"AlertWithLine": "\x15\x03\x01\x00\x02\x02\n", // unexpected_message is 10
+		"Go":            "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+		"nginx":         html + nginx,
+		"Apache":        html + "<p>Your browser sent a request that this server could not understand.<br />\nReason: You're speaking plain HTTP to an SSL-enabled server port.<br />\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startWire(t, func(conn net.Conn, _ int) bool {
+				_, _ = io.WriteString(conn, answer)
+				return false
+			})
+			g := newGateway(t, Options{URL: server.url() + "/", Template: echo()})
+			wantUnsent(t, send(t, g, loginMessage()), "speaks TLS", "use https:// in url")
+		})
+	}
+	// A gateway that repeats what a message says refused that message.
 	server := startWire(t, func(conn net.Conn, _ int) bool {
-		_, _ = conn.Write([]byte{0x15, 3, 1, 0, 2, 2, 80})
+		_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"+
+			`{"error":"cannot send: Client sent an HTTP request to an HTTPS server. `+nginx+`"}`)
 		return false
 	})
-	wantUnsent(t, send(t, newGateway(t, Options{URL: server.url() + "/", Template: echo()}), loginMessage()), "speaks TLS", "use https://")
+	attempt := send(t, newGateway(t, Options{URL: server.url() + "/", Template: echo()}), loginMessage())
+	if attempt.Outcome != courier.OutcomeRejected || attempt.Unsent {
+		t.Errorf("Send() = %+v", attempt)
+	}
 }
 
 // proxyServer is an HTTP proxy that opens tunnels, or answers with a status.
@@ -269,13 +292,64 @@ func TestGateway_ProxyFaults(t *testing.T) {
 			})
 		}
 	}
-	g := newGateway(t, Options{URL: "https://gateway.test/send", ProxyFunc: func(*url.URL) (*url.URL, error) {
-		return nil, errors.New("invalid proxy address hunter2")
-	}})
-	attempt := send(t, g, loginMessage())
-	wantUnsent(t, attempt, "HTTPS_PROXY")
-	if strings.Contains(attempt.Message, "hunter2") {
-		t.Errorf("the attempt tells a secret: %+v", attempt)
+}
+
+// TestGateway_ProxyAddress names the variable whose address cannot be used.
+func TestGateway_ProxyAddress(t *testing.T) {
+	t.Parallel()
+	malformed := func(*url.URL) (*url.URL, error) { return nil, errors.New("invalid proxy address hunter2") }
+	for _, target := range []string{"https://gateway.test/send", "http://gateway.test/send"} {
+		scheme, _, _ := strings.Cut(target, "://")
+		for name, proxy := range map[string]func(*url.URL) (*url.URL, error){
+			"malformed": malformed, "scheme": through(t, "ftp://u:hunter2@127.0.0.1:1"),
+		} {
+			t.Run(scheme+name, func(t *testing.T) {
+				t.Parallel()
+				attempt := send(t, newGateway(t, Options{URL: target, Template: echo(), ProxyFunc: proxy}), loginMessage())
+				wantUnsent(t, attempt, strings.ToUpper(scheme)+"_PROXY is not a usable address", "http://, https:// or socks5://")
+				if strings.Contains(attempt.Message, "hunter2") || strings.Contains(attempt.Message, "refused") {
+					t.Errorf("Send() = %+v", attempt)
+				}
+			})
+		}
+	}
+}
+
+// TestGateway_PlainProxyFaults names the proxy of an http url, whose faults look like
+// those of the gateway.
+func TestGateway_PlainProxyFaults(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer  string
+		outcome courier.Outcome
+		class   courier.Class
+		says    string
+	}{
+		"BadGateway":     {"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", courier.OutcomeRetry, courier.ClassGatewayError, "answered 502 Bad Gateway"},
+		"Authentication": {"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n", courier.OutcomeGatewayDown, courier.ClassUnauthorized, "answered 407"},
+		"Closed":         {"", courier.OutcomeUnknown, courier.ClassOutcomeUnknown, "was sent the message and broke off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := startWire(t, func(conn net.Conn, _ int) bool {
+				_, _ = io.WriteString(conn, c.answer)
+				return false
+			})
+			via := strings.Replace(server.url(), "//", "//u:hunter2@", 1)
+			g := newGateway(t, Options{URL: "http://gateway.test/send", Template: echo(), ProxyFunc: through(t, via)})
+			attempt := send(t, g, loginMessage())
+			if attempt.Outcome != c.outcome || attempt.Class != c.class {
+				t.Errorf("Send() = %+v", attempt)
+			}
+			for _, says := range []string{c.says, "through the proxy " + server.url(), "_PROXY"} {
+				if !strings.Contains(attempt.Message, says) {
+					t.Errorf("%q does not say %q", attempt.Message, says)
+				}
+			}
+			if strings.Contains(attempt.Message, "hunter2") {
+				t.Errorf("the attempt tells a secret: %q", attempt.Message)
+			}
+		})
 	}
 }
 
@@ -389,8 +463,34 @@ func TestGateway_HandshakeTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	g := newGateway(t, Options{URL: "https://" + listener.Addr().String() + "/", Template: echo(), Timeout: 10 * short})
-	wantUnsent(t, send(t, g, loginMessage()), "did not finish the TLS handshake in time")
-	g = newGateway(t, Options{URL: "https://gateway.test/", Template: echo(), Timeout: 10 * short, ProxyFunc: through(t, "http://"+listener.Addr().String())})
-	wantUnsent(t, send(t, g, loginMessage()), "is behind the proxy", "in time")
+	direct := Options{URL: "https://" + listener.Addr().String() + "/", Template: echo()}
+	behind := Options{URL: "https://gateway.test/", Template: echo(), ProxyFunc: through(t, "http://"+listener.Addr().String())}
+	secure := behind
+	secure.ProxyFunc = through(t, "https://"+listener.Addr().String())
+	plain := secure
+	plain.URL = "http://gateway.test/"
+	for _, c := range []struct {
+		options Options
+		says    []string
+	}{
+		{direct, []string{"did not finish the TLS handshake in time"}},
+		{behind, []string{"is behind the proxy", "in time"}},
+		{secure, []string{"is behind the proxy", "did not finish the TLS handshake in time"}},
+		{plain, []string{"is behind the proxy", "did not finish the TLS handshake in time"}},
+	} {
+		t.Run(c.options.URL+" "+strings.Join(c.says, " "), func(t *testing.T) {
+			t.Parallel()
+			// The dial ends first, or the attempt does: on a busy machine either.
+			c.options.Timeout = 20 * short
+			wantUnsent(t, send(t, newGateway(t, c.options), loginMessage()), c.says...)
+			c.options.Timeout = patience
+			request, err := newGateway(t, c.options).Render(t.Context(), loginMessage())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*short)
+			defer cancel()
+			wantUnsent(t, request.Send(ctx), c.says...)
+		})
+	}
 }

@@ -19,7 +19,7 @@ import (
 type Options struct {
 	// Name is the gateway's name in the configuration, attempts and metrics.
 	Name string
-	// URL is absolute, http or https, with a path. Its query is sent as written,
+	// URL is absolute, http or https, with a path. It is sent as written,
 	// but for blanks and characters beyond ASCII, which are escaped.
 	URL string
 	// Method is sent as written. TRACE in capitals has no body.

@@ -104,11 +104,9 @@ func (a *Answer) location(from *url.URL) *url.URL {
 	if value == "" || a.Status < 300 || a.Status > 399 {
 		return nil
 	}
-	target, err := from.Parse(value)
+	target, err := from.Parse(escapeURL(value))
 	if err != nil || target.Host == "" {
 		return nil
 	}
-	target.Fragment, target.RawFragment = "", ""
-	target.RawQuery = escapeQuery(target.RawQuery)
 	return target
 }

@@ -19,6 +19,9 @@ type Answer struct {
 	Body []byte
 	// Detail says where a redirect led to.
 	Detail string
+	// Proxy is the proxy that an http url was asked through, whose faults and answers
+	// cannot be told from the gateway's; empty for none, and where Err names it.
+	Proxy string
 	// Err is why Status is 0.
 	Err error
 	// Delivery is how much of the request the gateway may have, where Status is 0.
@@ -71,6 +74,17 @@ func (a *Answer) judge(rules []Rule) judgement {
 func verdictOf(class courier.Class) courier.Verdict {
 	outcome, scope := class.Verdict()
 	return courier.Verdict{Outcome: outcome, Class: class, Scope: scope}
+}
+
+// sentence says what came of an attempt and what to do next. The name is the gateway's.
+func (a *Answer) sentence(name, what, advice string) string {
+	if a.Proxy != "" {
+		name += ", through the proxy " + a.Proxy + ","
+		if a.Status == 0 || a.Status >= http.StatusInternalServerError {
+			advice += "; it may be the proxy's doing: look in its log, and check HTTP_PROXY and NO_PROXY"
+		}
+	}
+	return "gateway " + name + " " + what + ": " + advice
 }
 
 func (a *Answer) describe() string {

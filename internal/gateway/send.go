@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -33,7 +34,7 @@ func (r *Request) Send(ctx context.Context) courier.Attempt {
 		return attempt
 	}
 	mask := g.masked.forMessage(r.message)
-	attempt.Message = fmt.Sprintf("gateway %q (%s) %s: %s", g.name, originOf(g.target), mask.mask(judged.what, maxErrorText), judged.advice)
+	attempt.Message = answer.sentence(fmt.Sprintf("%q (%s)", g.name, originOf(g.target)), mask.mask(judged.what, maxErrorText), judged.advice)
 	attempt.RetryAfter = retryAfter(answer.Header, g.nowFunc())
 	attempt.Excerpt = mask.mask(excerptText(answer.Body), maxExcerpt)
 	if code := errorCode(answer.Body); mask.mask(code, len(code)) == code {
@@ -50,6 +51,9 @@ func (g *Gateway) send(ctx context.Context, at *hop) *Answer {
 	for sends := 1; ; sends++ {
 		answer, again := g.sendOnce(ctx, at)
 		if !again || sends > maxResends || ctx.Err() != nil {
+			if !isType[*dialError](answer.Err) {
+				answer.Proxy = g.network.to(at.target).dialer.plainProxyName(at.target)
+			}
 			return answer
 		}
 	}
@@ -58,6 +62,7 @@ func (g *Gateway) send(ctx context.Context, at *hop) *Answer {
 // sendOnce reports also whether the request can be sent again at once.
 func (g *Gateway) sendOnce(ctx context.Context, at *hop) (answer *Answer, again bool) {
 	used := usedConn{bodySize: len(at.body)}
+	ctx = context.WithValue(ctx, stageKey{}, &used.stage)
 	trace := &httptrace.ClientTrace{GotConn: used.got}
 	request := newRequest(httptrace.WithClientTrace(ctx, trace), at.method, at.target, at.header, at.body)
 	response, err := g.network.to(at.target).RoundTrip(request)
@@ -66,7 +71,26 @@ func (g *Gateway) sendOnce(ctx context.Context, at *hop) (answer *Answer, again 
 	}
 	defer func() { _ = response.Body.Close() }()
 	again = used.isLateTimeout(response)
-	return readAnswer(response), again
+	answer = readAnswer(response)
+	if at.target.Scheme == "http" && saysTLS(response, answer.Body) {
+		return &Answer{Err: &dialError{handshake: true, err: errSpeaksTLS}}, false
+	}
+	return answer, again
+}
+
+// saysTLS recognises the answers of Go, nginx and Apache to plain HTTP on a port for
+// https. A gateway that repeats a message in its own answer is not taken for one.
+func saysTLS(response *http.Response, body []byte) bool {
+	if response.StatusCode != http.StatusBadRequest || !response.Close {
+		return false
+	}
+	text := string(bytes.TrimSpace(body))
+	if !response.ProtoAtLeast(1, 1) && text == "Client sent an HTTP request to an HTTPS server." {
+		return true
+	}
+	return strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") &&
+		(strings.Contains(text, "<title>400 The plain HTTP request was sent to HTTPS port</title>") ||
+			strings.Contains(text, "\nReason: You're speaking plain HTTP to an SSL-enabled server port.<br />"))
 }
 
 // usedConn is the connection that a round trip used last.
@@ -78,6 +102,8 @@ type usedConn struct {
 	plain  *answerConn
 	shared *countedConn
 	before int64
+	// stage is that of the dial for this round trip, if there is one.
+	stage dialStage
 }
 
 // got is called by net/http in the goroutine of the round trip.
@@ -112,7 +138,7 @@ func (u *usedConn) explain(err error) (answer *Answer, again bool) {
 	case u.shared != nil:
 		answer, again = explainShared(err, u.shared.sent.Load()-u.before, u.reused, u.bodySize)
 	default:
-		return &Answer{Err: err}, false
+		return &Answer{Err: u.stage.explain(err)}, false
 	}
 	if under.isAsked && answer.Status == 0 && answer.Delivery != DeliveryWhole {
 		// With TLS 1.3 a gateway says that it wants a certificate after the handshake.

@@ -11,12 +11,12 @@ import (
 // parseTarget reads the url of a gateway. Its errors quote nothing, as userinfo
 // and query may hold secrets.
 func parseTarget(text string) (*url.URL, error) {
-	target, err := url.Parse(text)
+	target, err := url.Parse(escapeURL(text))
 	switch {
 	case text == "":
 		return nil, errors.New("is missing: give the address of the gateway, such as https://sms.example.com/send")
-	case strings.TrimLeft(text, " \t\r\n") != text:
-		return nil, errors.New("begins with a blank: take it out")
+	case err != nil && strings.TrimSpace(text) != text:
+		return nil, errors.New("begins or ends with a blank or a line break: remove it")
 	case err != nil:
 		return nil, fmt.Errorf("is not well-formed: %w", urlCause(err))
 	case target.Scheme != "http" && target.Scheme != "https":
@@ -31,19 +31,34 @@ func parseTarget(text string) (*url.URL, error) {
 			return nil, fmt.Errorf("has the port %q: use 1 to 65535", port)
 		}
 	}
-	target.Fragment, target.RawFragment = "", ""
-	target.RawQuery = escapeQuery(target.RawQuery)
 	return target, nil
 }
 
-// escapeQuery escapes blanks and what is beyond ASCII, which no request line can
-// hold (RFC 3986, 3.4). All else stays as it is written, as in Kratos. net/url does the same
-// for the path, and refuses control characters.
-func escapeQuery(query string) string {
+// escapeURL drops the fragment and escapes what no request line can hold (RFC 3986,
+// 3.3 and 3.4), so that all else, above all what is escaped already, is sent as it is
+// written: net/url would write the whole path anew. Control characters are left for
+// net/url to refuse.
+func escapeURL(text string) string {
+	text, _, _ = strings.Cut(text, "#")
+	hierarchy, query, hasQuery := strings.Cut(text, "?")
+	start := 0 // of the path
+	if scheme, authority, ok := strings.Cut(hierarchy, "//"); ok && !strings.Contains(scheme, "/") {
+		host, _, _ := strings.Cut(authority, "/")
+		start = len(scheme) + len("//") + len(host)
+	}
+	escaped := hierarchy[:start] + escapeChars(hierarchy[start:], " \"<>\\^`{|}")
+	if hasQuery {
+		escaped += "?" + escapeChars(query, " ")
+	}
+	return escaped
+}
+
+// escapeChars escapes some characters and those beyond ASCII.
+func escapeChars(text, some string) string {
 	const digits = "0123456789ABCDEF"
 	var escaped []byte
-	for i := range len(query) {
-		if char := query[i]; char <= ' ' || char >= 0x7f {
+	for i := range len(text) {
+		if char := text[i]; char >= 0x80 || strings.IndexByte(some, char) >= 0 {
 			escaped = append(escaped, '%', digits[char>>4], digits[char&15])
 		} else {
 			escaped = append(escaped, char)

@@ -82,7 +82,16 @@ func (d *dialer) plainProxy(request *http.Request) (*url.URL, error) {
 	if request.URL.Scheme != "http" {
 		return nil, nil
 	}
-	return d.proxyFunc(request.URL)
+	return d.proxyFor(request.URL)
+}
+
+// plainProxyName names the proxy of an http url without user and password, empty for none.
+func (d *dialer) plainProxyName(target *url.URL) string {
+	via, err := d.plainProxy(&http.Request{URL: target})
+	if err != nil || via == nil {
+		return ""
+	}
+	return originOf(via)
 }
 
 // tlsConfig adds what every connection has: both versions of HTTP, and sessions

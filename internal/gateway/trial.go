@@ -28,6 +28,7 @@ func (g *Gateway) Try(ctx context.Context, template Evaluator) (warnings []strin
 	if t.works == nil {
 		return nil, g.explain(t.failures[0].err)
 	}
+	t.bodies = map[string]bool{}
 	for _, made := range oddMessages(t.works) {
 		if err := t.run(ctx, made); err != nil {
 			return nil, err
@@ -45,6 +46,8 @@ type trial struct {
 	works           *madeUp
 	tried, canceled int
 	failures        []failure
+	// bodies are those of messages that differ in recipient and text alone, once it is set.
+	bodies map[string]bool
 }
 
 // failure is a message for which the template fails.
@@ -78,9 +81,12 @@ func (t *trial) run(ctx context.Context, made *madeUp) error {
 
 // evaluate writes one body. On a busy machine any template can run out of time once.
 func (t *trial) evaluate(ctx context.Context, m *courier.Message) error {
-	_, err := t.gateway.bodyWith(ctx, t.template, m)
+	body, err := t.gateway.bodyWith(ctx, t.template, m)
 	if errors.Is(err, jsonnet.ErrTimeout) {
-		_, err = t.gateway.bodyWith(ctx, t.template, m)
+		body, err = t.gateway.bodyWith(ctx, t.template, m)
+	}
+	if err == nil && t.bodies != nil {
+		t.bodies[string(body)] = true
 	}
 	return err
 }
@@ -106,6 +112,9 @@ func (t *trial) warnings() []string {
 	}
 	if t.canceled == t.tried {
 		warnings = append(warnings, `the template cancels every message that it was tried with: see its error "cancel"`)
+	}
+	if len(t.bodies) == 1 {
+		warnings = append(warnings, "the template gives the same for every recipient and every text: use ctx.to and ctx.body in it")
 	}
 	return warnings
 }
