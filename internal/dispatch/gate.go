@@ -146,6 +146,12 @@ func (g *gate) admit(q *queue, half bool, nodes int, now time.Time) permit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	want := g.free()
+	if want < g.limit/2 && g.ready.len() > 0 {
+		// Enough is there for the slots that come free, and a claim costs nearly the same
+		// for few messages as for many.
+		g.await(q)
+		return permit{gate: g}
+	}
 	if half {
 		want = (want + 1) / 2
 	}
@@ -324,6 +330,16 @@ func (g *gate) next() *ticket {
 	return nil
 }
 
+// crowded returns how many attempts are under way, or 0 while a rate spaces them out.
+func (g *gate) crowded() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.share.rate > 0 || g.pace.rate > 0 {
+		return 0
+	}
+	return g.inFlight
+}
+
 // flush takes out the tickets that wait for a slot, as they must not be attempted now.
 // They are unsettled from now on.
 func (g *gate) flush() []*ticket {
@@ -428,8 +444,11 @@ func (g *gate) sweepRecipients() {
 // change is a change of the breaker that is worth a line in the log.
 type change struct {
 	opened, closed bool
-	cause          kind
-	openFor        time.Duration
+	// slowed is true when the gateway began to throttle: what waits for a slot would
+	// be too fast for it.
+	slowed  bool
+	cause   kind
+	openFor time.Duration
 }
 
 // judge takes in what an attempt came to. It finds out whose fault a failure is,
@@ -445,11 +464,14 @@ func (g *gate) judge(t *ticket, a *courier.Attempt, calledOff bool, now, storeNo
 	r := refusal{message: t.message, recipient: t.recipient, attempt: a, alone: g.inFlight <= 1, recovering: g.breaker.isRecovering(now), now: now}
 	g.leave(t, k, a.Duration)
 	j := judging{gate: g, ticket: t, now: now, storeNow: storeNow, random: random, before: g.breaker.state}
+	unpaced := g.pace.rate == 0
 	found := j.of(k, r)
 	if t.probe {
 		g.probeOver(t.epoch)
 	}
-	return found, j.change()
+	changed := j.change()
+	changed.slowed = unpaced && g.pace.rate > 0
+	return found, changed
 }
 
 // leave ends what begin began. The lock is held.

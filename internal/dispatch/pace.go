@@ -79,9 +79,9 @@ const (
 	// gateway takes next to nothing. Below it, the pace was only a little too fast.
 	throttledWhole   = 50
 	retryAfterMax    = time.Minute
-	paceInterval     = 500 * time.Millisecond
+	paceInterval     = 300 * time.Millisecond
 	paceMin          = 0.5
-	paceCut          = 0.92
+	paceCut          = 0.90
 	paceGrowth       = 1.03 // a second, near the rate that was too fast
 	paceCatchUp      = 1.5  // a second, well below it
 	paceCalm         = 5 * time.Second

@@ -189,7 +189,7 @@ func (r rules) countRefusal(d *decision, m *courier.Message, a *courier.Attempt,
 	}
 	switch {
 	case !usedUp:
-		d.wait = max(r.retry.delay(d.retryCount, random), min(a.RetryAfter, maxRetryAfter))
+		d.wait = max(r.retry.delay(d.retryCount, random), min(a.RetryAfter, maxRetryAfter), growing(m, a))
 	case f.fault == faultMessage || f.final:
 		d.status, d.outcome, d.advice = courier.StatusRejected, courier.OutcomeRejected, adviceMessage
 	default:
@@ -198,6 +198,15 @@ func (r rules) countRefusal(d *decision, m *courier.Message, a *courier.Attempt,
 	if f.fault == faultMessage {
 		d.advice = adviceMessage
 	}
+}
+
+// growing returns the least wait after a refusal, so that waits grow though those
+// which did not count were longer: a good half of the wait before, if that was short.
+func growing(m *courier.Message, a *courier.Attempt) time.Duration {
+	if m.LastError == nil {
+		return 0
+	}
+	return min(a.StartedAt.Sub(endOf(m.LastError))*6/10, shortWaitMax)
 }
 
 // retryOrAbandon queues the message again, after the longer of its backoff and

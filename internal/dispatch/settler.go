@@ -18,6 +18,10 @@ const (
 	settleBatchMax     = 500
 	settlePauseInitial = 100 * time.Millisecond
 	settlePauseMax     = 5 * time.Second
+	// settleLinger is how long the first outcomes wait for more while many attempts are
+	// under way: a transaction costs nearly the same for few as for many. It holds up
+	// nobody, as a slot is free once its answer is read.
+	settleLinger = time.Millisecond
 	// settleLagMax is how long outcomes may wait to be written before the settler is
 	// behind. It is below what a lease has left at the end of an attempt.
 	settleLagMax = settleMargin / 6
@@ -72,6 +76,37 @@ func (s *settler) take() []*ticket {
 	return part
 }
 
+// linger waits until what is pending is not little next to what is under way. A
+// message that is alone never waits.
+func (s *settler) linger(ctx context.Context) {
+	if !s.isLittle() {
+		return
+	}
+	timer := time.NewTimer(settleLinger)
+	defer timer.Stop()
+	for s.isLittle() {
+		select {
+		case <-s.signal:
+		case <-timer.C:
+			return
+		case <-s.closing:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// isLittle reports whether something is pending that may wait for more.
+func (s *settler) isLittle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) == 0 || s.pending[0].gate == nil {
+		return false
+	}
+	return 2*len(s.pending) < s.pending[0].gate.crowded()
+}
+
 // close lets the loop end once nothing is pending. It is called once.
 func (s *settler) close() { close(s.closing) }
 
@@ -80,6 +115,9 @@ func (s *settler) run(ctx context.Context) {
 	defer close(s.done)
 	defer s.trying.Wait()
 	for closing := false; ctx.Err() == nil; {
+		if !closing {
+			s.linger(ctx)
+		}
 		if part := s.take(); len(part) > 0 {
 			s.settle(ctx, part)
 			continue

@@ -325,7 +325,7 @@ func (s *sender) conclude(t *ticket, a *courier.Attempt, r rules, calledOff bool
 	d := r.decide(m, a, found, e.random())
 	s.logBreaker(changed, a)
 	switch {
-	case changed.opened:
+	case changed.opened, changed.slowed:
 		s.flush()
 	case changed.closed:
 		s.gate.wake()

@@ -19,7 +19,7 @@ const (
 	startPause = time.Second
 	// idleTime is how long a worker may have nothing to do: it takes memory, and
 	// templates that run in this process need it only while they are read.
-	idleTime = 15 * time.Second
+	idleTime = 3 * time.Second
 )
 
 // Pool evaluates templates in child processes. It is safe for concurrent use.
