@@ -283,7 +283,7 @@ func devFolder(dir string) (folder devPlace, leave func() error, err error) {
 		}
 		return "", nil, errors.Join(err, lock.Close())
 	}
-	return devPlace(absolute), func() error { return errors.Join(lock.Close(), remove()) }, nil
+	return devPlace(absolute), func() error { return errors.Join(unlockFile(lock), lock.Close(), remove()) }, nil
 }
 
 func (p devPlace) file(name string) string { return filepath.Join(string(p), name) }

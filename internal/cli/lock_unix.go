@@ -15,3 +15,7 @@ const errLocked = unix.EWOULDBLOCK
 func lockFile(file *os.File) error {
 	return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
+
+// unlockFile ends the lock at once. Closing the file alone would leave it to a process
+// that is just being started and still has a copy.
+func unlockFile(file *os.File) error { return unix.Flock(int(file.Fd()), unix.LOCK_UN) }
