@@ -32,8 +32,8 @@ func appendText(out []byte, number int) []byte {
 
 // gatewayBody is what the placing template makes of a message.
 func gatewayBody(number int) []byte {
-	out := append(make([]byte, 0, 128), "{\n   \"body\": \""...)
-	return fmt.Appendf(appendText(out, number), "\",\n   \"to\": \"%s\"\n}\n", recipient(number))
+	out := append(make([]byte, 0, 128), `{"body":"`...)
+	return fmt.Appendf(appendText(out, number), `","to":"%s"}`, recipient(number))
 }
 
 // apiMessage is what the courier is asked to send.
