@@ -261,6 +261,17 @@ func (b *blame) begin(s *streak, r refusal) {
 			recipients: make(map[digest]struct{}), messages: make(map[courier.ID]struct{}),
 		}
 	}
+	if r.attempt.StartedAt.Before(s.from) {
+		s.from = r.attempt.StartedAt // answers come in another order than attempts begin
+	}
+}
+
+// alsoRefused notes an attempt that was refused in the outage that goes on.
+func (b *blame) alsoRefused(startedAt time.Time) {
+	last := len(b.outages) - 1
+	if last >= 0 && b.outages[last].to.IsZero() && startedAt.Before(b.outages[last].from) {
+		b.outages[last].from = startedAt
+	}
 }
 
 func (s *streak) end() { *s = streak{} }

@@ -52,6 +52,7 @@ func (j *judging) refused(k kind, r refusal, current bool) finding {
 	g := j.gate
 	j.answers(current)
 	if g.breaker.state != breakerClosed && g.breaker.cause.isRefusal() {
+		g.blame.alsoRefused(r.attempt.StartedAt)
 		if current {
 			j.open(g.breaker.cause)
 		}
