@@ -77,11 +77,15 @@ const (
 	throttledShare = 10
 	// throttledWhole is the share from which on Retry-After stops everything: the
 	// gateway takes next to nothing. Below it, the pace was only a little too fast.
-	throttledWhole   = 50
-	retryAfterMax    = time.Minute
-	paceInterval     = 300 * time.Millisecond
-	paceMin          = 0.5
-	paceCut          = 0.90
+	throttledWhole = 50
+	retryAfterMax  = time.Minute
+	paceInterval   = 300 * time.Millisecond
+	paceMin        = 0.5
+	// A cut goes to a little below what was accepted lately, within these bounds of the
+	// pace that was too fast.
+	paceBelow        = 0.98
+	paceCutLeast     = 0.97
+	paceCutMost      = 0.85
 	paceGrowth       = 1.03 // a second, near the rate that was too fast
 	paceCatchUp      = 1.5  // a second, well below it
 	paceCalm         = 5 * time.Second
@@ -130,8 +134,8 @@ func (p *pace) throttledOne(who digest, retryAfter time.Duration, now time.Time)
 	return true
 }
 
-// cut sets the pace to what was accepted lately, when it was not known or most
-// were throttled, and otherwise to a little less than it was.
+// cut lowers the pace to what the gateway accepts: at once when the pace was not known
+// or most were throttled, and otherwise a step at a time.
 func (p *pace) cut(whole bool, now time.Time) {
 	if p.rate > 0 && now.Sub(p.cutAt) < paceInterval {
 		return
@@ -140,7 +144,8 @@ func (p *pace) cut(whole bool, now time.Time) {
 	next := measured
 	p.tooFast = cmp.Or(p.rate, measured)
 	if p.rate > 0 {
-		next = p.rate * paceCut
+		lately := float64(p.accepted.sum(now)) * paceWindowSecond / paceWindow
+		next = min(max(lately*paceBelow, p.rate*paceCutMost), p.rate*paceCutLeast)
 		if whole {
 			next = min(next, max(measured, p.rate/2))
 		}

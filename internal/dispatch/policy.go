@@ -220,14 +220,11 @@ func (r rules) retryOrAbandon(d *decision, a *courier.Attempt, random float64) {
 	d.wait = max(r.retry.delay(d.retryCount, random), min(a.RetryAfter, maxRetryAfter))
 }
 
-// throttledSteps is how often the wait of a throttled message doubles.
-const throttledSteps = 3
-
 // throttledWait is short when the gateway has less room for everybody, as the gate
 // then keeps the pace, and grows when it is about this recipient alone.
 func (r rules) throttledWait(m *courier.Message, a *courier.Attempt, f finding, random float64) time.Duration {
 	if f.fault == faultGateway {
-		return shortWait(min(m.SendCount+1, throttledSteps), random)
+		return shortWait(1, random)
 	}
 	return max(r.retry.delay(m.SendCount+1, random), min(a.RetryAfter, maxRetryAfter))
 }
