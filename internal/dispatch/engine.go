@@ -146,8 +146,9 @@ func (e *Engine) gates() []*gate {
 	return slices.AppendSeq(slices.Clone(e.retired), maps.Values(e.routing.Load().gates))
 }
 
-// now returns the time of the store in UTC.
-func (e *Engine) now() time.Time { return e.nowFunc().UTC() }
+// now returns the time of the store, in UTC and as precise as a store keeps it: a time
+// read back is compared with others.
+func (e *Engine) now() time.Time { return store.Floor(e.nowFunc()) }
 
 // Wake makes every queue look for due messages at once, for a change to the
 // store that did not go through Enqueue, such as a retry by hand.
