@@ -105,6 +105,11 @@ type Attempt struct {
 	Excerpt string
 	// GatewayMessageID is the gateway's own name for an accepted message, when it gave one.
 	GatewayMessageID string
+	// GatewayMessageIDs are the names of all parts, GatewayMessageID among them, when
+	// the gateway gave more than one.
+	GatewayMessageIDs []string
+	// Warning tells of what went wrong though the message was accepted.
+	Warning string
 	// RetryAfter is the delay the gateway asked for, 0 when it asked for none.
 	RetryAfter time.Duration
 	StartedAt  time.Time

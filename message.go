@@ -31,6 +31,10 @@ type Message struct {
 	Metadata json.RawMessage
 	Encoding Encoding
 	Segments int
+	// Country is the recipient's, as ISO 3166-1 has it ("DE"), empty when not known.
+	Country string
+	// CallbackURL is where the caller wants to be told of changes of status, or empty.
+	CallbackURL string
 
 	CreatedAt time.Time
 	UpdatedAt time.Time

@@ -34,6 +34,12 @@ type Verdict struct {
 	Code string
 	// GatewayMessageID is the gateway's own name for an accepted message, when it gave one.
 	GatewayMessageID string
+	// GatewayMessageIDs are the names of all parts, GatewayMessageID among them, when
+	// the gateway gave more than one.
+	GatewayMessageIDs []string
+	// Warning tells of what went wrong though the message was accepted, such as a part
+	// that was not.
+	Warning string
 	// RetryAfter is the delay the gateway asked for, 0 when it asked for none.
 	RetryAfter time.Duration
 }
