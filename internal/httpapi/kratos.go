@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -85,20 +86,17 @@ func (a *API) kratosList(c *call) (any, error) {
 	values := c.r.URL.Query()
 	size, err := kratosSize(values.Get("page_size"))
 	if err != nil { // Kratos answers 400 and calls it 500
-		writeKratosError(c.w, http.StatusBadRequest, kratosError{Code: http.StatusInternalServerError, Message: err.Error()})
-		return nil, nil
+		return nil, kratosInvalid(kratosError{Code: http.StatusInternalServerError, Message: err.Error()})
 	}
 	after, ok := kratosCursor(values.Get("page_token"))
 	if !ok {
-		writeKratosError(c.w, http.StatusBadRequest, kratosError{Code: http.StatusBadRequest, Message: "invalid pagination token"})
-		return nil, nil
+		return nil, kratosInvalid(kratosError{Code: http.StatusBadRequest, Message: "invalid pagination token"})
 	}
 	statuses, ok := kratosStatuses(values.Get("status"), values.Has("status"))
 	if !ok {
-		writeKratosError(c.w, http.StatusBadRequest, kratosError{
+		return nil, kratosInvalid(kratosError{
 			Code: http.StatusBadRequest, Reason: "Message status is not valid", Message: "The request was malformed or contained invalid parameters",
 		})
-		return nil, nil
 	}
 	search := kratosSearch{store: a.options.Store, to: values.Get("recipient"), statuses: statuses}
 	found, next, err := search.page(c.r.Context(), size, after)
@@ -122,8 +120,7 @@ func (a *API) kratosGet(c *call) (any, error) {
 	text := c.r.PathValue("id")
 	id, err := kratosID(text)
 	if err != nil {
-		writeKratosError(c.w, http.StatusBadRequest, kratosError{Code: http.StatusBadRequest, Message: err.Error()})
-		return nil, nil
+		return nil, kratosInvalid(kratosError{Code: http.StatusBadRequest, Message: err.Error()})
 	}
 	m, attempts, err := a.options.Store.Message(c.r.Context(), id)
 	if err != nil {
@@ -314,19 +311,26 @@ func kratosID(text string) (id courier.ID, err error) {
 	return id, nil
 }
 
-// refuseAsKratos answers any other error in Kratos's form.
+// Error implements error.
+func (e *kratosError) Error() string { return e.Message }
+
+// kratosInvalid is the refusal of a request in Kratos's own words.
+func kratosInvalid(answer kratosError) error {
+	return &courier.Error{Code: courier.CodeInvalidRequest, Message: answer.Message, Err: &answer}
+}
+
+// refuseAsKratos answers an error in Kratos's form.
 func refuseAsKratos(w http.ResponseWriter, fault *courier.Error) {
 	answer := kratosError{Code: fault.Code.HTTPStatus(), Message: fault.Message}
+	if own, ok := errors.AsType[*kratosError](fault.Err); ok {
+		answer = *own
+	}
 	if fault.Code == courier.CodeNotFound {
 		answer.Message = "Unable to locate the resource"
 	}
-	writeKratosError(w, answer.Code, answer)
-}
-
-func writeKratosError(w http.ResponseWriter, status int, fault kratosError) {
-	fault.Status = http.StatusText(fault.Code)
+	answer.Status = http.StatusText(answer.Code)
 	w.Header()["Ory-Error-Id"] = []string{""}
-	writeKratos(w, status, "application/json", map[string]any{"error": fault})
+	writeKratos(w, fault.Code.HTTPStatus(), "application/json", map[string]any{"error": answer})
 }
 
 func writeKratos(w http.ResponseWriter, status int, contentType string, value any) {

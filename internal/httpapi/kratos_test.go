@@ -22,7 +22,7 @@ func (f *fixture) put(tb testing.TB, status courier.Status, to string) {
 	ctx := tb.Context()
 	f.puts++
 	m := &courier.Message{
-		ID: courier.ID{5: byte(f.puts), 6: 0x70, 8: 0x80}, Status: courier.StatusQueued, Channel: "sms", To: to, Body: "a text",
+		ID: courier.ID{5: byte(f.puts & 0xff), 6: 0x70, 8: 0x80}, Status: courier.StatusQueued, Channel: "sms", To: to, Body: "a text",
 		Gateway: fmt.Sprint("gateway", f.puts), CreatedAt: now(),
 	}
 	if _, err := f.memory.Enqueue(ctx, []*courier.Message{m}); err != nil {
