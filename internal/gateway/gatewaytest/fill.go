@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"maps"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -159,6 +161,38 @@ func (f *filler) elements(element any) []any {
 		f.ids, f.values["part"] = []string{id}, strconv.Itoa(i+1)
 		one, _ := f.fill(object)
 		filled = append(filled, one)
+	}
+	return filled
+}
+
+// form fills the fields of a form or a query.
+func (f *filler) form(fields map[string]any) url.Values {
+	filled := url.Values{}
+	for name, field := range fields {
+		if value, ok := f.fill(field); ok {
+			filled.Set(name, fmt.Sprint(value))
+		}
+	}
+	return filled
+}
+
+// settings fills the settings of a mechanism. What is no parameter, such as {body}, is
+// the mechanism's own; one that was not given leaves its setting out.
+func (f *filler) settings(settings map[string]string) map[string]string {
+	filled := map[string]string{}
+	for name, text := range settings {
+		whole := true
+		value := placeholder().ReplaceAllStringFunc(text, func(place string) string {
+			param, ok := f.e.param(strings.Trim(place, "{}"))
+			if !ok {
+				whole = place != text
+				return place
+			}
+			return param
+		})
+		if whole {
+			filled[name] = value
+		}
 	}
 	return filled
 }

@@ -10,6 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+
+	"courier/internal/signature"
 )
 
 // Reports are the names of what it can report of a message: states, codes, and reports
@@ -71,90 +74,65 @@ func (e *Emulator) Receipts(ctx context.Context, m Message, name string) ([]*htt
 
 // receipt makes and signs one receipt.
 func (e *Emulator) receipt(ctx context.Context, m Message, report Report) (*http.Request, error) {
-	address := m.Callback
-	if address == "" {
-		address = e.options.ReceiptURL
-	}
+	address := or(m.Callback, e.options.ReceiptURL)
 	target, err := url.Parse(address)
 	if err != nil || address == "" {
 		return nil, errors.New("there is no address for receipts")
 	}
 	f := e.filler(m)
-	if report.State != "" {
-		f.values["state"] = report.State
-	}
-	if report.Code != "" {
-		f.values["code"], f.values["means"] = report.Code, e.options.ReceiptCodes[report.Code]
+	for name, value := range map[string]string{"state": report.State, "code": report.Code, "means": e.options.ReceiptCodes[report.Code]} {
+		if value != "" {
+			f.values[name] = value
+		}
 	}
 	for name, value := range report.Fields {
 		f.values[name] = value
 	}
 	spec := e.spec.Receipt
-	query, form, body, contentType := target.Query(), url.Values(nil), []byte(nil), ""
-	add := func(to url.Values, fields map[string]any) {
-		filled, _ := f.fill(fields)
-		for name, value := range filled.(map[string]any) {
-			to.Set(name, fmt.Sprint(value))
-		}
-	}
-	add(query, spec.Query)
+	r := &signature.Request{Method: spec.Method, Header: http.Header{}}
 	switch {
 	case spec.Form != nil:
-		form = url.Values{}
-		add(form, spec.Form)
-		contentType = "application/x-www-form-urlencoded"
+		r.Form = f.form(spec.Form)
+		r.Body = []byte(r.Form.Encode())
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	case spec.JSON != nil:
 		value, _ := f.fill(spec.JSON)
-		if body, err = json.Marshal(value); err != nil {
+		if r.Body, err = json.Marshal(value); err != nil {
 			return nil, err
 		}
-		contentType = "application/json"
+		r.Header.Set("Content-Type", "application/json")
 	}
-	out := &outgoing{method: spec.Method, target: target, header: http.Header{}, query: query, form: form, body: body, now: f.now}
 	for name, value := range spec.Headers {
 		text, _ := f.text(value)
-		out.header.Set(name, text)
+		r.Header.Set(name, text)
 	}
-	if contentType != "" {
-		out.header.Set("Content-Type", contentType)
+	if added := f.form(spec.Query).Encode(); added != "" {
+		target.RawQuery = strings.TrimPrefix(target.RawQuery+"&"+added, "&")
 	}
-	if err := e.sign(out, f); err != nil {
+	r.URL, r.Query = target.String(), target.Query()
+	if err := e.seal(r, f); err != nil {
 		return nil, err
 	}
-	return out.request(ctx)
-}
-
-// outgoing is a request that a provider is about to send.
-type outgoing struct {
-	method string
-	target *url.URL
-	header http.Header
-	query  url.Values
-	// form is nil when body is the body.
-	form url.Values
-	body []byte
-	now  interface{ Unix() int64 }
-}
-
-// address is the whole address.
-func (o *outgoing) address() string {
-	target := *o.target
-	target.RawQuery = o.query.Encode()
-	return target.String()
-}
-
-func (o *outgoing) content() []byte {
-	if o.form != nil {
-		return []byte(o.form.Encode())
-	}
-	return o.body
-}
-
-func (o *outgoing) request(ctx context.Context) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, o.method, o.address(), bytes.NewReader(o.content()))
+	request, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
 	if err != nil {
 		return nil, err
 	}
-	request.Header = o.header
+	request.Header = r.Header
 	return request, nil
+}
+
+// seal signs a receipt by the first mechanism whose parameters are known.
+func (e *Emulator) seal(r *signature.Request, f *filler) error {
+	for _, way := range e.spec.Sign {
+		known := func(name string) bool { _, ok := e.param(name); return ok }
+		if slices.ContainsFunc(way.When, func(name string) bool { return !known(name) }) {
+			continue
+		}
+		sealer, err := signature.NewSealer(way.Kind, f.settings(way.Settings))
+		if err != nil {
+			return err
+		}
+		return sealer.Seal(r, f.now)
+	}
+	return nil
 }
