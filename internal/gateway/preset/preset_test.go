@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -166,15 +165,35 @@ func TestPreset_Golden(t *testing.T) {
 			t.Fatalf("configurations %v, messages %v", configs, messages)
 		}
 		for _, config := range configs {
+			got := ""
 			for _, path := range messages {
-				config, name := strings.TrimSuffix(filepath.Base(config), ".yaml"), strings.TrimSuffix(filepath.Base(path), ".json")
-				checkGolden(t, p, readConfig(t, p.Name, config), path, filepath.Join("testdata", p.Name, config+"-"+name+".http"))
+				c := readConfig(t, p.Name, strings.TrimSuffix(filepath.Base(config), ".yaml"))
+				got += "### " + strings.TrimSuffix(filepath.Base(path), ".json") + "\n" + render(t, p, c, path) + "\n"
 			}
+			compareFile(t, strings.TrimSuffix(config, ".yaml")+".http", got)
 		}
 	})
 }
 
-func checkGolden(t *testing.T, p *Preset, c Config, path, golden string) {
+// compareFile compares a text with a file, or writes it there.
+func compareFile(t *testing.T, path, got string) {
+	t.Helper()
+	if isUpdate() {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (go test -update writes it): %s", path, diff)
+	}
+}
+
+// render returns the request of a message in a file.
+func render(t *testing.T, p *Preset, c Config, path string) string {
 	t.Helper()
 	var given struct {
 		To, Body  string
@@ -197,19 +216,7 @@ func checkGolden(t *testing.T, p *Preset, c Config, path, golden string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := wire(t, rendered.HTTP(t.Context()))
-	if isUpdate() {
-		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s: %s", golden, diff)
-	}
+	return wire(t, rendered.HTTP(t.Context()))
 }
 
 // wire writes a request as a text, with its headers sorted.
@@ -500,4 +507,3 @@ func checkStale(t *testing.T, p *Preset, verifier signature.Verifier, r *signatu
 	}
 }
 
-var _ = fmt.Sprint
