@@ -30,6 +30,7 @@ func layout() map[string][]string {
 		"internal/gateway":               {root, jsonnet, mask, "courier/internal/signature"},
 		"internal/gateway/gatewaytest":   {root, "courier/internal/signature"},
 		"internal/gateway/preset":        {root, "courier/internal/gateway", "courier/internal/signature"},
+		"internal/hook":                  {root, store, "courier/internal/signature"},
 		"internal/httpapi":               {root, store},
 		"internal/inbox":                 {root, catcher, mask},
 		"internal/intake":                {root},
