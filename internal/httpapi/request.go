@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"courier"
+	"courier/internal/store"
 )
 
 // MessageRequest is a message to send.
@@ -33,6 +34,22 @@ type MessageRequest struct {
 type RetryRequest struct {
 	ExpiresAt string `json:"expires_at,omitempty" format:"date-time" doc:"When the message loses its use: it is not attempted after it. At most 31 days after it is due."`
 	TTL       string `json:"ttl,omitempty" example:"5m" doc:"The same as a duration such as 5m or 1h30m, counted from send_at, or from now without one. At most one of the two may be given."`
+}
+
+// ResolveRequest says what became of an unknown message.
+type ResolveRequest struct {
+	As resolution `json:"as"`
+}
+
+type resolution store.Resolution
+
+// Schema implements huma.SchemaProvider.
+func (resolution) Schema(huma.Registry) *huma.Schema {
+	return enumeration("sent when the gateway took the message; failed when it did not arrive and is not to, which makes it undelivered; resend to have it sent again.", resolutions())
+}
+
+func resolutions() []store.Resolution {
+	return []store.Resolution{store.ResolvedSent, store.ResolvedFailed, store.ResolvedResend}
 }
 
 // draft returns what is asked for.
