@@ -24,7 +24,7 @@ type MessageRequest struct {
 	RequestHeaders jsonObject `json:"request_headers,omitempty" doc:"Headers of the request that led to the message, each a list of strings or a string; passed to the gateway's template."`
 	Metadata       jsonObject `json:"metadata,omitempty" doc:"The caller's own, kept and shown."`
 	Gateway        string     `json:"gateway,omitempty" doc:"The only gateway that may take the message. The route chooses when absent."`
-	CallbackURL    string     `json:"callback_url,omitempty" format:"uri" maxLength:"2048" example:"https://example.com/sms-status" doc:"Where changes of status are reported, signed with webhooks.callback.secret."`
+	CallbackURL    string     `json:"callback_url,omitempty" format:"uri" maxLength:"2048" example:"https://example.com/sms-status" doc:"Where changes of status are reported, signed with callbacks.secret."`
 	SendAt         string     `json:"send_at,omitempty" format:"date-time" doc:"When the message becomes due, at most a year ahead. Now when absent."`
 	RetryRequest
 	Type messageType `json:"type,omitzero" doc:"Kratos's kind of message. Only a text message is taken."`
