@@ -362,6 +362,8 @@ func explain(err error) (class courier.Class, sentence string, passes bool) {
 	switch fault.Code { //nolint:exhaustive // the faults that a call can have
 	case courier.CodeInvalidRecipient:
 		return courier.ClassInvalidDestination, "This phone number is not valid. Please check it and try again.", false
+	case courier.CodeRecipientNotAllowed:
+		return courier.ClassBarred, "Codes cannot be sent to this phone number. Please use another one.", false
 	case courier.CodeMessageTooLong:
 		return courier.ClassMessageTooLong, "The message is too long to be sent.", false
 	case courier.CodeInvalidSender, courier.CodeInvalidRequest, courier.CodeUnknownChannel:

@@ -234,8 +234,11 @@ func testInvalidReceipts(t *testing.T, k *kit) {
 // testEarlyReceipts receives before it settles, in both orders.
 func testEarlyReceipts(t *testing.T, k *kit) {
 	for _, order := range [][]courier.Status{
-		{courier.StatusDelivered}, {courier.StatusSent, courier.StatusDelivered}, {courier.StatusDelivered, courier.StatusSent},
-		{courier.StatusUndelivered}, {courier.StatusDelivered, courier.StatusDelivered},
+		{courier.StatusDelivered},
+		{courier.StatusSent, courier.StatusDelivered},
+		{courier.StatusDelivered, courier.StatusSent},
+		{courier.StatusUndelivered},
+		{courier.StatusDelivered, courier.StatusDelivered},
 	} {
 		m := k.processing(t)
 		for _, status := range order {
@@ -632,8 +635,10 @@ func testTallies(t *testing.T, k *kit) {
 func testWeights(t *testing.T, k *kit) {
 	var history []store.Weight
 	for i, w := range []store.Weight{
-		{Route: "r1", Gateway: gatewayA, Weight: 50, Reason: "slow"}, {Route: "r1", Gateway: gatewayB, Weight: 0, Reason: "degraded"},
-		{Route: "r2", Gateway: gatewayA, Weight: 100}, {Route: "r1", Gateway: gatewayA, Weight: 60, Reason: "quiet"},
+		{Route: "r1", Gateway: gatewayA, Weight: 50, Reason: "slow"},
+		{Route: "r1", Gateway: gatewayB, Weight: 0, Reason: "degraded"},
+		{Route: "r2", Gateway: gatewayA, Weight: 100},
+		{Route: "r1", Gateway: gatewayA, Weight: 60, Reason: "quiet"},
 	} {
 		w.ChangedAt = floor(k.now.Add(time.Duration(i) * time.Second))
 		if err := k.store.SetWeight(t.Context(), w); err != nil {
