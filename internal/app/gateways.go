@@ -58,7 +58,7 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	for i := range b.config.Gateways {
 		from := &b.config.Gateways[i]
 		if key, err := b.add(ctx, set, from); err != nil {
-			problems = append(problems, fieldProblems(b.config, from.Path+key, err)...)
+			problems = append(problems, fieldProblems(b.config, from.RequestPath()+key, err)...)
 		}
 	}
 	if len(problems) > 0 {
@@ -71,7 +71,7 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 // add builds one gateway. With an error comes the key that is at fault.
 func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.Gateway) (string, error) {
 	options := b.options(from)
-	if from.Body.Kind != config.BodyNone {
+	if from.Body.Kind != config.TemplateNone {
 		options.Template = &gateway.Template{}
 	}
 	built, err := gateway.New(options)
@@ -94,7 +94,7 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 		}
 		logTemplateWarnings(ctx, b.logger, template.name, warnings)
 		for _, warning := range warnings {
-			set.warnings = append(set.warnings, b.config.Problem(from.Path+".body", warning))
+			set.warnings = append(set.warnings, b.config.Problem(from.RequestPath()+".body", warning))
 		}
 	}
 	sum, err := fingerprint(&options, text)
@@ -131,8 +131,8 @@ func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {
 		Method:      from.Method,
 		Header:      header,
 		Auth:        gatewayAuth(from.Auth),
-		Timeout:     b.config.Dispatch.Timeout,
-		MaxInFlight: b.config.Dispatch.MaxInFlight,
+		Timeout:     from.Timeout,
+		MaxInFlight: from.MaxInFlight,
 		PrivateIPs:  privateIPs(b.config),
 	}
 }

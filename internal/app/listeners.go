@@ -39,7 +39,7 @@ func (a *App) startListeners(ctx context.Context) error {
 	if a.certificate, err = loadCertificate(cfg, a.logger); err != nil {
 		return err
 	}
-	a.public = a.newServer("public", "public", cfg.Public, api.Public())
+	a.public = a.newServer("public", "public", cfg.Public.Listener, api.Public())
 	a.admin = a.newServer("admin", "api", cfg.API.Listener, api.Admin())
 	for _, server := range []*httpapi.Server{a.public, a.admin} {
 		if err := server.Start(ctx); err != nil {

@@ -153,7 +153,7 @@ func (r *reloader) warnRestart(ctx context.Context, cfg *config.Config) {
 		{"api.auth", cfg.API.OpenAccess != r.config.API.OpenAccess},
 		{"api.max_body_size", cfg.API.MaxBodySize != r.config.API.MaxBodySize},
 		{"tls", cfg.TLS != r.config.TLS},
-		{"public", cfg.Public != r.config.Public},
+		{"public.host, public.port, public.max_connections", cfg.Public.Listener != r.config.Public.Listener},
 		{"log", cfg.Log != r.config.Log},
 		{"tracing", cfg.Tracing != r.config.Tracing},
 		{"dispatch.grace_period", cfg.Dispatch.GracePeriod != r.config.Dispatch.GracePeriod},

@@ -47,15 +47,15 @@ type liveTemplate struct {
 
 // readTemplate returns the text of a template. It is nil where a start goes on
 // without: the messages of the gateway wait until the server answers.
-func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate, body config.BodySource) ([]byte, error) {
+func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate, body config.TemplateSource) ([]byte, error) {
 	switch body.Kind {
-	case config.BodyInline:
+	case config.TemplateInline:
 		t.name = "base64"
 		return decodeTemplate(body.URI.Reveal())
-	case config.BodyFile:
+	case config.TemplateFile:
 		t.name = body.Path
 		return readTemplateFile(body.Path)
-	case config.BodyHTTP, config.BodyNone:
+	case config.TemplateHTTP, config.TemplateNone:
 	}
 	var err error
 	t.address = body.URI.Reveal()

@@ -91,7 +91,12 @@ func newMasker(cfg *config.Config) *masker {
 	for i := range cfg.Gateways {
 		gateway := &cfg.Gateways[i]
 		m.headers = append(append(m.headers, http.CanonicalHeaderKey(gateway.Auth.Name)), gateway.SecretHeaders...)
-		m.known.Add(gateway.Auth.Password.Reveal(), gateway.Auth.Value.Reveal())
+		m.known.Add(gateway.Auth.Password.Reveal(), gateway.Auth.Value.Reveal(), gateway.ReceiptSecret.Reveal())
+		for name, param := range gateway.Params {
+			if param.Referred || mask.SoundsSecret(name) {
+				m.known.Add(param.Text.Reveal())
+			}
+		}
 		for name, value := range gateway.Header {
 			if mask.SoundsSecret(name) || slices.Contains(m.headers, http.CanonicalHeaderKey(name)) {
 				m.known.Add(value.Reveal())

@@ -13,6 +13,9 @@ import (
 // several.
 func (c *checker) relations() {
 	c.gateways()
+	c.routes()
+	c.webhooks()
+	c.presets()
 	c.apiKeys()
 	c.listeners()
 	c.tls()
@@ -93,7 +96,8 @@ func isLoopback(host string) bool {
 }
 
 func (c *checker) listeners() {
-	api, public := &c.config.API.Listener, &c.config.Public
+	api, public := &c.config.API.Listener, &c.config.Public.Listener
+	c.publicURL()
 	c.host("api.host", &api.Host)
 	c.host("public.host", &public.Host)
 	if api.Port != 0 && api.Port == public.Port && api.Host == public.Host {
@@ -129,6 +133,14 @@ func (c *checker) tls() {
 		default:
 			c.fault(path, "read file %s: %s", clip(given), explainFile(err))
 		}
+	}
+}
+
+// presets makes the folder of presets ready to be opened; whoever reads it says what
+// is wrong with it.
+func (c *checker) presets() {
+	if c.config.PresetsDir != "" {
+		c.config.PresetsDir = c.file(c.config.PresetsDir)
 	}
 }
 
