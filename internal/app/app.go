@@ -304,6 +304,7 @@ func intakePolicy(cfg *config.Config) intake.Policy {
 	}
 	for _, g := range cfg.Gateways {
 		policy.Channels = append(policy.Channels, intake.Channel{ID: g.Channel, Gateway: g.Name, From: g.From})
+		policy.Gateways = append(policy.Gateways, g.Name)
 	}
 	return policy
 }

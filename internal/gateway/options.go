@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -31,6 +33,16 @@ type Options struct {
 	Auth Auth
 	// Template builds the body, nil sends none.
 	Template *Template
+	// Query builds query parameters, which join those of URL; nil adds none. It gives
+	// an object, which is encoded as a form is.
+	Query *Template
+	// Response judges what the gateway answers. Without one the HTTP status decides.
+	Response *Rules
+	// Signer signs each request once it is complete, nil signs none.
+	Signer Signer
+	// ReceiptURL is the whole address for receipts, ctx.receipt_url in a template. Its
+	// secret is masked.
+	ReceiptURL string
 	// Params are the gateway's own settings and secrets, ctx.params in a
 	// template. Every string among them is masked in what a gateway answers.
 	Params map[string]any
@@ -47,6 +59,24 @@ type Options struct {
 	TLSConfig *tls.Config
 	// NowFunc is the clock of what a message is given and a gateway asks for, nil is time.Now.
 	NowFunc func() time.Time
+	// Logger is told once of each fault of Response that only answers show, nil for nobody.
+	Logger *slog.Logger
+}
+
+// Rules judge what a gateway answers.
+type Rules struct {
+	// Template is a function of res. While it holds nothing the HTTP status decides.
+	Template *Template
+	// Errors are the gateway's own codes and what they mean, res.errors in the template.
+	Errors map[string]any
+}
+
+// Signer signs requests, by a mechanism of internal/signature for one.
+type Signer interface {
+	// Sign sets the headers of the signature over a request with this body.
+	Sign(request *http.Request, body []byte, now time.Time) error
+	// Secrets are the texts that must appear in no attempt.
+	Secrets() []string
 }
 
 // OptionError reports one option that cannot work.

@@ -50,6 +50,8 @@ type Options struct {
 	Intake Intake
 	Engine Engine
 	Store  Store
+	// Receipts takes what gateways report, on the public listener; nil for nobody.
+	Receipts Receipts
 	// Checks must all pass before the courier is ready.
 	Checks []Check
 	// Keys are the API keys; without any, every caller may do everything.
@@ -96,8 +98,8 @@ type API struct {
 
 	conflicts conflicts
 	// strangers and refusals thin out what is logged of requests without a key,
-	// by their address, and of refused ones, by their code.
-	strangers, refusals quiet
+	// by their address, of refused ones, by their code, and of refused receipts.
+	strangers, refusals, receipts quiet
 	// unready is what the last question for readiness was answered.
 	unready atomic.Bool
 
@@ -124,7 +126,7 @@ func New(options Options) (*API, error) {
 		return nil, fmt.Errorf("build openapi document: %w", err)
 	}
 	a.admin = a.serve(listenerAdmin, endpoints)
-	a.public = a.serve(listenerPublic, a.healthEndpoints())
+	a.public = a.serve(listenerPublic, append(a.healthEndpoints(), a.receiptEndpoints()...))
 	return a, nil
 }
 
