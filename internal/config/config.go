@@ -215,7 +215,6 @@ const (
 )
 
 // Gateway is one gateway, resolved from courier.sms, a channel or courier.gateways.
-// What it does not say itself is that of Dispatch.
 type Gateway struct {
 	// Name is the gateway's name in attempts and metrics, and in the address of its
 	// receipts.
@@ -236,14 +235,15 @@ type Gateway struct {
 	// receipts.
 	Response, Receipt TemplateSource
 
+	// What is zero is that of the preset, or of Dispatch.
 	Timeout     time.Duration
 	MaxInFlight int
-	// RateLimit is the most attempts of all nodes together, none when zero.
-	RateLimit RateLimit
-	OnUnknown string
-	Retry     Retry
-	Breaker   Breaker
-	TLS       GatewayTLS
+	RateLimit   RateLimit
+	OnUnknown   string
+	Retry       Retry
+	Breaker     Breaker
+
+	TLS GatewayTLS
 	// Path is where it is configured: courier.sms, courier.channels[0] or
 	// courier.gateways[0], for Config.Position.
 	Path string

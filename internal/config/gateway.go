@@ -5,7 +5,6 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
-	"time"
 
 	"courier"
 )
@@ -82,24 +81,10 @@ func (c *checker) kratosGateway(n *node, path string) {
 		c.fault(below, "the key is missing; a gateway needs its url and method")
 		return
 	}
-	g := c.newGateway(smsChannel, path)
-	g.From = c.config.Courier.SMS.From
+	g := Gateway{Name: smsChannel, Channel: smsChannel, From: c.config.Courier.SMS.From, Path: path}
 	if c.request(&g, n.get("request_config"), below) {
 		c.config.Gateways = append(c.config.Gateways, g)
 	}
-}
-
-// newGateway returns a gateway with the settings of dispatch.
-func (c *checker) newGateway(name, path string) Gateway {
-	dispatch := &c.config.Dispatch
-	g := Gateway{
-		Name: name, Channel: smsChannel, Path: path, Timeout: dispatch.Timeout, MaxInFlight: dispatch.MaxInFlight,
-		OnUnknown: dispatch.OnUnknown, Retry: dispatch.Retry,
-	}
-	if dispatch.MaxRate > 0 {
-		g.RateLimit = RateLimit{Count: dispatch.MaxRate, Per: time.Second}
-	}
-	return g
 }
 
 // request reads the request of a gateway that is in use, and reports whether there is

@@ -18,7 +18,7 @@ func (c *checker) gatewayList() {
 			continue
 		}
 		c.requireKeys(item.children, n, at)
-		g := c.newGateway(textOr(n.get("id"), ""), at)
+		g := Gateway{Name: textOr(n.get("id"), ""), Channel: smsChannel, Path: at}
 		if c.id(n, at) && slices.ContainsFunc(c.config.Gateways, func(other Gateway) bool { return other.Name == g.Name }) {
 			c.problem(n.get("id").at, joinPath(at, "id"), "the id is that of another gateway; give each its own, other than sms beside courier.sms or a channel")
 		}
@@ -82,19 +82,16 @@ func valueOr[T any](s *spec, n *node, key string, fallback T) T {
 
 // limits reads how hard a gateway is driven.
 func (c *checker) limits(g *Gateway, s *spec, n *node, path string) {
-	g.Timeout = valueOr(s, n, "timeout", g.Timeout)
-	g.MaxInFlight = int(valueOr(s, n, "max_in_flight", int64(g.MaxInFlight)))
-	g.OnUnknown = textOr(n.get("on_unknown"), g.OnUnknown)
+	g.Timeout = valueOr(s, n, "timeout", time.Duration(0))
+	g.MaxInFlight = int(valueOr(s, n, "max_in_flight", int64(0)))
+	g.OnUnknown = textOr(n.get("on_unknown"), "")
 	if limit, of := n.get("rate_limit"), s.child("rate_limit"); !limit.isNothing() && limit.kind == mapNode {
 		c.requireKeys(of.children, limit, joinPath(path, "rate_limit"))
 		g.RateLimit = RateLimit{Count: valueOr(of, limit, "count", 0.0), Per: valueOr(of, limit, "per", time.Second)}
 	}
 	retry, of := n.get("retry"), s.child("retry")
-	g.Retry.Initial = valueOr(of, retry, "initial", g.Retry.Initial)
-	g.Retry.Max = valueOr(of, retry, "max", max(g.Retry.Max, g.Retry.Initial))
-	if below := joinPath(path, "retry"); g.Retry.Initial > g.Retry.Max && !c.reported(joinPath(below, "initial"), joinPath(below, "max")) {
-		c.fault(joinPath(below, "initial"), "expected at most %s.max, which is %s, got %s", below, short(g.Retry.Max), short(g.Retry.Initial))
-	}
+	g.Retry = Retry{Initial: valueOr(of, retry, "initial", time.Duration(0)), Max: valueOr(of, retry, "max", time.Duration(0))}
+	c.retry(g.Retry, joinPath(path, "retry"))
 	breaker, of := n.get("breaker"), s.child("breaker")
 	g.Breaker = Breaker{
 		Share: valueOr(of, breaker, "share", 0.0), Failures: int(valueOr(of, breaker, "failures", int64(0))),

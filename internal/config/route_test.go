@@ -8,7 +8,7 @@ import (
 )
 
 // TestGateway_List fixes what becomes of courier.gateways: the one of Kratos comes
-// first, what is not said is that of dispatch, and secrets are resolved.
+// first, and secrets are resolved.
 func TestGateway_List(t *testing.T) {
 	t.Parallel()
 	cfg := mustLoad(t, `
@@ -29,29 +29,23 @@ courier:
       request_config: { url: "https://b.example/x", method: GET, query: base64://YQ== }
       response: base64://Yg==
       receipt: https://templates.example/c
-dispatch: { timeout: 5s, max_rate: 20, max_in_flight: 7 }
 `, "TOKEN=hunter2", "COURIER_GATEWAYS_0_PARAMS_API_KEY_SID=SK0", "COURIER_GATEWAYS_0_PARAMS_ACCOUNT_SID=AC1", `COURIER_GATEWAYS_1_PARAMS={"a": "b"}`)
 	inline := func(text string) TemplateSource {
 		return TemplateSource{Kind: TemplateInline, URI: NewSecret("base64://" + text)}
 	}
 	text := func(text string) Param { return Param{NewSecret(text), text == "hunter2", ParamText} }
-	usual := Gateway{
-		Channel: "sms", Timeout: 5 * time.Second, MaxInFlight: 7, RateLimit: RateLimit{20, time.Second},
-		OnUnknown: OnUnknownResend, Retry: Retry{500 * time.Millisecond, 30 * time.Second},
-	}
-	sms, twilio, own := usual, usual, usual
-	sms.Name, sms.From, sms.Path = "sms", "Shop", "courier.sms"
+	sms := Gateway{Name: "sms", Channel: "sms", From: "Shop", Path: "courier.sms"}
 	sms.Request = Request{URL: NewSecret("https://a.example/x"), Method: "POST", Header: map[string]Secret{}}
-	twilio = Gateway{
+	twilio := Gateway{
 		Name: "twilio", Channel: "sms", From: "+12065550110", Preset: "twilio", ReceiptSecret: NewSecret("hunter2"),
 		Params: map[string]Param{
 			"account_sid": text("AC1"), "auth_token": text("hunter2"), "api_key_sid": text("SK0"),
 			"retries": {NewSecret("7"), false, ParamNumber}, "fast": {NewSecret("true"), false, ParamBool},
 		},
-		Timeout: 3 * time.Second, MaxInFlight: 7, RateLimit: RateLimit{0.5, time.Minute}, OnUnknown: OnUnknownHold,
-		Retry: Retry{time.Minute, time.Minute}, Breaker: Breaker{0.3, 9, time.Minute}, Path: "courier.gateways[0]",
+		Timeout: 3 * time.Second, RateLimit: RateLimit{0.5, time.Minute}, OnUnknown: OnUnknownHold,
+		Retry: Retry{Initial: time.Minute}, Breaker: Breaker{0.3, 9, time.Minute}, Path: "courier.gateways[0]",
 	}
-	own.Name, own.Path, own.Params = "own_2", "courier.gateways[1]", map[string]Param{"a": text("b")}
+	own := Gateway{Name: "own_2", Channel: "sms", Path: "courier.gateways[1]", Params: map[string]Param{"a": text("b")}}
 	own.Request = Request{URL: NewSecret("https://b.example/x"), Method: "GET", Header: map[string]Secret{}, Query: inline("YQ==")}
 	own.Response, own.Receipt = inline("Yg=="), TemplateSource{Kind: TemplateHTTP, URI: NewSecret("https://templates.example/c")}
 	if diff := cmp.Diff([]Gateway{sms, twilio, own}, cfg.Gateways, compareSecrets()); diff != "" {
