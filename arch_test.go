@@ -51,6 +51,7 @@ func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/danielgtaylor/huma":      {"internal/httpapi"},
 		"github.com/go-json-experiment/json": {"internal/httpapi", "internal/store"},
+		"github.com/golang-jwt/jwt":          {"internal/signature"},
 		"github.com/google/go-jsonnet":       {"internal/jsonnet", "internal/jsonnet/plan"},
 		"go.yaml.in/yaml/v3":                 {"internal/config"},
 		"github.com/jackc/pgx":               {"internal/store/postgres"},
@@ -58,6 +59,7 @@ func owners() map[string][]string {
 		"github.com/pelletier/go-toml":       {"internal/config"},
 		"github.com/pressly/goose":           {"internal/store", "internal/store/postgres", "internal/store/sqlite"},
 		"github.com/spf13/cobra":             {"internal/cli"},
+		"github.com/standard-webhooks":       {"internal/signature", "internal/webhook"},
 		"go.opentelemetry.io/otel/exporters": {"internal/app"},
 		"go.opentelemetry.io/otel/sdk":       {"internal/app"},
 		"golang.org/x/term":                  {"internal/cli"},
