@@ -24,25 +24,30 @@ const (
 	StatusExpired Status = "expired"
 	// StatusAbandoned used up its retries.
 	StatusAbandoned Status = "abandoned"
-	// StatusCanceled was withdrawn by the caller, by its template, or by a newer message.
+	// StatusCanceled was withdrawn by the caller, by its template, by a newer message or
+	// at the gateway.
 	StatusCanceled Status = "canceled"
-	// StatusUnknown has an attempt whose outcome nobody knows, and the policy is to hold it.
+	// StatusUnknown has an attempt whose outcome nobody knows, and the policy is to hold
+	// it, or the gateway reports that it does not know. A receipt may say more.
 	StatusUnknown Status = "unknown"
 )
 
 // legalTransitions is the one table of what may follow what. A transition from
-// a final status to queued is a retry by hand; nothing else leaves a final status.
+// a final status to queued is a retry by hand; nothing else leaves a final status. A
+// receipt alone leads from queued to sent or delivered, and from sent to any other.
 func legalTransitions(from Status) []Status {
 	switch from {
 	case StatusQueued:
-		return []Status{StatusProcessing, StatusExpired, StatusCanceled}
+		return []Status{StatusProcessing, StatusSent, StatusDelivered, StatusExpired, StatusCanceled}
 	case StatusProcessing:
 		return []Status{
 			StatusQueued, StatusSent, StatusRejected, StatusExpired,
 			StatusAbandoned, StatusCanceled, StatusUnknown,
 		}
 	case StatusSent:
-		return []Status{StatusDelivered, StatusUndelivered, StatusRejected, StatusExpired}
+		return []Status{
+			StatusDelivered, StatusUndelivered, StatusRejected, StatusExpired, StatusCanceled, StatusUnknown,
+		}
 	case StatusUnknown:
 		return []Status{
 			StatusQueued, StatusSent, StatusDelivered, StatusUndelivered,

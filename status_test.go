@@ -13,9 +13,9 @@ import (
 // may become.
 func transitions() map[courier.Status][]courier.Status {
 	return map[courier.Status][]courier.Status{
-		"queued":      {"processing", "expired", "canceled"},
+		"queued":      {"processing", "sent", "delivered", "expired", "canceled"},
 		"processing":  {"queued", "sent", "rejected", "expired", "abandoned", "canceled", "unknown"},
-		"sent":        {"delivered", "undelivered", "rejected", "expired"},
+		"sent":        {"delivered", "undelivered", "rejected", "expired", "canceled", "unknown"},
 		"delivered":   nil,
 		"undelivered": {"queued"},
 		"rejected":    {"queued"},

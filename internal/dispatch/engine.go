@@ -183,10 +183,10 @@ func (e *Engine) Ready() error {
 // first, the others in order.
 func (e *Engine) Gateways() []string {
 	r := e.routing.Load()
-	if r.fallback == nil {
+	if len(r.all.hops) == 0 {
 		return nil
 	}
-	first := r.fallback.key.gateway
+	first := r.all.hops[0].queue.key.gateway
 	others := slices.DeleteFunc(r.names(), func(name string) bool { return name == first })
 	return append([]string{first}, others...)
 }
@@ -204,7 +204,9 @@ func (e *Engine) InFlight() int {
 func (e *Engine) Behind() bool { return e.settler.behind() }
 
 // HoldUnknown reports whether a message of unknown outcome is left to an operator.
-func (e *Engine) HoldUnknown() bool { return e.routing.Load().settings.OnUnknown == HoldUnknown }
+func (e *Engine) HoldUnknown() bool {
+	return slices.ContainsFunc(e.routing.Load().settings.Gateways, func(g GatewayOptions) bool { return g.OnUnknown == HoldUnknown })
+}
 
 // Retention says how long after their last change messages are scrubbed and deleted.
 func (e *Engine) Retention() (scrubAfter, deleteAfter time.Duration) {

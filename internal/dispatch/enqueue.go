@@ -13,8 +13,7 @@ import (
 // The answer shows a message as it was accepted, queued, though it may be on its
 // way already: when its gateway has a free slot and no older message waits, it
 // is stored already leased and sent once it is on the disk.
-// Messages of an unknown gateway, or of none, go to the first. An engine that
-// does not run refuses with *courier.Error of courier.CodeShuttingDown, one
+// Its route says through which gateway each goes. An engine that does not run refuses with *courier.Error of courier.CodeShuttingDown, one
 // without gateways with courier.CodeSMSDisabled; errors of the store are passed on.
 func (e *Engine) Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
 	if err := e.lifetime.enter(); err != nil {
@@ -24,7 +23,7 @@ func (e *Engine) Enqueue(ctx context.Context, messages []*courier.Message) ([]st
 	began := e.tick()
 	defer func() { e.metrics.enqueue.Observe(e.tick().Sub(began).Seconds()) }()
 	r := e.routing.Load()
-	if r.fallback == nil {
+	if len(r.all.hops) == 0 {
 		return nil, &courier.Error{
 			Code:    courier.CodeSMSDisabled,
 			Message: "no SMS gateway is configured; add courier.channels or courier.sms to the configuration",
@@ -58,24 +57,22 @@ func (e *Engine) newIntake(r *routing, messages []*courier.Message) *intake {
 	for i, m := range messages {
 		copies[i] = *m
 		in.rows[i] = &copies[i]
-		in.tickets[i] = e.newTicket(r.queue(m.Gateway), &copies[i])
-		in.place(in.tickets[i], term, held)
+		in.tickets[i] = e.newTicket(nil, &copies[i])
+		in.place(in.tickets[i], r.routeOf(m), term, held)
 	}
 	return in
 }
 
 // place puts a row in its queue and, when it is due and there is room, leases it.
-func (in *intake) place(t *ticket, term uint64, held bool) {
+func (in *intake) place(t *ticket, r *route, term uint64, held bool) {
 	e, row := in.engine, t.message
-	row.Gateway = t.queue.key.gateway
 	row.Status = courier.StatusQueued
 	if row.NextAttemptAt.IsZero() {
 		row.NextAttemptAt = in.now
 	}
-	if !held || row.NextAttemptAt.After(in.now) {
-		return
-	}
-	p := t.queue.admitNew(row, e.tick())
+	var p permit
+	t.queue, p = r.choose(row, held && !row.NextAttemptAt.After(in.now))
+	row.Gateway = t.queue.key.gateway
 	if p.count == 0 {
 		return
 	}

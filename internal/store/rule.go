@@ -84,7 +84,8 @@ func CheckSettlements(settlements []Settlement) error {
 func (s *Settlement) IsPlain() bool {
 	a := s.Attempt
 	return s.Status == courier.StatusSent && a != nil && a.Outcome == courier.OutcomeAccepted &&
-		a.Class == "" && a.Code == "" && a.Message == "" && a.Excerpt == "" && a.RetryAfter == 0
+		a.Class == "" && a.Code == "" && a.Message == "" && a.Excerpt == "" && a.RetryAfter == 0 &&
+		a.Warning == "" && len(a.GatewayMessageIDs) < 2
 }
 
 // Settled is what a settlement writes into the row of its message.
@@ -102,7 +103,7 @@ func (s *Settlement) Settled() Settled {
 	if s.Attempt != nil {
 		row.Gateway = s.Attempt.Gateway
 		if s.Attempt.Outcome == courier.OutcomeAccepted {
-			row.GatewayMessageID = s.Attempt.GatewayMessageID
+			row.GatewayMessageID = CleanID(s.Attempt.GatewayMessageID)
 		}
 	}
 	if s.Status == courier.StatusSent {
@@ -147,6 +148,25 @@ func (r *Requeue) Apply(m *courier.Message) error {
 	m.Status, m.NextAttemptAt, m.UpdatedAt = courier.StatusQueued, now, now
 	m.RetryCount, m.SentAt, m.GatewayMessageID = 0, time.Time{}, ""
 	m.Gateway = cmp.Or(r.Gateway, m.Gateway)
+	return nil
+}
+
+// Apply says what became of an unknown message.
+func (r *Resolve) Apply(m *courier.Message) error {
+	to := map[Resolution]courier.Status{
+		ResolvedSent: courier.StatusSent, ResolvedFailed: courier.StatusUndelivered, ResolvedResend: courier.StatusQueued,
+	}[r.As]
+	switch {
+	case to == "":
+		return fmt.Errorf("%w: a message is resolved as sent, failed or resend, not as %q", ErrInvalid, r.As)
+	case m.Status != courier.StatusUnknown:
+		return &TransitionError{ID: m.ID, From: m.Status, To: to}
+	case r.As == ResolvedResend:
+		return (&Requeue{ID: r.ID, Now: r.Now, Gateway: r.Gateway}).Apply(m)
+	case r.As == ResolvedSent && m.SentAt.IsZero():
+		m.SentAt = Floor(r.Now)
+	}
+	m.Status, m.UpdatedAt = to, Floor(r.Now)
 	return nil
 }
 

@@ -78,8 +78,27 @@ type Store interface {
 	// each in order whether it applied: one whose lease is no longer held
 	// changes nothing. LastError becomes the attempt when it was not accepted,
 	// and nil when it was. A Status that may not follow processing is a
-	// *TransitionError, and nothing of the call applies.
+	// *TransitionError, and nothing of the call applies. Receipts of the message that
+	// were parked are applied in the transaction in which it is queued again; in those
+	// that end an attempt otherwise, or at once after it.
 	Settle(ctx context.Context, settlements []Settlement) ([]bool, error)
+
+	// Receive takes in what gateways report of messages, in one transaction, and answers
+	// for each in order; when it returns, that has reached the disk. A receipt belongs to the
+	// message of which an attempt through its Gateway has its GatewayMessageID, also an
+	// attempt before the last, or else to its MessageID if that was tried through the
+	// gateway. What belongs to no attempt, or to one that is under way, is parked, also
+	// over a restart. A message leaves queued, sent and unknown by receipts, and no
+	// final status: it is delivered when all parts of one attempt are, and not delivered
+	// when one part of the last attempt that a gateway may have taken is not. LastError
+	// then says why, with the outcome accepted. A receipt of sent or delivered of a message
+	// that is queued after an attempt of unknown outcome keeps it from being sent
+	// again. A receipt that has no ReceivedAt was received now.
+	Receive(ctx context.Context, receipts []courier.Receipt) ([]Received, error)
+
+	// Receipts returns the receipts of a message in the order in which they were
+	// received, each status once for each part, with the MessageID filled in.
+	Receipts(ctx context.Context, id courier.ID) ([]courier.Receipt, error)
 
 	// Reclaim takes back the leases that nobody will settle any more and returns
 	// how many. Each message gets an attempt of outcome unknown and class
@@ -95,6 +114,14 @@ type Store interface {
 	// the gateway to, in batches, and returns how many it moved, also with an
 	// error. When the messages are due does not change.
 	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
+
+	// Waiting returns a page of the queue of a gateway, the earliest due first, and
+	// changes nothing.
+	Waiting(ctx context.Context, query WaitingQuery) ([]*courier.Message, error)
+
+	// Move gives messages that are still queued for one gateway to another and returns
+	// how many it moved, in one transaction. When they are due does not change.
+	Move(ctx context.Context, moves []Move, now time.Time) (int, error)
 
 	// NextDue returns when the earliest queued message of the gateway is due,
 	// or the zero time when none is queued.
@@ -114,6 +141,10 @@ type Store interface {
 	// *TransitionError, or ErrScrubbed for one whose content is gone.
 	Requeue(ctx context.Context, requeue Requeue) (*courier.Message, error)
 
+	// Resolve says what became of an unknown message, by hand; *TransitionError for any
+	// other, and ErrScrubbed for one to be sent again whose content is gone.
+	Resolve(ctx context.Context, resolve Resolve) (*courier.Message, error)
+
 	// Stats returns the state of the queue. Its cost does not grow with the queue.
 	Stats(ctx context.Context, now time.Time) (Stats, error)
 
@@ -123,7 +154,7 @@ type Store interface {
 	// says when; nothing else changes. A scrubbed message cannot be queued again.
 	Scrub(ctx context.Context, sweep Sweep) (int, error)
 
-	// Purge deletes up to Limit messages, with their attempts, that are sent or
+	// Purge deletes up to Limit messages, with their attempts and receipts, that are sent or
 	// final and were last changed before a time, and returns how many. For a
 	// scrubbed one the scrub is the last change. Of the scrubbed ones, and of the
 	// others, the oldest are first. A deleted message's idempotency key is free again.
@@ -136,12 +167,28 @@ type Store interface {
 	// nothing more.
 	Listen(ctx context.Context, listener string, statuses []courier.Status) error
 
-	// Events returns up to limit events of a listener that were not forgotten, those
-	// of one message in their order.
-	Events(ctx context.Context, listener string, limit int) ([]Event, error)
+	// Events returns up to limit events of a listener that were not forgotten and whose
+	// Seq is above after, those of one message in their order. After is to page past
+	// what is not dealt with yet; as events may become visible out of their order, whoever
+	// pages begins at 0 again from time to time.
+	Events(ctx context.Context, listener string, after int64, limit int) ([]Event, error)
 
 	// Forget deletes events that were dealt with.
 	Forget(ctx context.Context, events []Event) error
+
+	// Tallies returns what became of the messages that were accepted since a time, by
+	// minute, gateway and country. Other nodes may know of a few seconds more. They
+	// are kept for TalliesFor; a crash loses the counts of some seconds.
+	Tallies(ctx context.Context, since time.Time) ([]Tally, error)
+
+	// SetWeight changes the weight of a gateway in a route. The weights of before are
+	// kept for WeightsFor.
+	SetWeight(ctx context.Context, weight Weight) error
+
+	// Weights returns the weight of each gateway in each route as it was set last, and
+	// WeightHistory the changes of a route, newest first.
+	Weights(ctx context.Context) ([]Weight, error)
+	WeightHistory(ctx context.Context, route string, limit int) ([]Weight, error)
 
 	// Now is the clock by which messages are due, expire and are leased. All nodes
 	// of one database have the same one, whatever their own clocks say.
@@ -214,8 +261,48 @@ type Settlement struct {
 	NextAttemptAt time.Time
 	// Gateway is the one a queued message waits for from now on; empty leaves it.
 	Gateway string
+	// Country is that of the message, for the tallies.
+	Country string
 	// At is the time of the settlement.
 	At time.Time
+}
+
+// WaitingQuery asks for a page of the queue of a gateway.
+type WaitingQuery struct {
+	Gateway string
+	// DueFrom and After are the NextAttemptAt and the ID of the last message of the
+	// page before, zero for the first page.
+	DueFrom time.Time
+	After   courier.ID
+	Limit   int
+}
+
+// Move takes a message from one gateway to another.
+type Move struct {
+	ID       courier.ID
+	From, To string
+}
+
+// Resolution is what an operator says of an unknown message.
+type Resolution string
+
+// The resolutions of unknown messages.
+const (
+	// ResolvedSent means that the gateway took it: the message is sent.
+	ResolvedSent Resolution = "sent"
+	// ResolvedFailed means that it did not arrive and is not to: it is undelivered.
+	ResolvedFailed Resolution = "failed"
+	// ResolvedResend queues it again, as Requeue does.
+	ResolvedResend Resolution = "resend"
+)
+
+// Resolve says what became of an unknown message.
+type Resolve struct {
+	ID  courier.ID
+	As  Resolution
+	Now time.Time
+	// Gateway is the one a message waits for that is sent again; empty leaves it.
+	Gateway string
 }
 
 // Reclaim says whose leases to take back and what becomes of the messages.

@@ -43,10 +43,10 @@ func (s *Store) Listen(ctx context.Context, listener string, statuses []courier.
 }
 
 // Events implements store.Store.
-func (s *Store) Events(ctx context.Context, listener string, limit int) ([]store.Event, error) {
+func (s *Store) Events(ctx context.Context, listener string, after int64, limit int) ([]store.Event, error) {
 	return get(ctx, s, "read events", func() (events []store.Event, _ error) {
 		for _, e := range s.events {
-			if e.listener == listener && len(events) < limit {
+			if e.listener == listener && e.Seq > after && len(events) < limit {
 				events = append(events, e.Event)
 			}
 		}

@@ -40,6 +40,11 @@ type database struct {
 	byID      map[courier.ID]*courier.Message
 	byKey     map[key]*courier.Message
 	attempts  map[courier.ID][]courier.Attempt
+	receipts  map[courier.ID][]courier.Receipt
+	parked    []courier.Receipt
+	tallies   store.Tallies
+	written   []store.Tally
+	weights   []store.Weight
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
@@ -60,7 +65,7 @@ const wakeLength = 64
 func New(options Options) *Store {
 	d := &database{
 		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{},
-		attempts: map[courier.ID][]courier.Attempt{}, nodes: map[string]node{}, listeners: map[string][]courier.Status{},
+		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{}, listeners: map[string][]courier.Status{},
 	}
 	if d.nowFunc == nil {
 		d.nowFunc = time.Now
@@ -230,6 +235,8 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 				applied[i] = true
 			}
 		}
+		s.tallies.Settled(settlements, applied)
+		s.unpark()
 		return applied, nil
 	})
 }
@@ -255,6 +262,7 @@ func (s *Store) attempted(m *courier.Message, a *courier.Attempt) {
 	a.StartedAt, a.Duration = store.Floor(a.StartedAt), a.Duration.Truncate(time.Microsecond)
 	a.RetryAfter = a.RetryAfter.Truncate(time.Microsecond)
 	a.Scope, a.Known, a.Unsent = "", false, false
+	a.GatewayMessageID, a.GatewayMessageIDs = store.CleanID(a.GatewayMessageID), store.PartIDs(a)
 	m.SendCount, m.LastError = a.Number, a
 	s.attempts[m.ID] = append(s.attempts[m.ID], *a)
 }
@@ -327,6 +335,40 @@ func (s *Store) decide(ctx context.Context, name string, id courier.ID, rule fun
 			s.wakeOthers(m)
 		}
 		return clone(m), err
+	})
+}
+
+// Resolve implements store.Store.
+func (s *Store) Resolve(ctx context.Context, resolve store.Resolve) (*courier.Message, error) {
+	return s.decide(ctx, "resolve message", resolve.ID, resolve.Apply)
+}
+
+// Waiting implements store.Store.
+func (s *Store) Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error) {
+	return get(ctx, s, "read queue", func() (page []*courier.Message, _ error) {
+		queued := s.queued(query.Gateway)
+		after := slices.IndexFunc(queued, func(m *courier.Message) bool { return m.ID == query.After })
+		from := store.Floor(query.DueFrom)
+		for _, m := range queued[after+1:] {
+			if len(page) < query.Limit && !m.NextAttemptAt.Before(from) {
+				page = append(page, clone(m))
+			}
+		}
+		return page, nil
+	})
+}
+
+// Move implements store.Store.
+func (s *Store) Move(ctx context.Context, moves []store.Move, now time.Time) (int, error) {
+	return get(ctx, s, "move messages", func() (moved int, _ error) {
+		for _, move := range moves {
+			if m := s.byID[move.ID]; m != nil && m.Status == courier.StatusQueued && m.Gateway == move.From {
+				m.Gateway, m.UpdatedAt = move.To, store.Floor(now)
+				s.wakeOthers(m)
+				moved++
+			}
+		}
+		return moved, nil
 	})
 }
 

@@ -25,6 +25,7 @@ func (s *Store) sweep(
 		for _, m := range found {
 			s.change(m, func() { apply(m) })
 		}
+		s.unpark()
 		return len(found), nil
 	})
 }
@@ -82,6 +83,7 @@ func (s *Store) Purge(ctx context.Context, sweep store.Sweep) (int, error) {
 			s.rows = slices.DeleteFunc(slices.Clone(s.rows), func(row *courier.Message) bool { return row == m })
 			delete(s.byID, m.ID)
 			delete(s.attempts, m.ID)
+			delete(s.receipts, m.ID)
 			if s.byKey[keyOf(m)] == m {
 				delete(s.byKey, keyOf(m))
 			}

@@ -90,7 +90,7 @@ func (s *session) listened(ctx context.Context) (string, error) {
 }
 
 // Events implements store.Store.
-func (s *Store) Events(ctx context.Context, listener string, limit int) ([]store.Event, error) {
+func (s *Store) Events(ctx context.Context, listener string, after int64, limit int) ([]store.Event, error) {
 	var events []store.Event
 	err := s.reading(ctx, func(ctx context.Context, on *session) error {
 		events = nil
@@ -100,7 +100,7 @@ func (s *Store) Events(ctx context.Context, listener string, limit int) ([]store
 			e.At = e.At.UTC()
 			events = append(events, e)
 			return err
-		}, listener, int64(max(limit, 0)))
+		}, listener, after, int64(max(limit, 0)))
 	})
 	return events, s.fault("read events", err)
 }

@@ -47,7 +47,7 @@ func TestListen_WaitsForNobodyLong(t *testing.T) {
 		t.Fatalf("Listen: %v", err)
 	}
 	enqueue(t, s, newMessage(nil))
-	if events, err := s.Events(t.Context(), "one", 10); err != nil || len(events) != 1 {
+	if events, err := s.Events(t.Context(), "one", 0, 10); err != nil || len(events) != 1 {
 		t.Errorf("Events: %+v, %v, want that of the message which was stored after", events, err)
 	}
 }

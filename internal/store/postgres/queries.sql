@@ -480,7 +480,10 @@ INSERT INTO courier.listener (name, status) SELECT $1, unnest($2::text[]) ON CON
 SELECT DISTINCT status FROM courier.listener ORDER BY status
 
 -- name: Events
-SELECT seq, message_id, from_status, to_status, changed_at FROM courier.event WHERE listener = $1 ORDER BY seq LIMIT $2
+SELECT seq, message_id, from_status, to_status, changed_at FROM courier.event
+WHERE listener = $1 AND seq > $2
+ORDER BY seq
+LIMIT $3
 
 -- name: DeleteEvents
 DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])

@@ -74,7 +74,7 @@ func (s *session) listen(ctx context.Context, listener string, statuses []courie
 }
 
 // Events implements store.Store.
-func (s *Store) Events(ctx context.Context, listener string, limit int) ([]store.Event, error) {
+func (s *Store) Events(ctx context.Context, listener string, after int64, limit int) ([]store.Event, error) {
 	var events []store.Event
 	var id []byte
 	var changedAt int64
@@ -85,7 +85,7 @@ func (s *Store) Events(ctx context.Context, listener string, limit int) ([]store
 		e.At = time.UnixMicro(changedAt).UTC()
 		events = append(events, e)
 		return err
-	}, listener, int64(max(limit, 0)))
+	}, listener, after, int64(max(limit, 0)))
 	return events, s.fault("read events", err)
 }
 

@@ -272,7 +272,10 @@ INSERT INTO listener (name, status) VALUES (?1, ?2) ON CONFLICT DO NOTHING
 SELECT DISTINCT status FROM listener ORDER BY status
 
 -- name: Events
-SELECT seq, message_id, from_status, to_status, changed_at FROM event WHERE listener = ?1 ORDER BY seq LIMIT ?2
+SELECT seq, message_id, from_status, to_status, changed_at FROM event
+WHERE listener = ?1 AND seq > ?2
+ORDER BY seq
+LIMIT ?3
 
 -- name: DeleteEvent
 DELETE FROM event WHERE seq = ?1

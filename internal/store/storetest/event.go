@@ -54,7 +54,7 @@ func (f *Follower) Check(t caller) []store.Event {
 	const pageSize = 500
 	var all []store.Event
 	for {
-		events, err := f.store.Events(t.Context(), followerName, pageSize)
+		events, err := f.store.Events(t.Context(), followerName, 0, pageSize)
 		if err != nil {
 			t.Fatalf("Events: %v", err)
 		}
@@ -167,7 +167,7 @@ func (k *kit) listen(t *testing.T, listener string, statuses ...courier.Status) 
 // told returns the statuses of the events of a listener.
 func (k *kit) told(t *testing.T, listener string) []courier.Status {
 	t.Helper()
-	events, err := k.store.Events(t.Context(), listener, 100)
+	events, err := k.store.Events(t.Context(), listener, 0, 100)
 	if err != nil {
 		t.Fatalf("Events: %v", err)
 	}
@@ -218,7 +218,7 @@ func testForget(t *testing.T, k *kit) {
 	k.listen(t, "one", courier.StatusQueued)
 	k.listen(t, "other", courier.StatusQueued)
 	k.enqueue(t, k.messages(5, nil)...)
-	first, err := k.store.Events(t.Context(), "one", 2)
+	first, err := k.store.Events(t.Context(), "one", 0, 2)
 	if err != nil || len(first) != 2 {
 		t.Fatalf("Events: %+v, %v, want 2", first, err)
 	}
@@ -227,7 +227,7 @@ func testForget(t *testing.T, k *kit) {
 			t.Fatalf("Forget: %v", err)
 		}
 	}
-	rest, err := k.store.Events(t.Context(), "one", 100)
+	rest, err := k.store.Events(t.Context(), "one", 0, 100)
 	if err != nil || len(rest) != 3 || rest[0].Seq <= first[1].Seq {
 		t.Errorf("Events: %+v, %v, want the 3 after %d", rest, err, first[1].Seq)
 	}
@@ -235,7 +235,7 @@ func testForget(t *testing.T, k *kit) {
 		t.Errorf("Forget: %v", err)
 	}
 	k.enqueue(t, k.message())
-	again, err := k.store.Events(t.Context(), "one", 100)
+	again, err := k.store.Events(t.Context(), "one", 0, 100)
 	if err != nil || len(again) != 1 || again[0].Seq <= rest[2].Seq {
 		t.Errorf("Events: %+v, %v, want one after %d", again, err, rest[2].Seq)
 	}
@@ -245,7 +245,7 @@ func testForget(t *testing.T, k *kit) {
 	if told := k.told(t, "other"); len(told) != 6 {
 		t.Errorf("the other hears of %d messages, want 6", len(told))
 	}
-	if none, err := k.store.Events(t.Context(), "other", 0); len(none) != 0 || err != nil {
+	if none, err := k.store.Events(t.Context(), "other", 0, 0); len(none) != 0 || err != nil {
 		t.Errorf("no events: %+v, %v", none, err)
 	}
 }
@@ -262,7 +262,7 @@ func testEventFields(t *testing.T, k *kit) {
 	k.listen(t, "one", courier.StatusQueued, courier.StatusRejected)
 	m := k.enqueue(t, k.message())[0]
 	s := k.settleOne(t, k.claim(t, 1)[0], courier.StatusRejected)
-	events, err := k.store.Events(t.Context(), "one", 10)
+	events, err := k.store.Events(t.Context(), "one", 0, 10)
 	if err != nil || len(events) != 2 {
 		t.Fatalf("Events: %+v, %v", events, err)
 	}

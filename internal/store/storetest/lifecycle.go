@@ -105,7 +105,7 @@ func (k *kit) housekeeping() map[string]func(ctx context.Context) error {
 			return k.store.Listen(ctx, "one", []courier.Status{courier.StatusSent})
 		},
 		"Events": func(ctx context.Context) error {
-			_, err := k.store.Events(ctx, "one", 1)
+			_, err := k.store.Events(ctx, "one", 0, 1)
 			return err
 		},
 		"Forget": func(ctx context.Context) error { return k.store.Forget(ctx, []store.Event{{Seq: 1}}) },
