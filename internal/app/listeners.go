@@ -21,6 +21,7 @@ func (a *App) startListeners(ctx context.Context) error {
 		Intake:         a.intake,
 		Engine:         a.engine,
 		Store:          a.store,
+		Receipts:       &a.receipts,
 		Checks:         a.checks(),
 		Keys:           apiKeys(cfg),
 		AnyHost:        cfg.API.OpenAccess && !isLoopback(cfg.API.Host),

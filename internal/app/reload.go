@@ -120,6 +120,7 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 		set.close()
 		return err
 	}
+	r.app.receipts.current.Store(&set.receivers)
 	r.app.intake.SetPolicy(intakePolicy(cfg))
 	r.setKeys(cfg)
 	if r.app.certificate != nil {

@@ -288,7 +288,7 @@ const (
 
 // RateLimit is a number of attempts in a time.
 type RateLimit struct {
-	Count float64       `key:"count" range:"0 1000000" example:"10" required:"true" doc:"The most attempts within the time, of all nodes together. 0 is no limit."`
+	Count int           `key:"count" range:"1 1000000" example:"10" required:"true" doc:"The most attempts within the time, of all nodes together."`
 	Per   time.Duration `key:"per" range:"1ms 24h" example:"1s" required:"true" doc:"The time."`
 }
 
@@ -321,8 +321,8 @@ type Route struct {
 	Path string
 }
 
-// RouteGateway is a gateway of a route. With weights, chance chooses by them which
-// comes first; all are 0 without, and the order counts.
+// RouteGateway is a gateway of a route. Where some have a weight, chance chooses by them
+// which comes first; where all have 0, the order counts.
 type RouteGateway struct {
 	ID     string
 	Weight int

@@ -98,7 +98,7 @@ type routeKeys struct {
 
 type routeGateway struct {
 	ID     string `key:"id" example:"twilio" required:"true" doc:"The id of the gateway."`
-	Weight int    `key:"weight" range:"0 100" example:"80" doc:"The share of the messages for which it comes first, of the sum of all weights of the route. One with 0 takes only what others cannot."`
+	Weight int    `key:"weight" range:"0 100" example:"80" doc:"The share of the messages for which it comes first, of the sum of all weights of the route. One without takes only what those with one cannot; where none has one, the order counts."`
 }
 
 type webhook struct {

@@ -87,7 +87,7 @@ func (c *checker) limits(g *Gateway, s *spec, n *node, path string) {
 	g.OnUnknown = textOr(n.get("on_unknown"), "")
 	if limit, of := n.get("rate_limit"), s.child("rate_limit"); !limit.isNothing() && limit.kind == mapNode {
 		c.requireKeys(of.children, limit, joinPath(path, "rate_limit"))
-		g.RateLimit = RateLimit{Count: valueOr(of, limit, "count", 0.0), Per: valueOr(of, limit, "per", time.Second)}
+		g.RateLimit = RateLimit{Count: int(valueOr(of, limit, "count", int64(1))), Per: valueOr(of, limit, "per", time.Second)}
 	}
 	retry, of := n.get("retry"), s.child("retry")
 	g.Retry = Retry{Initial: valueOr(of, retry, "initial", time.Duration(0)), Max: valueOr(of, retry, "max", time.Duration(0))}
@@ -165,7 +165,7 @@ func (c *checker) recipients(n *node, path string) []string {
 	return to
 }
 
-// routeGateways reads the gateways of a route: all with a weight, or none.
+// routeGateways reads the gateways of a route.
 func (c *checker) routeGateways(s *spec, n *node, path string) []RouteGateway {
 	if n != nil && n.kind == listNode && len(n.items) == 0 {
 		c.problem(n.at, path, "the route has no gateway; name at least one of courier.gateways")
@@ -175,22 +175,17 @@ func (c *checker) routeGateways(s *spec, n *node, path string) []RouteGateway {
 		known[i] = c.config.Gateways[i].Name
 	}
 	var gateways []RouteGateway
-	weighted, sum := 0, 0
 	for i, item := range n.list() {
 		g, id, at := RouteGateway{}, item, indexPath(path, i)
 		if item.kind == mapNode {
 			id = item.get("id")
 			c.requireKeys(s.children, item, at)
-			if !item.get("weight").isNothing() {
-				weighted++
-				g.Weight = int(valueOr(s, item, "weight", int64(0)))
-			}
+			g.Weight = int(valueOr(s, item, "weight", int64(0)))
 		}
 		if !id.isText() {
 			continue
 		}
 		g.ID = id.text
-		sum += g.Weight
 		switch {
 		case !slices.Contains(known, g.ID) && !c.reported("courier.gateways"):
 			c.problem(id.at, at, "no gateway has the id %q%s", clip(g.ID), suggest(g.ID, known))
@@ -198,12 +193,6 @@ func (c *checker) routeGateways(s *spec, n *node, path string) []RouteGateway {
 			c.problem(id.at, at, "the gateway %q is in the route already; name each once", clip(g.ID))
 		}
 		gateways = append(gateways, g)
-	}
-	switch {
-	case weighted != 0 && weighted != len(n.list()):
-		c.problem(n.at, path, "some gateways have a weight and some have none; give every one a weight, or none and put the best first")
-	case weighted != 0 && sum == 0:
-		c.problem(n.at, path, "all weights are 0; give at least one gateway a weight")
 	}
 	return gateways
 }

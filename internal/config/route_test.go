@@ -21,7 +21,7 @@ courier:
       params: { account_sid: AC0, auth_token: env://TOKEN, retries: 7, fast: true }
       receipt_secret: env://TOKEN
       timeout: 3s
-      rate_limit: { count: 0.5, per: 1m }
+      rate_limit: { count: 30, per: 1m }
       on_unknown: hold
       retry: { initial: 1m }
       breaker: { share: 0.3, failures: 9, window: 1m }
@@ -42,7 +42,7 @@ courier:
 			"account_sid": text("AC1"), "auth_token": text("hunter2"), "api_key_sid": text("SK0"),
 			"retries": {NewSecret("7"), false, ParamNumber}, "fast": {NewSecret("true"), false, ParamBool},
 		},
-		Timeout: 3 * time.Second, RateLimit: RateLimit{0.5, time.Minute}, OnUnknown: OnUnknownHold,
+		Timeout: 3 * time.Second, RateLimit: RateLimit{30, time.Minute}, OnUnknown: OnUnknownHold,
 		Retry: Retry{Initial: time.Minute}, Breaker: Breaker{0.3, 9, time.Minute}, Path: "courier.gateways[0]",
 	}
 	own := Gateway{Name: "own_2", Channel: "sms", Path: "courier.gateways[1]", Params: map[string]Param{"a": text("b")}}
