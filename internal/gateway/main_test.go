@@ -55,6 +55,12 @@ func compiled(tb testing.TB, pool *jsonnet.Pool, source string) *Template {
 	return NewTemplate(template)
 }
 
+// compiledFor is compiled for a function of another argument.
+func compiledFor(tb testing.TB, pool *jsonnet.Pool, argument, source string) *Template {
+	tb.Helper()
+	return compiled(tb, pool, "local f = "+source+"; function(ctx) f(ctx)")
+}
+
 func newGateway(tb testing.TB, options Options) *Gateway {
 	tb.Helper()
 	if options.Name == "" {

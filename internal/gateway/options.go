@@ -103,11 +103,14 @@ func (o *Options) setDefaults() {
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 }
 
-// check returns the address and the parameters as they are used. The error joins
-// one *OptionError for each option that cannot work.
-func (o *Options) check() (target *url.URL, params map[string]any, err error) {
+// check returns the address, the parameters and the gateway's codes as they are used.
+// The error joins one *OptionError for each option that cannot work.
+func (o *Options) check() (target *url.URL, params, codes map[string]any, err error) {
 	var errs []error
 	report := func(field string, err error) {
 		if err != nil {
@@ -128,7 +131,11 @@ func (o *Options) check() (target *url.URL, params map[string]any, err error) {
 	}
 	params, err = plainParams(o.Params)
 	report("params", err)
-	return target, params, errors.Join(errs...)
+	if o.Response != nil {
+		codes, err = plainParams(o.Response.Errors)
+		report("response.errors", err)
+	}
+	return target, params, codes, errors.Join(errs...)
 }
 
 func checkMethod(method string) error {

@@ -178,18 +178,22 @@ const minNumber = 6
 // hideNumbers marks a recipient's digits, and a part of them, however they are
 // grouped: +1 (415) 555-2671 as well as 4155552671.
 func (c *cover) hideNumbers(recipient string) {
-	if len(recipient) < minNumber {
-		return
+	if len(recipient) >= minNumber {
+		c.hideDigits(func(digits string) bool { return gives(digits, recipient) })
 	}
+}
+
+// hideDigits marks the numbers, however they are grouped, that are to be hidden.
+func (c *cover) hideDigits(isHidden func(digits string) bool) {
 	grouped, run := regexp.MustCompile(`[0-9](?:[ \-.()/]{0,2}[0-9])*`), regexp.MustCompile(`[0-9]+`)
 	for _, at := range grouped.FindAllStringIndex(c.text, -1) {
 		number := c.text[at[0]:at[1]]
-		if gives(digitsOf(number), recipient) {
+		if isHidden(digitsOf(number)) {
 			c.mark(at[0], at[1])
 			continue
 		}
 		for _, part := range run.FindAllStringIndex(number, -1) {
-			if gives(number[part[0]:part[1]], recipient) {
+			if isHidden(number[part[0]:part[1]]) {
 				c.mark(at[0]+part[0], at[0]+part[1])
 			}
 		}

@@ -28,6 +28,14 @@ func newSecretSet(options *Options, target *url.URL) *secretSet {
 		set.addLong(stringValues(nil, decodeJSON(params))...)
 	}
 	set.addURL(target)
+	if options.Signer != nil {
+		set.add(options.Signer.Secrets()...)
+	}
+	if receipts, err := url.Parse(options.ReceiptURL); err == nil {
+		set.addURL(receipts)
+		_, secret, _ := strings.Cut(receipts.Path, "/receipts/"+options.Name+"/")
+		set.add(secret)
+	}
 	return set
 }
 
