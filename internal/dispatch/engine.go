@@ -158,6 +158,13 @@ func (e *Engine) Wake() {
 	}
 }
 
+// wakeMovers has what waits for other gateways moved to one that takes messages again.
+func (e *Engine) wakeMovers() {
+	for _, q := range e.routing.Load().queues {
+		q.mover.poke()
+	}
+}
+
 // WakeGateway makes the engine look for due messages of a gateway. One that it does
 // not have is another node's.
 func (e *Engine) WakeGateway(gateway string) {

@@ -211,15 +211,20 @@ func (g *gate) takes(left time.Duration, ahead, nodes int, now time.Time) bool {
 // delay is about how long a message waits for the rate and the pace, with others ahead
 // of it. The lock is held.
 func (g *gate) delay(ahead, nodes int, now time.Time) time.Duration {
-	wait := g.pace.paused(now)
-	rate := g.maxRate / float64(max(nodes, 1))
-	if rate == 0 || g.pace.rate > 0 && g.pace.rate < rate {
-		rate = g.pace.rate
-	}
+	wait, rate := g.pace.paused(now), g.rate(nodes)
 	if rate == 0 {
 		return wait
 	}
 	return wait + time.Duration(min(float64(ahead)/rate, maxDelay.Seconds())*float64(time.Second))
+}
+
+// rate is how many attempts a second this node may make, 0 for any number. The lock is held.
+func (g *gate) rate(nodes int) float64 {
+	rate := g.maxRate / float64(max(nodes, 1))
+	if rate == 0 || g.pace.rate > 0 && g.pace.rate < rate {
+		return g.pace.rate
+	}
+	return rate
 }
 
 // maxDelay bounds an estimate.

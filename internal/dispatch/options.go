@@ -41,6 +41,8 @@ type Store interface {
 	Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error)
 	Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error)
 	NextDue(ctx context.Context, gateway string) (time.Time, error)
+	Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error)
+	Move(ctx context.Context, moves []store.Move, now time.Time) (int, error)
 	Stats(ctx context.Context, now time.Time) (store.Stats, error)
 	Check(ctx context.Context) error
 }

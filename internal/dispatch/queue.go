@@ -39,6 +39,7 @@ type queue struct {
 	engine *Engine
 	key    queueKey
 	gate   *gate
+	mover  *mover
 	wake   chan struct{}
 	cancel context.CancelFunc
 
@@ -51,6 +52,10 @@ type queue struct {
 	backlog bool
 	// depth is about how many due messages this node has put here and not claimed.
 	depth int
+	// fed are the movers that want to know when there is room, fedAt is when one was
+	// given some. (monotonic)
+	fed   map[*mover]bool
+	fedAt time.Time
 	// newest is when the latest of the new messages was due. (store)
 	newest time.Time
 	// retired is true once its gateway is gone from the configuration.
@@ -64,7 +69,9 @@ type queue struct {
 }
 
 func newQueue(e *Engine, key queueKey, g *gate) *queue {
-	return &queue{engine: e, key: key, gate: g, wake: make(chan struct{}, 1)}
+	q := &queue{engine: e, key: key, gate: g, wake: make(chan struct{}, 1)}
+	q.mover = newMover(e, q)
+	return q
 }
 
 // configure has the queue look for old messages.
@@ -73,6 +80,7 @@ func (q *queue) configure() {
 	q.dueAt, q.backlog = q.engine.tick(), true
 	q.mu.Unlock()
 	q.poke()
+	q.mover.poke()
 }
 
 // retire ends the claiming.
@@ -89,6 +97,7 @@ func (q *queue) retire() {
 func (q *queue) start(ctx context.Context, loops *sync.WaitGroup) {
 	ctx, q.cancel = context.WithCancel(ctx)
 	loops.Go(func() { q.run(ctx) })
+	loops.Go(func() { q.mover.run(ctx) })
 }
 
 // poke makes the loop look again.
@@ -147,11 +156,7 @@ func (q *queue) takes(m *courier.Message) bool {
 	q.mu.Lock()
 	depth := q.depth
 	q.mu.Unlock()
-	left := forever
-	if !m.ExpiresAt.IsZero() {
-		left = m.ExpiresAt.Sub(q.engine.now())
-	}
-	return q.gate.takes(left, depth, q.engine.cluster.Nodes(), q.engine.tick())
+	return q.gate.takes(q.engine.left(m), depth, q.engine.cluster.Nodes(), q.engine.tick())
 }
 
 // forever is more time than anything takes.
@@ -247,7 +252,16 @@ func (q *queue) claim(ctx context.Context, p permit, term uint64, now time.Time)
 	if q.depth = max(q.depth-len(messages), 0); !q.backlog {
 		q.depth = 0
 	}
+	fed := q.fed
+	if q.depth < moveAhead/2 {
+		q.fed = nil
+	} else {
+		fed = nil
+	}
 	q.mu.Unlock()
+	for m := range fed {
+		m.poke()
+	}
 	switch len(messages) {
 	case p.count:
 		q.again(now)

@@ -361,8 +361,10 @@ func (s *sender) conclude(t *ticket, a *courier.Attempt, r rules, calledOff bool
 	switch {
 	case changed.opened, changed.slowed:
 		s.flush()
+		t.queue.mover.poke()
 	case changed.closed:
 		s.gate.wake()
+		e.wakeMovers()
 	}
 	to := s.goOn(t, a, r, &d)
 	a.Outcome, a.Class = d.outcome, d.class
