@@ -7,9 +7,12 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"maps"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -40,11 +43,40 @@ type Request struct {
 	Claims map[string]any
 }
 
+// NewRequest returns a request as its sender saw it at a public address, which stands in
+// place of scheme and host and before the path that came in.
+func NewRequest(r *http.Request, public string, body []byte) *Request {
+	uri := r.RequestURI
+	if !strings.HasPrefix(uri, "/") {
+		uri = r.URL.RequestURI()
+	}
+	request := &Request{
+		Method: r.Method, URL: strings.TrimSuffix(public, "/") + uri,
+		Header: r.Header, Body: body, Query: r.URL.Query(),
+	}
+	request.parse()
+	return request
+}
+
+// parse reads the form of the body, if it is one.
+func (r *Request) parse() {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if kind == "application/x-www-form-urlencoded" {
+		r.Form, _ = url.ParseQuery(string(r.Body))
+	}
+}
+
 // Verifier tells whether a request is authentic.
 type Verifier interface {
 	// Verify returns an error that wraps ErrMissing, ErrMismatch or ErrStale. It never
 	// holds a secret, nor anything of the request but the name of a header.
 	Verify(r *Request, now time.Time) error
+}
+
+// Sealer signs a request as the sender whom a Verifier expects.
+type Sealer interface {
+	// Seal adds the signature to a request that is complete but for it.
+	Seal(r *Request, now time.Time) error
 }
 
 // Signer signs a request that is complete but for its signature.
@@ -76,17 +108,15 @@ type Signer interface {
 // A message is a pattern of {body}, {url}, {path}, {method}, {timestamp}, {nonce},
 // {md5_body} and {sha256_body} (both hex); \n in it is a line feed.
 func New(kind string, settings map[string]string) (Verifier, error) {
-	build, ok := map[string]func(*options) Verifier{
-	}[kind]
-	if !ok {
-		return nil, fmt.Errorf("no kind of signature is called %q", kind)
-	}
-	o := &options{settings: settings}
-	verifier := build(o)
-	if err := o.done(); err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
-	}
-	return verifier, nil
+	return build(kind, settings, mechanisms())
+}
+
+// NewSealer returns what makes requests that the verifier of the same kind and settings
+// accepts, by the first of several secrets. Emulators and tests speak as a provider by it.
+// Further settings: claims (jwt: a JSON object of claims to add), private_key (ed25519:
+// the base64 seed, in place of public_key).
+func NewSealer(kind string, settings map[string]string) (Sealer, error) {
+	return build(kind, settings, sealers())
 }
 
 // NewSigner returns the signer of a kind. The kinds and their settings:
@@ -97,17 +127,56 @@ func New(kind string, settings map[string]string) (Verifier, error) {
 //	                   body that is the id of the message (id)
 //	jwt_rs256          application_id, private_key (PEM)
 func NewSigner(kind string, settings map[string]string) (Signer, error) {
-	build, ok := map[string]func(*options) Signer{
-	}[kind]
+	return build(kind, settings, map[string]func(*options) Signer{
+		"aws_sigv4":         newAWS,
+		"azure_hmac":        newAzure,
+		"standard_webhooks": newWebhookSigner,
+		"jwt_rs256":         newApplication,
+	})
+}
+
+func mechanisms() map[string]func(*options) Verifier {
+	return map[string]func(*options) Verifier{
+		"twilio":            func(o *options) Verifier { return newTwilio(o) },
+		"vonage_sig":        func(o *options) Verifier { return newVonage(o) },
+		"plivo":             func(o *options) Verifier { return newPlivo(o) },
+		"jwt":               func(o *options) Verifier { return newToken(o) },
+		"ed25519":           newEd25519,
+		"hmac":              func(o *options) Verifier { return newMAC(o) },
+		"standard_webhooks": func(o *options) Verifier { return newWebhook(o) },
+		"basic":             func(o *options) Verifier { return newBasic(o) },
+		"header":            func(o *options) Verifier { return newShared(o) },
+	}
+}
+
+func sealers() map[string]func(*options) Sealer {
+	return map[string]func(*options) Sealer{
+		"twilio":            func(o *options) Sealer { return newTwilio(o) },
+		"vonage_sig":        func(o *options) Sealer { return newVonage(o) },
+		"plivo":             func(o *options) Sealer { return newPlivo(o) },
+		"jwt":               func(o *options) Sealer { return newTokenSealer(o) },
+		"ed25519":           newEd25519Sealer,
+		"hmac":              func(o *options) Sealer { return newMAC(o) },
+		"standard_webhooks": func(o *options) Sealer { return newWebhook(o) },
+		"basic":             func(o *options) Sealer { return newBasic(o) },
+		"header":            func(o *options) Sealer { return newShared(o) },
+	}
+}
+
+// build makes the mechanism of a kind and says what is wrong with its settings.
+func build[T any](kind string, settings map[string]string, kinds map[string]func(*options) T) (T, error) {
+	var none T
+	construct, ok := kinds[kind]
 	if !ok {
-		return nil, fmt.Errorf("no kind of signer is called %q", kind)
+		return none, fmt.Errorf("no kind of signature is called %q; there are %s",
+			kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 	}
 	o := &options{settings: settings}
-	signer := build(o)
+	mechanism := construct(o)
 	if err := o.done(); err != nil {
-		return nil, fmt.Errorf("%s: %w", kind, err)
+		return none, fmt.Errorf("signature %s: %w", kind, err)
 	}
-	return signer, nil
+	return mechanism, nil
 }
 
 // options reads settings and remembers what was wrong with them.
@@ -167,6 +236,38 @@ func (o *options) done() error {
 		}
 	}
 	return errors.Join(o.faults...)
+}
+
+// first returns a secret to sign by.
+func first(secrets [][]byte) []byte {
+	if len(secrets) == 0 {
+		return nil
+	}
+	return secrets[0]
+}
+
+// fresh tells whether a signed time, in Unix seconds or milliseconds, is near enough to now.
+func fresh(text string, now time.Time) error {
+	if text == "" {
+		return fmt.Errorf("the signed time: %w", ErrMissing)
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return fmt.Errorf("the signed time is no number of seconds: %w", ErrMismatch)
+	}
+	const firstMillisecond = 100_000_000_000 // in seconds it would be the year 5138
+	at := time.Unix(seconds, 0)
+	if seconds > firstMillisecond {
+		at = time.UnixMilli(seconds)
+	}
+	return near(at, now)
+}
+
+func near(at, now time.Time) error {
+	if now.Sub(at).Abs() > Leeway {
+		return ErrStale
+	}
+	return nil
 }
 
 // equal compares in a time that tells nothing of the content.

@@ -81,7 +81,7 @@ func runPlan(tb rapid.TB, source, document string) (any, bool) {
 	if err != nil {
 		return nil, false
 	}
-	made := Of(node)
+	made := Of(node, "ctx")
 	if made == nil {
 		return nil, false
 	}
@@ -108,7 +108,7 @@ func checkPlanned(tb rapid.TB, source, document string, got any) {
 	vm := jsonnet.MakeVM()
 	vm.MaxStack = LeastStack
 	vm.SetTraceOut(io.Discard)
-	vm.TLACode(Argument, document)
+	vm.TLACode("ctx", document)
 	output, err := vm.EvaluateAnonymousSnippet("", source)
 	if err != nil {
 		tb.Fatalf("%s of %s: the plan gives %v, the interpreter %v", source, document, got, err)

@@ -1,15 +1,18 @@
 package plan
 
 import (
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// callFunc is a function of the standard library. It gets its arguments and a
-// limit in bytes on a string it returns; it is false for what is an error, too
-// large, or rare enough to be left to the interpreter.
-type callFunc func(arguments []any, limit int) (any, bool)
+// callFunc is a function of the standard library; it is false for what is an error,
+// too large, or rare enough to be left to the interpreter.
+type callFunc func(r *run, arguments []any) (any, bool)
 
 // function is one of the standard library that plans know, with the number of
 // arguments it takes.
@@ -29,15 +32,15 @@ func library(name string) function {
 	case "length":
 		return function{1, 1, lengthOf}
 	case "toString":
-		return function{1, 1, func(a []any, _ int) (any, bool) {
+		return function{1, 1, func(_ *run, a []any) (any, bool) {
 			text, ok := textOf(a[0])
 			return text, ok
 		}}
 	case "type":
-		return function{1, 1, func(a []any, _ int) (any, bool) { return typeOf(a[0]), true }}
+		return function{1, 1, func(_ *run, a []any) (any, bool) { return typeOf(a[0]), true }}
 	case "isString", "isNumber", "isBoolean", "isArray", "isObject":
 		kind := strings.ToLower(strings.TrimPrefix(name, "is"))
-		return function{1, 1, func(a []any, _ int) (any, bool) { return typeOf(a[0]) == kind, true }}
+		return function{1, 1, func(_ *run, a []any) (any, bool) { return typeOf(a[0]) == kind, true }}
 	case "objectHas", "objectHasAll":
 		return function{2, 2, hasField}
 	case "get":
@@ -78,13 +81,87 @@ func library(name string) function {
 		return onTexts(func(s, chars string) (any, bool) { return strings.TrimRight(s, chars), true })
 	case "split":
 		return onTexts(split)
+	case "splitLimit":
+		return function{3, 3, splitLimit}
+	case "findSubstr":
+		return onTexts(findText)
+	case "parseJson":
+		return function{1, 1, parseJSON}
+	}
+	return collection(name)
+}
+
+// collection returns a function of arrays or objects.
+func collection(name string) function {
+	switch name {
+	case "member":
+		return function{2, 2, contains}
+	case "find":
+		return function{2, 2, func(r *run, a []any) (any, bool) { return find(r, a[1], a[0]) }}
+	case "count":
+		return function{2, 2, func(r *run, a []any) (any, bool) {
+			found, ok := find(r, a[0], a[1])
+			return float64(len(found)), ok
+		}}
+	case "any", "all":
+		return function{1, 1, func(_ *run, a []any) (any, bool) { return decided(a[0], name == "any") }}
+	case "reverse":
+		return function{1, 1, reverse}
+	case "objectFields", "objectValues", "objectKeysValues":
+		return function{1, 1, func(r *run, a []any) (any, bool) { return fields(r, name, a[0]) }}
+	case "$objectFlatMerge":
+		return function{1, 1, merge}
+	case "prune":
+		return function{1, 1, func(r *run, a []any) (any, bool) { return r.prune(a[0], 0) }}
+	}
+	return numeric(name)
+}
+
+// numeric returns a function of numbers.
+func numeric(name string) function {
+	switch name {
+	case "floor":
+		return onNumbers(1, func(x []float64) float64 { return math.Floor(x[0]) })
+	case "ceil":
+		return onNumbers(1, func(x []float64) float64 { return math.Ceil(x[0]) })
+	case "abs":
+		return onNumbers(1, func(x []float64) float64 { return math.Abs(x[0]) })
+	case "max":
+		return onNumbers(2, func(x []float64) float64 {
+			if x[0] > x[1] {
+				return x[0]
+			}
+			return x[1]
+		})
+	case "min":
+		return onNumbers(2, func(x []float64) float64 {
+			if x[0] < x[1] {
+				return x[0]
+			}
+			return x[1]
+		})
 	}
 	return function{}
 }
 
+// onNumbers is a function of numbers, which refuses everything else.
+func onNumbers(count int, f func([]float64) float64) function {
+	return function{count, count, func(_ *run, arguments []any) (any, bool) {
+		numbers := make([]float64, count)
+		for i, argument := range arguments {
+			number, ok := argument.(float64)
+			if !ok {
+				return nil, false
+			}
+			numbers[i] = number
+		}
+		return f(numbers), true
+	}}
+}
+
 // onText is a function of one string, which refuses everything else.
 func onText(f func(string) (any, bool)) function {
-	return function{1, 1, func(arguments []any, _ int) (any, bool) {
+	return function{1, 1, func(_ *run, arguments []any) (any, bool) {
 		text, ok := arguments[0].(string)
 		if !ok {
 			return nil, false
@@ -95,7 +172,7 @@ func onText(f func(string) (any, bool)) function {
 
 // onTexts is a function of two strings, which refuses everything else.
 func onTexts(f func(string, string) (any, bool)) function {
-	return function{2, 2, func(arguments []any, _ int) (any, bool) {
+	return function{2, 2, func(_ *run, arguments []any) (any, bool) {
 		one, ok := arguments[0].(string)
 		other, okOther := arguments[1].(string)
 		if !ok || !okOther {
@@ -106,7 +183,7 @@ func onTexts(f func(string, string) (any, bool)) function {
 }
 
 // lengthOf counts code points, elements or fields.
-func lengthOf(arguments []any, _ int) (any, bool) {
+func lengthOf(_ *run, arguments []any) (any, bool) {
 	switch value := arguments[0].(type) {
 	case string:
 		return float64(utf8.RuneCountInString(value)), true
@@ -118,7 +195,7 @@ func lengthOf(arguments []any, _ int) (any, bool) {
 	return nil, false
 }
 
-func hasField(arguments []any, _ int) (any, bool) {
+func hasField(_ *run, arguments []any) (any, bool) {
 	object, ok := arguments[0].(map[string]any)
 	name, named := arguments[1].(string)
 	_, has := object[name]
@@ -126,7 +203,7 @@ func hasField(arguments []any, _ int) (any, bool) {
 }
 
 // fieldOr is std.get.
-func fieldOr(arguments []any, _ int) (any, bool) {
+func fieldOr(_ *run, arguments []any) (any, bool) {
 	const fallback = 2
 	object, ok := arguments[0].(map[string]any)
 	name, named := arguments[1].(string)
@@ -158,14 +235,14 @@ func parseInt(text string) (any, bool) {
 	return float64(number), err == nil
 }
 
-func replace(arguments []any, limit int) (any, bool) {
+func replace(r *run, arguments []any) (any, bool) {
 	text, ok := arguments[0].(string)
 	from, okFrom := arguments[1].(string)
 	to, okTo := arguments[2].(string)
 	if !ok || !okFrom || !okTo || from == "" {
 		return nil, false
 	}
-	if len(to) > len(from) && len(text)+strings.Count(text, from)*len(to) > limit {
+	if len(to) > len(from) && len(text)+strings.Count(text, from)*len(to) > r.limit {
 		return nil, false
 	}
 	return strings.ReplaceAll(text, from, to), true
@@ -191,7 +268,7 @@ func offset(text string, n int) int {
 	return len(text)
 }
 
-func substr(arguments []any, _ int) (any, bool) {
+func substr(_ *run, arguments []any) (any, bool) {
 	text, ok := arguments[0].(string)
 	from, okFrom := wholeNumber(arguments[1])
 	count, okCount := wholeNumber(arguments[2])
@@ -201,21 +278,36 @@ func substr(arguments []any, _ int) (any, bool) {
 	return cutText(text, from, from+count), true
 }
 
-// slice is text[from:to]; steps, arrays and negative bounds are left to the interpreter.
-func slice(arguments []any, _ int) (any, bool) {
-	text, ok := arguments[0].(string)
-	from, okFrom := boundOf(arguments[1], 0)
-	to, okTo := boundOf(arguments[2], len(text))
+// slice is value[from:to] of a text or an array; steps are left to the interpreter.
+func slice(r *run, arguments []any) (any, bool) {
+	length, ok := lengthOf(r, arguments)
+	count, _ := length.(float64)
+	from, okFrom := boundOf(arguments[1], 0, int(count))
+	to, okTo := boundOf(arguments[2], int(count), int(count))
 	if !ok || !okFrom || !okTo || arguments[3] != nil {
 		return nil, false
 	}
-	return cutText(text, from, max(from, to)), true
+	from = max(from, 0)
+	to = max(from, to)
+	switch value := arguments[0].(type) {
+	case string:
+		return cutText(value, from, to), true
+	case []any:
+		return value[min(from, len(value)):min(to, len(value))], true
+	}
+	return nil, false
 }
 
-// boundOf is a bound of a slice; null stands for the default.
-func boundOf(value any, fallback int) (int, bool) {
-	if value == nil {
+// boundOf is a bound of a slice; null stands for the default, and a negative one
+// counts from the end.
+func boundOf(value any, fallback, length int) (int, bool) {
+	number, ok := value.(float64)
+	switch {
+	case value == nil:
 		return fallback, true
+	case ok && number < 0:
+		back, ok := wholeNumber(-number)
+		return length - back, ok
 	}
 	return wholeNumber(value)
 }
@@ -224,16 +316,186 @@ func split(text, separator string) (any, bool) {
 	if separator == "" {
 		return nil, false
 	}
-	parts := strings.Split(text, separator)
-	values := make([]any, len(parts))
-	for i, part := range parts {
-		values[i] = part
+	return listOf(strings.Split(text, separator)), true
+}
+
+func listOf(texts []string) []any {
+	values := make([]any, len(texts))
+	for i, text := range texts {
+		values[i] = text
 	}
-	return values, true
+	return values
+}
+
+func splitLimit(_ *run, arguments []any) (any, bool) {
+	text, ok := arguments[0].(string)
+	separator, okSeparator := arguments[1].(string)
+	limit, okLimit := wholeNumber(arguments[2])
+	if arguments[2] == -1.0 {
+		return onTexts(split).call(nil, arguments[:2])
+	}
+	if !ok || !okSeparator || !okLimit || separator == "" {
+		return nil, false
+	}
+	return listOf(strings.SplitN(text, separator, limit+1)), true
+}
+
+// findText is std.findSubstr: where a pattern begins, in code points.
+func findText(pattern, text string) (any, bool) {
+	found := []any{}
+	at := 0
+	for offset := range text {
+		if pattern != "" && strings.HasPrefix(text[offset:], pattern) {
+			found = append(found, float64(at))
+		}
+		at++
+	}
+	return found, true
+}
+
+func parseJSON(r *run, arguments []any) (any, bool) {
+	const costFactor = 4
+	text, ok := arguments[0].(string)
+	if r.budget -= costFactor * len(text); !ok || r.budget <= 0 {
+		return nil, false
+	}
+	var value any // as the interpreter does it
+	err := json.Unmarshal([]byte(text), &value)
+	return value, err == nil
+}
+
+// contains is std.member: whether a text is part of a text, or a value in an array.
+func contains(r *run, arguments []any) (any, bool) {
+	switch within := arguments[0].(type) {
+	case string:
+		text, ok := arguments[1].(string)
+		return strings.Contains(within, text), ok
+	case []any:
+		for _, element := range within {
+			if same, ok := r.same(element, arguments[1], 0); same || !ok {
+				return same, ok
+			}
+		}
+		return false, true
+	}
+	return nil, false
+}
+
+// find returns the places of a value in an array.
+func find(r *run, within, value any) ([]any, bool) {
+	array, ok := within.([]any)
+	found := []any{}
+	for i, element := range array {
+		same, known := r.same(element, value, 0)
+		if ok = ok && known; same {
+			found = append(found, float64(i))
+		}
+	}
+	return found, ok
+}
+
+// decided is std.any or std.all: the first element that decides it is the last that
+// is looked at.
+func decided(value any, by bool) (any, bool) {
+	array, ok := value.([]any)
+	for _, element := range array {
+		truth, isBool := element.(bool)
+		if !isBool || truth == by {
+			return by, isBool
+		}
+	}
+	return !by, ok
+}
+
+func reverse(_ *run, arguments []any) (any, bool) {
+	array, ok := arguments[0].([]any)
+	reversed := slices.Clone(array)
+	slices.Reverse(reversed)
+	return reversed, ok
+}
+
+// fields lists an object in the order of its names.
+func fields(r *run, name string, value any) (any, bool) {
+	object, ok := value.(map[string]any)
+	list := make([]any, 0, len(object))
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		switch name {
+		case "objectFields":
+			list = append(list, key)
+		case "objectValues":
+			list = append(list, object[key])
+		default:
+			list = append(list, map[string]any{"key": key, "value": object[key]})
+		}
+	}
+	return list, ok && r.spend(list)
+}
+
+// merge makes one object of many with different fields.
+func merge(_ *run, arguments []any) (any, bool) {
+	array, ok := arguments[0].([]any)
+	merged := map[string]any{}
+	for _, element := range array {
+		object, isObject := element.(map[string]any)
+		for name, value := range object {
+			if _, twice := merged[name]; twice {
+				return nil, false
+			}
+			merged[name] = value
+		}
+		ok = ok && isObject
+	}
+	return merged, ok
+}
+
+// maxPruned bounds the nesting of what is pruned, which takes the interpreter many
+// frames of its stack a level.
+const maxPruned = 3
+
+// prune is std.prune: a value without what is null or, once pruned, empty.
+func (r *run) prune(value any, depth int) (any, bool) {
+	var pruned any
+	ok := r.spend(value)
+	keep := func(element any, add func(any)) {
+		inner, known := r.prune(element, depth+1)
+		if ok = ok && known; !isVoid(inner) {
+			add(inner)
+		}
+	}
+	switch value := value.(type) {
+	case []any:
+		array := make([]any, 0, len(value))
+		for _, element := range value {
+			keep(element, func(inner any) { array = append(array, inner) })
+		}
+		pruned = array
+	case map[string]any:
+		object := make(map[string]any, len(value))
+		for name, field := range value {
+			keep(field, func(inner any) { object[name] = inner })
+		}
+		pruned = object
+	default:
+		return placed(value)
+	}
+	return pruned, ok && depth < maxPruned
+}
+
+// isVoid says whether std.prune drops a value.
+func isVoid(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case []any:
+		return len(value) == 0
+	case map[string]any:
+		return len(value) == 0
+	}
+	return false
 }
 
 // join puts strings together; a null among them is left out.
-func join(arguments []any, limit int) (any, bool) {
+func join(r *run, arguments []any) (any, bool) {
 	separator, ok := arguments[0].(string)
 	values, okValues := arguments[1].([]any)
 	if !ok || !okValues {
@@ -245,7 +507,7 @@ func join(arguments []any, limit int) (any, bool) {
 			continue
 		}
 		text, ok := value.(string)
-		if size += len(text) + len(separator); !ok || size > limit {
+		if size += len(text) + len(separator); !ok || size > r.limit {
 			return nil, false
 		}
 		texts = append(texts, text)
@@ -254,9 +516,9 @@ func join(arguments []any, limit int) (any, bool) {
 }
 
 // modulo is the operator %: of two numbers, or a format with its values.
-func modulo(arguments []any, limit int) (any, bool) {
+func modulo(r *run, arguments []any) (any, bool) {
 	if _, ok := arguments[0].(string); ok {
-		return format(arguments, limit)
+		return format(r, arguments)
 	}
 	return calculated("%", arguments[0], arguments[1])
 }

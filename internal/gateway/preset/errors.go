@@ -1,0 +1,51 @@
+package preset
+
+import "courier"
+
+// Errors are a provider's codes: those in answers, those in receipts, and those in both.
+type Errors struct {
+	Both    map[string]Code `yaml:"both"`
+	Answer  map[string]Code `yaml:"answer"`
+	Receipt map[string]Code `yaml:"receipt"`
+}
+
+// Code is what a code of a provider means.
+type Code struct {
+	Class courier.Class `yaml:"class"`
+	// Status is that of the receipt, empty for what its state says.
+	Status courier.Status `yaml:"status"`
+	Means  string         `yaml:"means"`
+}
+
+// Answers returns the codes that an answer can have.
+func (e Errors) Answers() map[string]Code { return merge(e.Both, e.Answer) }
+
+// Receipts returns the codes that a receipt can have.
+func (e Errors) Receipts() map[string]Code { return merge(e.Both, e.Receipt) }
+
+func merge(tables ...map[string]Code) map[string]Code {
+	all := map[string]Code{}
+	for _, table := range tables {
+		for code, known := range table {
+			all[code] = known
+		}
+	}
+	return all
+}
+
+// plain is a table as a template sees it.
+func plain(table map[string]Code) map[string]any {
+	orNull := func(text string) any {
+		if text == "" {
+			return nil
+		}
+		return text
+	}
+	values := make(map[string]any, len(table))
+	for code, known := range table {
+		values[code] = map[string]any{
+			"class": orNull(string(known.Class)), "status": orNull(string(known.Status)), "means": orNull(known.Means),
+		}
+	}
+	return values
+}
