@@ -30,6 +30,7 @@ func TestTryRules(t *testing.T) {
 		"UnknownField":    {"res", `function(res) { klass: 'throttled' }`, `did you mean class?`, ""},
 		"Text":            {"res", `function(res) res.text`, `template gave a string`, ""},
 		"FieldOfText":     {"res", `function(res) res.text.code`, `Unexpected type string`, ""},
+		"AlwaysRaises":    {"res", `function(res) error 'x'`, `error: x`, ""},
 		"Function":        {"res", `function(res) { code: std.sbstr(res.text, 0, 1) }`, `did you mean std.substr?`, ""},
 		"Arity":           {"res", `function(res) { code: std.substr(res.text, 0) }`, `missing argument`, ""},
 
