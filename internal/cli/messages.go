@@ -188,19 +188,48 @@ func printMessage(out io.Writer, format format, message *client.Message) error {
 	if format == formatJSON {
 		return printJSON(out, message)
 	}
-	if err := printFields(out, messageFields(message)); err != nil || len(message.Attempts) == 0 {
+	if err := printFields(out, messageFields(message)); err != nil {
 		return err
+	}
+	err := printBelow(out, []string{"ATTEMPT", "STARTED", "OUTCOME", "HTTP", "DURATION", "GATEWAY"}, attemptRows(message.Attempts))
+	if err != nil {
+		return err
+	}
+	return printBelow(out, []string{"RECEIPT", "RECEIVED", "GATEWAY", "GATEWAY ID"}, receiptRows(message.Receipts))
+}
+
+// printBelow prints a table after what stands above, and nothing for no rows.
+func printBelow(out io.Writer, head []string, rows []entry) error {
+	if len(rows) == 0 {
+		return nil
 	}
 	if err := printText(out, "\n"); err != nil {
 		return err
 	}
-	return printTable(out, []string{"ATTEMPT", "STARTED", "OUTCOME", "HTTP", "DURATION", "GATEWAY"}, attemptRows(message.Attempts))
+	return printTable(out, head, rows)
+}
+
+// receiptRows print below a receipt why a message was not delivered.
+func receiptRows(receipts []client.Receipt) []entry {
+	rows := make([]entry, len(receipts))
+	for i := range receipts {
+		r := &receipts[i]
+		rows[i].cells = []string{string(r.Status), printTime(r.ReceivedAt), r.Gateway, r.GatewayMessageID}
+		if fault := faultText(&client.Fault{Class: r.Class, Code: r.Code, Message: r.Message}); fault != "" {
+			rows[i].notes = []string{fault}
+		}
+	}
+	return rows
 }
 
 func messageFields(message *client.Message) [][2]string {
 	segments := ""
 	if message.Segments > 0 {
 		segments = fmt.Sprintf("%d (%s)", message.Segments, message.Encoding)
+	}
+	advice := ""
+	if message.LastError != nil {
+		advice = message.LastError.Advice
 	}
 	return [][2]string{
 		{"id", message.ID.String()},
@@ -214,6 +243,7 @@ func messageFields(message *client.Message) [][2]string {
 		{"gateway id", message.GatewayMessageID},
 		{"attempts", strconv.Itoa(message.SendCount)},
 		{"last error", faultText(message.LastError)},
+		{"advice", advice},
 		{"created", printTime(message.CreatedAt)},
 		{"updated", printTime(message.UpdatedAt)},
 		{"next attempt", printTime(message.NextAttemptAt)},
@@ -237,6 +267,9 @@ func attemptRows(attempts []client.Attempt) []entry {
 		}
 		if fault := faultText(&attempt.Fault); fault != "" {
 			rows[i].notes = append(rows[i].notes, fault)
+		}
+		if attempt.Warning != "" {
+			rows[i].notes = append(rows[i].notes, "warning: "+attempt.Warning)
 		}
 		if attempt.Excerpt != "" {
 			rows[i].notes = append(rows[i].notes, "excerpt of the answer: "+attempt.Excerpt)

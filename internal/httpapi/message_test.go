@@ -32,27 +32,31 @@ func (f *fixture) putAttempted(tb testing.TB) {
 		ID: courier.ID{0: 1, 15: 1}, Status: courier.StatusQueued, Channel: "sms", To: number, From: "Shop", Body: "Your code is <123456>",
 		Subject: "s", TemplateType: "login_code_valid", TemplateData: []byte(`{"code": "123456"}`), Metadata: []byte(`{"order":7}`),
 		RequestHeaders: []byte(`{"Cookie":["secret"]}`), Encoding: courier.EncodingGSM7, Segments: 1,
-		CreatedAt: now(), ExpiresAt: now().Add(time.Minute), Gateway: "main", IdempotencyKey: "attempted", TraceParent: "t",
+		CreatedAt: now(), ExpiresAt: now().Add(time.Minute), Gateway: "main", IdempotencyKey: "attempted", TraceParent: "t", Country: "US", CallbackURL: "https://example.com/123456",
 	}})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	f.memory.attempt(tb, courier.StatusQueued, failed())
-	f.memory.attempt(tb, courier.StatusSent, courier.Attempt{Gateway: "main", Outcome: courier.OutcomeAccepted, HTTPStatus: 201, GatewayMessageID: "SM1", StartedAt: now().Add(time.Second), Duration: time.Second})
+	f.memory.attempt(tb, courier.StatusSent, courier.Attempt{Gateway: "main", Outcome: courier.OutcomeAccepted, HTTPStatus: 201, GatewayMessageID: "SM1", GatewayMessageIDs: []string{"SM1", "SM2"}, Warning: "part 2 was not taken", StartedAt: now().Add(time.Second), Duration: time.Second})
 }
+
+// throttledAdvice is what is to be done about the class throttled.
+const throttledAdvice = "The gateway takes fewer messages per second. " +
+	"Nothing: the courier sends at the rate that is taken. When that is too slow, ask the gateway for more, or add one to the route."
 
 const attemptedJSON = `{
 	"id":"` + idText + `","status":"sent","channel":"sms","to":"` + number + `","from":"Shop","body":"Your code is <123456>","subject":"s",
-	"template_type":"login_code_valid","template_data":{"code":"123456"},"metadata":{"order":7},"segments":1,"encoding":"gsm7",
+	"template_type":"login_code_valid","template_data":{"code":"123456"},"metadata":{"order":7},"segments":1,"encoding":"gsm7","country":"US","callback_url":"https://example.com/123456",
 	"gateway":"main","gateway_message_id":"SM1","send_count":2,
 	"last_error":null,
 	"created_at":"2026-01-02T03:04:05.000006Z","updated_at":"2026-01-02T03:04:06.000006Z","sent_at":"2026-01-02T03:04:06.000006Z",
 	"expires_at":"2026-01-02T03:05:05.000006Z","next_attempt_at":null,"scrubbed_at":null,
 	"attempts":[
-		{"number":1,"gateway":"main","outcome":"retry","class":"throttled","code":"20429","message":"too many requests; wait","http_status":429,
-		 "excerpt":"slow <down>","gateway_message_id":null,"started_at":"2026-01-02T03:04:05.000006Z","duration":"12.346ms"},
-		{"number":2,"gateway":"main","outcome":"accepted","class":null,"code":null,"message":null,"http_status":201,
-		 "excerpt":null,"gateway_message_id":"SM1","started_at":"2026-01-02T03:04:06.000006Z","duration":"1s"}]}`
+		{"number":1,"gateway":"main","outcome":"retry","class":"throttled","advice":"` + throttledAdvice + `","code":"20429","message":"too many requests; wait","http_status":429,
+		 "warning":null,"excerpt":"slow <down>","gateway_message_id":null,"started_at":"2026-01-02T03:04:05.000006Z","duration":"12.346ms"},
+		{"number":2,"gateway":"main","outcome":"accepted","class":null,"advice":null,"code":null,"message":null,"http_status":201,
+		 "warning":"part 2 was not taken","excerpt":null,"gateway_message_id":"SM1","gateway_message_ids":["SM1","SM2"],"started_at":"2026-01-02T03:04:06.000006Z","duration":"1s"}]}`
 
 func TestAPI_GetMessage(t *testing.T) {
 	t.Parallel()
@@ -75,7 +79,7 @@ func TestAPI_GetMessageOfLittle(t *testing.T) {
 	w := f.call(t, "GET", "/v1/messages/"+id.String(), "")
 	wantJSON(t, w.Body.String(), `{
 		"id":"`+idText+`","status":"queued","channel":"sms","to":"`+number+`","from":"Shop","body":"Your code is 123456","subject":null,
-		"template_type":null,"template_data":null,"metadata":null,"segments":1,"encoding":"gsm7",
+		"template_type":null,"template_data":null,"metadata":null,"segments":1,"encoding":"gsm7","country":null,"callback_url":null,
 		"gateway":"main","gateway_message_id":null,"send_count":0,"last_error":null,
 		"created_at":"2026-01-02T03:04:05.000006Z","updated_at":"2026-01-02T03:04:05.000006Z","sent_at":null,"expires_at":null,
 		"next_attempt_at":"2026-01-02T03:04:05.000006Z","scrubbed_at":null,"attempts":[]}`)
@@ -90,7 +94,7 @@ func TestAPI_GetMessageLastError(t *testing.T) {
 		LastError json.RawMessage `json:"last_error"`
 	}
 	decode(t, f.call(t, "GET", "/v1/messages/"+id.String(), "").Body.String(), &got)
-	wantJSON(t, string(got.LastError), `{"class":"throttled","code":"20429","message":"too many requests; wait","http_status":429}`)
+	wantJSON(t, string(got.LastError), `{"class":"throttled","advice":"`+throttledAdvice+`","code":"20429","message":"too many requests; wait","http_status":429}`)
 }
 
 // TestAPI_GetMessageScrubbed shows what is left of a message, to those who may
@@ -130,7 +134,7 @@ func TestAPI_GetMessageRedacted(t *testing.T) {
 	if strings.Contains(w.Body.String(), "123456") || redacted["body"] != "<redacted>" {
 		t.Errorf("not redacted: %s", w.Body)
 	}
-	whole["body"], whole["subject"], whole["template_data"] = "<redacted>", "<redacted>", nil
+	whole["body"], whole["subject"], whole["template_data"], whole["callback_url"] = "<redacted>", "<redacted>", nil, "<redacted>"
 	if diff := cmp.Diff(whole, redacted); diff != "" {
 		t.Errorf("redacted (-want +got):\n%s", diff)
 	}

@@ -22,6 +22,8 @@ type MessageRequest struct {
 	TemplateData   jsonObject `json:"template_data,omitempty" doc:"Any object, passed to the gateway's template untouched."`
 	RequestHeaders jsonObject `json:"request_headers,omitempty" doc:"Headers of the request that led to the message, each a list of strings or a string; passed to the gateway's template."`
 	Metadata       jsonObject `json:"metadata,omitempty" doc:"The caller's own, kept and shown."`
+	Gateway        string     `json:"gateway,omitempty" doc:"The only gateway that may take the message. The route chooses when absent."`
+	CallbackURL    string     `json:"callback_url,omitempty" format:"uri" maxLength:"2048" example:"https://example.com/sms-status" doc:"Where changes of status are reported, signed with webhooks.callback.secret."`
 	SendAt         string     `json:"send_at,omitempty" format:"date-time" doc:"When the message becomes due, at most a year ahead. Now when absent."`
 	RetryRequest
 	Type messageType `json:"type,omitzero" doc:"Kratos's kind of message. Only a text message is taken."`
@@ -45,6 +47,7 @@ func (m *MessageRequest) draft() (courier.Draft, error) {
 		To: to, Body: m.Body, From: m.From, Channel: m.Channel, Subject: m.Subject,
 		TemplateType: m.TemplateType, TemplateData: json.RawMessage(m.TemplateData),
 		RequestHeaders: json.RawMessage(m.RequestHeaders), Metadata: json.RawMessage(m.Metadata),
+		Gateway: m.Gateway, CallbackURL: m.CallbackURL,
 		Lifetime: courier.Lifetime{SendAt: m.SendAt, ExpiresAt: m.ExpiresAt, TTL: m.TTL},
 	}, nil
 }
