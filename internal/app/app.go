@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel/trace"
 
+	"courier"
 	"courier/internal/cluster"
 	"courier/internal/config"
 	"courier/internal/dispatch"
@@ -262,6 +263,10 @@ func (a *App) startEngine(ctx context.Context) (err error) {
 		TracerProvider: a.tracer,
 	})
 	if err != nil {
+		return err
+	}
+	a.receipts.storeFunc = func(ctx context.Context, receipts []courier.Receipt) error {
+		_, err := a.store.Receive(ctx, receipts)
 		return err
 	}
 	a.intake = intake.New(intake.Options{Policy: intakePolicy(cfg), NowFunc: a.store.Now})

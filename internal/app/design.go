@@ -56,13 +56,13 @@ func (r role) tried() string {
 	return map[string]string{"ctx": "messages", "res": "answers", "req": "receipts"}[r.argument()]
 }
 
-// template is one of a gateway that is to be built. Its text is that of a preset, or
+// template is one of a gateway that is to be built. Its text is given by a preset, or
 // comes from the source.
 type template struct {
 	role   role
 	holder *gateway.Template
 	source config.TemplateSource
-	text   string
+	given  string
 	// name is what errors and logs call it: no secret and no content.
 	name string
 	// key is where it is configured.
@@ -101,10 +101,10 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 		limits = built.Limits
 		d.options, d.receiver, d.registered = built.Gateway, built.Receiver, built.Registered
 		d.templates = []template{
-			{role: bodyRole, text: built.Templates.Request},
-			{role: queryRole, text: built.Templates.Query},
-			{role: responseRole, text: built.Templates.Response},
-			{role: receiptRole, text: built.Templates.Receipt},
+			{role: bodyRole, given: built.Templates.Request},
+			{role: queryRole, given: built.Templates.Query},
+			{role: responseRole, given: built.Templates.Response},
+			{role: receiptRole, given: built.Templates.Receipt},
 		}
 		for i := range d.templates {
 			d.templates[i].name, d.templates[i].key = from.Preset+" "+string(d.templates[i].role), from.Path+".preset"
@@ -224,7 +224,7 @@ func (d *design) replace(with template) {
 func (d *design) connect() {
 	var used []template
 	for _, t := range d.templates {
-		if t.source.Kind == config.TemplateNone && t.text == "" {
+		if t.source.Kind == config.TemplateNone && t.given == "" {
 			continue
 		}
 		t.holder = &gateway.Template{}

@@ -51,7 +51,7 @@ type liveTemplate struct {
 func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate) ([]byte, error) {
 	switch t.source.Kind {
 	case config.TemplateNone:
-		return []byte(t.text), nil
+		return []byte(t.given), nil
 	case config.TemplateInline:
 		t.name = "base64"
 		return decodeTemplate(t.source.URI.Reveal())
