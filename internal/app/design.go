@@ -83,7 +83,8 @@ func (t template) trial(built *gateway.Gateway, taking *gateway.Receiver) func(c
 	return built.Try
 }
 
-// design turns the settings of a gateway into what its parts need.
+// design turns the settings of a gateway into what its parts need, nil when nothing can be
+// made of them.
 func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem) {
 	d, problems := &design{from: from.From}, []config.Problem(nil)
 	var limits preset.Limits
@@ -112,10 +113,10 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 	}
 	d.replace(template{role: responseRole, source: from.Response, key: from.Path + ".response"})
 	d.replace(template{role: receiptRole, source: from.Receipt, key: from.Path + ".receipt"})
+	d.connect()
 	if d.receiver != nil && len(d.receiver.Verifiers) == 0 && from.ReceiptSecret.Empty() {
 		problems = append(problems, b.config.Problem(from.Path+".receipt_secret", "the key is missing; without it anybody could send receipts: give a long random text"))
 	}
-	d.connect()
 	d.limit(b.config, from, limits)
 	d.options.PrivateIPs, d.options.Logger = privateIPs(b.config), b.logger
 	if err := d.secure(from.TLS); err != nil {
@@ -305,7 +306,7 @@ func (d *design) secure(files config.GatewayTLS) error {
 // fingerprint changes with everything that decides whether a gateway takes messages, so
 // that a reload keeps what was learnt of one that stays as it is. It is a hash, as what
 // goes into it holds secrets. How hard the gateway may be driven is no part of it.
-func (d *design) fingerprint(templates map[string][]byte) (string, error) {
+func (d *design) fingerprint(templates map[role][]byte) (string, error) {
 	options := &d.options
 	var codes map[string]any
 	if options.Response != nil {

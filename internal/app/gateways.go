@@ -31,7 +31,7 @@ type gatewayBuilder struct {
 // gatewaySet is what one configuration sends through. Its templates are
 // followed, and its connections kept warm, from follow until close.
 type gatewaySet struct {
-	gateways  []*gateway.Gateway
+	senders   []sender
 	receivers receivers
 	templates []*liveTemplate
 	lanes     []dispatch.GatewayOptions
@@ -71,49 +71,49 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	return set, nil
 }
 
-// add builds one gateway, or says what is wrong with it.
+// add builds one gateway, and says what is wrong with it.
 func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.Gateway) []config.Problem {
 	d, problems := b.design(from)
-	if len(problems) > 0 {
+	if d == nil {
 		return problems
 	}
-	problemsOf := func(err error) []config.Problem {
-		return fieldProblems(b.config, func(field string) string { return keyOf(from, field) }, err)
+	report := func(err error) []config.Problem {
+		return append(problems, fieldProblems(b.config, func(field string) string { return keyOf(from, field) }, err)...)
 	}
 	built, err := gateway.New(d.options)
 	if err != nil {
-		return problemsOf(err)
+		return report(err)
 	}
-	set.gateways = append(set.gateways, built)
+	through := sender{built, from.From}
+	set.senders = append(set.senders, through)
 	var taking *gateway.Receiver
 	if d.receiver != nil {
 		if taking, err = gateway.NewReceiver(*d.receiver); err != nil {
-			return problemsOf(err)
+			return report(err)
 		}
 		set.receivers[from.Name] = receiver{taking, from.ReceiptSecret.Reveal(), b.config.Public.URL}
 	}
-	texts := map[string][]byte{}
+	texts := map[role][]byte{}
 	for _, t := range d.templates {
 		live := &liveTemplate{template: t, gateway: from.Name, pool: b.pool, logger: b.logger, tryFunc: t.trial(built, taking)}
 		set.templates = append(set.templates, live)
 		text, warnings, err := b.load(ctx, live)
 		if err != nil {
-			return []config.Problem{b.config.Problem(t.key, err.Error())}
+			problems = append(problems, b.config.Problem(t.key, err.Error()))
 		}
-		if t.role != receiptRole { // what it says of receipts does not decide what a gateway takes
-			texts[string(t.role)] = text
-		}
+		texts[t.role] = text
 		for _, warning := range warnings {
 			set.warnings = append(set.warnings, b.config.Problem(t.key, warning))
 		}
 	}
+	delete(texts, receiptRole) // what receipts are read by does not decide what a gateway takes
 	lane := d.lane
-	lane.Gateway = sender{built, from.From}
+	lane.Gateway = through
 	if lane.Fingerprint, err = d.fingerprint(texts); err != nil {
-		return problemsOf(err)
+		return report(err)
 	}
 	set.lanes = append(set.lanes, lane)
-	return nil
+	return problems
 }
 
 // load reads a template and puts it in force.
@@ -138,16 +138,20 @@ type sender struct {
 
 // Render implements dispatch.Gateway.
 func (s sender) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
+	request, err := s.render(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return request, nil
+}
+
+func (s sender) render(ctx context.Context, m *courier.Message) (*gateway.Request, error) {
 	if m.From == "" && s.from != "" {
 		filled := *m
 		filled.From = s.from
 		m = &filled
 	}
-	request, err := s.Gateway.Render(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	return request, nil
+	return s.Gateway.Render(ctx, m)
 }
 
 // fieldProblems gives what a part says of its options a place in the configuration: each
@@ -198,7 +202,7 @@ func (s *gatewaySet) follow(ctx context.Context) {
 		s.following.Go(func() { template.follow(ctx) })
 	}
 	if s.keepWarm {
-		for _, g := range s.gateways {
+		for _, g := range s.senders {
 			s.following.Go(func() { g.KeepWarm(ctx) })
 		}
 	}
@@ -213,7 +217,7 @@ func (s *gatewaySet) close() {
 			template.server.Close()
 		}
 	}
-	for _, g := range s.gateways {
+	for _, g := range s.senders {
 		g.Close()
 	}
 }

@@ -69,7 +69,7 @@ func (f *sendFlags) draft(stdin io.Reader) (courier.Draft, error) {
 	}
 	draft := courier.Draft{
 		To: request.To, Body: request.Body, From: request.From, Channel: request.Channel,
-		Subject: request.Subject, TemplateType: request.TemplateType, TemplateData: request.TemplateData,
+		Subject: request.Subject, Gateway: request.Gateway, TemplateType: request.TemplateType, TemplateData: request.TemplateData,
 	}
 	if request.Metadata != nil {
 		if draft.Metadata, err = json.Marshal(request.Metadata); err != nil {

@@ -335,13 +335,21 @@ type Webhook struct {
 	URL, Secret Secret
 	// Events are the names of those that it wants, empty for all.
 	Events []string
+	EventOptions
 	// Path is where it is configured, for Config.Position.
 	Path string
 }
 
 // Callbacks says how the callback_url of a message is called.
 type Callbacks struct {
+	EventOptions
 	Secret Secret `key:"secret" example:"env://CALLBACK_SECRET" doc:"The secret that calls are signed with: whsec_ and base64, from 24 to 64 bytes. Without it no message may name a callback_url."`
+}
+
+// EventOptions say what an event tells, and where it may go.
+type EventOptions struct {
+	IncludeRecipient bool `key:"include_recipient" default:"false" doc:"Whether events have the whole number of the recipient, which is masked otherwise."`
+	AllowPrivate     bool `key:"allow_private" default:"false" doc:"Whether events may go to a private, loopback or link-local address."`
 }
 
 // TemplateKind is where a template comes from.

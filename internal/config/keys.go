@@ -106,6 +106,7 @@ type webhook struct {
 	URL    Secret   `key:"url" example:"https://shop.example/sms-events" pattern:"^([Hh][Tt][Tt][Pp][Ss]?|env|file)://." required:"true" doc:"The absolute http or https address to post to."`
 	Secret Secret   `key:"secret" example:"env://WEBHOOK_SECRET" required:"true" doc:"The secret that events are signed with: whsec_ and base64, from 24 to 64 bytes. Several, of which any may verify, are separated by blanks."`
 	Events []string `key:"events" example:"[message.delivered, message.undelivered]" enum:"message.sent message.delivered message.undelivered message.rejected message.expired message.abandoned message.canceled message.unknown" item:"An event." doc:"The events that it is told of. Without it, all."`
+	EventOptions
 }
 
 type request struct {

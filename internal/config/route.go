@@ -213,6 +213,9 @@ func (c *checker) webhooks() {
 		if c.id(n, path) && slices.ContainsFunc(c.config.Webhooks, func(other Webhook) bool { return other.ID == w.ID }) {
 			c.problem(n.get("id").at, joinPath(path, "id"), "the id is that of another endpoint; give each its own")
 		}
+		w.EventOptions = EventOptions{
+			IncludeRecipient: valueOr(item, n, "include_recipient", false), AllowPrivate: valueOr(item, n, "allow_private", false),
+		}
 		for _, event := range n.get("events").list() {
 			w.Events = append(w.Events, event.text)
 		}
