@@ -46,6 +46,7 @@ type Engine struct {
 	metrics  *metrics
 	health   *store.Health
 	settler  *settler
+	receiver *receiver
 	cluster  Cluster
 	routing  atomic.Pointer[routing]
 	lifetime lifetime
@@ -75,7 +76,7 @@ func New(options Options) (*Engine, error) {
 		metrics:       newMetrics(),
 		health:        store.NewHealth(options.Logger),
 	}
-	e.settler = newSettler(e)
+	e.settler, e.receiver = newSettler(e), newReceiver(e)
 	e.lifetime.stopped = make(chan struct{})
 	e.lifetime.grace = max(options.GracePeriod, 0)
 	e.routing.Store(e.newRouting(&routing{}, options.Settings))

@@ -29,7 +29,7 @@ func (e *Engine) Enqueue(ctx context.Context, messages []*courier.Message) ([]st
 			Message: "no SMS gateway is configured; add courier.channels or courier.sms to the configuration",
 		}
 	}
-	return e.newIntake(r, messages).store(ctx)
+	return e.newIntake(ctx, r, messages).store(ctx)
 }
 
 // intake is one call of Enqueue.
@@ -44,7 +44,7 @@ type intake struct {
 }
 
 // newIntake prepares the rows and leases each that can go at once.
-func (e *Engine) newIntake(r *routing, messages []*courier.Message) *intake {
+func (e *Engine) newIntake(ctx context.Context, r *routing, messages []*courier.Message) *intake {
 	in := &intake{
 		engine:   e,
 		now:      e.now(),
@@ -58,20 +58,24 @@ func (e *Engine) newIntake(r *routing, messages []*courier.Message) *intake {
 		copies[i] = *m
 		in.rows[i] = &copies[i]
 		in.tickets[i] = e.newTicket(nil, &copies[i])
-		in.place(in.tickets[i], r.routeOf(m), term, held)
+		route, before := r.routeOf(m), ""
+		if len(messages) <= resendCall {
+			before = e.before(ctx, route, m)
+		}
+		in.place(in.tickets[i], route, before, term, held)
 	}
 	return in
 }
 
 // place puts a row in its queue and, when it is due and there is room, leases it.
-func (in *intake) place(t *ticket, r *route, term uint64, held bool) {
+func (in *intake) place(t *ticket, r *route, before string, term uint64, held bool) {
 	e, row := in.engine, t.message
 	row.Status = courier.StatusQueued
 	if row.NextAttemptAt.IsZero() {
 		row.NextAttemptAt = in.now
 	}
 	var p permit
-	t.queue, p = r.choose(row, held && !row.NextAttemptAt.After(in.now))
+	t.queue, p = r.choose(row, before, held && !row.NextAttemptAt.After(in.now))
 	row.Gateway = t.queue.key.gateway
 	if p.count == 0 {
 		return

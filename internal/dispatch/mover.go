@@ -12,9 +12,10 @@ import (
 // The rules of moving what waits.
 const (
 	// movePage is how many messages are looked at in one call of the store.
-	movePage = 500
-	// moveAhead is how many messages a mover lets wait for a gateway that takes them, so
-	// that those of its own wait behind few, and the rest can go back.
+	movePage = 256
+	// moveAhead is how many messages a mover gives to a gateway at one time, once what
+	// waits for that one is on its way: they were due earlier, so that new ones of its own
+	// wait behind them. The rest can go back when their own gateway is well.
 	moveAhead = 256
 	// moveLook is how often a mover looks for what became due, and how long it waits
 	// for a gateway that is busy before it lets a few more wait there.
@@ -22,7 +23,7 @@ const (
 	// expiryLook is how often a mover looks whether a rate lets messages expire.
 	expiryLook = 5 * time.Second
 	// expiryPages bounds how many pages of the queue it then looks at.
-	expiryPages = 40
+	expiryPages = 80
 )
 
 // opMove names what movers do to who looks after the health of the store.
@@ -200,14 +201,15 @@ func (q *queue) room(m *mover) int {
 		q.fed = make(map[*mover]bool)
 	}
 	q.fed[m] = true
-	room := ahead - q.depth
-	if room <= 0 && now.Sub(q.fedAt) >= moveLook {
-		room = max(ahead/4, 1) // it is busy with its own, which came later
+	switch {
+	case !q.backlog:
+	case now.Sub(q.fedAt) >= moveLook:
+		ahead = max(ahead/4, 1) // it is always busy with its own
+	default:
+		return 0
 	}
-	if room > 0 {
-		q.fedAt = now
-	}
-	return room
+	q.fedAt = now
+	return ahead
 }
 
 // isLong reports whether more may wait here than goes out at once.

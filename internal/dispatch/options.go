@@ -40,6 +40,8 @@ type Store interface {
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error)
 	Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error)
 	Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error)
+	Messages(ctx context.Context, query store.Query) (store.Page, error)
+	Receive(ctx context.Context, receipts []courier.Receipt) ([]store.Received, error)
 	NextDue(ctx context.Context, gateway string) (time.Time, error)
 	Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error)
 	Move(ctx context.Context, moves []store.Move, now time.Time) (int, error)

@@ -252,11 +252,9 @@ func (q *queue) claim(ctx context.Context, p permit, term uint64, now time.Time)
 	if q.depth = max(q.depth-len(messages), 0); !q.backlog {
 		q.depth = 0
 	}
-	fed := q.fed
-	if q.depth < moveAhead/2 {
-		q.fed = nil
-	} else {
-		fed = nil
+	var fed map[*mover]bool
+	if !q.backlog {
+		fed, q.fed = q.fed, nil
 	}
 	q.mu.Unlock()
 	for m := range fed {

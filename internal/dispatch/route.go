@@ -15,6 +15,8 @@ type route struct {
 	hops []hop
 	// weighted is true when chance decides where a message begins.
 	weighted bool
+	// ofOwn is true when a message begins at the gateway that it names.
+	ofOwn bool
 }
 
 // hop is one gateway of a route.
@@ -37,6 +39,11 @@ func (r *route) index(q *queue) int {
 	return slices.IndexFunc(r.hops, func(h hop) bool { return h.queue == q })
 }
 
+// named returns the place of a gateway in the route, or -1.
+func (r *route) named(gateway string) int {
+	return slices.IndexFunc(r.hops, func(h hop) bool { return h.queue.key.gateway == gateway })
+}
+
 // from returns the hops in order, beginning with one.
 func (r *route) from(first int) []hop {
 	return slices.Concat(r.hops[first:], r.hops[:first])
@@ -45,13 +52,17 @@ func (r *route) from(first int) []hop {
 // choose says where a new message begins, and gives it a permit to be leased at once
 // if it is due and there is room. That is the first gateway that takes messages, or
 // one by chance when the route has weights. One that did not take any gets the message
-// as a probe when it is time for that. When none takes messages, the message waits for the first.
-func (r *route) choose(m *courier.Message, due bool) (*queue, permit) {
+// as a probe when it is time for that. When none takes messages, the message waits for
+// the first. One that follows a message which a gateway did not bring to the handset begins
+// behind that gateway.
+func (r *route) choose(m *courier.Message, before string, due bool) (*queue, permit) {
 	if len(r.hops) == 1 {
 		return r.hops[0].enter(m, due)
 	}
-	hops, byChance := r.hops, r.weighted
-	if own := slices.IndexFunc(hops, func(h hop) bool { return h.queue.key.gateway == m.Gateway }); own > 0 && r.Name == "" {
+	hops, byChance, probes := r.hops, r.weighted, due
+	if before != "" {
+		hops, byChance, probes = r.from(r.named(before)+1), false, false
+	} else if own := r.named(m.Gateway); own > 0 && r.ofOwn {
 		hops = r.from(own)
 	}
 	taking := slices.DeleteFunc(slices.Clone(hops), func(h hop) bool { return !h.queue.takes(m) })
@@ -66,7 +77,7 @@ func (r *route) choose(m *courier.Message, due bool) (*queue, permit) {
 		if h == chosen && !byChance {
 			break
 		}
-		if due && h != chosen && (h.weight > 0 || !byChance) {
+		if probes && h != chosen && (h.weight > 0 || !byChance) {
 			if p := h.queue.probeNew(m); p.count > 0 {
 				return h.queue, p
 			}
@@ -162,7 +173,7 @@ func (r *routing) names() []string { return slices.Sorted(maps.Keys(r.gates)) }
 // newRouting makes gates, queues and routes for settings, and keeps those of old that
 // are still there. A gateway that is the same as before keeps what was learnt of it.
 func (e *Engine) newRouting(old *routing, settings Settings) *routing {
-	next := &routing{gates: make(map[string]*gate), queues: make(map[queueKey]*queue), all: &route{}, settings: settings}
+	next := &routing{gates: make(map[string]*gate), queues: make(map[queueKey]*queue), all: &route{ofOwn: true}, settings: settings}
 	for _, options := range settings.Gateways {
 		name := options.Gateway.Name()
 		key := queueKey{name, laneNormal}

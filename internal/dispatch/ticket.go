@@ -373,7 +373,7 @@ func (s *sender) conclude(t *ticket, a *courier.Attempt, r rules, calledOff bool
 	}
 	t.settlement = store.Settlement{
 		ID: m.ID, Token: m.Lease.Token, Status: d.status, Attempt: a,
-		RetryCount: d.retryCount, NextAttemptAt: notAfterExpiry(m, now.Add(d.wait)), Gateway: to, At: now,
+		RetryCount: d.retryCount, NextAttemptAt: notAfterExpiry(m, now.Add(d.wait)), Gateway: to, Country: m.Country, At: now,
 	}
 }
 
