@@ -149,7 +149,8 @@ func TestGateway_TLSFaults(t *testing.T) {
 		},
 		"OtherClientCertificate": {
 			certificate, func(c *tls.Config) { c.ClientAuth = tls.RequireAndVerifyClientCert },
-			func(c *tls.Config) { c.Certificates = []tls.Certificate{expired.TLS} }, nil, []string{"wants a client certificate", "that it knows"},
+			func(c *tls.Config) { c.Certificates = []tls.Certificate{expired.TLS} }, nil,
+			[]string{"wants a client certificate", "that it knows"},
 		},
 		"NoTLS":   {certificate, nothing, nothing, func(string) string { return strings.Replace(plain, "http://", "https://", 1) }, []string{"does not speak TLS", "http:// in url"}},
 		"OnlyTLS": {certificate, nothing, nothing, func(url string) string { return strings.Replace(url, "https://", "http://", 1) }, []string{"speaks TLS", "https:// in url"}},
