@@ -69,7 +69,7 @@ func (p Param) check(name string) error {
 		return errors.New("has no doc")
 	case err != nil:
 		return fmt.Errorf("pattern: %w", err)
-	case p.Example != "" && !pattern.MatchString(p.Example):
+	case p.Example != "" && p.Pattern != "" && !pattern.MatchString(p.Example):
 		return errors.New("example does not fit the pattern")
 	case p.Default != "" && (p.Required || p.Secret):
 		return errors.New("has a default: it can be neither required nor secret")
