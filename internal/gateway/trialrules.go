@@ -53,7 +53,9 @@ func tryRules(
 		explainFunc: func(err error) error { return explainField(err, map[string]func() []string{argument: names}) },
 	}
 	reads, whole := template.Reads()
-	isFree := func(name string) bool { return name != "status" && name != "method" && name != "errors" && name != "params" }
+	isFree := func(name string) bool {
+		return name != "status" && name != "method" && name != "errors" && name != "params"
+	}
 	if whole || slices.ContainsFunc(reads, isFree) {
 		t.mayPass = func(err error, isLast bool) bool { return dependsOnData(err, argument, isLast) }
 	}

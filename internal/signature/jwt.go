@@ -23,6 +23,7 @@ type token struct {
 	algorithms           []string
 	header, prefix       string
 	issuer               string
+	audience             pattern
 	fresh, require       []string
 	urlHash, payloadHash string
 	claims               map[string]any // of a sealer
@@ -34,6 +35,7 @@ func newToken(o *options) *token {
 		algorithms:  strings.Fields(o.get("algorithms", "HS256")),
 		header:      o.get("header", "Authorization"),
 		issuer:      o.get("issuer", ""),
+		audience:    o.pattern("audience", ""),
 		fresh:       strings.Fields(o.get("fresh", "")),
 		require:     strings.Fields(o.get("require", "")),
 		urlHash:     o.get("url_hash", ""),
@@ -65,7 +67,7 @@ func (t *token) Verify(r *Request, now time.Time) error {
 	if len(value) < len(t.prefix) || !strings.EqualFold(value[:len(t.prefix)], t.prefix) || value == "" {
 		return fmt.Errorf("header %s: %w", t.header, ErrMissing)
 	}
-	claims, err := t.parse(strings.TrimSpace(value[len(t.prefix):]), now)
+	claims, err := t.parse(strings.TrimSpace(value[len(t.prefix):]), r, now)
 	if err == nil {
 		err = t.check(claims, r, now)
 	}
@@ -76,7 +78,7 @@ func (t *token) Verify(r *Request, now time.Time) error {
 	return nil
 }
 
-func (t *token) parse(text string, now time.Time) (jwt.MapClaims, error) {
+func (t *token) parse(text string, r *Request, now time.Time) (jwt.MapClaims, error) {
 	keys := jwt.VerificationKeySet{}
 	for _, secret := range t.secrets {
 		keys.Keys = append(keys.Keys, secret)
@@ -87,6 +89,9 @@ func (t *token) parse(text string, now time.Time) (jwt.MapClaims, error) {
 	}
 	if t.issuer != "" {
 		options = append(options, jwt.WithIssuer(t.issuer))
+	}
+	if t.audience != "" {
+		options = append(options, jwt.WithAudience(string(t.audience.of(r, "", ""))))
 	}
 	claims := jwt.MapClaims{}
 	_, err := jwt.NewParser(options...).ParseWithClaims(text, claims, func(*jwt.Token) (any, error) { return keys, nil })
@@ -139,6 +144,9 @@ func (t *token) Seal(r *Request, now time.Time) error {
 	claims := jwt.MapClaims{"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": uuid.NewString()}
 	if t.issuer != "" {
 		claims["iss"] = t.issuer
+	}
+	if t.audience != "" {
+		claims["aud"] = string(t.audience.of(r, "", ""))
 	}
 	if t.urlHash != "" {
 		claims[t.urlHash] = hexSHA256([]byte(r.URL))
