@@ -16,5 +16,5 @@ function(req)
   if std.all([fits(r) for r in list]) then [receipt(r) for r in list]
   else {
     receipts: [],
-    reply: { status: 400, body: { error: 'each receipt needs id or reference, and a status: ' + std.join(', ', statuses) } },
+    reply: { status: 400, body: { detail: 'each receipt needs id or reference, and a status: ' + std.join(', ', statuses) } },
   }
