@@ -39,9 +39,11 @@ type Engine interface {
 // Store is what the API needs of the message store.
 type Store interface {
 	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
+	Receipts(ctx context.Context, id courier.ID) ([]courier.Receipt, error)
 	Messages(ctx context.Context, query store.Query) (store.Page, error)
 	Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error)
 	Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error)
+	Resolve(ctx context.Context, resolve store.Resolve) (*courier.Message, error)
 	Nodes(ctx context.Context) ([]store.Node, error)
 }
 

@@ -37,10 +37,11 @@ type Message struct {
 	Timeline
 }
 
-// messageWithAttempts is a message with its attempts.
-type messageWithAttempts struct {
+// messageDetail is all that is known of a message.
+type messageDetail struct {
 	Message
 	Attempts []attempt `json:"attempts" nullable:"false" doc:"Every attempt, in order."`
+	Receipts []receipt `json:"receipts" nullable:"false" doc:"What the gateways reported, in the order in which that arrived."`
 }
 
 // Timeline is when things happened to a message, or will.
@@ -74,6 +75,19 @@ type attempt struct {
 	GatewayMessageIDs []string `json:"gateway_message_ids,omitempty" nullable:"false" doc:"The gateway's names of all parts of a long message, where it gave more than one."`
 	StartedAt        moment  `json:"started_at"`
 	Duration         string  `json:"duration" example:"12.3ms" doc:"How long the attempt took."`
+}
+
+// receipt is what a gateway reported of a message that it took.
+type receipt struct {
+	Gateway          string  `json:"gateway" doc:"The gateway that reported it."`
+	GatewayMessageID *string `json:"gateway_message_id" doc:"The gateway's own name for the message, or for one of its parts."`
+	Status           status  `json:"status"`
+	Class            *string `json:"class" example:"absent_subscriber" doc:"Why the message was not delivered, the same for every gateway."`
+	Advice           *string `json:"advice" doc:"What the class means for any gateway, and the next step."`
+	Code             *string `json:"code" doc:"The gateway's own error code."`
+	Message          *string `json:"message" doc:"What the gateway says."`
+	At               *moment `json:"at" nullable:"true" doc:"The gateway's own time; null when it gave none."`
+	ReceivedAt       moment  `json:"received_at" doc:"When it arrived."`
 }
 
 // newMessage shows a message to a caller, its text only to one who may read it.
@@ -115,8 +129,15 @@ func newFault(a *courier.Attempt) Fault {
 	return Fault{Class: orNull(string(a.Class)), Advice: orNull(a.Class.Explain().String()), Code: orNull(a.Code), Message: orNull(a.Message), HTTPStatus: orNull(a.HTTPStatus)}
 }
 
-func newMessageWithAttempts(m *courier.Message, attempts []courier.Attempt, by Key) messageWithAttempts {
-	detail := messageWithAttempts{Message: newMessage(m, by), Attempts: make([]attempt, len(attempts))}
+func newMessageDetail(m *courier.Message, attempts []courier.Attempt, receipts []courier.Receipt, by Key) messageDetail {
+	detail := messageDetail{Message: newMessage(m, by), Attempts: make([]attempt, len(attempts)), Receipts: make([]receipt, len(receipts))}
+	for i, r := range receipts {
+		detail.Receipts[i] = receipt{
+			Gateway: r.Gateway, GatewayMessageID: orNull(r.GatewayMessageID), Status: status(r.Status),
+			Class: orNull(string(r.Class)), Advice: orNull(r.Class.Explain().String()), Code: orNull(r.Code), Message: orNull(r.Message),
+			At: momentOrNull(r.At), ReceivedAt: moment(r.ReceivedAt),
+		}
+	}
 	for i := range attempts {
 		a := &attempts[i]
 		detail.Attempts[i] = attempt{

@@ -14,7 +14,7 @@ func checkCallback(configured bool, text string) error {
 	fault := ""
 	switch target, err := url.Parse(text); {
 	case !configured:
-		fault = "changes of status are reported to no callback_url; set webhooks.callback.secret, with which the reports are signed"
+		fault = "changes of status are reported to no callback_url; set callbacks.secret, with which the reports are signed"
 	case len(text) > maxCallbackURL:
 		fault = "it is longer than 2048 bytes; shorten it"
 	case err != nil || (target.Scheme != "https" && target.Scheme != "http") || target.Hostname() == "":

@@ -130,7 +130,7 @@ func TestIntake_AcceptGatewayAndCallback(t *testing.T) {
 		t.Errorf("got %+v, %v", m, err)
 	}
 	_, err = newIntake(func(p *intake.Policy) { p.Callbacks = false }).Accept(draft)
-	wantFault(t, err, courier.CodeInvalidRequest, "callback_url", "set webhooks.callback.secret")
+	wantFault(t, err, courier.CodeInvalidRequest, "callback_url", "set callbacks.secret")
 }
 
 func TestIntake_AcceptKeepsCaller(t *testing.T) {
