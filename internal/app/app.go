@@ -266,7 +266,7 @@ func (a *App) startEngine(ctx context.Context) (err error) {
 		return err
 	}
 	a.receipts.storeFunc = func(ctx context.Context, receipts []courier.Receipt) error {
-		_, err := a.store.Receive(ctx, receipts)
+		_, err := a.engine.Receipts(ctx, receipts)
 		return err
 	}
 	a.intake = intake.New(intake.Options{Policy: intakePolicy(cfg), NowFunc: a.store.Now})

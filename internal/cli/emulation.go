@@ -96,12 +96,16 @@ func (f *emulationFlags) printNumbers(out io.Writer, format format) error {
 	add := func(numbers map[string]string, what string, means map[string]string) {
 		for _, to := range slices.Sorted(maps.Keys(numbers)) {
 			name := numbers[to]
-			rows = append(rows, entry{cells: []string{to, what, name, means[name]}})
+			row := entry{cells: []string{to, what, name}}
+			if text := means[name]; text != "" {
+				row.notes = []string{text}
+			}
+			rows = append(rows, row)
 		}
 	}
 	add(answers, "answer", options.AnswerCodes)
 	add(reports, "receipt", options.ReceiptCodes)
-	return printTable(out, []string{"TO", "GETS", "NAME", "MEANS"}, rows)
+	return printTable(out, []string{"TO", "GETS", "NAME"}, rows)
 }
 
 // printReceipt says what became of a receipt.
