@@ -23,7 +23,7 @@ func layout() map[string][]string {
 		"cmd/courier":                    {"courier/internal/cli", jsonnet},
 		"docs":                           {},
 		"internal/app":                   {"*"},
-		"internal/cli":                   {root, "courier/client", "courier/docs", "courier/internal/app", "courier/internal/config", "courier/internal/inbox", mask},
+		"internal/cli":                   {root, "courier/client", "courier/docs", "courier/internal/app", "courier/internal/config", "courier/internal/inbox", mask, catcher, "courier/internal/gateway/preset", "courier/internal/signature"},
 		"internal/cluster":               {store},
 		"internal/config":                {root},
 		"internal/dispatch":              {root, store},

@@ -30,6 +30,7 @@ const (
 //
 // All times are monotonic but those of messages and attempts.
 type gate struct {
+	name string
 	seed maphash.Seed
 	// sender makes the attempts.
 	sender *sender
@@ -92,26 +93,34 @@ func (f *fifo) pop() *ticket {
 	return t
 }
 
-func newGate(now, storeNow time.Time) *gate {
+func newGate(name string, now, storeNow time.Time) *gate {
 	return &gate{
-		seed: maphash.MakeSeed(), slots: slots{recipients: make(map[digest]*recipient), usual: time.Second},
+		name: name, seed: maphash.MakeSeed(), slots: slots{recipients: make(map[digest]*recipient), usual: time.Second},
 		blame: newBlame(now, storeNow), breaker: newBreaker(), pace: newPace(),
 	}
 }
 
 // configure sets the limits. What was learnt stays while the gateway is the same:
-// another configuration may have corrected what was wrong. careful claims nothing
-// ahead.
-func (g *gate) configure(options GatewayOptions, careful bool, now, storeNow time.Time) {
+// another configuration may have corrected what was wrong.
+func (g *gate) configure(options GatewayOptions, now, storeNow time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	another := options.Fingerprint == "" || options.Fingerprint != g.fingerprint
-	g.limit, g.maxRate, g.careful, g.fingerprint = options.MaxInFlight, options.MaxRate, careful, options.Fingerprint
+	g.limit, g.maxRate, g.fingerprint = options.MaxInFlight, options.rate(), options.Fingerprint
+	g.careful = options.OnUnknown == HoldUnknown
+	g.breaker.configure(options.Breaker)
 	if another {
 		g.breaker.close(now)
 		g.breaker.opened = 0
 		g.blame, g.pace = newBlame(now, storeNow), newPace()
 	}
+}
+
+// setSpare says whether messages can go another way while the gateway is down.
+func (g *gate) setSpare(spare bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.breaker.spare = spare
 }
 
 // retire ends the taking of messages.
@@ -176,6 +185,59 @@ func (g *gate) admitNew(to string, backlog bool, nodes int, now time.Time) permi
 		return permit{gate: g}
 	}
 	return g.grant(1, nodes, now)
+}
+
+// probeNew gives the right to lease a new message that is to show how a gateway is that
+// was found at fault. It may delay the message, so that few are asked for it.
+func (g *gate) probeNew(to string, nodes int, now time.Time) permit {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.breaker.advance(now)
+	if g.breaker.wantsProbe(now) && g.hasRoomFor(g.digest(to)) {
+		return g.grant(1, nodes, now)
+	}
+	return permit{}
+}
+
+// takes reports whether a message that has some time left would be attempted within
+// it, with others ahead of it.
+func (g *gate) takes(left time.Duration, ahead, nodes int, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.breaker.advance(now)
+	return !g.retired && g.breaker.state == breakerClosed && g.delay(ahead, nodes, now) < left
+}
+
+// delay is about how long a message waits for the rate and the pace, with others ahead
+// of it. The lock is held.
+func (g *gate) delay(ahead, nodes int, now time.Time) time.Duration {
+	wait, rate := g.pace.paused(now), g.rate(nodes)
+	if rate == 0 {
+		return wait
+	}
+	return wait + time.Duration(min(float64(ahead)/rate, maxDelay.Seconds())*float64(time.Second))
+}
+
+// rate is how many attempts a second this node may make, 0 for any number. The lock is held.
+func (g *gate) rate(nodes int) float64 {
+	rate := g.maxRate / float64(max(nodes, 1))
+	if rate == 0 || g.pace.rate > 0 && g.pace.rate < rate {
+		return g.pace.rate
+	}
+	return rate
+}
+
+// maxDelay bounds an estimate.
+const maxDelay = 1000 * time.Hour
+
+// closedBy says why the gateway takes no messages, "" when it does.
+func (g *gate) closedBy() courier.Class {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.breaker.state == breakerClosed {
+		return ""
+	}
+	return g.breaker.class
 }
 
 // grant is admit with the lock held.

@@ -83,6 +83,9 @@ func (f *fieldReader) number(name string) (number float64, given bool) {
 	return 0, false
 }
 
+// misfitChoice begins the misfit of a value, perhaps of the gateway's, that means nothing to us.
+const misfitChoice = "template gave a value as"
+
 // oneOf returns a text that has to be one of some, empty when it is absent.
 func oneOf[T ~string](f *fieldReader, name string, choices ...T) T {
 	if f.object[name] == nil || f.object[name] == "" {
@@ -94,11 +97,10 @@ func oneOf[T ~string](f *fieldReader, name string, choices ...T) T {
 		for i, choice := range choices {
 			all[i] = string(choice)
 		}
-		what := kindName(f.object[name])
 		if near := courier.Nearest(text, all); near != "" { // it is no value of the answer's
-			what = fmt.Sprintf("%q (did you mean %s?)", text, near)
+			f.fail("template gave %q as %s; did you mean %s?", text, name, near)
 		}
-		f.fail("template gave %s as %s: give one of %s, or null", what, name, strings.Join(all, ", "))
+		f.fail(misfitChoice+" %s that is none of %s, or null", name, strings.Join(all, ", "))
 		return ""
 	}
 	return T(text)

@@ -94,9 +94,9 @@ type Signer interface {
 //	twilio             secret
 //	vonage_sig         secret, method (md5hash, md5hmac, sha1hmac, sha256hmac, sha512hmac)
 //	plivo              secret
-//	jwt                secret, algorithms (HS256 …), header, prefix, issuer, audience (a pattern such as {url}), fresh (claims that must be
+//	jwt                secret, algorithms (HS256 …), header, prefix, issuer, fresh (claims that must be
 //	                   within Leeway of now), require (claims that must be there),
-//	                   url_hash, payload_hash (claims with the hex SHA-256 of address and body)
+//	                   url (a claim with the address, such as aud), url_hash, payload_hash (claims with the hex SHA-256 of address and body)
 //	ed25519            public_key (base64), header, timestamp_header, message
 //	hmac               secret, secret_encoding (raw, base64, hex), hash (md5, sha1, sha256, sha512),
 //	                   encoding (hex, base64), header, prefix, element and timestamp_element (of a header like

@@ -28,6 +28,8 @@ type EmulatorOptions struct {
 	Params map[string]string
 	// ReceiptURL is where receipts go when a request names no address.
 	ReceiptURL string
+	// OnMessageFunc sees each message that is taken, before its answer goes out; nil for none.
+	OnMessageFunc func(Message)
 	// Options are those of the handler below. BehaviorFunc and Default are the emulator's.
 	Options Options
 }
@@ -248,9 +250,12 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 
 func (e *Emulator) take(request *emulated, message Message) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.messages = append(e.messages, message)
 	maps.Copy(e.learned, request.learned)
+	e.mu.Unlock()
+	if e.options.OnMessageFunc != nil {
+		e.options.OnMessageFunc(message)
+	}
 }
 
 // param returns a parameter of the account.
