@@ -35,6 +35,7 @@ func layout() map[string][]string {
 		"internal/jsonnet":               {root, jsonnet + "/plan"},
 		"internal/jsonnet/plan":          {},
 		"internal/mask":                  {},
+		"internal/webhook":               {root, store},
 		"internal/store":                 {root},
 		"internal/store/postgres":        {root, store},
 		"internal/store/postgres/pgtest": {},
@@ -59,6 +60,7 @@ func owners() map[string][]string {
 		"github.com/spf13/cobra":             {"internal/cli"},
 		"go.opentelemetry.io/otel/exporters": {"internal/app"},
 		"go.opentelemetry.io/otel/sdk":       {"internal/app"},
+		"github.com/standard-webhooks":       {"internal/webhook"},
 		"golang.org/x/term":                  {"internal/cli"},
 		"modernc.org/sqlite":                 {"internal/store/sqlite"},
 	}
