@@ -37,6 +37,7 @@ func layout() map[string][]string {
 		"internal/jsonnet/plan":          {},
 		"internal/mask":                  {},
 		"internal/signature":             {},
+		"internal/webhook":               {root, store},
 		"internal/store":                 {root},
 		"internal/store/postgres":        {root, store},
 		"internal/store/postgres/pgtest": {},

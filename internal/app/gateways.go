@@ -88,6 +88,7 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 	set.senders = append(set.senders, through)
 	var taking *gateway.Receiver
 	if d.receiver != nil {
+		d.receiver.Logger = b.logger
 		if taking, err = gateway.NewReceiver(*d.receiver); err != nil {
 			return report(err)
 		}
