@@ -181,5 +181,5 @@ func (n *Node) Nodes() int {
 	return 1
 }
 
-// onDuty reports whether the housekeeping is this node's.
-func (n *Node) onDuty() bool { return n.Ready() == nil && n.last.Load().standing.Keeper }
+// OnDuty reports whether the housekeeping is this node's.
+func (n *Node) OnDuty() bool { return n.Ready() == nil && n.last.Load().standing.Keeper }

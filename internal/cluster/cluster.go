@@ -182,7 +182,7 @@ func New(options Options) (*Node, error) {
 func (n *Node) Join(ctx, attempts context.Context) error {
 	n.attempts, n.startedAt = attempts, n.now()
 	err := n.beat(ctx)
-	if err == nil && n.onDuty() {
+	if err == nil && n.OnDuty() {
 		_, err = n.reclaimRound(ctx)
 		if err == nil {
 			_, err = n.reroute(ctx)

@@ -55,7 +55,7 @@ func (n *Node) keepDoing(ctx context.Context, c *chore) {
 	defer ticker.Stop()
 	for ctx.Err() == nil {
 		more, err := false, error(nil)
-		if n.onDuty() {
+		if n.OnDuty() {
 			more, err = c.round(ctx)
 		}
 		if ctx.Err() != nil {
@@ -184,7 +184,7 @@ func (n *Node) reroute(ctx context.Context) (more bool, err error) {
 // expireRound moves what is past its expiry, in batches, while that is this node's to do.
 func (n *Node) expireRound(ctx context.Context) (more bool, err error) {
 	began, total, count := time.Now(), 0, expireBatch
-	for err == nil && count == expireBatch && n.onDuty() && time.Since(began) < expireRound {
+	for err == nil && count == expireBatch && n.OnDuty() && time.Since(began) < expireRound {
 		count, _, err = call(ctx, func(ctx context.Context) (int, error) { return n.store.Expire(ctx, n.now(), expireBatch) })
 		total += count
 	}

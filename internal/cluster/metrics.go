@@ -43,7 +43,7 @@ func (m *metrics) Collect(found chan<- prometheus.Metric) {
 	if m.node.Ready() == nil {
 		found <- prometheus.MustNewConstMetric(m.alive, prometheus.GaugeValue, float64(m.node.Nodes()))
 	}
-	if m.node.onDuty() {
+	if m.node.OnDuty() {
 		duty = 1
 	}
 	found <- prometheus.MustNewConstMetric(m.duty, prometheus.GaugeValue, duty)

@@ -63,7 +63,7 @@ func (r *retention) round(ctx context.Context) (more bool, err error) {
 		if s.after == 0 {
 			continue
 		}
-		if !r.node.onDuty() {
+		if !r.node.OnDuty() {
 			return false, nil
 		}
 		full, err := r.batch(ctx, s)
