@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -100,6 +101,12 @@ type Delivery struct {
 	Known int
 }
 
+// Parked is a receipt that waits, with its place in the order in which they came.
+type Parked struct {
+	Seq int64
+	courier.Receipt
+}
+
 // NewDelivery returns a delivery that nothing has changed yet.
 func NewDelivery(m *courier.Message, attempts []courier.Attempt, receipts []courier.Receipt) *Delivery {
 	return &Delivery{Message: m, Attempts: attempts, Receipts: receipts, From: m.Status, Known: len(receipts)}
@@ -124,8 +131,13 @@ func Judge(receipts []courier.Receipt, deliveries []*Delivery, tallies *Tallies)
 		case d == nil:
 			a.Result = ReceiptParked
 		default:
+			about := d.attemptOf(r)
+			if about == nil {
+				a.Result = ReceiptParked
+				continue
+			}
 			a.MessageID, a.From = d.ID, d.Status
-			a.Result = d.take(r, tallies)
+			a.Result = d.take(*r, about, tallies)
 			a.To = d.Status
 		}
 	}
@@ -149,10 +161,9 @@ func isNegative(status courier.Status) bool {
 	return false
 }
 
-// take judges one receipt.
-func (d *Delivery) take(r *courier.Receipt, tallies *Tallies) ReceiptResult {
-	about := d.attemptOf(r)
-	if about == nil || d.Status == courier.StatusProcessing {
+// take judges one receipt, which is about an attempt.
+func (d *Delivery) take(r courier.Receipt, about *courier.Attempt, tallies *Tallies) ReceiptResult {
+	if d.Status == courier.StatusProcessing {
 		return ReceiptParked
 	}
 	if slices.ContainsFunc(d.Receipts, func(known courier.Receipt) bool {
@@ -165,11 +176,11 @@ func (d *Delivery) take(r *courier.Receipt, tallies *Tallies) ReceiptResult {
 		return ReceiptLate
 	}
 	r.MessageID = d.ID
-	d.Receipts = append(d.Receipts, *r)
-	to := d.leadsTo(r, about)
+	d.Receipts = append(d.Receipts, r)
+	to := d.leadsTo(&r, about)
 	switch {
 	case to != "" && to != d.Status && d.Status.CanBecome(to):
-		d.apply(r, about, to, tallies)
+		d.apply(&r, about, to, tallies)
 		return ReceiptApplied
 	case final:
 		return ReceiptLate
@@ -262,5 +273,39 @@ func FailureOf(r *courier.Receipt, number int) *courier.Attempt {
 	return &courier.Attempt{
 		Number: number, Gateway: r.Gateway, Outcome: courier.OutcomeAccepted, Class: r.Class, Code: r.Code, Message: text,
 		GatewayMessageID: r.GatewayMessageID, StartedAt: r.ReceivedAt,
+	}
+}
+
+// failure is LastError where a receipt said it.
+type failure struct {
+	Number  int           `json:"number"`
+	Gateway string        `json:"gateway"`
+	Class   courier.Class `json:"class,omitempty"`
+	Code    string        `json:"code,omitempty"`
+	Message string        `json:"message"`
+	ID      string        `json:"id,omitempty"`
+	At      time.Time     `json:"at"`
+}
+
+// EncodeFailure returns the document that keeps what a receipt said against a message,
+// empty for nil.
+func EncodeFailure(a *courier.Attempt) string {
+	if a == nil {
+		return ""
+	}
+	// Texts and a time can be encoded.
+	document, _ := json.Marshal(failure{a.Number, a.Gateway, a.Class, a.Code, a.Message, a.GatewayMessageID, a.StartedAt})
+	return string(document)
+}
+
+// DecodeFailure sets LastError of a message to what a document keeps, if any.
+func DecodeFailure(m *courier.Message, document string) {
+	var f failure
+	if document == "" || json.Unmarshal([]byte(document), &f) != nil {
+		return
+	}
+	m.LastError = &courier.Attempt{
+		Number: f.Number, Gateway: f.Gateway, Outcome: courier.OutcomeAccepted, Class: f.Class, Code: f.Code, Message: f.Message,
+		GatewayMessageID: f.ID, StartedAt: f.At,
 	}
 }

@@ -96,8 +96,7 @@ func (s *Store) Tallies(ctx context.Context, since time.Time) ([]store.Tally, er
 		var sums store.Tallies
 		sums.Add(s.written)
 		sums.Add(s.tallies.Take())
-		oldest := s.nowFunc().Add(-store.TalliesFor)
-		s.written = slices.DeleteFunc(sums.Take(), func(t store.Tally) bool { return t.Minute.Before(oldest) })
+		s.written = sums.Take()
 		return slices.DeleteFunc(slices.Clone(s.written), func(t store.Tally) bool { return t.Minute.Before(since.Truncate(time.Minute)) }), nil
 	})
 }

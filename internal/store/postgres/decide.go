@@ -1,8 +1,12 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"courier"
 	"courier/internal/store"
@@ -27,6 +31,38 @@ func (s *Store) Requeue(ctx context.Context, requeue store.Requeue) (*courier.Me
 		s.notifier.add(queued.Gateway)
 	}
 	return queued, s.fault("requeue message", err)
+}
+
+// Resolve implements store.Store.
+func (s *Store) Resolve(ctx context.Context, resolve store.Resolve) (*courier.Message, error) {
+	now := store.Floor(resolve.Now)
+	resolved, err := s.decide(ctx, "resolve", resolve.ID, func(m *courier.Message, again bool) (bool, error) {
+		if again && m.Status != courier.StatusUnknown && m.UpdatedAt.Equal(now) {
+			return false, nil // by the try whose answer was lost
+		}
+		return true, resolve.Apply(m)
+	})
+	if err == nil && resolved.Status == courier.StatusQueued {
+		s.notifier.add(resolved.Gateway)
+	}
+	return resolved, s.fault("resolve message", err)
+}
+
+// Move implements store.Store.
+func (s *Store) Move(ctx context.Context, moves []store.Move, now time.Time) (int, error) {
+	if len(moves) == 0 {
+		return 0, nil
+	}
+	// In the order of their ids, so that two nodes wait for each other at most one way.
+	moves = slices.SortedFunc(slices.Values(moves), func(a, b store.Move) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	moved, err := s.sweep(ctx, "move", "MoveMessage", column(moves, func(m store.Move) pgtype.UUID { return uuid(m.ID) }),
+		column(moves, func(m store.Move) string { return m.From }), column(moves, func(m store.Move) string { return m.To }), store.Floor(now))
+	for _, m := range moves {
+		if err == nil {
+			s.notifier.add(m.To)
+		}
+	}
+	return moved, s.fault("move messages", err)
 }
 
 // decide changes one message by a rule, which reports whether it changes it, and
@@ -66,8 +102,10 @@ func (s *session) writeDecision(ctx context.Context, m *courier.Message, from co
 	if !changed {
 		return s.confirm(ctx)
 	}
-	if err := s.exec(ctx, "KeepAccepted", uuid(m.ID)); err != nil {
-		return err
+	for _, name := range []string{"KeepID", "KeepAccepted"} {
+		if err := s.exec(ctx, name, uuid(m.ID)); err != nil {
+			return err
+		}
 	}
 	err := s.exec(ctx, "DecideMessage", uuid(m.ID), string(from), string(m.Status), m.Gateway, stamp(m.NextAttemptAt),
 		stamp(m.UpdatedAt), small(m.RetryCount), stamp(m.ExpiresAt), stamp(m.SentAt), m.GatewayMessageID)

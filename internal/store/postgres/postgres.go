@@ -59,7 +59,9 @@ type Store struct {
 	beaten chan bool
 	// shared has room for the tries of all but the node itself, so that one connection
 	// is left to say that it is alive.
-	shared   chan struct{}
+	shared chan struct{}
+	// tallies are those that are not written yet.
+	tallies  store.Tallies
 	metrics  *store.Metrics
 	logger   *slog.Logger
 	nowFunc  func() time.Time

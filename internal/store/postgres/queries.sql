@@ -7,15 +7,18 @@
 m.id, m.status, m.gateway, m.next_attempt_at, m.lease_node, m.lease_token, m.lease_until,
 m.send_count, m.retry_count, m.last_error, m.updated_at, m.sent_at, m.expires_at, m.gateway_message_id,
 m.accepted_http_status, m.accepted_started_at, m.accepted_duration, m.created_at, m.channel,
-m.recipient, m.sender, m.body, m.content, m.caller, m.idempotency_key, m.fingerprint, m.scrubbed_at
+m.recipient, m.sender, m.body, m.content, m.caller, m.idempotency_key, m.fingerprint, m.scrubbed_at, m.failure
 
 -- columns: attempt
 number, gateway, outcome, class, code, message, http_status, excerpt,
-gateway_message_id, retry_after, started_at, duration
+gateway_message_id, retry_after, started_at, duration, warning
 
 -- columns: last
 a.number, a.gateway, a.outcome, a.class, a.code, a.message, a.http_status, a.excerpt,
-a.gateway_message_id, a.retry_after, a.started_at, a.duration
+a.gateway_message_id, a.retry_after, a.started_at, a.duration, a.warning
+
+-- columns: receipt
+gateway, gateway_message_id, status, class, code, message, at, received_at
 
 -- columns: joined
 LEFT JOIN courier.attempt AS a ON a.message_id = m.id AND a.number = m.last_error
@@ -130,7 +133,7 @@ SELECT count(*) FROM returned
 WITH settled AS (
     UPDATE courier.message AS m
     SET status = 'sent', next_attempt_at = NULL, lease_node = NULL, lease_token = NULL, lease_until = NULL,
-        settled_token = g.token, retry_count = g.retry_count, updated_at = g.at, sent_at = g.at, last_error = NULL,
+        settled_token = g.token, retry_count = g.retry_count, updated_at = g.at, sent_at = g.at, last_error = NULL, failure = NULL,
         send_count = greatest(m.send_count + 1, g.number), gateway = g.gateway,
         gateway_message_id = nullif(g.gateway_message_id, ''), accepted_http_status = g.http_status,
         accepted_started_at = g.started_at, accepted_duration = g.duration
@@ -153,10 +156,10 @@ SELECT place::integer FROM settled
 WITH given AS (
     SELECT * FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[], $9::text[],
         $10::timestamptz[], $11::integer[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-        $17::integer[], $18::text[], $19::text[], $20::bigint[], $21::timestamptz[], $22::bigint[]) WITH ORDINALITY AS g (
+        $17::integer[], $18::text[], $19::text[], $20::bigint[], $21::timestamptz[], $22::bigint[], $23::text[]) WITH ORDINALITY AS g (
         id, token, status, retry_count, at, next_attempt_at, gateway, sent_at, number,
         attempt_gateway, outcome, class, code, message, http_status, excerpt, gateway_message_id,
-        retry_after, started_at, duration, place)
+        retry_after, started_at, duration, warning, place)
 ), settled AS (
     UPDATE courier.message AS m
     SET status = g.status, lease_node = NULL, lease_token = NULL, lease_until = NULL, settled_token = g.token,
@@ -167,6 +170,7 @@ WITH given AS (
             WHEN g.outcome = '' THEN m.last_error
             WHEN g.outcome <> 'accepted' THEN greatest(m.send_count + 1, g.number)
         END,
+        failure = CASE WHEN g.outcome = '' THEN m.failure END,
         gateway_message_id = CASE WHEN g.outcome = 'accepted' THEN nullif(g.gateway_message_id, '') END
     FROM given AS g
     WHERE m.id = g.id AND m.lease_token = g.token
@@ -174,9 +178,15 @@ WITH given AS (
 ), kept AS (
     INSERT INTO courier.attempt (message_id, {attempt})
     SELECT s.id, s.send_count, g.attempt_gateway, g.outcome, nullif(g.class, ''), nullif(g.code, ''), nullif(g.message, ''),
-        g.http_status, nullif(g.excerpt, ''), nullif(g.gateway_message_id, ''), g.retry_after, g.started_at, g.duration
+        g.http_status, nullif(g.excerpt, ''), nullif(g.gateway_message_id, ''), g.retry_after, g.started_at, g.duration, nullif(g.warning, '')
     FROM settled AS s JOIN given AS g ON g.place = s.place
     WHERE g.outcome <> ''
+), parts AS (
+    INSERT INTO courier.part (message_id, number, position, gateway, gateway_message_id)
+    SELECT s.id, s.send_count, p.position, g.attempt_gateway, p.gateway_message_id
+    FROM unnest($24::integer[], $25::text[]) WITH ORDINALITY AS p (place, gateway_message_id, position)
+    JOIN settled AS s ON s.place = p.place
+    JOIN given AS g ON g.place = p.place
 ), counted AS (
     {tally}
     SELECT $1::uuid, $2::integer, count(*) FILTER (WHERE status = 'queued'), -count(*), count(*) FILTER (WHERE status = 'unknown')
@@ -204,13 +214,13 @@ WITH lost AS (
 ), taken AS (
     UPDATE courier.message AS m
     SET status = $6, next_attempt_at = $7, lease_node = NULL, lease_token = NULL, lease_until = NULL,
-        send_count = lost.number, last_error = lost.number, updated_at = $4
+        send_count = lost.number, last_error = lost.number, failure = NULL, updated_at = $4
     FROM lost
     WHERE m.id = lost.id
     RETURNING m.id
 ), kept AS (
     INSERT INTO courier.attempt (message_id, {attempt})
-    SELECT id, number, gateway, 'unknown', 'outcome_unknown', NULL, $9, 0, NULL, NULL, 0, updated_at, 0
+    SELECT id, number, gateway, 'unknown', 'outcome_unknown', NULL, $9, 0, NULL, NULL, 0, updated_at, 0, NULL
     FROM lost
 ), counted AS (
     {tally}
@@ -220,7 +230,7 @@ WITH lost AS (
     HAVING count(*) > 0
     {added}
 )
-SELECT count(*) FROM taken
+SELECT id FROM taken
 
 -- name: ExpireMessages
 WITH due AS (
@@ -306,9 +316,16 @@ SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.id = $1 FOR 
 -- name: KeepAccepted
 INSERT INTO courier.attempt (message_id, {attempt})
 SELECT id, send_count, gateway, 'accepted', NULL, NULL, NULL, accepted_http_status, NULL,
-    gateway_message_id, 0, accepted_started_at, accepted_duration
+    gateway_message_id, 0, accepted_started_at, accepted_duration, NULL
 FROM courier.message
 WHERE id = $1 AND accepted_http_status IS NOT NULL
+
+-- The gateway's id of it is found by receipts that come later.
+-- name: KeepID
+INSERT INTO courier.part (message_id, number, position, gateway, gateway_message_id)
+SELECT id, send_count, 1, gateway, left(gateway_message_id, 250) FROM courier.message
+WHERE id = $1 AND gateway_message_id IS NOT NULL
+ON CONFLICT DO NOTHING
 
 -- What was decided about one message, by hand.
 -- name: DecideMessage
@@ -333,6 +350,154 @@ ORDER BY a.number
 SELECT {message}, {last} FROM unnest($1::text[], $2::text[]) AS g (caller, idempotency_key)
 JOIN courier.message AS m ON m.caller = g.caller AND m.idempotency_key = g.idempotency_key
 {joined}
+
+-- name: Parts
+SELECT message_id, number, gateway_message_id FROM courier.part
+WHERE message_id = ANY ($1::uuid[])
+ORDER BY message_id, number, position
+
+-- name: Attempts
+SELECT message_id, {attempt} FROM courier.attempt
+WHERE message_id = ANY ($1::uuid[])
+ORDER BY message_id, number
+
+-- name: Receipts
+SELECT message_id, {receipt} FROM courier.receipt
+WHERE message_id = ANY ($1::uuid[])
+ORDER BY message_id, number
+
+-- The message of each receipt: the newest that its gateway named so, as some count from
+-- 1 after each start, or else the one that it names. A gateway that gives all the same
+-- name costs no more than a few rows.
+-- name: MessagesOfReceipts
+SELECT g.place::integer, coalesce((
+    SELECT f.id FROM (
+        SELECT m.id, m.created_at FROM courier.message AS m
+        WHERE m.gateway_message_id = g.gateway_message_id AND m.gateway = g.gateway
+        LIMIT 50
+    ) AS f
+    ORDER BY f.created_at DESC, f.id DESC
+    LIMIT 1
+), (
+    SELECT f.message_id FROM (
+        SELECT p.message_id FROM courier.part AS p
+        WHERE p.gateway_message_id = g.gateway_message_id AND p.gateway = g.gateway
+        LIMIT 50
+    ) AS f
+    ORDER BY f.message_id DESC
+    LIMIT 1
+), g.message_id)
+FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS g (gateway, gateway_message_id, message_id, place)
+
+-- In the order of their ids, so that two wait for each other at most one way.
+-- name: LockMessages
+SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.id = ANY ($1::uuid[]) ORDER BY m.id FOR UPDATE OF m
+
+-- name: InsertReceipt
+INSERT INTO courier.receipt (message_id, number, {receipt})
+SELECT g.message_id, g.number, g.gateway, g.gateway_message_id, g.status, nullif(g.class, ''), nullif(g.code, ''), nullif(g.message, ''), g.at, g.received_at
+FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[])
+    AS g (message_id, number, gateway, gateway_message_id, status, class, code, message, at, received_at)
+
+-- What receipts made of messages.
+-- name: ApplyReceipts
+UPDATE courier.message AS m
+SET status = g.status, next_attempt_at = NULL, updated_at = g.updated_at, sent_at = g.sent_at, gateway = g.gateway,
+    gateway_message_id = nullif(g.gateway_message_id, ''), last_error = NULL, failure = nullif(g.failure, '')
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
+    AS g (id, status_before, status, updated_at, sent_at, gateway, gateway_message_id, failure)
+WHERE m.id = g.id AND m.status = g.status_before
+
+-- One that is known takes no number: the numbers tell how many there are.
+-- name: InsertParked
+INSERT INTO courier.parked (message_id, {receipt})
+SELECT g.message_id, g.gateway, g.gateway_message_id, g.status, nullif(g.class, ''), nullif(g.code, ''), nullif(g.message, ''), g.at, g.received_at
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+    AS g (message_id, gateway, gateway_message_id, status, class, code, message, at, received_at)
+WHERE NOT EXISTS (
+    SELECT FROM courier.parked AS p
+    WHERE p.gateway_message_id = g.gateway_message_id AND p.message_id = g.message_id AND p.gateway = g.gateway AND p.status = g.status)
+ON CONFLICT DO NOTHING
+
+-- name: DeleteParked
+DELETE FROM courier.parked WHERE seq = ANY ($1::bigint[])
+
+-- name: ForgetParked
+DELETE FROM courier.parked WHERE received_at <= $1
+
+-- name: BoundParked
+DELETE FROM courier.parked WHERE seq <= (SELECT max(seq) FROM courier.parked) - $1::bigint
+
+-- name: AnyParked
+SELECT EXISTS (SELECT FROM courier.parked)
+
+-- What may belong to messages whose outcome is written: $1 are their ids and $2 those
+-- that gateways gave.
+-- name: ParkedOf
+SELECT seq, message_id, {receipt} FROM courier.parked
+WHERE message_id = ANY ($1::uuid[]) AND message_id <> '00000000-0000-0000-0000-000000000000'
+UNION ALL
+SELECT seq, message_id, {receipt} FROM courier.parked
+WHERE gateway_message_id = ANY ($2::text[])
+
+-- What was parked in the last so many seconds and belongs to a message after all: the
+-- outcome of its attempt was written in a transaction at the same time.
+-- name: ParkedKnown
+SELECT p.seq, p.message_id, p.gateway, p.gateway_message_id, p.status, p.class, p.code, p.message, p.at, p.received_at
+FROM courier.parked AS p
+WHERE p.parked_at > clock_timestamp() - $1::bigint * interval '1 second' AND (
+    (SELECT true FROM courier.message AS m
+        WHERE m.gateway_message_id = p.gateway_message_id AND m.gateway = p.gateway AND m.status <> 'processing' LIMIT 1)
+    OR (SELECT true FROM courier.part AS o WHERE o.gateway_message_id = p.gateway_message_id AND o.gateway = p.gateway LIMIT 1)
+    OR (SELECT true FROM courier.message AS m WHERE m.id = p.message_id AND m.status <> 'processing' LIMIT 1))
+LIMIT 1000
+
+-- name: AddMinute
+INSERT INTO courier.gateway_minute AS m (minute, gateway, country, accepted, delivered, undelivered, slow)
+SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+ON CONFLICT (minute, gateway, country) DO UPDATE SET accepted = m.accepted + excluded.accepted,
+    delivered = m.delivered + excluded.delivered, undelivered = m.undelivered + excluded.undelivered, slow = m.slow + excluded.slow
+
+-- name: DeleteMinutes
+DELETE FROM courier.gateway_minute WHERE minute < $1
+
+-- name: Minutes
+SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM courier.gateway_minute
+WHERE minute >= $1
+ORDER BY minute, gateway, country
+
+-- name: DeleteWeights
+DELETE FROM courier.route_weight WHERE route = $1 AND gateway = $2 AND changed_at < $3
+
+-- name: InsertWeight
+INSERT INTO courier.route_weight (route, gateway, weight, reason, changed_at) VALUES ($1, $2, $3, $4, $5)
+
+-- name: Weights
+SELECT DISTINCT ON (route, gateway) route, gateway, weight, reason, changed_at FROM courier.route_weight
+ORDER BY route, gateway, seq DESC
+
+-- name: WeightHistory
+SELECT route, gateway, weight, reason, changed_at FROM courier.route_weight
+WHERE route = $1
+ORDER BY seq DESC
+LIMIT $2
+
+-- A page of the queue after the message $3, which is due at $2.
+-- name: Waiting
+SELECT {message}, {last} FROM courier.message AS m {joined}
+WHERE m.status = 'queued' AND m.gateway = $1 AND (m.next_attempt_at, m.id) > ($2, $3)
+ORDER BY m.next_attempt_at, m.id
+LIMIT $4
+
+-- name: MoveMessage
+WITH moved AS (
+    UPDATE courier.message AS m
+    SET gateway = g.gateway, updated_at = $4
+    FROM unnest($1::uuid[], $2::text[], $3::text[]) AS g (id, gateway_before, gateway)
+    WHERE m.id = g.id AND m.status = 'queued' AND m.gateway = g.gateway_before
+    RETURNING m.id
+)
+SELECT count(*) FROM moved
 
 -- name: NextDue
 SELECT next_attempt_at FROM courier.message

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -60,6 +62,9 @@ func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, [
 			}
 			return nil
 		}, uuid(id))
+		if err == nil && len(attempts) > 0 {
+			err = on.fillParts(ctx, map[courier.ID][]courier.Attempt{id: attempts})
+		}
 		if accepted != nil {
 			attempts = append(attempts, *accepted)
 		}
@@ -72,6 +77,30 @@ func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, [
 		return nil, nil, s.fault("read message", err)
 	}
 	return message, attempts, nil
+}
+
+// fillParts gives attempts the ids of their parts, where they have several.
+func (s *session) fillParts(ctx context.Context, attempts map[courier.ID][]courier.Attempt) error {
+	type place struct {
+		id     courier.ID
+		number int
+	}
+	parts := map[place][]string{}
+	err := s.read(ctx, "Parts", func(rows pgx.Rows) error {
+		var p place
+		var name string
+		err := rows.Scan((*[16]byte)(&p.id), &p.number, &name)
+		parts[p] = append(parts[p], name)
+		return err
+	}, uuids(slices.Collect(maps.Keys(attempts))))
+	for id, list := range attempts {
+		for i := range list {
+			if names := parts[place{id, list[i].Number}]; len(names) > 1 {
+				list[i].GatewayMessageIDs = names
+			}
+		}
+	}
+	return err
 }
 
 // messages returns the messages that a statement finds, with their last errors.
@@ -94,6 +123,20 @@ func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) 
 		return on.read(ctx, "NextDue", func(rows pgx.Rows) error { return rows.Scan(at(&due)) }, gateway)
 	})
 	return due.UTC(), s.fault("find next due message", err)
+}
+
+// Waiting implements store.Store.
+func (s *Store) Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error) {
+	from := stamp(query.DueFrom)
+	if query.DueFrom.IsZero() {
+		from = pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+	}
+	var page []*courier.Message
+	err := s.reading(ctx, func(ctx context.Context, on *session) (err error) {
+		page, err = on.messages(ctx, "Waiting", query.Gateway, from, uuid(query.After), int64(max(query.Limit, 0)))
+		return err
+	})
+	return page, s.fault("read queue", err)
 }
 
 // waiting returns the gateways that queued messages wait for.

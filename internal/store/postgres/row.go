@@ -15,6 +15,7 @@ import (
 type messageRow struct {
 	message     courier.Message
 	content     string
+	failure     string
 	fingerprint []byte
 	lastError   zeronull.Int4
 	// accepted is the attempt that is kept in the row, attempt the one next to it.
@@ -37,12 +38,19 @@ func newMessageRow() *messageRow {
 		text(&m.Lease.Node), (*zeronull.Int8)(&m.Lease.Token), at(&m.Lease.Until),
 		&m.SendCount, &m.RetryCount, &r.lastError, &m.UpdatedAt, at(&m.SentAt), at(&m.ExpiresAt), text(&m.GatewayMessageID),
 		&k.status, at(&k.attempt.StartedAt), &k.duration, &m.CreatedAt, &m.Channel,
-		&m.To, &m.From, &m.Body, &r.content, &m.Caller, text(&m.IdempotencyKey), &r.fingerprint, at(&m.ScrubbedAt),
-		&a.number, text(&a.attempt.Gateway), (*zeronull.Text)(&a.attempt.Outcome), (*zeronull.Text)(&a.attempt.Class), text(&a.attempt.Code),
-		text(&a.attempt.Message), &a.status, text(&a.attempt.Excerpt), text(&a.attempt.GatewayMessageID),
-		&a.retryAfter, at(&a.attempt.StartedAt), &a.duration,
+		&m.To, &m.From, &m.Body, &r.content, &m.Caller, text(&m.IdempotencyKey), &r.fingerprint, at(&m.ScrubbedAt), text(&r.failure),
 	}
+	r.targets = append(r.targets, a.targets()...)
 	return r
+}
+
+func (r *attemptRow) targets() []any {
+	a := &r.attempt
+	return []any{
+		&r.number, text(&a.Gateway), (*zeronull.Text)(&a.Outcome), (*zeronull.Text)(&a.Class), text(&a.Code),
+		text(&a.Message), &r.status, text(&a.Excerpt), text(&a.GatewayMessageID),
+		&r.retryAfter, at(&a.StartedAt), &r.duration, text(&a.Warning),
+	}
 }
 
 // text and at take NULL for the empty string and the zero time.
@@ -67,6 +75,7 @@ func (r *messageRow) scan(rows pgx.Rows) (*courier.Message, error) {
 		attempt := r.attempt.value()
 		m.LastError = &attempt
 	}
+	store.DecodeFailure(&m, r.failure)
 	return &m, nil
 }
 
@@ -103,6 +112,8 @@ func stamp(t time.Time) pgtype.Timestamptz {
 
 // uuid returns an identifier as an argument.
 func uuid(id courier.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
+
+func uuids(ids []courier.ID) []pgtype.UUID { return column(ids, uuid) }
 
 // small returns a count as a column of 4 bytes takes it.
 func small(n int) int32 { return int32(n) } //nolint:gosec // counts of attempts and of messages in flight, statuses of HTTP

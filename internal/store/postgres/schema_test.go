@@ -87,6 +87,7 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		"ReturnLeases", "SettledBefore", "StoredIDs",
 		// counts in tables, decisions in transactions, several keys at once
 		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed", "ScrubMessages", "DeleteEvents", "ReplaceListener",
+		"LockMessages", "MessagesOfReceipts", "ParkedKnown",
 	}
 	for name := range store.ParseQueries(queriesFile) {
 		if _, shared := theirs[name]; shared == slices.Contains(own, name) {
@@ -205,9 +206,9 @@ func TestSchema_RefusesNonsense(t *testing.T) {
 		"UPDATE courier.message SET status = 'processing', lease_token = 1",
 		"UPDATE courier.message SET gateway = NULL",
 		"INSERT INTO courier.message SELECT (m).* FROM courier.message AS m",
-		"INSERT INTO courier.attempt VALUES (gen_random_uuid(), 1, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0)",
-		"INSERT INTO courier.attempt SELECT id, 0, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0 FROM courier.message",
-		"INSERT INTO courier.attempt SELECT id, 1, 'sms', 'lost', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0 FROM courier.message",
+		"INSERT INTO courier.attempt VALUES (gen_random_uuid(), 1, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0, NULL)",
+		"INSERT INTO courier.attempt SELECT id, 0, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0, NULL FROM courier.message",
+		"INSERT INTO courier.attempt SELECT id, 1, 'sms', 'lost', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0, NULL FROM courier.message",
 	} {
 		if _, err := conn.Exec(t.Context(), statement); err == nil || !strings.HasPrefix(code(err), "23") {
 			t.Errorf("%s: %v, want a constraint that forbids it", statement, err)

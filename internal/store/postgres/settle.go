@@ -26,6 +26,8 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 	if err := s.queue.submit(ctx, &job{name: "settle", run: n.try}); err != nil {
 		return nil, s.fault(operationName, err)
 	}
+	n.tallies.Settled(settlements, n.applied)
+	s.tallies.Add(n.tallies.Take())
 	return n.applied, nil
 }
 
@@ -33,6 +35,14 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 type settling struct {
 	statements []settled
 	applied    []bool
+	// ids are the messages, named what gateways call those that they took: receipts may
+	// wait for both.
+	ids   []courier.ID
+	named []string
+	// queues is true where messages are left to others, so that receipts which keep
+	// them from being sent again are applied in the same transaction.
+	queues  bool
+	tallies store.Tallies
 }
 
 // settled are the settlements of one statement: its arguments, which begin with
@@ -52,6 +62,7 @@ func newSettling(settlements []store.Settlement) *settling {
 	seen := make(map[lease]struct{}, len(settlements))
 	sent, other := settled{name: "SettleSent"}, settled{name: "SettleMessage"}
 	var sentRows, otherRows []*store.Settlement
+	n := &settling{applied: make([]bool, len(settlements))}
 	for i := range settlements {
 		t := &settlements[i]
 		// The first with a token applies, and takes the lease away.
@@ -59,6 +70,13 @@ func newSettling(settlements []store.Settlement) *settling {
 			continue
 		}
 		seen[lease{t.ID, t.Token}] = struct{}{}
+		if a := t.Attempt; a != nil {
+			n.ids = append(n.ids, t.ID)
+			n.queues = n.queues || t.Status == courier.StatusQueued
+			if a.Outcome == courier.OutcomeAccepted && a.GatewayMessageID != "" {
+				n.named = append(append(n.named, store.CleanID(a.GatewayMessageID)), store.PartIDs(a)...)
+			}
+		}
 		if t.IsPlain() {
 			sentRows, sent.places = append(sentRows, t), append(sent.places, i)
 		} else {
@@ -66,14 +84,36 @@ func newSettling(settlements []store.Settlement) *settling {
 		}
 	}
 	sent.arguments, other.arguments = sentArguments(sentRows), otherArguments(otherRows)
-	statements := slices.DeleteFunc([]settled{sent, other}, func(s settled) bool { return len(s.places) == 0 })
-	return &settling{statements: statements, applied: make([]bool, len(settlements))}
+	n.statements = slices.DeleteFunc([]settled{sent, other}, func(s settled) bool { return len(s.places) == 0 })
+	return n
 }
 
-// try writes the settlements in one transaction.
+// try writes the settlements in one transaction, and applies receipts that waited for
+// them: in it where the messages are queued again, or else after it.
 func (n *settling) try(ctx context.Context, on *session, again bool) error {
 	clear(n.applied)
-	if err := n.write(ctx, on); err != nil || !again {
+	n.tallies.Take() // of an earlier try
+	write := func(in *session) error {
+		parked, err := n.write(ctx, in)
+		if err != nil || !parked {
+			return err
+		}
+		waiting, err := in.parked(ctx, "ParkedOf", uuids(n.ids), n.named)
+		if err != nil || len(waiting) == 0 {
+			return err
+		}
+		if n.queues {
+			return in.unpark(ctx, waiting, &n.tallies)
+		}
+		return in.inTx(ctx, func(in *session) error { return in.unpark(ctx, waiting, &n.tallies) })
+	}
+	var err error
+	if n.queues {
+		err = on.inTx(ctx, write)
+	} else {
+		err = write(on)
+	}
+	if err != nil || !again {
 		return err
 	}
 	for _, s := range n.statements {
@@ -86,16 +126,13 @@ func (n *settling) try(ctx context.Context, on *session, again bool) error {
 }
 
 // write sends the statements together: what is sent in one go without a word
-// about a transaction is one.
-func (n *settling) write(ctx context.Context, on *session) error {
-	if len(n.statements) == 1 {
-		s := n.statements[0]
-		return on.read(ctx, s.name, n.mark(s), on.counted(s.arguments...)...)
-	}
+// about a transaction is one. It reports whether any receipt waits.
+func (n *settling) write(ctx context.Context, on *session) (parked bool, err error) {
 	batch := &pgx.Batch{}
 	for _, s := range n.statements {
 		batch.Queue(on.texts[s.name], on.counted(s.arguments...)...)
 	}
+	batch.Queue(on.texts["AnyParked"])
 	results := on.on.SendBatch(ctx, batch)
 	for _, s := range n.statements {
 		rows, err := results.Query()
@@ -104,10 +141,18 @@ func (n *settling) write(ctx context.Context, on *session) error {
 		}
 		if err != nil {
 			_ = results.Close()
-			return err
+			return false, err
 		}
 	}
-	return results.Close()
+	rows, err := results.Query()
+	if err == nil {
+		err = readAll(rows, "AnyParked", func(rows pgx.Rows) error { return rows.Scan(&parked) })
+	}
+	if err != nil {
+		_ = results.Close()
+		return false, err
+	}
+	return parked, results.Close()
 }
 
 // mark returns a function that reads the place of a settlement that applied.
@@ -132,7 +177,7 @@ func sentArguments(list []*store.Settlement) []any {
 		column(list, func(t row) pgtype.Timestamptz { return stamp(t.At) }),
 		column(list, func(t row) int32 { return small(t.Attempt.Number) }),
 		column(list, func(t row) string { return t.Attempt.Gateway }),
-		column(list, func(t row) string { return store.CleanText(t.Attempt.GatewayMessageID) }),
+		column(list, func(t row) string { return store.CleanID(t.Attempt.GatewayMessageID) }),
 		column(list, func(t row) int32 { return small(t.Attempt.HTTPStatus) }),
 		column(list, func(t row) pgtype.Timestamptz { return stamp(t.Attempt.StartedAt) }),
 		column(list, func(t row) int64 { return t.Attempt.Duration.Microseconds() }),
@@ -151,6 +196,12 @@ func otherArguments(list []*store.Settlement) []any {
 		}
 		return t.Attempt
 	})
+	places, ids := []int32{}, []string{}
+	for i, a := range attempts {
+		for _, id := range store.PartIDs(a) {
+			places, ids = append(places, small(i+1)), append(ids, id)
+		}
+	}
 	return []any{
 		column(list, func(t row) pgtype.UUID { return uuid(t.ID) }),
 		column(list, func(t row) int64 { return t.Token }),
@@ -168,9 +219,11 @@ func otherArguments(list []*store.Settlement) []any {
 		column(attempts, func(a try) string { return store.CleanText(a.Message) }),
 		column(attempts, func(a try) int32 { return small(a.HTTPStatus) }),
 		column(attempts, func(a try) string { return store.CleanText(a.Excerpt) }),
-		column(attempts, func(a try) string { return store.CleanText(a.GatewayMessageID) }),
+		column(attempts, func(a try) string { return store.CleanID(a.GatewayMessageID) }),
 		column(attempts, func(a try) int64 { return a.RetryAfter.Microseconds() }),
 		column(attempts, func(a try) pgtype.Timestamptz { return stamp(a.StartedAt) }),
 		column(attempts, func(a try) int64 { return a.Duration.Microseconds() }),
+		column(attempts, func(a try) string { return store.CleanText(a.Warning) }),
+		places, ids,
 	}
 }

@@ -17,3 +17,6 @@ ALTER TABLE courier.tally SET (fillfactor = 20, autovacuum_vacuum_scale_factor =
 ALTER TABLE courier.node SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 ALTER TABLE courier.duty SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 ALTER TABLE courier.probe SET (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+-- A table that is empty as a rule, and is looked into with each outcome.
+ALTER TABLE courier.parked SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);

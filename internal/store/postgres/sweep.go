@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,10 +27,26 @@ func (s *Store) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
 	if reclaim.Lapsed {
 		lapsed = stamp(now)
 	}
+	tallies := &store.Tallies{}
 	taken, err := store.InBatches(maxSweepRows, func() (int, error) {
-		return s.sweepCounted(ctx, "reclaim", "ReclaimMessages",
-			reclaim.Node, now, lapsed, string(status), next, int64(maxSweepRows), store.ReclaimText)
+		return s.sweeping(ctx, "reclaim", func(ctx context.Context, on *session) (count int, err error) {
+			err = on.inTx(ctx, func(in *session) error {
+				taken, err := ids(ctx, in, "ReclaimMessages", in.counted(
+					reclaim.Node, now, lapsed, string(status), next, int64(maxSweepRows), store.ReclaimText)...)
+				if count = len(taken); err != nil || count == 0 {
+					return err
+				}
+				// Receipts that came while the attempts were under way.
+				parked, err := in.parked(ctx, "ParkedOf", uuids(slices.Collect(maps.Keys(taken))), []string{})
+				if err != nil {
+					return err
+				}
+				return in.unpark(ctx, parked, tallies)
+			})
+			return count, err
+		})
 	})
+	s.tallies.Add(tallies.Take())
 	return taken, s.fault("reclaim messages", err)
 }
 

@@ -6,11 +6,14 @@
 seq, id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
 send_count, retry_count, last_error, updated_at, sent_at, expires_at, gateway_message_id,
 accepted_http_status, accepted_started_at, accepted_duration, created_at, channel,
-recipient, sender, body, content, caller, idempotency_key, fingerprint, scrubbed_at
+recipient, sender, body, content, caller, idempotency_key, fingerprint, scrubbed_at, failure
 
 -- columns: attempt
 number, gateway, outcome, class, code, message, http_status, excerpt,
-gateway_message_id, retry_after, started_at, duration
+gateway_message_id, retry_after, started_at, duration, warning
+
+-- columns: receipt
+gateway, gateway_message_id, status, class, code, message, at, received_at
 
 -- The statuses of the index message_ended, and those of message_rare, as their
 -- conditions have them: SQLite uses a partial index only for the same expression.
@@ -54,7 +57,7 @@ WHERE seq BETWEEN ? AND ? AND +status = 'queued'
 -- name: SettleSent
 UPDATE message
 SET status = 'sent', next_attempt_at = NULL, lease_node = NULL, lease_token = NULL, lease_until = NULL,
-    last_error = NULL, retry_count = ?, updated_at = ?, sent_at = ?,
+    last_error = NULL, failure = NULL, retry_count = ?, updated_at = ?, sent_at = ?,
     send_count = max(send_count + 1, ?), gateway = ?, gateway_message_id = ?,
     accepted_http_status = ?, accepted_started_at = ?, accepted_duration = ?
 WHERE id = ? AND +lease_token = ? AND +status = 'processing'
@@ -67,13 +70,17 @@ SET status = ?3, lease_node = NULL, lease_token = NULL, lease_until = NULL,
     retry_count = ?4, updated_at = ?5, next_attempt_at = ?6, gateway = coalesce(?7, gateway), sent_at = ?8,
     send_count = CASE WHEN ?9 IS NULL THEN send_count ELSE max(send_count + 1, ?9) END,
     last_error = CASE WHEN ?9 IS NULL THEN last_error WHEN ?10 = 1 THEN max(send_count + 1, ?9) END,
+    failure = CASE WHEN ?9 IS NULL THEN failure END,
     gateway_message_id = ?11
 WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'
 RETURNING seq, send_count
 
 -- name: InsertAttempt
 INSERT INTO attempt (message_seq, {attempt})
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+
+-- name: InsertPart
+INSERT INTO part (message_seq, number, position, gateway, gateway_message_id) VALUES (?1, ?2, ?3, ?4, ?5)
 
 -- As one process holds the file, a lease that is there when it is opened belongs
 -- to a process that has ended, whatever its name was: it is left to no node.
@@ -83,14 +90,14 @@ UPDATE message INDEXED BY message_processing SET lease_node = '' WHERE status = 
 -- The attempt began when the message was claimed.
 -- name: ReclaimAttempts
 INSERT INTO attempt (message_seq, {attempt})
-SELECT seq, send_count + 1, gateway, 'unknown', 'outcome_unknown', NULL, ?2, 0, NULL, NULL, 0, updated_at, 0
+SELECT seq, send_count + 1, gateway, 'unknown', 'outcome_unknown', NULL, ?2, 0, NULL, NULL, 0, updated_at, 0, NULL
 FROM message INDEXED BY message_processing
 WHERE status = 'processing' AND (lease_node <> ?1 OR lease_until <= ?3)
 
 -- name: ReclaimMessages
 UPDATE message INDEXED BY message_processing
 SET status = ?2, next_attempt_at = ?3, lease_node = NULL, lease_token = NULL, lease_until = NULL,
-    send_count = send_count + 1, last_error = send_count + 1, updated_at = ?4
+    send_count = send_count + 1, last_error = send_count + 1, failure = NULL, updated_at = ?4
 WHERE status = 'processing' AND (lease_node <> ?1 OR lease_until <= ?5)
 
 -- name: ExpireMessages
@@ -148,9 +155,16 @@ WHERE seq IN (
 -- name: KeepAccepted
 INSERT INTO attempt (message_seq, {attempt})
 SELECT seq, send_count, gateway, 'accepted', NULL, NULL, NULL, accepted_http_status, NULL,
-    gateway_message_id, 0, accepted_started_at, accepted_duration
+    gateway_message_id, 0, accepted_started_at, accepted_duration, NULL
 FROM message
 WHERE id = ?1 AND accepted_http_status IS NOT NULL
+
+-- The gateway's id of it is found by receipts that come later.
+-- name: KeepID
+INSERT INTO part (message_seq, number, position, gateway, gateway_message_id)
+SELECT seq, send_count, 1, gateway, gateway_message_id FROM message
+WHERE id = ?1 AND gateway_message_id IS NOT NULL
+ON CONFLICT DO NOTHING
 
 -- What was decided about one message, by hand.
 -- name: DecideMessage
@@ -175,6 +189,106 @@ SELECT {attempt} FROM attempt WHERE message_seq = ?1 ORDER BY number
 
 -- name: Attempt
 SELECT {attempt} FROM attempt WHERE message_seq = ?1 AND number = ?2
+
+-- name: Parts
+SELECT number, gateway_message_id FROM part WHERE message_seq = ?1 ORDER BY number, position
+
+-- name: Receipts
+SELECT {receipt} FROM receipt
+WHERE message_seq = (SELECT seq FROM message WHERE id = ?1)
+ORDER BY number
+
+-- The newest message that a gateway named so, as some count from 1 after each start.
+-- name: MessageByGatewayID
+SELECT {message} FROM message INDEXED BY message_gateway_message_id
+WHERE gateway_message_id = ?1 AND gateway = ?2
+ORDER BY seq DESC
+LIMIT 1
+
+-- name: MessageByPart
+SELECT {message} FROM message
+WHERE seq = (SELECT max(message_seq) FROM part WHERE gateway_message_id = ?1 AND gateway = ?2)
+
+-- name: InsertReceipt
+INSERT INTO receipt (message_seq, number, {receipt}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+
+-- What receipts made of a message.
+-- name: ApplyReceipts
+UPDATE message
+SET status = ?3, next_attempt_at = NULL, updated_at = ?4, sent_at = ?5, gateway = ?6, gateway_message_id = ?7,
+    last_error = NULL, failure = ?8
+WHERE id = ?1 AND +status = ?2
+
+-- name: InsertParked
+INSERT INTO parked (message_id, {receipt}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+ON CONFLICT DO NOTHING
+
+-- name: DeleteParked
+DELETE FROM parked WHERE seq = ?1
+
+-- name: ForgetParked
+DELETE FROM parked WHERE received_at <= ?1
+
+-- name: BoundParked
+DELETE FROM parked WHERE seq <= (SELECT max(seq) FROM parked) - ?1
+
+-- name: AnyParked
+SELECT coalesce(max(seq), 0) FROM parked
+
+-- What may belong to messages whose outcome is written: ?1 are their ids and ?2 those
+-- that gateways gave, as lists of JSON.
+-- name: ParkedOf
+SELECT seq, message_id, {receipt} FROM parked
+WHERE message_id IN (SELECT unhex(value) FROM json_each(?1)) AND message_id <> x''
+UNION ALL
+SELECT seq, message_id, {receipt} FROM parked
+WHERE gateway_message_id IN (SELECT value FROM json_each(?2))
+
+-- name: ParkedOfProcessing
+SELECT p.seq, p.message_id, p.gateway, p.gateway_message_id, p.status, p.class, p.code, p.message, p.at, p.received_at
+FROM message AS m INDEXED BY message_processing
+JOIN parked AS p ON p.message_id = m.id AND p.message_id <> x''
+WHERE m.status = 'processing'
+
+-- name: AddMinute
+INSERT INTO gateway_minute AS g (minute, gateway, country, accepted, delivered, undelivered, slow) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (minute, gateway, country) DO UPDATE SET accepted = g.accepted + excluded.accepted,
+    delivered = g.delivered + excluded.delivered, undelivered = g.undelivered + excluded.undelivered, slow = g.slow + excluded.slow
+
+-- name: DeleteMinutes
+DELETE FROM gateway_minute WHERE minute < ?1
+
+-- name: Minutes
+SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM gateway_minute
+WHERE minute >= ?1
+ORDER BY minute, gateway, country
+
+-- name: DeleteWeights
+DELETE FROM route_weight WHERE route = ?1 AND gateway = ?2 AND changed_at < ?3
+
+-- name: InsertWeight
+INSERT INTO route_weight (route, gateway, weight, reason, changed_at) VALUES (?1, ?2, ?3, ?4, ?5)
+
+-- name: Weights
+SELECT route, gateway, weight, reason, changed_at FROM route_weight
+WHERE seq IN (SELECT max(seq) FROM route_weight GROUP BY route, gateway)
+ORDER BY seq
+
+-- name: WeightHistory
+SELECT route, gateway, weight, reason, changed_at FROM route_weight INDEXED BY route_weight_route
+WHERE route = ?1
+ORDER BY seq DESC
+LIMIT ?2
+
+-- A page of the queue after the message ?3, which is due at ?2.
+-- name: Waiting
+SELECT {message} FROM message
+WHERE status = 'queued' AND gateway = ?1 AND (next_attempt_at, seq) > (?2, coalesce((SELECT seq FROM message WHERE id = ?3), 0))
+ORDER BY next_attempt_at, seq
+LIMIT ?4
+
+-- name: MoveMessage
+UPDATE message SET gateway = ?3, updated_at = ?4 WHERE id = ?1 AND +status = 'queued' AND gateway = ?2
 
 -- name: NextDue
 SELECT next_attempt_at FROM message

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"math"
 	"time"
 
 	"courier"
@@ -24,7 +25,7 @@ func (s *Store) whole(ctx context.Context, id courier.ID) (*courier.Message, []c
 	// Nothing was written, so there is nothing to commit.
 	defer func() { _ = tx.Rollback() }()
 	on := statements{}
-	for _, name := range []string{"Message", "Attempts", "Attempt"} {
+	for _, name := range []string{"Message", "Attempts", "Attempt", "Parts"} {
 		on[name] = tx.StmtContext(ctx, s.readers[name])
 	}
 	found, err := on.rows(ctx, "Message", id[:])
@@ -34,14 +35,39 @@ func (s *Store) whole(ctx context.Context, id courier.ID) (*courier.Message, []c
 	if len(found) == 0 {
 		return nil, nil, store.ErrNotFound
 	}
-	attempts, err := on.attempts(ctx, "Attempts", found[0].seq)
+	attempts, err := on.allAttempts(ctx, found[0])
 	if err != nil {
 		return nil, nil, err
 	}
-	if accepted := found[0].accepted; accepted != nil {
-		attempts = append(attempts, *accepted)
-	}
 	return decode(found)[0], attempts, nil
+}
+
+// allAttempts returns the attempts of a message with the ids of their parts.
+func (s statements) allAttempts(ctx context.Context, row messageRow) ([]courier.Attempt, error) {
+	if row.accepted != nil && row.accepted.Number == 1 {
+		return []courier.Attempt{*row.accepted}, nil
+	}
+	attempts, err := s.attempts(ctx, "Attempts", row.seq)
+	if err != nil {
+		return nil, err
+	}
+	parts := map[int][]string{}
+	var number int
+	var id string
+	err = s.read(ctx, "Parts", func(rows *sql.Rows) error {
+		err := rows.Scan(&number, &id)
+		parts[number] = append(parts[number], id)
+		return err
+	}, row.seq)
+	for i := range attempts {
+		if ids := parts[attempts[i].Number]; len(ids) > 1 {
+			attempts[i].GatewayMessageIDs = ids
+		}
+	}
+	if row.accepted != nil {
+		attempts = append(attempts, *row.accepted)
+	}
+	return attempts, err
 }
 
 // message returns the one message that a statement finds, or nil.
@@ -82,7 +108,8 @@ func (s statements) rows(ctx context.Context, name string, arguments ...any) ([]
 		return err
 	}, arguments...)
 	for _, row := range found {
-		if row.lastError == 0 || err != nil {
+		store.DecodeFailure(row.message, row.failure)
+		if row.lastError == 0 || row.failure != "" || err != nil {
 			continue
 		}
 		var failed []courier.Attempt
@@ -116,6 +143,16 @@ func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) 
 		return err
 	}, gateway)
 	return due, s.fault("find next due message", err)
+}
+
+// Waiting implements store.Store.
+func (s *Store) Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error) {
+	from := int64(math.MinInt64)
+	if !query.DueFrom.IsZero() {
+		from = query.DueFrom.UnixMicro()
+	}
+	page, err := s.readers.messages(ctx, "Waiting", query.Gateway, from, query.After[:], int64(max(query.Limit, 0)))
+	return page, s.fault("read queue", err)
 }
 
 // waiting returns the gateways that queued messages wait for.

@@ -10,8 +10,9 @@ import (
 
 // The counts of the columns in the blocks of queries.sql.
 const (
-	messageColumns = 28
-	attemptColumns = 12
+	messageColumns = 29
+	attemptColumns = 13
+	receiptColumns = 8
 )
 
 // messageRow is a row of message. What another row holds is not in its message yet.
@@ -22,6 +23,8 @@ type messageRow struct {
 	content string
 	// lastError is the number of the attempt that failed last, 0 for none.
 	lastError int
+	// failure is the document of what a receipt said against the message.
+	failure string
 	// accepted is the attempt that is kept in the row, or nil.
 	accepted *courier.Attempt
 }
@@ -78,7 +81,7 @@ func (r *rowScanner) message() messageRow {
 	}
 	copy(m.ID[:], r.blob(1))
 	copy(m.Fingerprint[:], r.blob(26))
-	row := messageRow{seq: r.integer(0), message: m, content: r.text(23), lastError: int(r.integer(10))}
+	row := messageRow{seq: r.integer(0), message: m, content: r.text(23), lastError: int(r.integer(10)), failure: r.text(28)}
 	if r.values[15] != nil {
 		row.accepted = &courier.Attempt{
 			Number: m.SendCount, Gateway: m.Gateway, Outcome: courier.OutcomeAccepted, HTTPStatus: int(r.integer(15)),
@@ -93,8 +96,23 @@ func (r *rowScanner) attempt() courier.Attempt {
 	return courier.Attempt{
 		Number: int(r.integer(0)), Gateway: r.text(1), Outcome: courier.Outcome(r.text(2)), Class: courier.Class(r.text(3)),
 		Code: r.text(4), Message: r.text(5), HTTPStatus: int(r.integer(6)), Excerpt: r.text(7), GatewayMessageID: r.text(8),
-		RetryAfter: r.duration(9), StartedAt: r.time(10), Duration: r.duration(11),
+		RetryAfter: r.duration(9), StartedAt: r.time(10), Duration: r.duration(11), Warning: r.text(12),
 	}
+}
+
+// receipt returns the columns "receipt" from a place on.
+func (r *rowScanner) receipt(from int) courier.Receipt {
+	return courier.Receipt{
+		Gateway: r.text(from), GatewayMessageID: r.text(from + 1), Status: courier.Status(r.text(from + 2)),
+		Class: courier.Class(r.text(from + 3)), Code: r.text(from + 4), Message: r.text(from + 5),
+		At: r.time(from + 6), ReceivedAt: r.time(from + 7),
+	}
+}
+
+// receiptArguments returns the columns "receipt" after others.
+func receiptArguments(r *courier.Receipt, others ...any) []any {
+	return append(others, r.Gateway, r.GatewayMessageID, string(r.Status), optional(string(r.Class)), optional(r.Code),
+		optional(r.Message), micros(r.At), r.ReceivedAt.UnixMicro())
 }
 
 // insertArguments returns the arguments of InsertMessage.

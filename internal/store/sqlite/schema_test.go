@@ -171,9 +171,9 @@ func TestSchema_RefusesNonsense(t *testing.T) {
 		}
 	}
 	for name, insert := range map[string]string{
-		"attempt of no message": "INSERT INTO attempt VALUES (99, 1, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0)",
-		"attempt without count": "INSERT INTO attempt VALUES (1, 0, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0)",
-		"unheard of outcome":    "INSERT INTO attempt VALUES (1, 1, 'sms', 'lost', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0)",
+		"attempt of no message": "INSERT INTO attempt VALUES (99, 1, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0, NULL)",
+		"attempt without count": "INSERT INTO attempt VALUES (1, 0, 'sms', 'retry', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0, NULL)",
+		"unheard of outcome":    "INSERT INTO attempt VALUES (1, 1, 'sms', 'lost', NULL, NULL, NULL, 0, NULL, NULL, 0, NULL, 0, NULL)",
 	} {
 		err := s.inWriter(t.Context(), func(ctx context.Context, session *session) error {
 			_, err := session.conn.ExecContext(ctx, insert)

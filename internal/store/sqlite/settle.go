@@ -22,6 +22,7 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 	// operation is still under way.
 	settlements = slices.Clone(settlements)
 	applied := make([]bool, len(settlements))
+	tallies := &store.Tallies{}
 	err := s.writer.submit(ctx, &operation{
 		name: "settle", rows: len(settlements),
 		run: func(ctx context.Context, session *session) (err error) {
@@ -30,12 +31,15 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 					return err
 				}
 			}
-			return nil
+			tallies.Take() // of an earlier run
+			return session.unparkSettled(ctx, settlements, applied, tallies)
 		},
 	})
 	if err != nil {
 		return nil, s.fault(operationName, err)
 	}
+	tallies.Settled(settlements, applied)
+	s.tallies.Add(tallies.Take())
 	return applied, nil
 }
 
@@ -44,7 +48,7 @@ func (s *session) settle(ctx context.Context, t *store.Settlement) (bool, error)
 	if t.IsPlain() {
 		a, at := t.Attempt, t.At.UnixMicro()
 		changed, err := s.move(ctx, courier.StatusProcessing, courier.StatusSent, "SettleSent",
-			int64(t.RetryCount), at, at, int64(a.Number), a.Gateway, optional(a.GatewayMessageID),
+			int64(t.RetryCount), at, at, int64(a.Number), a.Gateway, optional(store.CleanID(a.GatewayMessageID)),
 			int64(a.HTTPStatus), micros(a.StartedAt), a.Duration.Microseconds(), t.ID[:], t.Token)
 		return changed == 1, err
 	}
@@ -63,10 +67,17 @@ func (s *session) settle(ctx context.Context, t *store.Settlement) (bool, error)
 		return false, err
 	}
 	s.change.Move(courier.StatusProcessing, t.Status, 1)
-	if a := t.Attempt; a != nil {
-		_, err = s.exec(ctx, "InsertAttempt", seq, number, a.Gateway, string(a.Outcome), optional(string(a.Class)),
-			optional(a.Code), optional(a.Message), int64(a.HTTPStatus), optional(a.Excerpt), optional(a.GatewayMessageID),
-			a.RetryAfter.Microseconds(), micros(a.StartedAt), a.Duration.Microseconds())
+	a := t.Attempt
+	if a == nil {
+		return true, nil
+	}
+	_, err = s.exec(ctx, "InsertAttempt", seq, number, a.Gateway, string(a.Outcome), optional(string(a.Class)),
+		optional(a.Code), optional(a.Message), int64(a.HTTPStatus), optional(a.Excerpt), optional(store.CleanID(a.GatewayMessageID)),
+		a.RetryAfter.Microseconds(), micros(a.StartedAt), a.Duration.Microseconds(), optional(a.Warning))
+	for i, id := range store.PartIDs(a) {
+		if err == nil {
+			_, err = s.exec(ctx, "InsertPart", seq, number, int64(i+1), a.Gateway, id)
+		}
 	}
 	return true, err
 }

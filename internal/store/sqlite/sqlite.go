@@ -50,6 +50,8 @@ type Store struct {
 	readers statements
 	writer  *writer
 	counts  *counts
+	// tallies are those that are not written yet.
+	tallies store.Tallies
 	logger  *slog.Logger
 	nowFunc func() time.Time
 	// registry has this process as its one node.
@@ -59,8 +61,9 @@ type Store struct {
 	// watching ends when stopWatching is called.
 	watching     sync.WaitGroup
 	stopWatching context.CancelFunc
-	// rescueFunc saves what would be lost with the process.
-	rescueFunc func() error
+	// rescueFunc saves what would be lost with the process, finishFunc writes what is
+	// in memory only.
+	rescueFunc, finishFunc func() error
 }
 
 var _ store.Store = (*Store)(nil)
@@ -141,6 +144,7 @@ func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
 	ctx = context.WithoutCancel(ctx)
 	go s.writer.loop(ctx)
 	s.rescueFunc = func() error { return s.rescue(ctx) }
+	s.finishFunc = func() error { return s.writeTallies(ctx) }
 	watchCtx, stop := context.WithCancel(ctx)
 	s.stopWatching = stop
 	s.watching.Go(func() { s.place.watch(watchCtx, s.logger) })
@@ -249,6 +253,7 @@ func (s *Store) Check(ctx context.Context) error {
 // Close implements store.Store: what was asked for before is done first, then
 // the write-ahead log is moved into the database and the lock given up.
 func (s *Store) Close() error {
+	_ = s.finishFunc() // statistics: no more is lost than in a crash
 	if !s.writer.close() {
 		return nil
 	}

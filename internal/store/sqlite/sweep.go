@@ -21,13 +21,24 @@ func (s *Store) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
 	if reclaim.Lapsed {
 		lapsed = reclaim.Now.UnixMicro()
 	}
+	tallies := &store.Tallies{}
 	taken, err := s.sweep(ctx, "reclaim", func(ctx context.Context, session *session) (int64, error) {
+		tallies.Take() // of an earlier run
+		parked, err := session.parked(ctx, "ParkedOfProcessing")
+		if err != nil {
+			return 0, err
+		}
 		if _, err := session.exec(ctx, "ReclaimAttempts", reclaim.Node, store.ReclaimText, lapsed); err != nil {
 			return 0, err
 		}
-		return session.move(ctx, courier.StatusProcessing, status, "ReclaimMessages",
+		n, err := session.move(ctx, courier.StatusProcessing, status, "ReclaimMessages",
 			reclaim.Node, string(status), next, reclaim.Now.UnixMicro(), lapsed)
+		if err != nil {
+			return 0, err
+		}
+		return n, session.unpark(ctx, parked, tallies)
 	})
+	s.tallies.Add(tallies.Take())
 	return taken, s.fault("reclaim messages", err)
 }
 

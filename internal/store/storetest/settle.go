@@ -109,6 +109,8 @@ func testSettleAcceptedWithRemarks(t *testing.T, k *kit) {
 		func(a *courier.Attempt) { a.HTTPStatus, a.GatewayMessageID = 0, "" },
 		func(a *courier.Attempt) { a.StartedAt, a.Duration = time.Time{}, 0 },
 		func(a *courier.Attempt) { a.Gateway = gatewayB },
+		func(a *courier.Attempt) { a.Warning = "one of two parts was refused" },
+		func(a *courier.Attempt) { a.GatewayMessageIDs = []string{a.GatewayMessageID, "second", "third"} },
 	}
 	for _, edit := range edits {
 		m := k.processing(t)

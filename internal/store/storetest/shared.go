@@ -34,6 +34,7 @@ func RunShared(t *testing.T, open OpenFunc, openShared OpenSharedFunc) {
 		"KeysHoldForBoth":               testKeysOfTwo,
 		"SweepsOfTwoTakeEachOnce":       testSweepsOfTwo,
 		"WhatOneStoresTheOtherGoesOnAt": testOneAfterTheOther,
+		"OneSettlesTheOtherReceives":    func(t *testing.T, p *pair) { p.race(t, p.other) },
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -63,6 +63,7 @@ func runGroups(t *testing.T, open OpenFunc) {
 		{"Lifecycle", lifecycleTests()},
 		{"Transition", transitionTests()},
 		{"Event", eventTests()},
+		{"Receipt", receiptTests()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {

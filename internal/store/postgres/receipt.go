@@ -1,0 +1,269 @@
+package postgres
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// Receive implements store.Store. It waits for messages that somebody else holds, as a
+// decision does.
+func (s *Store) Receive(ctx context.Context, receipts []courier.Receipt) ([]store.Received, error) {
+	if len(receipts) == 0 {
+		return nil, nil
+	}
+	receipts = store.CleanReceipts(receipts, s.Now())
+	var answers []store.Received
+	tallies := &store.Tallies{}
+	err := s.queue.submit(ctx, &job{name: "receive", decides: true, run: func(ctx context.Context, on *session, _ bool) error {
+		tallies.Take() // of an earlier try
+		return on.inTx(ctx, func(in *session) (err error) {
+			if answers, err = in.judge(ctx, receipts, tallies); err != nil {
+				return err
+			}
+			return in.park(ctx, receipts, answers)
+		})
+	}})
+	if err != nil {
+		return nil, s.fault("receive receipts", err)
+	}
+	s.tallies.Add(tallies.Take())
+	return answers, nil
+}
+
+// judge applies receipts to their messages, which it locks.
+func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies *store.Tallies) ([]store.Received, error) {
+	messages := make([]courier.ID, len(receipts))
+	err := s.read(ctx, "MessagesOfReceipts", func(rows pgx.Rows) error {
+		var place int
+		var id pgtype.UUID
+		err := rows.Scan(&place, &id)
+		messages[place-1] = id.Bytes
+		return err
+	}, column(receipts, func(r courier.Receipt) string { return r.Gateway }),
+		column(receipts, func(r courier.Receipt) string { return r.GatewayMessageID }),
+		column(receipts, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) }))
+	if err != nil {
+		return nil, err
+	}
+	known, err := s.deliveries(ctx, messages)
+	if err != nil {
+		return nil, err
+	}
+	list := column(messages, func(id courier.ID) *store.Delivery { return known[id] })
+	answers := store.Judge(receipts, list, tallies)
+	return answers, s.writeDeliveries(ctx, known)
+}
+
+// deliveries locks messages and reads what receipts are judged by.
+func (s *session) deliveries(ctx context.Context, messages []courier.ID) (map[courier.ID]*store.Delivery, error) {
+	known, found := map[courier.ID]*store.Delivery{}, map[courier.ID]*courier.Message{}
+	attempts, receipts, accepted := map[courier.ID][]courier.Attempt{}, map[courier.ID][]courier.Receipt{}, map[courier.ID]*courier.Attempt{}
+	messages = slices.SortedFunc(slices.Values(messages), func(a, b courier.ID) int { return bytes.Compare(a[:], b[:]) })
+	messages = slices.DeleteFunc(slices.Compact(messages), courier.ID.IsZero)
+	if len(messages) == 0 {
+		return known, nil
+	}
+	row := newMessageRow()
+	err := s.read(ctx, "LockMessages", func(rows pgx.Rows) error {
+		m, err := row.scan(rows)
+		if err == nil {
+			found[m.ID], accepted[m.ID] = m, row.acceptedAttempt()
+		}
+		return err
+	}, uuids(messages))
+	if err != nil {
+		return nil, err
+	}
+	var id courier.ID
+	var tried attemptRow
+	err = s.read(ctx, "Attempts", func(rows pgx.Rows) error {
+		err := rows.Scan(append([]any{(*[16]byte)(&id)}, tried.targets()...)...)
+		attempts[id] = append(attempts[id], tried.value())
+		return err
+	}, uuids(messages))
+	if err == nil && len(attempts) > 0 {
+		err = s.fillParts(ctx, attempts)
+	}
+	if err == nil {
+		receipts, err = s.receipts(ctx, messages)
+	}
+	for id, m := range found {
+		if a := accepted[id]; a != nil {
+			attempts[id] = append(attempts[id], *a)
+		}
+		known[id] = store.NewDelivery(m, attempts[id], receipts[id])
+	}
+	return known, err
+}
+
+// receipts returns the receipts of messages.
+func (s *session) receipts(ctx context.Context, messages []courier.ID) (map[courier.ID][]courier.Receipt, error) {
+	found := map[courier.ID][]courier.Receipt{}
+	var r courier.Receipt
+	err := s.read(ctx, "Receipts", func(rows pgx.Rows) error {
+		err := rows.Scan(append([]any{(*[16]byte)(&r.MessageID)}, receiptTargets(&r)...)...)
+		found[r.MessageID] = append(found[r.MessageID], inUTC(r))
+		return err
+	}, uuids(messages))
+	return found, err
+}
+
+// receiptTargets takes apart the columns "receipt".
+func receiptTargets(r *courier.Receipt) []any {
+	return []any{
+		&r.Gateway, &r.GatewayMessageID, (*string)(&r.Status), (*zeronull.Text)(&r.Class), text(&r.Code), text(&r.Message),
+		at(&r.At), &r.ReceivedAt,
+	}
+}
+
+func inUTC(r courier.Receipt) courier.Receipt {
+	r.At, r.ReceivedAt = r.At.UTC(), r.ReceivedAt.UTC()
+	return r
+}
+
+// receiptArguments returns the columns "receipt" of several.
+func receiptArguments(list []courier.Receipt) []any {
+	type row = courier.Receipt
+	return []any{
+		column(list, func(r row) string { return r.Gateway }), column(list, func(r row) string { return r.GatewayMessageID }),
+		column(list, func(r row) string { return string(r.Status) }), column(list, func(r row) string { return string(r.Class) }),
+		column(list, func(r row) string { return r.Code }), column(list, func(r row) string { return r.Message }),
+		column(list, func(r row) pgtype.Timestamptz { return stamp(r.At) }), column(list, func(r row) pgtype.Timestamptz { return stamp(r.ReceivedAt) }),
+	}
+}
+
+// writeDeliveries writes what receipts made of messages. The counts are written also
+// when nothing changed, see confirm.
+func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*store.Delivery) error {
+	var news []courier.Receipt
+	var numbers []int32
+	var changed []*store.Delivery
+	var change store.Counts
+	for _, d := range known {
+		for i, r := range d.News() {
+			news, numbers = append(news, r), append(numbers, small(d.Known+i+1))
+		}
+		if d.IsChanged() {
+			changed = append(changed, d)
+			change.Move(d.From, d.Status, 1)
+		}
+	}
+	if len(news) > 0 {
+		ids := column(news, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) })
+		if err := s.exec(ctx, "InsertReceipt", append([]any{ids, numbers}, receiptArguments(news)...)...); err != nil {
+			return err
+		}
+	}
+	if len(changed) > 0 {
+		type row = *store.Delivery
+		err := s.exec(ctx, "ApplyReceipts",
+			column(changed, func(d row) pgtype.UUID { return uuid(d.ID) }),
+			column(changed, func(d row) string { return string(d.From) }), column(changed, func(d row) string { return string(d.Status) }),
+			column(changed, func(d row) pgtype.Timestamptz { return stamp(d.UpdatedAt) }),
+			column(changed, func(d row) pgtype.Timestamptz { return stamp(d.SentAt) }),
+			column(changed, func(d row) string { return d.Gateway }), column(changed, func(d row) string { return d.GatewayMessageID }),
+			column(changed, func(d row) string { return store.EncodeFailure(d.LastError) }))
+		if err != nil {
+			return err
+		}
+	}
+	return s.add(ctx, change)
+}
+
+// park keeps those receipts that wait, and forgets what waited too long.
+func (s *session) park(ctx context.Context, receipts []courier.Receipt, answers []store.Received) error {
+	var waiting []courier.Receipt
+	var newest time.Time
+	for i, r := range receipts {
+		if answers[i].Result != store.ReceiptParked {
+			continue
+		}
+		if !answers[i].MessageID.IsZero() {
+			r.MessageID = answers[i].MessageID
+		}
+		if waiting = append(waiting, r); r.ReceivedAt.After(newest) {
+			newest = r.ReceivedAt
+		}
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	// In the order of their names, so that two nodes wait for each other at most one way.
+	slices.SortStableFunc(waiting, func(a, b courier.Receipt) int { return cmp.Compare(a.GatewayMessageID, b.GatewayMessageID) })
+	ids := column(waiting, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) })
+	err := s.exec(ctx, "InsertParked", append([]any{ids}, receiptArguments(waiting)...)...)
+	if err == nil {
+		err = s.exec(ctx, "ForgetParked", newest.Add(-store.ParkedFor))
+	}
+	if err == nil {
+		err = s.exec(ctx, "BoundParked", int64(store.MaxParked))
+	}
+	return err
+}
+
+// parked returns the receipts that a statement finds, in the order in which they came.
+func (s *session) parked(ctx context.Context, name string, arguments ...any) ([]store.Parked, error) {
+	var found []store.Parked
+	var p store.Parked
+	err := s.read(ctx, name, func(rows pgx.Rows) error {
+		err := rows.Scan(append([]any{&p.Seq, (*[16]byte)(&p.MessageID)}, receiptTargets(&p.Receipt)...)...)
+		found = append(found, store.Parked{Seq: p.Seq, Receipt: inUTC(p.Receipt)})
+		return err
+	}, arguments...)
+	slices.SortFunc(found, func(a, b store.Parked) int { return cmp.Compare(a.Seq, b.Seq) })
+	return slices.CompactFunc(found, func(a, b store.Parked) bool { return a.Seq == b.Seq }), err
+}
+
+// unpark applies receipts that waited; those that go on waiting stay.
+func (s *session) unpark(ctx context.Context, parked []store.Parked, tallies *store.Tallies) error {
+	if len(parked) == 0 {
+		return nil
+	}
+	answers, err := s.judge(ctx, column(parked, func(p store.Parked) courier.Receipt { return p.Receipt }), tallies)
+	if err != nil {
+		return err
+	}
+	var done []int64
+	for i, p := range parked {
+		if answers[i].Result != store.ReceiptParked {
+			done = append(done, p.Seq)
+		}
+	}
+	return s.exec(ctx, "DeleteParked", done)
+}
+
+// applyCrossed applies receipts that were parked in the last so many seconds though
+// their messages are known: neither of two transactions at the same time sees what the
+// other writes, that of the outcome and that of the receipt.
+func (s *Store) applyCrossed(ctx context.Context, on *session, seconds int64) error {
+	parked, err := on.parked(ctx, "ParkedKnown", seconds)
+	if err != nil || len(parked) == 0 {
+		return err
+	}
+	tallies := &store.Tallies{}
+	err = on.inTx(ctx, func(in *session) error { return in.unpark(ctx, parked, tallies) })
+	if err == nil {
+		s.tallies.Add(tallies.Take())
+	}
+	return err
+}
+
+// Receipts implements store.Store.
+func (s *Store) Receipts(ctx context.Context, id courier.ID) ([]courier.Receipt, error) {
+	var found map[courier.ID][]courier.Receipt
+	err := s.reading(ctx, func(ctx context.Context, on *session) (err error) {
+		found, err = on.receipts(ctx, []courier.ID{id})
+		return err
+	})
+	return found[id], s.fault("read receipts", err)
+}

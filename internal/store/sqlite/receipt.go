@@ -1,0 +1,220 @@
+package sqlite
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// Receive implements store.Store.
+func (s *Store) Receive(ctx context.Context, receipts []courier.Receipt) ([]store.Received, error) {
+	if len(receipts) == 0 {
+		return nil, nil
+	}
+	receipts = store.CleanReceipts(receipts, s.nowFunc())
+	var answers []store.Received
+	tallies := &store.Tallies{}
+	err := s.promise(ctx, &operation{name: "receive", rows: 2 * len(receipts), run: func(ctx context.Context, session *session) (err error) {
+		tallies.Take() // of an earlier run
+		if answers, err = session.judge(ctx, receipts, tallies); err != nil {
+			return err
+		}
+		return session.park(ctx, receipts, answers)
+	}})
+	if err != nil {
+		return nil, s.fault("receive receipts", err)
+	}
+	s.tallies.Add(tallies.Take())
+	return answers, nil
+}
+
+// judge applies receipts to their messages.
+func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies *store.Tallies) ([]store.Received, error) {
+	deliveries, known, seqs := make([]*store.Delivery, len(receipts)), map[courier.ID]*store.Delivery{}, map[courier.ID]int64{}
+	for i := range receipts {
+		row, err := s.rowOf(ctx, &receipts[i])
+		if err != nil {
+			return nil, err
+		}
+		if row == nil {
+			continue
+		}
+		id := row.message.ID
+		if known[id] == nil {
+			attempts, err := s.allAttempts(ctx, *row)
+			if err != nil {
+				return nil, err
+			}
+			before, err := s.receipts(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			decode([]messageRow{*row})
+			known[id], seqs[id] = store.NewDelivery(row.message, attempts, before), row.seq
+		}
+		deliveries[i] = known[id]
+	}
+	answers := store.Judge(receipts, deliveries, tallies)
+	for id, d := range known {
+		if err := s.writeDelivery(ctx, seqs[id], d); err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+// rowOf returns the message that a receipt belongs to, or nil.
+func (s *session) rowOf(ctx context.Context, r *courier.Receipt) (*messageRow, error) {
+	if r.GatewayMessageID != "" {
+		for _, name := range []string{"MessageByGatewayID", "MessageByPart"} {
+			if found, err := s.rows(ctx, name, r.GatewayMessageID, r.Gateway); err != nil || len(found) > 0 {
+				return first(found), err
+			}
+		}
+	}
+	if r.MessageID.IsZero() {
+		return nil, nil //nolint:nilnil // none is no fault
+	}
+	found, err := s.rows(ctx, "Message", r.MessageID[:])
+	return first(found), err
+}
+
+func first(rows []messageRow) *messageRow {
+	if len(rows) == 0 {
+		return nil
+	}
+	return &rows[0]
+}
+
+// writeDelivery writes what receipts made of a message.
+func (s *session) writeDelivery(ctx context.Context, seq int64, d *store.Delivery) error {
+	for i, r := range d.News() {
+		if _, err := s.exec(ctx, "InsertReceipt", receiptArguments(&r, seq, int64(d.Known+i+1))...); err != nil {
+			return err
+		}
+	}
+	if !d.IsChanged() {
+		return nil
+	}
+	_, err := s.move(ctx, d.From, d.Status, "ApplyReceipts", d.ID[:], string(d.From), string(d.Status), d.UpdatedAt.UnixMicro(),
+		micros(d.SentAt), d.Gateway, optional(d.GatewayMessageID), optional(store.EncodeFailure(d.LastError)))
+	return err
+}
+
+// park keeps those receipts that wait, and forgets what waited too long.
+func (s *session) park(ctx context.Context, receipts []courier.Receipt, answers []store.Received) error {
+	var newest time.Time
+	for i, r := range receipts {
+		if answers[i].Result != store.ReceiptParked {
+			continue
+		}
+		if !answers[i].MessageID.IsZero() {
+			r.MessageID = answers[i].MessageID
+		}
+		id := r.MessageID[:]
+		if r.MessageID.IsZero() {
+			id = []byte{}
+		}
+		if _, err := s.exec(ctx, "InsertParked", receiptArguments(&r, id)...); err != nil {
+			return err
+		}
+		if r.ReceivedAt.After(newest) {
+			newest = r.ReceivedAt
+		}
+	}
+	if newest.IsZero() {
+		return nil
+	}
+	_, err := s.exec(ctx, "ForgetParked", newest.Add(-store.ParkedFor).UnixMicro())
+	if err == nil {
+		_, err = s.exec(ctx, "BoundParked", int64(store.MaxParked))
+	}
+	return err
+}
+
+// unparkSettled applies the receipts that waited for settlements.
+func (s *session) unparkSettled(ctx context.Context, settlements []store.Settlement, applied []bool, tallies *store.Tallies) error {
+	var last int64
+	err := s.read(ctx, "AnyParked", func(rows *sql.Rows) error { return rows.Scan(&last) })
+	if err != nil || last == 0 {
+		return err
+	}
+	var ids, named []string
+	for i := range settlements {
+		t := &settlements[i]
+		if !applied[i] || t.Attempt == nil {
+			continue
+		}
+		ids = append(ids, hex.EncodeToString(t.ID[:]))
+		if t.Attempt.Outcome == courier.OutcomeAccepted && t.Attempt.GatewayMessageID != "" {
+			named = append(append(named, store.CleanID(t.Attempt.GatewayMessageID)), store.PartIDs(t.Attempt)...)
+		}
+	}
+	idList, _ := json.Marshal(ids) // texts can be encoded
+	namedList, _ := json.Marshal(named)
+	parked, err := s.parked(ctx, "ParkedOf", string(idList), string(namedList))
+	if err != nil {
+		return err
+	}
+	return s.unpark(ctx, parked, tallies)
+}
+
+// parked returns the receipts that a statement finds, in the order in which they came.
+func (s *session) parked(ctx context.Context, name string, arguments ...any) ([]store.Parked, error) {
+	var found []store.Parked
+	scanner := newRowScanner(2 + receiptColumns)
+	err := s.read(ctx, name, func(rows *sql.Rows) error {
+		err := scanner.scan(rows)
+		p := store.Parked{Seq: scanner.integer(0), Receipt: scanner.receipt(2)}
+		copy(p.MessageID[:], scanner.blob(1))
+		found = append(found, p)
+		return err
+	}, arguments...)
+	slices.SortFunc(found, func(a, b store.Parked) int { return cmp.Compare(a.Seq, b.Seq) })
+	return slices.CompactFunc(found, func(a, b store.Parked) bool { return a.Seq == b.Seq }), err
+}
+
+// unpark applies receipts that waited; those that go on waiting stay.
+func (s *session) unpark(ctx context.Context, parked []store.Parked, tallies *store.Tallies) error {
+	if len(parked) == 0 {
+		return nil
+	}
+	receipts := make([]courier.Receipt, len(parked))
+	for i, p := range parked {
+		receipts[i] = p.Receipt
+	}
+	answers, err := s.judge(ctx, receipts, tallies)
+	for i, p := range parked {
+		if err == nil && answers[i].Result != store.ReceiptParked {
+			_, err = s.exec(ctx, "DeleteParked", p.Seq)
+		}
+	}
+	return err
+}
+
+// Receipts implements store.Store.
+func (s *Store) Receipts(ctx context.Context, id courier.ID) ([]courier.Receipt, error) {
+	receipts, err := s.readers.receipts(ctx, id)
+	return receipts, s.fault("read receipts", err)
+}
+
+func (s statements) receipts(ctx context.Context, id courier.ID) ([]courier.Receipt, error) {
+	var found []courier.Receipt
+	scanner := newRowScanner(receiptColumns)
+	err := s.read(ctx, "Receipts", func(rows *sql.Rows) error {
+		err := scanner.scan(rows)
+		r := scanner.receipt(0)
+		r.MessageID = id
+		found = append(found, r)
+		return err
+	}, bytes.Clone(id[:]))
+	return found, err
+}

@@ -1,0 +1,754 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+func receiptTests() map[string]func(t *testing.T, k *kit) {
+	return map[string]func(t *testing.T, k *kit){
+		"EveryStatus":                   testReceiptOfEveryStatus,
+		"NeverBackFromTheFinalWord":     testReceiptsAreMonotonic,
+		"UnknownIsNotTheFinalWord":      testReceiptAfterUnknown,
+		"DuplicatesChangeNothing":       testReceiptTwice,
+		"KeepsEveryField":               testReceiptFields,
+		"RefusesInvalid":                testInvalidReceipts,
+		"EarlyOnesAreParked":            testEarlyReceipts,
+		"ParkedUntilTheOutcomeIsKnown":  testReceiptOfProcessing,
+		"ParkedUntilTheReclaim":         testReceiptBeforeReclaim,
+		"ParkedIsForgotten":             testParkedIsForgotten,
+		"ProvesAnUnknownAttempt":        testReceiptOfUnknownAttempt,
+		"OfAnotherGatewayIsNoProof":     testReceiptOfAnotherGateway,
+		"AfterAFailover":                testReceiptAfterFailover,
+		"AfterARetryByHand":             testReceiptAfterRequeue,
+		"OfEveryPart":                   testReceiptsOfParts,
+		"EarlyOnesOfParts":              testEarlyReceiptsOfParts,
+		"OfScrubbedAndDeletedMessages":  testReceiptAfterRetention,
+		"NewestMessageOfAnID":           testReceiptOfRepeatedID,
+		"ManyInOneBatch":                testManyReceipts,
+		"SettleAndReceiveAtOnce":        testSettleAndReceive,
+		"TalliesCountByMinute":          testTallies,
+		"WeightsAreTheLatest":           testWeights,
+		"WaitingPagesThroughTheQueue":   testWaiting,
+		"MoveTakesWhatIsStillQueued":    testMove,
+		"ResolveDecidesUnknownMessages": testResolve,
+		"EventsPagePastOthers":          testEventsAfter,
+	}
+}
+
+// receiptStatuses are the statuses that a receipt can have.
+func receiptStatuses() []courier.Status {
+	return []courier.Status{
+		courier.StatusSent, courier.StatusDelivered, courier.StatusUndelivered, courier.StatusRejected,
+		courier.StatusExpired, courier.StatusCanceled, courier.StatusUnknown,
+	}
+}
+
+// receipt is one of gatewayA for a message by the id that settlements give it.
+func (k *kit) receipt(id courier.ID, status courier.Status) courier.Receipt {
+	return courier.Receipt{Gateway: gatewayA, GatewayMessageID: "SM-" + id.String(), Status: status, ReceivedAt: k.now}
+}
+
+// reference is one of a gateway for a message by our id.
+func (k *kit) reference(gateway string, id courier.ID, status courier.Status) courier.Receipt {
+	return courier.Receipt{Gateway: gateway, MessageID: id, Status: status, ReceivedAt: k.now}
+}
+
+func (k *kit) receive(t caller, receipts ...courier.Receipt) []store.Received {
+	t.Helper()
+	answers, err := k.store.Receive(t.Context(), receipts)
+	if err != nil || len(answers) != len(receipts) {
+		t.Fatalf("Receive of %d receipts: %+v, %v", len(receipts), answers, err)
+	}
+	return answers
+}
+
+// comesTo receives receipts one by one, and compares what each came to.
+func (k *kit) comesTo(t *testing.T, want store.ReceiptResult, receipts ...courier.Receipt) {
+	t.Helper()
+	for _, r := range receipts {
+		if got := k.receive(t, r)[0].Result; got != want {
+			t.Errorf("a receipt of %s is %s, want %s", r.Status, got, want)
+		}
+	}
+}
+
+func (k *kit) is(t *testing.T, id courier.ID, want courier.Status) *courier.Message {
+	t.Helper()
+	m, _ := k.read(t, id)
+	if m.Status != want {
+		t.Errorf("message is %s, want %s", m.Status, want)
+	}
+	return m
+}
+
+// kept returns the statuses of the receipts of a message.
+func (k *kit) kept(t *testing.T, id courier.ID) (statuses []courier.Status) {
+	t.Helper()
+	receipts, err := k.store.Receipts(t.Context(), id)
+	if err != nil {
+		t.Fatalf("Receipts: %v", err)
+	}
+	for _, r := range receipts {
+		statuses = append(statuses, r.Status)
+	}
+	return statuses
+}
+
+func testReceiptOfEveryStatus(t *testing.T, k *kit) {
+	f := Follow(t, k.store)
+	for _, status := range receiptStatuses() {
+		before := k.in(t, courier.StatusSent)
+		_, attempts := k.read(t, before.ID)
+		f.Check(t)
+		k.now = k.now.Add(time.Second)
+		r := k.receipt(before.ID, status)
+		r.Class, r.Code = courier.ClassBarred, "30007"
+		want := *before
+		received := store.Received{MessageID: before.ID, Result: store.ReceiptKept, From: courier.StatusSent, To: status}
+		if status != courier.StatusSent {
+			received.Result = store.ReceiptApplied
+			want.Status, want.UpdatedAt = status, floor(k.now)
+		}
+		if status != courier.StatusSent && status != courier.StatusDelivered {
+			want.LastError = &courier.Attempt{
+				Number: 1, Gateway: gatewayA, Outcome: courier.OutcomeAccepted, Class: r.Class, Code: r.Code,
+				Message: "the gateway reports that the message is " + string(status), GatewayMessageID: r.GatewayMessageID, StartedAt: floor(k.now),
+			}
+		}
+		same(t, "answer", k.receive(t, r)[0], received)
+		got, after := k.read(t, before.ID)
+		same(t, "message", got, &want)
+		same(t, "attempts", after, attempts)
+		listed, err := k.store.Messages(t.Context(), store.Query{Limit: 1, Status: status})
+		if err != nil || len(listed.Messages) != 1 {
+			t.Fatalf("Messages: %+v, %v", listed, err)
+		}
+		same(t, "listed message", listed.Messages[0], &want)
+		same(t, "receipts", k.kept(t, before.ID), []courier.Status{status})
+		if events := f.Check(t); (len(events) == 1) != (status != courier.StatusSent) {
+			t.Errorf("a receipt of %s left %+v", status, events)
+		}
+	}
+	k.hasCounts(t, "receipts", 0, 0, 1)
+}
+
+func testReceiptsAreMonotonic(t *testing.T, k *kit) {
+	for _, first := range receiptStatuses() {
+		for _, second := range receiptStatuses() {
+			if !first.Final() || first == second {
+				continue
+			}
+			m := k.in(t, courier.StatusSent)
+			k.comesTo(t, store.ReceiptApplied, k.receipt(m.ID, first))
+			check := k.unchanged(t, m.ID)
+			k.comesTo(t, store.ReceiptLate, k.receipt(m.ID, second))
+			check()
+			want := []courier.Status{first}
+			if second.Final() { // a final word that contradicts another
+				want = append(want, second)
+			}
+			same(t, "receipts", k.kept(t, m.ID), want)
+		}
+	}
+}
+
+func testReceiptAfterUnknown(t *testing.T, k *kit) {
+	m := k.in(t, courier.StatusSent)
+	k.comesTo(t, store.ReceiptApplied, k.receipt(m.ID, courier.StatusUnknown))
+	k.comesTo(t, store.ReceiptKept, k.receipt(m.ID, courier.StatusSent)) // out of order
+	k.is(t, m.ID, courier.StatusUnknown)
+	k.comesTo(t, store.ReceiptApplied, k.receipt(m.ID, courier.StatusDelivered))
+	if got := k.is(t, m.ID, courier.StatusDelivered); got.LastError != nil || !got.SentAt.Equal(m.SentAt) {
+		t.Errorf("message is %+v, want no error and when it was sent", got)
+	}
+	k.hasCounts(t, "a delivery", 0, 0, 0)
+}
+
+func testReceiptTwice(t *testing.T, k *kit) {
+	m := k.in(t, courier.StatusSent)
+	sent, delivered := k.receipt(m.ID, courier.StatusSent), k.receipt(m.ID, courier.StatusDelivered)
+	var results []store.ReceiptResult
+	for _, a := range k.receive(t, sent, sent, delivered, sent, delivered) {
+		results = append(results, a.Result)
+	}
+	same(t, "results", results, []store.ReceiptResult{
+		store.ReceiptKept, store.ReceiptDuplicate, store.ReceiptApplied, store.ReceiptDuplicate, store.ReceiptDuplicate,
+	})
+	check := k.unchanged(t, m.ID)
+	k.now = k.now.Add(time.Minute)
+	k.comesTo(t, store.ReceiptDuplicate, k.receipt(m.ID, courier.StatusSent), k.receipt(m.ID, courier.StatusDelivered))
+	check()
+	same(t, "receipts", k.kept(t, m.ID), []courier.Status{courier.StatusSent, courier.StatusDelivered})
+}
+
+func testReceiptFields(t *testing.T, k *kit) {
+	m := k.in(t, courier.StatusSent)
+	full := courier.Receipt{
+		Gateway: gatewayA, GatewayMessageID: "SM-" + m.ID.String(), Status: courier.StatusUndelivered, Class: courier.ClassAbsentSubscriber,
+		Code: "EC_ABSENT", Message: "phone is off; näher", At: k.now.Add(-time.Second), ReceivedAt: k.now,
+	}
+	odd := k.reference(gatewayA, m.ID, courier.StatusSent)
+	odd.Code, odd.Message, odd.GatewayMessageID = "a\x00b", "\xff", strings.Repeat("long", 1000)
+	k.receive(t, odd, full)
+	got, err := k.store.Receipts(t.Context(), m.ID)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("Receipts: %+v, %v", got, err)
+	}
+	full.MessageID, full.At, full.ReceivedAt = m.ID, floor(full.At), floor(full.ReceivedAt)
+	same(t, "receipt", got[1], full)
+	odd.Code, odd.Message, odd.GatewayMessageID, odd.ReceivedAt = "a\ufffdb", "\ufffd", odd.GatewayMessageID[:250], floor(odd.ReceivedAt)
+	same(t, "odd receipt", got[0], odd)
+	found, _ := k.read(t, m.ID)
+	if found.LastError.Message != full.Message || found.LastError.Class != full.Class {
+		t.Errorf("last error is %+v", found.LastError)
+	}
+	if none, err := k.store.Receipts(t.Context(), courier.ID{1}); err != nil || len(none) != 0 {
+		t.Errorf("Receipts of no message: %+v, %v", none, err)
+	}
+	if none := k.receive(t); len(none) != 0 {
+		t.Errorf("Receive of nothing: %+v", none)
+	}
+}
+
+func testInvalidReceipts(t *testing.T, k *kit) {
+	m := k.in(t, courier.StatusSent)
+	check := k.unchanged(t, m.ID)
+	nameless := k.receipt(m.ID, courier.StatusDelivered)
+	nameless.GatewayMessageID = ""
+	k.comesTo(t, store.ReceiptInvalid, nameless, k.receipt(m.ID, "lost"), k.receipt(m.ID, courier.StatusQueued), k.receipt(m.ID, courier.StatusAbandoned))
+	check()
+	answers := k.receive(t, nameless, k.receipt(m.ID, courier.StatusDelivered))
+	if answers[0].Result != store.ReceiptInvalid || answers[1].Result != store.ReceiptApplied {
+		t.Errorf("Receive answered %+v, want the other applied", answers)
+	}
+}
+
+// testEarlyReceipts receives before it settles, in both orders.
+func testEarlyReceipts(t *testing.T, k *kit) {
+	for _, order := range [][]courier.Status{
+		{courier.StatusDelivered}, {courier.StatusSent, courier.StatusDelivered}, {courier.StatusDelivered, courier.StatusSent},
+		{courier.StatusUndelivered}, {courier.StatusDelivered, courier.StatusDelivered},
+	} {
+		m := k.processing(t)
+		for _, status := range order {
+			k.comesTo(t, store.ReceiptParked, k.receipt(m.ID, status))
+		}
+		k.is(t, m.ID, courier.StatusProcessing)
+		k.settleOne(t, m, courier.StatusSent)
+		want := courier.StatusDelivered
+		if slices.Contains(order, courier.StatusUndelivered) {
+			want = courier.StatusUndelivered
+		}
+		got := k.is(t, m.ID, want)
+		if got.SentAt.IsZero() || got.Lease != (courier.Lease{}) {
+			t.Errorf("message is %+v, want when it was sent", got)
+		}
+		k.comesTo(t, store.ReceiptDuplicate, k.receipt(m.ID, want)) // it is not parked any more
+	}
+	k.hasCounts(t, "early receipts", 0, 0, 0)
+}
+
+// testReceiptOfProcessing names the message itself, whatever comes of the attempt.
+func testReceiptOfProcessing(t *testing.T, k *kit) {
+	for _, test := range []struct {
+		settled courier.Status
+		outcome courier.Outcome
+		want    courier.Status
+	}{
+		{courier.StatusSent, courier.OutcomeAccepted, courier.StatusDelivered},
+		{courier.StatusQueued, courier.OutcomeUnknown, courier.StatusDelivered},
+		{courier.StatusQueued, courier.OutcomeRetry, courier.StatusDelivered},
+		{courier.StatusUnknown, courier.OutcomeUnknown, courier.StatusDelivered},
+		{courier.StatusRejected, courier.OutcomeRejected, courier.StatusRejected},
+	} {
+		m := k.processing(t)
+		k.comesTo(t, store.ReceiptParked, k.reference(gatewayA, m.ID, courier.StatusSent), k.reference(gatewayA, m.ID, courier.StatusDelivered))
+		s := k.settlement(m, test.settled)
+		s.Attempt = k.attempt(m, test.outcome)
+		k.settle(t, s)
+		got := k.is(t, m.ID, test.want)
+		if test.want == courier.StatusDelivered && (got.SentAt.IsZero() || got.LastError != nil || !got.NextAttemptAt.IsZero()) {
+			t.Errorf("message is %+v", got)
+		}
+	}
+	k.hasCounts(t, "receipts", 0, 0, 0)
+	k.now = k.now.Add(time.Hour)
+	if claimed := k.claim(t, 10); len(claimed) != 0 {
+		t.Errorf("%d messages are sent again", len(claimed))
+	}
+}
+
+func testReceiptBeforeReclaim(t *testing.T, k *kit) {
+	for _, hold := range []bool{true, false} {
+		m := k.processing(t)
+		k.comesTo(t, store.ReceiptParked, k.reference(gatewayA, m.ID, courier.StatusDelivered))
+		k.now = k.now.Add(2 * leaseTime)
+		if n, err := k.store.Reclaim(t.Context(), store.Reclaim{Node: nodeB, Now: k.now, Hold: hold}); err != nil || n != 1 {
+			t.Fatalf("Reclaim: %d, %v", n, err)
+		}
+		k.is(t, m.ID, courier.StatusDelivered)
+	}
+}
+
+func testParkedIsForgotten(t *testing.T, k *kit) {
+	m := k.processing(t)
+	k.comesTo(t, store.ReceiptParked, k.receipt(m.ID, courier.StatusDelivered))
+	k.now = k.now.Add(store.ParkedFor)
+	k.comesTo(t, store.ReceiptParked, k.receipt(k.id(), courier.StatusDelivered)) // which sweeps
+	k.settleOne(t, m, courier.StatusSent)
+	k.is(t, m.ID, courier.StatusSent)
+}
+
+// unknownAttempt returns a message whose attempt through gatewayA has an unknown outcome.
+func (k *kit) unknownAttempt(t *testing.T, status courier.Status) *courier.Message {
+	t.Helper()
+	m := k.processing(t)
+	s := k.settlement(m, status)
+	s.Attempt = k.attempt(m, courier.OutcomeUnknown)
+	k.settle(t, s)
+	return k.is(t, m.ID, status)
+}
+
+func testReceiptOfUnknownAttempt(t *testing.T, k *kit) {
+	f := Follow(t, k.store)
+	for _, before := range []courier.Status{courier.StatusQueued, courier.StatusUnknown} {
+		for _, status := range receiptStatuses() {
+			m := k.unknownAttempt(t, before)
+			k.now = k.now.Add(time.Second)
+			r := k.reference(gatewayA, m.ID, status)
+			r.GatewayMessageID = "late-" + m.ID.String()
+			want, result := status, store.ReceiptApplied
+			if before == courier.StatusQueued && status != courier.StatusSent && status != courier.StatusDelivered || status == before {
+				want, result = before, store.ReceiptKept
+			}
+			k.comesTo(t, result, r)
+			got := k.is(t, m.ID, want)
+			if taken := want == courier.StatusSent || want == courier.StatusDelivered; taken &&
+				(!got.SentAt.Equal(floor(k.now)) || got.GatewayMessageID != r.GatewayMessageID || got.Gateway != gatewayA || got.LastError != nil) {
+				t.Errorf("message is %+v, want it as the gateway has it", got)
+			}
+			if want == courier.StatusSent { // what follows has the id
+				r.MessageID, r.Status = courier.ID{}, courier.StatusUndelivered
+				k.comesTo(t, store.ReceiptApplied, r)
+			}
+			if want == courier.StatusQueued {
+				k.cancel(t, m.ID)
+			}
+			f.Check(t)
+		}
+	}
+	k.hasCounts(t, "receipts", 0, 0, 1)
+}
+
+func testReceiptOfAnotherGateway(t *testing.T, k *kit) {
+	for _, status := range []courier.Status{courier.StatusQueued, courier.StatusSent, courier.StatusUnknown, courier.StatusProcessing} {
+		m := k.in(t, status)
+		check := k.unchanged(t, m.ID)
+		foreign := k.receipt(m.ID, courier.StatusDelivered)
+		foreign.Gateway = gatewayB
+		k.comesTo(t, store.ReceiptParked, foreign, k.reference(gatewayB, m.ID, courier.StatusDelivered), k.reference(gatewayA, k.id(), courier.StatusDelivered))
+		check()
+	}
+}
+
+// throughB sends a queued message through gatewayB.
+func (k *kit) throughB(t *testing.T, id courier.ID) {
+	t.Helper()
+	k.now = k.now.Add(time.Minute)
+	claim := k.claimRequest(1)
+	claim.Gateway = gatewayB
+	claimed, err := k.store.Claim(t.Context(), claim)
+	if err != nil || len(claimed) != 1 || claimed[0].ID != id {
+		t.Fatalf("Claim: %+v, %v", claimed, err)
+	}
+	s := k.settlement(claimed[0], courier.StatusSent)
+	s.Attempt.GatewayMessageID = "B-" + id.String()
+	k.settle(t, s)
+	k.is(t, id, courier.StatusSent)
+}
+
+func (k *kit) failedOver(t *testing.T) *courier.Message {
+	t.Helper()
+	m := k.processing(t)
+	s := k.settlement(m, courier.StatusQueued)
+	s.Attempt, s.Gateway = k.attempt(m, courier.OutcomeUnknown), gatewayB
+	k.settle(t, s)
+	k.throughB(t, m.ID)
+	return m
+}
+
+func testReceiptAfterFailover(t *testing.T, k *kit) {
+	m := k.failedOver(t)
+	k.comesTo(t, store.ReceiptKept, k.reference(gatewayA, m.ID, courier.StatusUndelivered), k.reference(gatewayA, m.ID, courier.StatusSent))
+	k.is(t, m.ID, courier.StatusSent)
+	k.comesTo(t, store.ReceiptApplied, k.reference(gatewayA, m.ID, courier.StatusDelivered)) // it took it after all
+	if got := k.is(t, m.ID, courier.StatusDelivered); got.Gateway != gatewayB || got.GatewayMessageID != "B-"+m.ID.String() {
+		t.Errorf("message is %+v, want it with the last gateway", got)
+	}
+	_, attempts := k.read(t, m.ID)
+	if len(attempts) != 2 || attempts[1].Gateway != gatewayB || attempts[1].Outcome != courier.OutcomeAccepted {
+		t.Errorf("attempts are %+v", attempts)
+	}
+	m = k.failedOver(t)
+	k.comesTo(t, store.ReceiptApplied, k.reference(gatewayB, m.ID, courier.StatusExpired))
+	k.comesTo(t, store.ReceiptLate, k.reference(gatewayA, m.ID, courier.StatusDelivered))
+	k.is(t, m.ID, courier.StatusExpired)
+}
+
+func testReceiptAfterRequeue(t *testing.T, k *kit) {
+	requeued := func() *courier.Message {
+		m := k.in(t, courier.StatusSent)
+		k.comesTo(t, store.ReceiptApplied, k.receipt(m.ID, courier.StatusUndelivered))
+		return k.requeue(t, store.Requeue{ID: m.ID, Now: k.now, Gateway: gatewayB})
+	}
+	m := requeued()
+	check := k.unchanged(t, m.ID)
+	k.comesTo(t, store.ReceiptDuplicate, k.receipt(m.ID, courier.StatusUndelivered))
+	k.comesTo(t, store.ReceiptKept, k.receipt(m.ID, courier.StatusSent), k.receipt(m.ID, courier.StatusRejected))
+	check()
+	k.comesTo(t, store.ReceiptApplied, k.receipt(m.ID, courier.StatusDelivered)) // by the id of before
+	if got := k.is(t, m.ID, courier.StatusDelivered); got.Gateway != gatewayA || got.GatewayMessageID != "SM-"+m.ID.String() {
+		t.Errorf("message is %+v, want it with the gateway that delivered it", got)
+	}
+
+	m = requeued()
+	k.throughB(t, m.ID)
+	k.comesTo(t, store.ReceiptKept, k.receipt(m.ID, courier.StatusExpired))
+	k.is(t, m.ID, courier.StatusSent)
+	k.comesTo(t, store.ReceiptApplied, k.receipt(m.ID, courier.StatusDelivered))
+	k.is(t, m.ID, courier.StatusDelivered)
+}
+
+// parts settles a claimed message as accepted in parts.
+func (k *kit) parts(t *testing.T, m *courier.Message, count int) []string {
+	t.Helper()
+	s := k.settlement(m, courier.StatusSent)
+	s.Attempt.GatewayMessageIDs, s.Attempt.Warning = nil, "one part costs more"
+	for i := range count {
+		s.Attempt.GatewayMessageIDs = append(s.Attempt.GatewayMessageIDs, k.part(m.ID, i))
+	}
+	s.Attempt.GatewayMessageID = s.Attempt.GatewayMessageIDs[0]
+	before, attempts := k.read(t, m.ID)
+	k.settle(t, s)
+	if before.Status != courier.StatusProcessing {
+		t.Fatalf("message is %s", before.Status)
+	}
+	_, after := k.read(t, m.ID)
+	attempts = append(attempts, *s.Attempt)
+	attempts[len(attempts)-1].StartedAt = floor(s.Attempt.StartedAt)
+	same(t, "attempts", after, attempts)
+	return s.Attempt.GatewayMessageIDs
+}
+
+func (k *kit) part(id courier.ID, n int) string { return fmt.Sprintf("part-%d-%s", n, id) }
+
+func (k *kit) partReceipt(id courier.ID, n int, status courier.Status) courier.Receipt {
+	return courier.Receipt{Gateway: gatewayA, GatewayMessageID: k.part(id, n), Status: status, ReceivedAt: k.now}
+}
+
+func testReceiptsOfParts(t *testing.T, k *kit) {
+	type step struct {
+		part   int
+		status courier.Status
+		want   courier.Status
+	}
+	for name, steps := range map[string][]step{
+		"AllDelivered": {{1, "delivered", "sent"}, {1, "delivered", "sent"}, {0, "sent", "sent"}, {2, "delivered", "sent"}, {0, "delivered", "delivered"}},
+		"OneFails":     {{1, "delivered", "sent"}, {2, "undelivered", "undelivered"}, {0, "delivered", "undelivered"}},
+		"OneExpires":   {{0, "expired", "expired"}, {1, "delivered", "expired"}, {2, "delivered", "expired"}},
+	} {
+		m := k.processing(t)
+		k.parts(t, m, 3)
+		for i, s := range steps {
+			k.receive(t, k.partReceipt(m.ID, s.part, s.status))
+			if got, _ := k.read(t, m.ID); got.Status != s.want {
+				t.Errorf("%s: message is %s after receipt %d, want %s", name, got.Status, i, s.want)
+			}
+		}
+	}
+	whole := k.processing(t)
+	k.parts(t, whole, 2)
+	k.comesTo(t, store.ReceiptApplied, k.reference(gatewayA, whole.ID, courier.StatusDelivered)) // of all of it
+
+	again := k.processing(t)
+	k.parts(t, again, 2)
+	k.comesTo(t, store.ReceiptApplied, k.partReceipt(again.ID, 1, courier.StatusUndelivered))
+	_, before := k.read(t, again.ID)
+	k.requeue(t, store.Requeue{ID: again.ID, Now: k.now, Gateway: gatewayB})
+	_, after := k.read(t, again.ID)
+	same(t, "attempts", after, before)
+	k.throughB(t, again.ID)
+	k.comesTo(t, store.ReceiptKept, k.partReceipt(again.ID, 0, courier.StatusDelivered))
+	k.comesTo(t, store.ReceiptApplied, k.partReceipt(again.ID, 1, courier.StatusDelivered)) // after all
+	k.is(t, again.ID, courier.StatusDelivered)
+}
+
+func testEarlyReceiptsOfParts(t *testing.T, k *kit) {
+	m := k.processing(t)
+	k.receive(t, k.partReceipt(m.ID, 2, courier.StatusDelivered), k.partReceipt(m.ID, 0, courier.StatusDelivered))
+	k.parts(t, m, 3)
+	k.is(t, m.ID, courier.StatusSent)
+	k.comesTo(t, store.ReceiptApplied, k.partReceipt(m.ID, 1, courier.StatusDelivered))
+}
+
+func testReceiptAfterRetention(t *testing.T, k *kit) {
+	m := k.in(t, courier.StatusSent)
+	k.now = k.now.Add(time.Hour)
+	k.scrub(t, k.now, 10)
+	k.now = k.now.Add(time.Hour)
+	k.comesTo(t, store.ReceiptApplied, k.receipt(m.ID, courier.StatusDelivered))
+	if got := k.is(t, m.ID, courier.StatusDelivered); got.Body != "" || got.ScrubbedAt.IsZero() {
+		t.Errorf("message is %+v, want it without content", got)
+	}
+	parts := k.processing(t)
+	k.parts(t, parts, 2)
+	k.comesTo(t, store.ReceiptKept, k.partReceipt(parts.ID, 0, courier.StatusDelivered))
+	k.now = k.now.Add(time.Hour)
+	if n, err := k.store.Purge(t.Context(), k.sweep(k.now, 10)); err != nil || n != 2 {
+		t.Fatalf("Purge: %d, %v", n, err)
+	}
+	k.comesTo(t, store.ReceiptParked, k.receipt(m.ID, courier.StatusUndelivered), k.partReceipt(parts.ID, 1, courier.StatusDelivered),
+		k.reference(gatewayA, m.ID, courier.StatusDelivered))
+	same(t, "receipts of a deleted message", append(k.kept(t, m.ID), k.kept(t, parts.ID)...), nil)
+}
+
+// testReceiptOfRepeatedID has a gateway that counts from 1 after each start.
+func testReceiptOfRepeatedID(t *testing.T, k *kit) {
+	var ids []courier.ID
+	for range 3 {
+		m := k.processing(t)
+		s := k.settlement(m, courier.StatusSent)
+		s.Attempt.GatewayMessageID = "1"
+		k.settle(t, s)
+		ids, k.now = append(ids, m.ID), k.now.Add(time.Second)
+	}
+	k.comesTo(t, store.ReceiptApplied, courier.Receipt{Gateway: gatewayA, GatewayMessageID: "1", Status: courier.StatusDelivered, ReceivedAt: k.now})
+	k.is(t, ids[2], courier.StatusDelivered)
+	k.is(t, ids[0], courier.StatusSent)
+}
+
+func testManyReceipts(t *testing.T, k *kit) {
+	const count = 700
+	k.enqueue(t, k.messages(count, nil)...)
+	var receipts []courier.Receipt
+	for i, m := range k.claim(t, count) {
+		if i%2 == 0 {
+			k.settleOne(t, m, courier.StatusSent)
+		}
+		for _, status := range []courier.Status{courier.StatusDelivered, courier.StatusSent, courier.StatusDelivered} {
+			receipts = append(receipts, k.receipt(m.ID, status))
+		}
+	}
+	results := map[store.ReceiptResult]int{}
+	for _, a := range k.receive(t, receipts...) {
+		results[a.Result]++
+	}
+	same(t, "results", results, map[store.ReceiptResult]int{
+		store.ReceiptApplied: count / 2, store.ReceiptLate: count / 2, store.ReceiptDuplicate: count / 2, store.ReceiptParked: 3 * count / 2,
+	})
+}
+
+// testSettleAndReceive lets receipts race with the settlements of their messages:
+// whichever is first, both count.
+func testSettleAndReceive(t *testing.T, k *kit) { k.race(t, k.store) }
+
+func (k *kit) race(t *testing.T, other store.Store) {
+	t.Helper()
+	const count = 60
+	k.enqueue(t, k.messages(count, nil)...)
+	var group sync.WaitGroup
+	claimed := k.claim(t, count)
+	for i, m := range claimed {
+		r := k.receipt(m.ID, courier.StatusDelivered)
+		if i%2 == 0 {
+			r = k.reference(gatewayA, m.ID, courier.StatusDelivered)
+		}
+		group.Go(func() { k.settleOne(t, m, courier.StatusSent) })
+		group.Go(func() {
+			if _, err := other.Receive(t.Context(), []courier.Receipt{r}); err != nil {
+				t.Errorf("Receive: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	for _, m := range claimed {
+		for got, _ := k.read(t, m.ID); got.Status != courier.StatusDelivered; got, _ = k.read(t, m.ID) {
+			if t.Context().Err() != nil {
+				t.Fatalf("message stays %s", got.Status)
+			}
+			beatOn(t, k.store, k.beat(nodeA)) // the housekeeping looks at what crossed
+		}
+	}
+}
+
+func testTallies(t *testing.T, k *kit) {
+	k.now = k.now.Truncate(time.Minute)
+	send := func(country string) *courier.Message {
+		m := k.message()
+		m.Country = country
+		s := k.settlement(k.enqueue(t, k.leased(m))[0], courier.StatusSent)
+		s.Country, s.At = country, k.now
+		k.settle(t, s)
+		return m
+	}
+	first := []*courier.Message{send("DE"), send("DE"), send("DE"), send("")}
+	start := k.now
+	k.now = k.now.Add(time.Minute)
+	second := send("DE")
+	k.now = k.now.Add(time.Second)
+	k.receive(t, k.receipt(second.ID, courier.StatusDelivered), k.receipt(first[0].ID, courier.StatusDelivered),
+		k.receipt(first[0].ID, courier.StatusDelivered), k.receipt(first[1].ID, courier.StatusExpired), k.receipt(first[3].ID, courier.StatusSent))
+	unknown := k.unknownAttempt(t, courier.StatusQueued)
+	k.receive(t, k.reference(gatewayA, unknown.ID, courier.StatusSent))
+	at, later := floor(start), floor(start.Add(time.Minute))
+	want := []store.Tally{
+		{Gateway: gatewayA, Minute: at, Accepted: 1},
+		{Gateway: gatewayA, Country: "DE", Minute: at, Accepted: 3, Delivered: 1, Undelivered: 1, Slow: 1},
+		{Gateway: gatewayA, Minute: later, Accepted: 1},
+		{Gateway: gatewayA, Country: "DE", Minute: later, Accepted: 1, Delivered: 1},
+	}
+	tallies := func(since time.Time) []store.Tally {
+		found, err := k.store.Tallies(t.Context(), since)
+		if err != nil {
+			t.Fatalf("Tallies: %v", err)
+		}
+		return found
+	}
+	same(t, "tallies", tallies(start), want)
+	same(t, "tallies of later", tallies(start.Add(90*time.Second)), want[2:])
+	k.receive(t, k.receipt(first[2].ID, courier.StatusDelivered))
+	want[1].Delivered, want[1].Slow = 2, 2
+	same(t, "tallies again", tallies(start), want)
+}
+
+func testWeights(t *testing.T, k *kit) {
+	var history []store.Weight
+	for i, w := range []store.Weight{
+		{Route: "r1", Gateway: gatewayA, Weight: 50, Reason: "slow"}, {Route: "r1", Gateway: gatewayB, Weight: 0, Reason: "degraded"},
+		{Route: "r2", Gateway: gatewayA, Weight: 100}, {Route: "r1", Gateway: gatewayA, Weight: 60, Reason: "quiet"},
+	} {
+		w.ChangedAt = floor(k.now.Add(time.Duration(i) * time.Second))
+		if err := k.store.SetWeight(t.Context(), w); err != nil {
+			t.Fatalf("SetWeight: %v", err)
+		}
+		history = append(history, w)
+	}
+	latest, err := k.store.Weights(t.Context())
+	if err != nil {
+		t.Fatalf("Weights: %v", err)
+	}
+	same(t, "weights", latest, []store.Weight{history[3], history[1], history[2]})
+	changes, err := k.store.WeightHistory(t.Context(), "r1", 2)
+	if err != nil {
+		t.Fatalf("WeightHistory: %v", err)
+	}
+	same(t, "history", changes, []store.Weight{history[3], history[1]})
+}
+
+func testWaiting(t *testing.T, k *kit) {
+	ids := k.dues(t, time.Hour, 0, 0, 0, -time.Second, 0)
+	want := []courier.ID{ids[4], ids[1], ids[2], ids[3], ids[5], ids[0]}
+	query := store.WaitingQuery{Gateway: gatewayA, Limit: 2}
+	var got []courier.ID
+	for {
+		page, err := k.store.Waiting(t.Context(), query)
+		if err != nil {
+			t.Fatalf("Waiting: %v", err)
+		}
+		if got = append(got, idsOf(page)...); len(page) < query.Limit {
+			break
+		}
+		last := page[len(page)-1]
+		query.DueFrom, query.After = last.NextAttemptAt, last.ID
+		whole, _ := k.read(t, last.ID)
+		same(t, "message", last, whole)
+	}
+	same(t, "queue", got, want)
+	if page, err := k.store.Waiting(t.Context(), store.WaitingQuery{Gateway: gatewayB, Limit: 2}); err != nil || len(page) != 0 {
+		t.Errorf("Waiting of another gateway: %+v, %v", page, err)
+	}
+}
+
+func testMove(t *testing.T, k *kit) {
+	stored := k.enqueue(t, k.messages(4, func(i int, m *courier.Message) { m.NextAttemptAt = k.now.Add(time.Duration(i) * time.Second) })...)
+	k.claim(t, 1)
+	k.cancel(t, stored[1].ID)
+	k.now = k.now.Add(time.Minute)
+	var moves []store.Move
+	for _, m := range stored {
+		moves = append(moves, store.Move{ID: m.ID, From: gatewayA, To: gatewayB})
+	}
+	moves = append(moves, moves[3], store.Move{ID: k.id(), From: gatewayA, To: gatewayB})
+	if n, err := k.store.Move(t.Context(), moves, k.now); err != nil || n != 2 {
+		t.Errorf("Move: %d, %v, want 2", n, err)
+	}
+	for i, m := range stored {
+		want := *m
+		if want.Gateway, want.UpdatedAt = gatewayB, floor(k.now); i >= 2 {
+			got, _ := k.read(t, m.ID)
+			same(t, "message", got, &want)
+		} else if got, _ := k.read(t, m.ID); got.Gateway != gatewayA {
+			t.Errorf("a message that is %s was moved", got.Status)
+		}
+	}
+	if n, err := k.store.Move(t.Context(), nil, k.now); err != nil || n != 0 {
+		t.Errorf("Move of nothing: %d, %v", n, err)
+	}
+}
+
+func testResolve(t *testing.T, k *kit) {
+	to := map[store.Resolution]courier.Status{
+		store.ResolvedSent: courier.StatusSent, store.ResolvedFailed: courier.StatusUndelivered, store.ResolvedResend: courier.StatusQueued,
+	}
+	for as, status := range to {
+		before := k.unknownAttempt(t, courier.StatusUnknown)
+		k.now = k.now.Add(time.Second)
+		resolve := store.Resolve{ID: before.ID, As: as, Now: k.now, Gateway: gatewayB}
+		want := *before
+		want.Status, want.UpdatedAt = status, floor(k.now)
+		switch as {
+		case store.ResolvedSent:
+			want.SentAt = floor(k.now)
+		case store.ResolvedFailed:
+		case store.ResolvedResend:
+			want.NextAttemptAt, want.Gateway, want.RetryCount = floor(k.now), gatewayB, 0
+		}
+		got, err := k.store.Resolve(t.Context(), resolve)
+		if err != nil {
+			t.Fatalf("Resolve: %v", err)
+		}
+		same(t, "resolved as "+string(as), got, &want)
+		stored, _ := k.read(t, before.ID)
+		same(t, "stored message", stored, &want)
+		_, err = k.store.Resolve(t.Context(), resolve)
+		isTransition(t, err, store.TransitionError{ID: before.ID, From: status, To: to[as]})
+		if as == store.ResolvedSent {
+			k.comesTo(t, store.ReceiptApplied, k.reference(gatewayA, before.ID, courier.StatusDelivered))
+		}
+	}
+	k.hasCounts(t, "resolutions", 1, 0, 0)
+	if _, err := k.store.Resolve(t.Context(), store.Resolve{ID: k.unknownAttempt(t, courier.StatusUnknown).ID, As: "lost", Now: k.now}); err == nil {
+		t.Error("a message was resolved as lost")
+	}
+}
+
+func testEventsAfter(t *testing.T, k *kit) {
+	k.listen(t, "one", courier.StatusQueued)
+	k.enqueue(t, k.messages(4, nil)...)
+	first, err := k.store.Events(t.Context(), "one", 0, 3)
+	if err != nil || len(first) != 3 {
+		t.Fatalf("Events: %+v, %v", first, err)
+	}
+	rest, err := k.store.Events(t.Context(), "one", first[1].Seq, 10)
+	if err != nil || len(rest) != 2 || rest[0] != first[2] {
+		t.Errorf("Events after %d: %+v, %v", first[1].Seq, rest, err)
+	}
+}
