@@ -250,13 +250,3 @@ func (g *gate) need() need {
 	}
 	return needNone
 }
-
-// inASecond is how many of some messages the rate lets through in a second.
-func (g *gate) inASecond(count, nodes int) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if rate := g.rate(nodes); rate > 0 {
-		return min(count, int(rate)+1)
-	}
-	return count
-}
