@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"courier"
@@ -22,8 +23,8 @@ const (
 	moveLook = time.Second
 	// expiryLook is how often a mover looks whether a rate lets messages expire.
 	expiryLook = 5 * time.Second
-	// expiryPages bounds how many pages of the queue it then looks at.
-	expiryPages = 80
+	// movePages bounds how many pages it looks at in one go.
+	movePages = 80
 )
 
 // opMove names what movers do to who looks after the health of the store.
@@ -37,6 +38,8 @@ type mover struct {
 	wake   chan struct{}
 
 	// Of the loop alone:
+	// query is where to go on, after a pass that did not come to the end.
+	query    store.WaitingQuery
 	moved    map[string]int
 	loggedAt time.Time
 }
@@ -58,15 +61,15 @@ func (m *mover) run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		wait := forever
-		switch m.queue.gate.need() {
-		case needNone:
-		case needAll:
-			m.pass(ctx, 0)
+		switch need := m.queue.gate.need(); {
+		case need == needAll:
+			m.pass(ctx, false)
 			wait = moveLook
-		case needExpiring:
-			if m.queue.isLong() {
-				m.pass(ctx, expiryPages)
-			}
+		case need == needExpiring && m.queue.isLong():
+			m.query = store.WaitingQuery{}
+			m.pass(ctx, true)
+			wait = expiryLook
+		case need == needExpiring:
 			wait = expiryLook
 		}
 		timer.Reset(wait)
@@ -78,43 +81,47 @@ func (m *mover) run(ctx context.Context) {
 	}
 }
 
-// pass goes through what is due, page by page, until the others have no more room. Of
-// a gateway that takes messages it looks at some pages, for those that would expire.
-func (m *mover) pass(ctx context.Context, pages int) {
-	e, nodes := m.engine, m.engine.cluster.Nodes()
+// pass goes through what is due, page by page, until the others have no more room, and
+// moves it, or of a gateway that takes messages only those that would expire.
+func (m *mover) pass(ctx context.Context, expiring bool) {
+	e, nodes := m.engine, max(m.engine.cluster.Nodes(), 1)
 	p := passing{mover: m, routing: e.routing.Load(), room: make(map[*queue]int)}
-	query := store.WaitingQuery{Gateway: m.queue.key.gateway, Limit: movePage}
-	for page := 0; ctx.Err() == nil && (pages == 0 || page < pages); page++ {
-		waiting, err := m.page(ctx, query)
+	if !p.routing.takesInsteadOf(m.queue) {
+		return
+	}
+	for page := 0; ctx.Err() == nil && page < movePages && !p.blocked; page++ {
+		waiting, err := m.page(ctx)
 		if err != nil {
 			return
 		}
-		horizon := e.now().Add(moveLook)
 		for i, message := range waiting {
-			if message.NextAttemptAt.After(horizon) {
-				waiting = waiting[:i]
-				break
-			}
-			if ahead := page*movePage + i; pages == 0 || !m.queue.gate.takes(e.left(message), ahead/max(nodes, 1), nodes, e.tick()) {
+			ahead := (page*movePage + i) / nodes
+			if !expiring || !m.queue.gate.takes(e.left(message), ahead, nodes, e.tick()) {
 				p.add(message)
 			}
 		}
 		if !p.move(ctx) || len(waiting) < movePage || p.blocked {
+			m.query = store.WaitingQuery{}
 			break
 		}
 		last := waiting[len(waiting)-1]
-		query.DueFrom, query.After = last.NextAttemptAt, last.ID
+		m.query.DueFrom, m.query.After = last.NextAttemptAt, last.ID
 	}
 	m.log(ctx)
 }
 
-// page reads a page of what waits.
-func (m *mover) page(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error) {
+// page reads the next page of what is due now or soon.
+func (m *mover) page(ctx context.Context) ([]*courier.Message, error) {
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	waiting, err := m.engine.store.Waiting(callCtx, query)
+	m.query.Gateway, m.query.Limit = m.queue.key.gateway, movePage
+	waiting, err := m.engine.store.Waiting(callCtx, m.query)
 	if ctx.Err() == nil {
 		m.engine.health.Set(ctx, opMove, err)
+	}
+	horizon := m.engine.now().Add(moveLook)
+	if later := slices.IndexFunc(waiting, func(w *courier.Message) bool { return w.NextAttemptAt.After(horizon) }); later >= 0 {
+		waiting = waiting[:later]
 	}
 	return waiting, err
 }
@@ -242,14 +249,4 @@ func (g *gate) need() need {
 		return needExpiring
 	}
 	return needNone
-}
-
-// inASecond is how many of some messages the rate lets through in a second.
-func (g *gate) inASecond(count, nodes int) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if rate := g.rate(nodes); rate > 0 {
-		return min(count, int(rate)+1)
-	}
-	return count
 }
