@@ -457,7 +457,10 @@ func TestPreset_Signatures(t *testing.T) {
 			t.Fatal(err)
 		}
 		for name, change := range map[string]func(*signature.Request){
-			"address": func(r *signature.Request) { r.URL = strings.Replace(r.URL, "/receipts/", "/receiptz/", 1); r.Query.Set("id", "x") },
+			"address": func(r *signature.Request) {
+				r.URL = strings.Replace(r.URL, "/receipts/", "/receiptz/", 1)
+				r.Query.Set("id", "x")
+			},
 			"unsigned": func(r *signature.Request) {
 				for name := range r.Header {
 					if name != "Content-Type" {
@@ -506,4 +509,3 @@ func checkStale(t *testing.T, p *Preset, verifier signature.Verifier, r *signatu
 		t.Errorf("six minutes later: %v", err)
 	}
 }
-
