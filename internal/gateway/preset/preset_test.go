@@ -247,7 +247,7 @@ type bench struct {
 	receiver *gateway.Receiver
 }
 
-func newBench(t *testing.T, p *Preset, configuration string) *bench {
+func newBench(t testing.TB, p *Preset, configuration string) *bench {
 	t.Helper()
 	b := &bench{preset: p, config: readConfig(t, p.Name, configuration)}
 	codes := func(table map[string]Code) map[string]string {
@@ -287,7 +287,7 @@ func newBench(t *testing.T, p *Preset, configuration string) *bench {
 	return b
 }
 
-func (b *bench) send(t *testing.T, m *courier.Message) courier.Attempt {
+func (b *bench) send(t testing.TB, m *courier.Message) courier.Attempt {
 	t.Helper()
 	m.From = b.config.From
 	request, err := b.gateway.Render(t.Context(), m)
