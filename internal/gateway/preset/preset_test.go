@@ -270,13 +270,6 @@ type bench struct {
 func newBench(t *testing.T, p *Preset, configuration string, form int) *bench {
 	t.Helper()
 	b := &bench{preset: p, config: readConfig(t, p.Name, configuration)}
-	codes := func(table map[string]Code) map[string]string {
-		all := map[string]string{}
-		for code, known := range table {
-			all[code] = known.Means
-		}
-		return all
-	}
 	built, err := p.Build(b.config)
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +281,7 @@ func newBench(t *testing.T, p *Preset, configuration string, form int) *bench {
 		}
 	}
 	b.emulator, err = gatewaytest.NewEmulator(gatewaytest.EmulatorOptions{
-		Source: p.Emulator, AnswerCodes: codes(p.Errors.Answers()), ReceiptCodes: codes(p.Errors.Receipts()),
+		Source: p.Emulator, AnswerCodes: p.Errors.AnswerMeanings(), ReceiptCodes: p.Errors.ReceiptMeanings(),
 		Params: params, ReceiptURL: built.Gateway.ReceiptURL, ReceiptForm: form, Options: gatewaytest.Options{NowFunc: now},
 	})
 	if err != nil {
