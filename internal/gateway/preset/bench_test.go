@@ -21,7 +21,7 @@ func BenchmarkPreset(b *testing.B) {
 	for _, name := range set.Names() {
 		p, _ := set.Get(name)
 		b.Run(name, func(b *testing.B) {
-			bench := newBench(b, p, "default")
+			bench := newBench(b, p, "default", 0)
 			m := message("+12065550100", "Your login code is: 123456")
 			m.ExpiresAt, m.From = now().Add(10*time.Minute), bench.config.From
 			rendered, err := bench.gateway.Render(b.Context(), m)
