@@ -52,6 +52,7 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	if err := intakePolicy(b.config).Check(); err != nil {
 		problems = append(problems, b.config.Problem("recipients.default_region", err.Error()))
 	}
+	problems = append(problems, checkWebhooks(b.config)...)
 	if err := privateIPs(b.config).Check(); err != nil && len(b.config.Gateways) == 0 {
 		problems = append(problems, fieldProblems(b.config, func(string) string { return "clients.http" }, err)...)
 	}
