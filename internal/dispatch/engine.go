@@ -162,6 +162,14 @@ func (e *Engine) Wake() {
 	}
 }
 
+// Rerouted makes the engine look for messages that were given to a gateway whatever
+// their routes.
+func (e *Engine) Rerouted(gateway string) {
+	if q := e.routing.Load().queue(gateway); q != nil {
+		q.configure(len(e.routing.Load().routes) > 0)
+	}
+}
+
 // wakeMovers has what waits for other gateways moved to one that takes messages again.
 func (e *Engine) wakeMovers() {
 	for _, q := range e.routing.Load().queues {

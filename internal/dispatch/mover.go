@@ -1,9 +1,11 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"courier"
@@ -31,11 +33,14 @@ const (
 const opMove = "move messages to another gateway"
 
 // mover takes the messages that wait for a gateway to others of their routes, while it
-// takes none, or takes them so slowly that they would expire.
+// takes none, or takes them so slowly that they would expire, and once those that are
+// there by other routes than those of today.
 type mover struct {
 	engine *Engine
 	queue  *queue
 	wake   chan struct{}
+	// sorts is true until those are gone.
+	sorts atomic.Bool
 
 	// Of the loop alone:
 	// query is where to go on, after a pass that did not come to the end.
@@ -61,6 +66,9 @@ func (m *mover) run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		wait := forever
+		if m.sorts.Load() && !m.sort(ctx) {
+			wait = moveLook
+		}
 		switch need := m.queue.gate.need(); {
 		case need == needAll:
 			m.pass(ctx, false)
@@ -68,9 +76,9 @@ func (m *mover) run(ctx context.Context) {
 		case need == needExpiring && m.queue.isLong():
 			m.query = store.WaitingQuery{}
 			m.pass(ctx, true)
-			wait = expiryLook
+			wait = min(wait, expiryLook)
 		case need == needExpiring:
-			wait = expiryLook
+			wait = min(wait, expiryLook)
 		}
 		timer.Reset(wait)
 		select {
@@ -110,15 +118,51 @@ func (m *mover) pass(ctx context.Context, expiring bool) {
 	m.log(ctx)
 }
 
-// page reads the next page of what is due now or soon.
-func (m *mover) page(ctx context.Context) ([]*courier.Message, error) {
+// sort moves everything that waits for a gateway which is not in its route, and reports
+// whether that is done. It is done once for each configuration, so that nodes whose
+// configurations differ for a while do not send messages to and fro.
+func (m *mover) sort(ctx context.Context) bool {
+	m.sorts.Store(false)
+	p := passing{mover: m, routing: m.engine.routing.Load()}
+	if p.routing.queue(m.queue.key.gateway) != m.queue {
+		return true // it is gone
+	}
+	query := store.WaitingQuery{Gateway: m.queue.key.gateway, Limit: movePage}
+	for {
+		waiting, err := m.read(ctx, query)
+		for _, message := range waiting {
+			if route := p.routing.routeOf(message); route.index(m.queue) < 0 {
+				p.plan(message, cmp.Or(route.onward(message, m.queue), route.hops[0].queue))
+			}
+		}
+		if err != nil || !p.move(ctx) {
+			m.sorts.Store(true)
+			return false
+		}
+		if len(waiting) < movePage {
+			m.log(ctx)
+			return true
+		}
+		last := waiting[len(waiting)-1]
+		query.DueFrom, query.After = last.NextAttemptAt, last.ID
+	}
+}
+
+// read reads a page of what waits.
+func (m *mover) read(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error) {
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	m.query.Gateway, m.query.Limit = m.queue.key.gateway, movePage
-	waiting, err := m.engine.store.Waiting(callCtx, m.query)
+	waiting, err := m.engine.store.Waiting(callCtx, query)
 	if ctx.Err() == nil {
 		m.engine.health.Set(ctx, opMove, err)
 	}
+	return waiting, err
+}
+
+// page reads the next page of what is due now or soon.
+func (m *mover) page(ctx context.Context) ([]*courier.Message, error) {
+	m.query.Gateway, m.query.Limit = m.queue.key.gateway, movePage
+	waiting, err := m.read(ctx, m.query)
 	horizon := m.engine.now().Add(moveLook)
 	if later := slices.IndexFunc(waiting, func(w *courier.Message) bool { return w.NextAttemptAt.After(horizon) }); later >= 0 {
 		waiting = waiting[:later]
@@ -151,6 +195,11 @@ func (p *passing) add(m *courier.Message) {
 		p.blocked = true
 		return
 	}
+	p.plan(m, to)
+}
+
+// plan has a message moved to a queue.
+func (p *passing) plan(m *courier.Message, to *queue) {
 	p.moves = append(p.moves, store.Move{ID: m.ID, From: p.queue.key.gateway, To: to.key.gateway})
 }
 
@@ -180,7 +229,7 @@ func (m *mover) log(ctx context.Context) {
 	for to, count := range m.moved {
 		why := string(m.queue.gate.closedBy())
 		if why == "" {
-			why = "its rate would let them expire"
+			why = "another route, or a rate that would let them expire"
 		}
 		m.engine.logger.LogAttrs(ctx, slog.LevelWarn, "moved waiting messages to another gateway of their route",
 			slog.String("gateway", m.queue.key.gateway), slog.String("next_gateway", to), slog.Int("count", count), slog.String("error", why))

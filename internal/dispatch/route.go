@@ -175,9 +175,7 @@ func (r *routing) routeOf(m *courier.Message) *route {
 }
 
 // serves reports whether the queue of a ticket is one of its message's route.
-func (r *routing) serves(t *ticket) bool {
-	return len(r.routes) == 0 || r.routeOf(t.message).index(t.queue) >= 0
-}
+func (r *routing) serves(t *ticket) bool { return r.routeOf(t.message).index(t.queue) >= 0 }
 
 // takesInsteadOf reports whether there may be another gateway for messages of a queue.
 func (r *routing) takesInsteadOf(q *queue) bool {
@@ -214,7 +212,7 @@ func (e *Engine) newRouting(old *routing, settings Settings) *routing {
 	}
 	next.setSpare()
 	for _, q := range next.queues {
-		q.configure()
+		q.configure(len(next.routes) > 0)
 	}
 	return next
 }
