@@ -246,7 +246,15 @@ func findScalar(value any, names, holders []string, depth int, fits func(string)
 }
 
 func plainName(name string) string {
-	return lowerASCII(strings.NewReplacer("-", "", "_", "").Replace(name))
+	return strings.Map(func(char rune) rune {
+		switch {
+		case char == '-', char == '_':
+			return -1
+		case 'A' <= char && char <= 'Z':
+			return char + ('a' - 'A')
+		}
+		return char
+	}, name)
 }
 
 func scalarText(value any) string {
@@ -283,6 +291,9 @@ func isCode(text string) bool {
 }
 
 func lowerASCII(text string) string {
+	if strings.IndexFunc(text, func(char rune) bool { return 'A' <= char && char <= 'Z' }) < 0 {
+		return text
+	}
 	return strings.Map(func(char rune) rune {
 		if 'A' <= char && char <= 'Z' {
 			return char + ('a' - 'A')

@@ -36,6 +36,11 @@ func (f *fieldReader) allow(names ...string) {
 	}
 }
 
+// isAbsent reports whether a field is null, not there, or an empty string.
+func (f *fieldReader) isAbsent(name string) bool {
+	return f.object[name] == nil || f.object[name] == ""
+}
+
 // scalar returns a string, or a number as it is written.
 func (f *fieldReader) scalar(name string) (text string, given bool) {
 	text, given = spell(f.object[name])
@@ -83,9 +88,12 @@ func (f *fieldReader) number(name string) (number float64, given bool) {
 	return 0, false
 }
 
+// misfitChoice begins the misfit of a value, perhaps of the gateway's, that means nothing to us.
+const misfitChoice = "template gave a value as"
+
 // oneOf returns a text that has to be one of some, empty when it is absent.
 func oneOf[T ~string](f *fieldReader, name string, choices ...T) T {
-	if f.object[name] == nil || f.object[name] == "" {
+	if f.isAbsent(name) {
 		return ""
 	}
 	text, ok := f.object[name].(string)
@@ -94,11 +102,10 @@ func oneOf[T ~string](f *fieldReader, name string, choices ...T) T {
 		for i, choice := range choices {
 			all[i] = string(choice)
 		}
-		what := kindName(f.object[name])
 		if near := courier.Nearest(text, all); near != "" { // it is no value of the answer's
-			what = fmt.Sprintf("%q (did you mean %s?)", text, near)
+			f.fail("template gave %q as %s; did you mean %s?", text, name, near)
 		}
-		f.fail("template gave %s as %s: give one of %s, or null", what, name, strings.Join(all, ", "))
+		f.fail(misfitChoice+" %s that is none of %s, or null", name, strings.Join(all, ", "))
 		return ""
 	}
 	return T(text)

@@ -40,7 +40,7 @@ const maxChanges = 50
 
 // fillers are the values that a field may have, tried in turn.
 func fillers() []any {
-	return []any{"123456", map[string]any{}, 5.0, []any{"123456"}, []any{map[string]any{}}, true}
+	return []any{"123456", map[string]any{}, 5.0, []any{"123456"}, []any{map[string]any{}}, true, "[{}]", "{}"}
 }
 
 // message returns the message as it is made up so far.
@@ -107,7 +107,14 @@ func (u *madeUp) objects(path string) []map[string]any {
 		if !u.isAnywhere || path == "std" {
 			return nil
 		}
-		return objectsIn(u.fields)
+		if u.argument == "ctx" {
+			return objectsIn(u.fields)
+		}
+		var found []map[string]any
+		for _, name := range [...]string{"json", "form", "query", "headers", "claims"} {
+			found = append(found, objectsIn(u.fields[name])...)
+		}
+		return found
 	}
 	isFree := func(free string) bool { return path == free || strings.HasPrefix(path, free+".") }
 	if !slices.ContainsFunc(u.free, isFree) {

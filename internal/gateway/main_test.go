@@ -48,17 +48,17 @@ func echo() *Template {
 // compiled is a template in force, of Jsonnet.
 func compiled(tb testing.TB, pool *jsonnet.Pool, source string) *Template {
 	tb.Helper()
-	template, err := pool.Compile(tb.Context(), "template.jsonnet", []byte(source))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return NewTemplate(template)
+	return compiledFor(tb, pool, "ctx", source)
 }
 
 // compiledFor is compiled for a function of another argument.
 func compiledFor(tb testing.TB, pool *jsonnet.Pool, argument, source string) *Template {
 	tb.Helper()
-	return compiled(tb, pool, "local f = "+source+"; function(ctx) f(ctx)")
+	template, err := pool.CompileFunc(tb.Context(), argument, "template.jsonnet", []byte(source))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return NewTemplate(template)
 }
 
 func newGateway(tb testing.TB, options Options) *Gateway {

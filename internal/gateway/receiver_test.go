@@ -155,7 +155,7 @@ func TestReceiver_Receive_Refuses(t *testing.T) {
 		"Text":        {constant(fine), nil, `delivered`, ErrMalformed, ""},
 		"NoTemplate":  {&Template{}, nil, `{}`, ErrNoTemplate, ""},
 		"Status":      {constant(`{"id":"a1","status":"delivred"}`), nil, `{}`, nil, `did you mean delivered?`},
-		"OtherStatus": {constant(`[{"id":"a1","status":"queued"}]`), nil, `{}`, nil, "give one of sent, delivered"},
+		"OtherStatus": {constant(`[{"id":"a1","status":"queued"}]`), nil, `{}`, nil, "none of sent, delivered"},
 		"Class":       {constant(`{"id":"a1","status":"rejected","class":"bard"}`), nil, `{}`, nil, "did you mean barred?"},
 		"Field":       {constant(`{"id":"a1","state":"rejected"}`), nil, `{}`, nil, `did you mean status?`},
 		"Nameless":    {constant(`{"status":"rejected"}`), nil, `{}`, nil, "neither id nor reference"},

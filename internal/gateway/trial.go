@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"courier/internal/jsonnet"
@@ -20,20 +21,23 @@ func (g *Gateway) Try(ctx context.Context, template Evaluator) (warnings []strin
 	}
 	return g.tryMessages(ctx, func(ctx context.Context, made *madeUp) ([]byte, error) {
 		return g.bodyWith(ctx, template, made.message())
-	}, true)
+	}, notSent, true)
 }
 
 // TryQuery is Try for a template of query parameters.
 func (g *Gateway) TryQuery(ctx context.Context, template Evaluator) (warnings []string, err error) {
 	return g.tryMessages(ctx, func(ctx context.Context, made *madeUp) ([]byte, error) {
 		return g.queryWith(ctx, template, made.message())
-	}, g.template == nil)
+	}, notSent, g.template == nil)
 }
 
-// tryMessages tries a template of requests. Where isWhole, nothing but this template
+// notSent is what becomes of a message for which a template of its request fails.
+const notSent = "and such a message is not sent"
+
+// tryMessages tries a template of requests, whose failure has a consequence. Where isWhole, nothing but this template
 // tells the gateway the recipient and the text.
 func (g *Gateway) tryMessages(
-	ctx context.Context, evaluate func(context.Context, *madeUp) ([]byte, error), isWhole bool,
+	ctx context.Context, evaluate func(context.Context, *madeUp) ([]byte, error), consequence string, isWhole bool,
 ) (warnings []string, err error) {
 	t := &trial{evaluateFunc: evaluate, explainFunc: g.explain}
 	if err := t.runAll(ctx, madeUpMessages()); err != nil {
@@ -47,7 +51,7 @@ func (g *Gateway) tryMessages(
 			return nil, err
 		}
 	}
-	return t.warnings("and such a message is not sent"), nil
+	return t.warnings(consequence), nil
 }
 
 // trial is the test of one template.
@@ -55,8 +59,8 @@ type trial struct {
 	// evaluateFunc evaluates the template and returns what it makes.
 	evaluateFunc func(ctx context.Context, made *madeUp) ([]byte, error)
 	explainFunc  func(err error) error
-	// mayFail says of a fault that what is really sent may not meet it; nil for none.
-	mayFail func(err error) bool
+	// mayPass says of a fault that what is really sent may not meet it; nil for never.
+	mayPass func(err error, isLast bool) bool
 	// works is a message for which the template gives a body, or withdraws it; nil
 	// for none.
 	works           *madeUp
@@ -70,6 +74,8 @@ type trial struct {
 type failure struct {
 	label string
 	err   error
+	// mayPass is true when what was made up may be the reason.
+	mayPass bool
 }
 
 // runAll tries what stands for all that may come. The error says why the template works for
@@ -83,10 +89,8 @@ func (t *trial) runAll(ctx context.Context, all []*madeUp) error {
 	if t.works != nil {
 		return nil
 	}
-	for _, failed := range t.failures {
-		if t.mayFail != nil && t.mayFail(failed.err) {
-			return nil
-		}
+	if slices.ContainsFunc(t.failures, func(f failure) bool { return f.mayPass }) {
+		return nil
 	}
 	return t.explainFunc(t.failures[0].err)
 }
@@ -95,7 +99,13 @@ func (t *trial) runAll(ctx context.Context, all []*madeUp) error {
 func (t *trial) run(ctx context.Context, made *madeUp) error {
 	t.tried++
 	err := t.evaluate(ctx, made)
-	for err != nil && made.change(err) {
+	mayPass := false
+	for err != nil {
+		isLast := !made.change(err)
+		mayPass = mayPass || t.mayPass != nil && t.mayPass(err, isLast)
+		if isLast {
+			break
+		}
 		err = t.evaluate(ctx, made)
 	}
 	switch {
@@ -109,7 +119,7 @@ func (t *trial) run(ctx context.Context, made *madeUp) error {
 	case t.works == nil && errors.Is(err, jsonnet.ErrTimeout):
 		return err // each further message would take as long
 	default:
-		t.failures = append(t.failures, failure{made.label, err})
+		t.failures = append(t.failures, failure{made.label, err, mayPass})
 	}
 	return nil
 }
@@ -132,7 +142,7 @@ func (t *trial) warnings(consequence string) []string {
 	var warnings, reasons []string
 	labels := map[string][]string{}
 	for _, failed := range t.failures {
-		if failed.label == "" { // it could not be made up
+		if failed.label == "" || failed.mayPass { // it could not be made up
 			continue
 		}
 		reason := t.explainFunc(failed.err).Error()

@@ -123,7 +123,7 @@ func New(options Options) (*API, error) {
 	if a.spec, err = specify(endpoints); err != nil {
 		return nil, fmt.Errorf("build openapi document: %w", err)
 	}
-	a.admin = a.serve(listenerAdmin, endpoints)
+	a.admin = a.serve(listenerAdmin, append(endpoints, a.kratosEndpoints()...))
 	a.public = a.serve(listenerPublic, a.healthEndpoints())
 	return a, nil
 }

@@ -35,7 +35,7 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 		recorder := &statusRecorder{ResponseWriter: w}
 		refused := false
 		defer func() {
-			a.recovered(ctx, recorder, recover(), route)
+			a.recovered(ctx, recorder, recover(), route, e)
 			took, status := time.Since(began), cmp.Or(recorder.status, http.StatusOK)
 			endSpan(span, status)
 			requests.WithLabelValues(strconv.Itoa(status)).Inc()
@@ -50,7 +50,7 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 			refused = true
 			fault := asFault(err)
 			a.logRefusal(ctx, fault)
-			writeError(recorder, fault)
+			e.fail(recorder, fault)
 		}
 	})
 }
@@ -115,7 +115,7 @@ func discardBody(w http.ResponseWriter, r *http.Request) {
 
 // recovered answers a panic. What was panicked with may hold a body, so only a
 // fault of the runtime is logged with its text.
-func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route string) {
+func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route string, e *endpoint) {
 	if cause == nil {
 		return
 	}
@@ -129,7 +129,7 @@ func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route
 	a.options.Logger.ErrorContext(ctx, "request panicked; this is a fault of the courier, report it with the stack",
 		slog.String("route", route), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
 	if w.status == 0 {
-		writeError(w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
+		e.fail(w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
 	}
 }
 

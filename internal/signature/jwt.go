@@ -24,6 +24,7 @@ type token struct {
 	header, prefix       string
 	issuer               string
 	fresh, require       []string
+	urlClaim             string
 	urlHash, payloadHash string
 	claims               map[string]any // of a sealer
 }
@@ -36,6 +37,7 @@ func newToken(o *options) *token {
 		issuer:      o.get("issuer", ""),
 		fresh:       strings.Fields(o.get("fresh", "")),
 		require:     strings.Fields(o.get("require", "")),
+		urlClaim:    o.get("url", ""),
 		urlHash:     o.get("url_hash", ""),
 		payloadHash: o.get("payload_hash", ""),
 	}
@@ -114,6 +116,9 @@ func (t *token) check(claims jwt.MapClaims, r *Request, now time.Time) error {
 			return fmt.Errorf("claim %s: %w", name, err)
 		}
 	}
+	if t.urlClaim != "" && !names(claims[t.urlClaim], r.URL) {
+		return fmt.Errorf("claim %s: %w", t.urlClaim, ErrMismatch)
+	}
 	if t.urlHash != "" && !hashFits(claims[t.urlHash], []byte(r.URL)) {
 		return fmt.Errorf("claim %s: %w", t.urlHash, ErrMismatch)
 	}
@@ -122,6 +127,12 @@ func (t *token) check(claims jwt.MapClaims, r *Request, now time.Time) error {
 		return fmt.Errorf("claim %s: %w", t.payloadHash, ErrMismatch)
 	}
 	return nil
+}
+
+// names tells whether a claim is a text, or a list of texts with it.
+func names(claim any, text string) bool {
+	list, _ := claim.([]any)
+	return claim == text || slices.Contains(list, any(text))
 }
 
 func hashFits(claim any, data []byte) bool {
@@ -139,6 +150,9 @@ func (t *token) Seal(r *Request, now time.Time) error {
 	claims := jwt.MapClaims{"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": uuid.NewString()}
 	if t.issuer != "" {
 		claims["iss"] = t.issuer
+	}
+	if t.urlClaim != "" {
+		claims[t.urlClaim] = r.URL
 	}
 	if t.urlHash != "" {
 		claims[t.urlHash] = hexSHA256([]byte(r.URL))

@@ -28,6 +28,8 @@ type EmulatorOptions struct {
 	Params map[string]string
 	// ReceiptURL is where receipts go when a request names no address.
 	ReceiptURL string
+	// ReceiptForm is the way in which the account has its receipts, of ReceiptForms; 0 is the first.
+	ReceiptForm int
 	// Options are those of the handler below. BehaviorFunc and Default are the emulator's.
 	Options Options
 }
