@@ -38,6 +38,7 @@ func layout() map[string][]string {
 		"internal/jsonnet/plan":          {},
 		"internal/mask":                  {},
 		"internal/signature":             {},
+		"internal/webhook":               {root, store},
 		"internal/store":                 {root},
 		"internal/text":                  {root},
 		"internal/store/postgres":        {root, store},

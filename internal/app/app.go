@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +29,7 @@ import (
 	"courier/internal/intake"
 	"courier/internal/jsonnet"
 	"courier/internal/store"
+	"courier/internal/webhook"
 )
 
 // Options are what an App needs to run.
@@ -63,6 +65,9 @@ type App struct {
 	certificate *httpapi.Certificate
 	reload      *reloader
 	receipts    receipts
+	webhooks    *webhook.Deliverer
+	// node is this process among those that share the store, nil until the engine is made.
+	node atomic.Pointer[cluster.Node]
 
 	failed   chan error
 	stopping sync.Once
@@ -96,7 +101,7 @@ func New(options Options) (*App, error) {
 func (a *App) Start(ctx context.Context) error {
 	a.logStart(ctx)
 	for _, start := range []func(context.Context) error{
-		a.startTracing, a.startTemplates, a.startGateways, a.startStore, a.startEngine, a.startListeners, a.startReload,
+		a.startTracing, a.startTemplates, a.startGateways, a.startStore, a.startWebhooks, a.startEngine, a.startListeners, a.startReload,
 	} {
 		if err := start(ctx); err != nil {
 			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
@@ -250,10 +255,12 @@ func (a *App) startEngine(ctx context.Context) (err error) {
 		Store:    a.store,
 		Node:     node,
 		ClusterFunc: func(e *dispatch.Engine) (dispatch.Cluster, error) {
-			return cluster.New(cluster.Options{
+			joined, err := cluster.New(cluster.Options{
 				Store: a.store, Engine: e, Health: e.Health(), Node: node, Host: hostName(), Version: a.options.Version,
 				NowFunc: a.store.Now, Logger: a.logger, Registerer: a.registry,
 			})
+			a.node.Store(joined)
+			return joined, err
 		},
 		GracePeriod:    cmp.Or(cfg.Dispatch.GracePeriod, -1), // none is negative there
 		PollInterval:   cfg.Dispatch.PollInterval,

@@ -52,6 +52,7 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	if err := intakePolicy(b.config).Check(); err != nil {
 		problems = append(problems, b.config.Problem("recipients.default_region", err.Error()))
 	}
+	problems = append(problems, checkWebhooks(b.config)...)
 	if err := privateIPs(b.config).Check(); err != nil && len(b.config.Gateways) == 0 {
 		problems = append(problems, fieldProblems(b.config, func(string) string { return "clients.http" }, err)...)
 	}
@@ -88,6 +89,7 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 	set.senders = append(set.senders, through)
 	var taking *gateway.Receiver
 	if d.receiver != nil {
+		d.receiver.Logger = b.logger
 		if taking, err = gateway.NewReceiver(*d.receiver); err != nil {
 			return report(err)
 		}

@@ -116,6 +116,10 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := r.app.webhooks.Set(ctx, webhookSettings(cfg)); err != nil {
+		set.close()
+		return err
+	}
 	if err := r.app.engine.Reconfigure(engineSettings(cfg, set)); err != nil {
 		set.close()
 		return err

@@ -47,6 +47,8 @@ type Engine struct {
 	health   *store.Health
 	settler  *settler
 	receiver *receiver
+	// quality is what receipts say of the gateways.
+	quality  atomic.Pointer[quality]
 	cluster  Cluster
 	routing  atomic.Pointer[routing]
 	lifetime lifetime
@@ -77,6 +79,7 @@ func New(options Options) (*Engine, error) {
 		health:        store.NewHealth(options.Logger),
 	}
 	e.settler, e.receiver = newSettler(e), newReceiver(e)
+	e.quality.Store(&quality{})
 	e.lifetime.stopped = make(chan struct{})
 	e.lifetime.grace = max(options.GracePeriod, 0)
 	e.routing.Store(e.newRouting(&routing{}, options.Settings))
@@ -156,6 +159,14 @@ func (e *Engine) now() time.Time { return store.Floor(e.nowFunc()) }
 func (e *Engine) Wake() {
 	for _, q := range e.routing.Load().queues {
 		q.note(0, false)
+	}
+}
+
+// Rerouted makes the engine look for messages that were given to a gateway whatever
+// their routes.
+func (e *Engine) Rerouted(gateway string) {
+	if q := e.routing.Load().queue(gateway); q != nil {
+		q.configure(len(e.routing.Load().routes) > 0)
 	}
 }
 

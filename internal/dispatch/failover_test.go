@@ -381,7 +381,7 @@ func TestFailover_TrafficDoesNotFlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &logBuffer{}
 		f := newFlow(t, log.install, newGateway("a", failsAt(0.6)), newGateway("b", brisk))
-		messages := f.send(t, 30_000, 20*time.Millisecond)
+		messages := f.send(t, 10_000, 60*time.Millisecond)
 		if took := p99(f.delays(t, messages)); took > 100*time.Millisecond {
 			t.Errorf("p99 is %s", took)
 		}

@@ -1,8 +1,11 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"courier"
@@ -22,21 +25,26 @@ const (
 	moveLook = time.Second
 	// expiryLook is how often a mover looks whether a rate lets messages expire.
 	expiryLook = 5 * time.Second
-	// expiryPages bounds how many pages of the queue it then looks at.
-	expiryPages = 80
+	// movePages bounds how many pages it looks at in one go.
+	movePages = 80
 )
 
 // opMove names what movers do to who looks after the health of the store.
 const opMove = "move messages to another gateway"
 
 // mover takes the messages that wait for a gateway to others of their routes, while it
-// takes none, or takes them so slowly that they would expire.
+// takes none, or takes them so slowly that they would expire, and once those that are
+// there by other routes than those of today.
 type mover struct {
 	engine *Engine
 	queue  *queue
 	wake   chan struct{}
+	// sorts is true until those are gone.
+	sorts atomic.Bool
 
 	// Of the loop alone:
+	// query is where to go on, after a pass that did not come to the end.
+	query    store.WaitingQuery
 	moved    map[string]int
 	loggedAt time.Time
 }
@@ -58,16 +66,19 @@ func (m *mover) run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		wait := forever
-		switch m.queue.gate.need() {
-		case needNone:
-		case needAll:
-			m.pass(ctx, 0)
+		if m.sorts.Load() && !m.sort(ctx) {
 			wait = moveLook
-		case needExpiring:
-			if m.queue.isLong() {
-				m.pass(ctx, expiryPages)
-			}
-			wait = expiryLook
+		}
+		switch need := m.queue.gate.need(); {
+		case need == needAll:
+			m.pass(ctx, false)
+			wait = moveLook
+		case need == needExpiring && m.queue.isLong():
+			m.query = store.WaitingQuery{}
+			m.pass(ctx, true)
+			wait = min(wait, expiryLook)
+		case need == needExpiring:
+			wait = min(wait, expiryLook)
 		}
 		timer.Reset(wait)
 		select {
@@ -78,43 +89,83 @@ func (m *mover) run(ctx context.Context) {
 	}
 }
 
-// pass goes through what is due, page by page, until the others have no more room. Of
-// a gateway that takes messages it looks at some pages, for those that would expire.
-func (m *mover) pass(ctx context.Context, pages int) {
-	e, nodes := m.engine, m.engine.cluster.Nodes()
+// pass goes through what is due, page by page, until the others have no more room, and
+// moves it, or of a gateway that takes messages only those that would expire.
+func (m *mover) pass(ctx context.Context, expiring bool) {
+	e, nodes := m.engine, max(m.engine.cluster.Nodes(), 1)
 	p := passing{mover: m, routing: e.routing.Load(), room: make(map[*queue]int)}
-	query := store.WaitingQuery{Gateway: m.queue.key.gateway, Limit: movePage}
-	for page := 0; ctx.Err() == nil && (pages == 0 || page < pages); page++ {
-		waiting, err := m.page(ctx, query)
+	if !p.routing.takesInsteadOf(m.queue) {
+		return
+	}
+	for page := 0; ctx.Err() == nil && page < movePages && !p.blocked; page++ {
+		waiting, err := m.page(ctx)
 		if err != nil {
 			return
 		}
-		horizon := e.now().Add(moveLook)
 		for i, message := range waiting {
-			if message.NextAttemptAt.After(horizon) {
-				waiting = waiting[:i]
-				break
-			}
-			if ahead := page*movePage + i; pages == 0 || !m.queue.gate.takes(e.left(message), ahead/max(nodes, 1), nodes, e.tick()) {
+			ahead := (page*movePage + i) / nodes
+			if !expiring || !m.queue.gate.takes(e.left(message), ahead, nodes, e.tick()) {
 				p.add(message)
 			}
 		}
 		if !p.move(ctx) || len(waiting) < movePage || p.blocked {
+			m.query = store.WaitingQuery{}
 			break
 		}
 		last := waiting[len(waiting)-1]
-		query.DueFrom, query.After = last.NextAttemptAt, last.ID
+		m.query.DueFrom, m.query.After = last.NextAttemptAt, last.ID
 	}
 	m.log(ctx)
 }
 
-// page reads a page of what waits.
-func (m *mover) page(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error) {
+// sort moves everything that waits for a gateway which is not in its route, and reports
+// whether that is done. It is done once for each configuration, so that nodes whose
+// configurations differ for a while do not send messages to and fro.
+func (m *mover) sort(ctx context.Context) bool {
+	m.sorts.Store(false)
+	p := passing{mover: m, routing: m.engine.routing.Load()}
+	if p.routing.queue(m.queue.key.gateway) != m.queue {
+		return true // it is gone
+	}
+	query := store.WaitingQuery{Gateway: m.queue.key.gateway, Limit: movePage}
+	for {
+		waiting, err := m.read(ctx, query)
+		for _, message := range waiting {
+			if route := p.routing.routeOf(message); route.index(m.queue) < 0 {
+				p.plan(message, cmp.Or(route.onward(message, m.queue), route.hops[0].queue))
+			}
+		}
+		if err != nil || !p.move(ctx) {
+			m.sorts.Store(true)
+			return false
+		}
+		if len(waiting) < movePage {
+			m.log(ctx)
+			return true
+		}
+		last := waiting[len(waiting)-1]
+		query.DueFrom, query.After = last.NextAttemptAt, last.ID
+	}
+}
+
+// read reads a page of what waits.
+func (m *mover) read(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error) {
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	waiting, err := m.engine.store.Waiting(callCtx, query)
 	if ctx.Err() == nil {
 		m.engine.health.Set(ctx, opMove, err)
+	}
+	return waiting, err
+}
+
+// page reads the next page of what is due now or soon.
+func (m *mover) page(ctx context.Context) ([]*courier.Message, error) {
+	m.query.Gateway, m.query.Limit = m.queue.key.gateway, movePage
+	waiting, err := m.read(ctx, m.query)
+	horizon := m.engine.now().Add(moveLook)
+	if later := slices.IndexFunc(waiting, func(w *courier.Message) bool { return w.NextAttemptAt.After(horizon) }); later >= 0 {
+		waiting = waiting[:later]
 	}
 	return waiting, err
 }
@@ -144,6 +195,11 @@ func (p *passing) add(m *courier.Message) {
 		p.blocked = true
 		return
 	}
+	p.plan(m, to)
+}
+
+// plan has a message moved to a queue.
+func (p *passing) plan(m *courier.Message, to *queue) {
 	p.moves = append(p.moves, store.Move{ID: m.ID, From: p.queue.key.gateway, To: to.key.gateway})
 }
 
@@ -173,7 +229,7 @@ func (m *mover) log(ctx context.Context) {
 	for to, count := range m.moved {
 		why := string(m.queue.gate.closedBy())
 		if why == "" {
-			why = "its rate would let them expire"
+			why = "another route, or a rate that would let them expire"
 		}
 		m.engine.logger.LogAttrs(ctx, slog.LevelWarn, "moved waiting messages to another gateway of their route",
 			slog.String("gateway", m.queue.key.gateway), slog.String("next_gateway", to), slog.Int("count", count), slog.String("error", why))
@@ -242,14 +298,4 @@ func (g *gate) need() need {
 		return needExpiring
 	}
 	return needNone
-}
-
-// inASecond is how many of some messages the rate lets through in a second.
-func (g *gate) inASecond(count, nodes int) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if rate := g.rate(nodes); rate > 0 {
-		return min(count, int(rate)+1)
-	}
-	return count
 }

@@ -45,6 +45,9 @@ type Store interface {
 	NextDue(ctx context.Context, gateway string) (time.Time, error)
 	Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error)
 	Move(ctx context.Context, moves []store.Move, now time.Time) (int, error)
+	Tallies(ctx context.Context, since time.Time) ([]store.Tally, error)
+	Weights(ctx context.Context) ([]store.Weight, error)
+	SetWeight(ctx context.Context, weight store.Weight) error
 	Stats(ctx context.Context, now time.Time) (store.Stats, error)
 	Check(ctx context.Context) error
 }
@@ -74,6 +77,8 @@ type Cluster interface {
 	Attempts() context.Context
 	// Nodes counts the nodes that are alive, this one included.
 	Nodes() int
+	// OnDuty reports whether what is done for all nodes is this one's to do.
+	OnDuty() bool
 }
 
 // UnknownPolicy says what becomes of a message whose request was written and

@@ -74,8 +74,10 @@ func newQueue(e *Engine, key queueKey, g *gate) *queue {
 	return q
 }
 
-// configure has the queue look for old messages.
-func (q *queue) configure() {
+// configure has the queue look for old messages, and those sorted out that are not to
+// wait here by the routes, if there are any.
+func (q *queue) configure(routed bool) {
+	q.mover.sorts.Store(routed)
 	q.mu.Lock()
 	q.dueAt, q.backlog = q.engine.tick(), true
 	q.mu.Unlock()

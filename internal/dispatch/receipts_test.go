@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"courier"
+	"courier/internal/dispatch"
 	"courier/internal/store"
 )
 
@@ -155,5 +157,67 @@ func TestEngine_ReceiptsOfUnknownMessagesAreToldOnce(t *testing.T) {
 		if lines := log.lines(t, "receipts name messages that are not known; they are kept for a day, in case they were early"); len(lines) != 1 {
 			t.Errorf("%d lines", len(lines))
 		}
+	})
+}
+
+// TestEngine_DemotesAGatewayThatDeliversNothing has the first gateway of a route take
+// messages and never deliver them, and get well.
+func TestEngine_DemotesAGatewayThatDeliversNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, registry := &logBuffer{}, prometheus.NewRegistry()
+		var engine *dispatch.Engine
+		var well atomic.Bool
+		reporting := func(name string, delivers func() bool) *fakeGateway {
+			return newGateway(name, func(ctx context.Context, m *courier.Message) courier.Attempt {
+				if delivers() {
+					time.AfterFunc(3*time.Second, func() {
+						r := delivered(m)
+						r.Gateway = name
+						_, _ = engine.Receipts(context.WithoutCancel(ctx), []courier.Receipt{r})
+					})
+				}
+				return naming(ctx, m)
+			})
+		}
+		a, b := reporting("a", well.Load), reporting("b", func() bool { return true })
+		options := newOptions(newMemory(), a)
+		options.Gateways = []dispatch.GatewayOptions{{Gateway: a, Receipts: true}, {Gateway: b, Receipts: true}}
+		options.Routes = []dispatch.Route{via("all", "a", "b")}
+		options.Routes[0].Demote = true
+		options.Registerer, options.RandFunc = registry, rand.Float64
+		log.install(&options)
+		engine = start(t, options)
+		pass(time.Second)
+		share := func(length, each time.Duration) int {
+			before, count := len(a.sends()), 0
+			for began := time.Now(); time.Since(began) < length; count++ {
+				enqueue(t, engine, newMessage(func(m *courier.Message) { m.TemplateType = fmt.Sprint(count) }))
+				<-time.After(each)
+			}
+			return 100 * (len(a.sends()) - before) / count
+		}
+		if first := share(2*time.Minute, time.Second); first != 100 {
+			t.Errorf("the first gateway gets %d %% before it is known", first)
+		}
+		share(4*time.Minute, time.Second)
+		if bad := share(10*time.Minute, time.Second); bad > 15 {
+			t.Errorf("a gateway that delivers nothing gets %d %%", bad)
+		}
+		if lines := log.lines(t, "gateway delivers few of the messages that it takes"); len(lines) != 1 {
+			t.Errorf("%d lines say that it is degraded", len(lines))
+		}
+		if counts := gather(t, registry); counts["courier_gateway_degraded,gateway=a"] != 1 || counts["courier_route_weight,gateway=a,route=all"] != 5 {
+			t.Errorf("metrics are %v", counts)
+		}
+		if states := engine.Snapshot(); len(states) != 2 || len(states[0].Degraded) != 1 || len(states[1].Degraded) != 0 {
+			t.Errorf("states are %+v", states)
+		}
+		well.Store(true)
+		share(2*time.Hour, 5*time.Second)
+		if back := share(10*time.Minute, 5*time.Second); back < 95 {
+			t.Errorf("a gateway that is well again gets %d %%", back)
+		}
+		pass(10 * time.Second)
 	})
 }

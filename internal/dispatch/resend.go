@@ -27,7 +27,7 @@ const (
 // before returns the gateway that took the message before this one to the same
 // recipient for the same purpose, if it may not have got through, or "".
 func (e *Engine) before(ctx context.Context, r *route, m *courier.Message) string {
-	if len(r.hops) < 2 {
+	if len(r.hops) < 2 || !slices.ContainsFunc(r.hops, hop.reports) {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, resendTimeout)
@@ -45,11 +45,14 @@ func (e *Engine) before(ctx context.Context, r *route, m *courier.Message) strin
 	}
 	last := page.Messages[i]
 	at := r.named(last.Gateway)
-	if at < 0 || !failedToArrive(last, now, r.hops[at].queue.gate.sender.settings.Load().Receipts) {
+	if at < 0 || !failedToArrive(last, now, r.hops[at].reports()) {
 		return ""
 	}
 	return last.Gateway
 }
+
+// reports reports whether a gateway sends receipts.
+func (h hop) reports() bool { return h.queue.gate.sender.settings.Load().Receipts }
 
 // failedToArrive reports whether a gateway took a message that the handset does not
 // seem to have.

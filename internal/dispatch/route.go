@@ -59,7 +59,7 @@ func (r *route) choose(m *courier.Message, before string, due bool) (*queue, per
 	if len(r.hops) == 1 {
 		return r.hops[0].enter(m, due)
 	}
-	hops, byChance, probes := r.hops, r.weighted, due
+	hops, byChance, probes := r.hops, r.weighted || r.Demote, due
 	if before != "" {
 		hops, byChance, probes = r.from(r.named(before)+1), false, false
 	} else if own := r.named(m.Gateway); own > 0 && r.ofOwn {
@@ -71,13 +71,13 @@ func (r *route) choose(m *courier.Message, before string, due bool) (*queue, per
 		chosen = taking[0]
 	}
 	if byChance {
-		chosen = pick(taking, chosen, chosen.queue.engine.random())
+		chosen = r.pick(taking, chosen)
 	}
 	for _, h := range hops {
-		if h == chosen && !byChance {
+		if h == chosen && !r.weighted {
 			break
 		}
-		if probes && h != chosen && (h.weight > 0 || !byChance) {
+		if probes && h != chosen && (h.weight > 0 || !r.weighted) {
 			if p := h.queue.probeNew(m); p.count > 0 {
 				return h.queue, p
 			}
@@ -94,16 +94,28 @@ func (h hop) enter(m *courier.Message, due bool) (*queue, permit) {
 	return h.queue, h.queue.admitNew(m, h.queue.engine.tick())
 }
 
-// pick returns one of the hops by their weights, or a given one when they have none.
-// random is a number in [0, 1).
-func pick(hops []hop, otherwise hop, random float64) hop {
-	total := 0
-	for _, h := range hops {
-		total += h.weight
+// pick returns one of the gateways that take messages by chance: by their weights or, in a
+// route in order, the first. What receipts took of the part of one goes to the others,
+// in order to the next. It is otherwise when there is none with a part.
+func (r *route) pick(taking []hop, otherwise hop) hop {
+	e, parts, total, rest := otherwise.queue.engine, make([]float64, len(taking)), 0.0, 1.0
+	q := e.quality.Load()
+	for i, h := range taking {
+		parts[i] = 1
+		if r.Demote {
+			parts[i] = float64(q.weight(r.Name, h.queue.key.gateway)) / weightWhole
+		}
+		if r.weighted {
+			parts[i] *= float64(h.weight)
+		} else {
+			parts[i] *= rest
+			rest -= parts[i]
+		}
+		total += parts[i]
 	}
-	at := int(random * float64(total))
-	for _, h := range hops {
-		if at -= h.weight; at < 0 {
+	at := e.random() * total
+	for i, h := range taking {
+		if at -= parts[i]; at < 0 {
 			return h
 		}
 	}
@@ -163,8 +175,15 @@ func (r *routing) routeOf(m *courier.Message) *route {
 }
 
 // serves reports whether the queue of a ticket is one of its message's route.
-func (r *routing) serves(t *ticket) bool {
-	return len(r.routes) == 0 || r.routeOf(t.message).index(t.queue) >= 0
+func (r *routing) serves(t *ticket) bool { return r.routeOf(t.message).index(t.queue) >= 0 }
+
+// takesInsteadOf reports whether there may be another gateway for messages of a queue.
+func (r *routing) takesInsteadOf(q *queue) bool {
+	return slices.ContainsFunc(append(slices.Clone(r.routes), r.all), func(route *route) bool {
+		return route.index(q) >= 0 && slices.ContainsFunc(route.hops, func(h hop) bool {
+			return h.queue != q && h.queue.gate.closedBy() == ""
+		})
+	})
 }
 
 // names returns the gateways in order.
@@ -193,7 +212,7 @@ func (e *Engine) newRouting(old *routing, settings Settings) *routing {
 	}
 	next.setSpare()
 	for _, q := range next.queues {
-		q.configure()
+		q.configure(len(next.routes) > 0)
 	}
 	return next
 }

@@ -111,6 +111,7 @@ func TestRoute_ReloadHoldsForWhatIsQueued(t *testing.T) {
 		if sent := len(gateways[1].sends()); sent != 300 {
 			t.Errorf("%d of 300 went through the gateway that is theirs now: %v", sent, memory.statuses())
 		}
+		gateways[0].sendFunc = answer(accepted())
 		scheduled := newMessage(func(m *courier.Message) { m.NextAttemptAt = time.Now().Add(time.Hour) })
 		enqueue(t, engine, scheduled)
 		options.Routes = []dispatch.Route{via("all", "c")}
@@ -190,4 +191,28 @@ func TestRoute_AResendGoesAnotherWay(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRoute_ARemovedGatewayLeavesItsMessagesToTheirRoute reloads without a gateway that
+// was down.
+func TestRoute_ARemovedGatewayLeavesItsMessagesToTheirRoute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newMemory()
+		options, gateways := newRouted(memory, via("all", "c"))
+		gateways[2].sendFunc = answer(down())
+		engine := start(t, options)
+		pass(time.Second)
+		enqueue(t, engine, newMessages(300)...)
+		pass(time.Minute)
+		options.Gateways = options.Gateways[:2]
+		options.Routes = []dispatch.Route{via("all", "b")}
+		if err := engine.Reconfigure(options.Settings); err != nil {
+			t.Fatal(err)
+		}
+		pass(40 * time.Second)
+		if sent := len(gateways[1].sends()); sent != 300 {
+			t.Errorf("%d of 300 went through the gateway that is theirs now: %v", sent, memory.statuses())
+		}
+	})
 }

@@ -150,8 +150,8 @@ func (s *sender) handle(t *ticket) {
 	switch now := e.now(); {
 	case e.lifetime.closing() || !s.holds(t):
 		s.leave(t, 0)
-	case !e.routing.Load().serves(t):
-		s.leaveElsewhere(t) // the routes are others than when it was put here
+	case t.queue.mover.sorts.Load() && !e.routing.Load().serves(t):
+		s.leaveElsewhere(t)
 	case m.Expired(now):
 		s.logExpired(m)
 		e.metrics.expired.Inc()
@@ -207,7 +207,7 @@ func (s *sender) leaveElsewhere(t *ticket) {
 	s.leave(t, 0)
 	r := s.engine.routing.Load()
 	serves := r.serves(t)
-	if s.engine.lifetime.closing() || serves && t.queue.takes(t.message) {
+	if s.engine.lifetime.closing() || serves && t.queue.takes(t.message) || len(r.all.hops) == 0 {
 		return
 	}
 	route := r.routeOf(t.message)

@@ -27,15 +27,22 @@ func TestDocuments_Gateways(t *testing.T) {
 		t.Fatal(err)
 	}
 	pool := newPool(t, jsonnet.Options{Timeout: patience})
-	var template *Template
+	var template, before *Template
 	var argument, message string
 	count := 0
 	for _, block := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
 		switch block[1] {
 		case "jsonnet":
 			argument = block[2][len("function("):len("function(ctx")]
-			template = compiledFor(t, pool, argument, block[2])
-			tryExample(t, argument, template)
+			before, template = template, compiledFor(t, pool, argument, block[2])
+			switch {
+			case strings.Contains(block[2], "res.ctx"):
+				if _, err := newGateway(t, Options{URL: "http://localhost/"}).TryLookup(t.Context(), before.evaluator(), template.evaluator()); err != nil {
+					t.Error(err)
+				}
+			case !strings.Contains(block[2], "path:"):
+				tryExample(t, argument, template)
+			}
 		case "http":
 			message = block[2]
 		case "json":

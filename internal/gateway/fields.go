@@ -36,6 +36,11 @@ func (f *fieldReader) allow(names ...string) {
 	}
 }
 
+// isAbsent reports whether a field is null, not there, or an empty string.
+func (f *fieldReader) isAbsent(name string) bool {
+	return f.object[name] == nil || f.object[name] == ""
+}
+
 // scalar returns a string, or a number as it is written.
 func (f *fieldReader) scalar(name string) (text string, given bool) {
 	text, given = spell(f.object[name])
@@ -88,7 +93,7 @@ const misfitChoice = "template gave a value as"
 
 // oneOf returns a text that has to be one of some, empty when it is absent.
 func oneOf[T ~string](f *fieldReader, name string, choices ...T) T {
-	if f.object[name] == nil || f.object[name] == "" {
+	if f.isAbsent(name) {
 		return ""
 	}
 	text, ok := f.object[name].(string)

@@ -25,6 +25,7 @@ type Gateway struct {
 	network    *network
 	rules      []Rule
 	response   *responseRules
+	lookup     *Lookup
 	masked     *secretSet
 	nowFunc    func() time.Time
 }
@@ -47,6 +48,7 @@ func New(options Options) (*Gateway, error) {
 		template:   options.Template,
 		query:      options.Query,
 		signer:     options.Signer,
+		lookup:     options.Lookup,
 		params:     params,
 		receiptURL: options.ReceiptURL,
 		timeout:    options.Timeout,

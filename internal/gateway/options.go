@@ -38,6 +38,8 @@ type Options struct {
 	Query *Template
 	// Response judges what the gateway answers. Without one the HTTP status decides.
 	Response *Rules
+	// Lookup asks the gateway what became of a message, nil where it cannot be asked.
+	Lookup *Lookup
 	// Signer signs each request once it is complete, nil signs none.
 	Signer Signer
 	// ReceiptURL is the whole address for receipts, ctx.receipt_url in a template. Its
@@ -65,7 +67,7 @@ type Options struct {
 
 // Rules judge what a gateway answers.
 type Rules struct {
-	// Template is a function of res. While it holds nothing the HTTP status decides.
+	// Template is a function of res. Messages wait while it holds nothing.
 	Template *Template
 	// Errors are the gateway's own codes and what they mean, res.errors in the template.
 	Errors map[string]any
@@ -131,6 +133,9 @@ func (o *Options) check() (target *url.URL, params, codes map[string]any, err er
 	}
 	params, err = plainParams(o.Params)
 	report("params", err)
+	if o.Lookup != nil && (o.Lookup.Request == nil || o.Lookup.Response == nil) {
+		report("lookup", errors.New("needs both a template of the request and one of the answer"))
+	}
 	if o.Response != nil {
 		codes, err = plainParams(o.Response.Errors)
 		report("response.errors", err)

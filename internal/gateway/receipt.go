@@ -56,28 +56,32 @@ func decodeReceipt(value any) (receipt courier.Receipt, isMeant bool, misfit str
 		return receipt, false, fmt.Sprintf("template gave %s as a receipt: give an object such as { id: req.form.MessageSid, status: 'delivered' }", kindName(value))
 	}
 	f := fieldReader{object: object}
-	f.allow("id", "reference", "status", "class", "code", "message", "at")
-	receipt.Status = oneOf(&f, "status", receiptStatuses()...)
-	receipt.Class = oneOf(&f, "class", courier.Classes()...)
-	receipt.GatewayMessageID, _ = f.scalar("id")
-	reference, _ := f.scalar("reference")
-	receipt.Code, _ = f.scalar("code")
-	receipt.Message, _ = f.scalar("message")
-	receipt.Code, receipt.Message = newCover(cleanText(receipt.Code)).render(maxCode), withoutNumbers(receipt.Message)
-	receipt.At = timeOf(object["at"])
-	switch receipt.Status { //nolint:exhaustive // the others are failures, or say nothing
-	case courier.StatusSent, courier.StatusDelivered:
-		receipt.Class = ""
-	}
-	if f.misfit == "" && receipt.Status != "" && receipt.GatewayMessageID == "" && reference == "" {
+	receipt = f.receipt()
+	if f.misfit == "" && receipt.Status != "" && f.isAbsent("id") && f.isAbsent("reference") {
 		f.fail("template gave a receipt with neither id nor reference: one of them names the message")
 	}
-	if !isMessageID(receipt.GatewayMessageID) {
-		receipt.GatewayMessageID = ""
-	}
-	receipt.MessageID, _ = courier.ParseID(reference) // another program may use the account too
 	isOurs := receipt.GatewayMessageID != "" || !receipt.MessageID.IsZero()
 	return receipt, receipt.Status != "" && isOurs, f.misfit
+}
+
+// receipt reads the fields of a receipt.
+func (f *fieldReader) receipt() (receipt courier.Receipt) {
+	f.allow("id", "reference", "status", "class", "code", "message", "at")
+	receipt.Status = oneOf(f, "status", receiptStatuses()...)
+	receipt.Class = oneOf(f, "class", courier.Classes()...)
+	if id, _ := f.scalar("id"); isMessageID(id) {
+		receipt.GatewayMessageID = id
+	}
+	reference, _ := f.scalar("reference")
+	receipt.MessageID, _ = courier.ParseID(reference) // another program may use the account too
+	code, _ := f.scalar("code")
+	message, _ := f.scalar("message")
+	receipt.Code, receipt.Message = newCover(cleanText(code)).render(maxCode), withoutNumbers(message)
+	receipt.At = timeOf(f.object["at"])
+	if receipt.Status == courier.StatusSent || receipt.Status == courier.StatusDelivered {
+		receipt.Class = ""
+	}
+	return receipt
 }
 
 // receiptStatuses are those that a receipt can report.

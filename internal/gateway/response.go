@@ -65,6 +65,14 @@ func (r *responseRules) evaluate(ctx context.Context, template Evaluator, answer
 	return said, nil
 }
 
+// codes are the gateway's own codes and what they mean.
+func (g *Gateway) codes() map[string]any {
+	if g.response == nil {
+		return map[string]any{}
+	}
+	return plainObject(g.response.errors)
+}
+
 // resNames are the fields of res.
 func resNames() []string { return []string{"status", "headers", "text", "json", "errors"} }
 

@@ -21,20 +21,23 @@ func (g *Gateway) Try(ctx context.Context, template Evaluator) (warnings []strin
 	}
 	return g.tryMessages(ctx, func(ctx context.Context, made *madeUp) ([]byte, error) {
 		return g.bodyWith(ctx, template, made.message())
-	}, true)
+	}, notSent, true)
 }
 
 // TryQuery is Try for a template of query parameters.
 func (g *Gateway) TryQuery(ctx context.Context, template Evaluator) (warnings []string, err error) {
 	return g.tryMessages(ctx, func(ctx context.Context, made *madeUp) ([]byte, error) {
 		return g.queryWith(ctx, template, made.message())
-	}, g.template == nil)
+	}, notSent, g.template == nil)
 }
 
-// tryMessages tries a template of requests. Where isWhole, nothing but this template
+// notSent is what becomes of a message for which a template of its request fails.
+const notSent = "and such a message is not sent"
+
+// tryMessages tries a template of requests, whose failure has a consequence. Where isWhole, nothing but this template
 // tells the gateway the recipient and the text.
 func (g *Gateway) tryMessages(
-	ctx context.Context, evaluate func(context.Context, *madeUp) ([]byte, error), isWhole bool,
+	ctx context.Context, evaluate func(context.Context, *madeUp) ([]byte, error), consequence string, isWhole bool,
 ) (warnings []string, err error) {
 	t := &trial{evaluateFunc: evaluate, explainFunc: g.explain}
 	if err := t.runAll(ctx, madeUpMessages()); err != nil {
@@ -48,7 +51,7 @@ func (g *Gateway) tryMessages(
 			return nil, err
 		}
 	}
-	return t.warnings("and such a message is not sent"), nil
+	return t.warnings(consequence), nil
 }
 
 // trial is the test of one template.

@@ -15,14 +15,49 @@ import (
 // why it works for none, the warnings for which it does not: those are judged by their
 // status. Errors are those of Try.
 func (g *Gateway) TryResponse(ctx context.Context, template Evaluator) (warnings []string, err error) {
-	rules := g.response
-	if rules == nil {
-		rules = &responseRules{}
-	}
-	return tryRules(ctx, template, madeUpAnswers(rules.errors), resNames, "and such an answer is judged by its HTTP status", func(value any) string {
+	return tryRules(ctx, template, madeUpAnswers(g.codes()), resNames, "and such an answer is judged by its HTTP status", func(value any) string {
 		_, misfit := decodeRuling(value)
 		return misfit
 	})
+}
+
+// TryLookup asks for made-up messages by templates of a Lookup that are not in force yet,
+// and sends nothing. The error says which of the two works for nothing, and why.
+func (g *Gateway) TryLookup(ctx context.Context, request, response Evaluator) (warnings []string, err error) {
+	warnings, err = g.tryMessages(ctx, func(ctx context.Context, made *madeUp) ([]byte, error) {
+		at, err := g.lookupHop(ctx, request, made.message())
+		if err != nil {
+			return nil, ignore(err, ErrNoLookup)
+		}
+		return []byte(at.target.String()), nil
+	}, "and nobody asks for such a message", false)
+	if err != nil {
+		return nil, err
+	}
+	own := madeUpMessages()[0].message()
+	known, err := g.lookupContext(own, everything{})
+	if err != nil {
+		return nil, err
+	}
+	answers := slices.DeleteFunc(madeUpAnswers(g.codes()), func(made *madeUp) bool {
+		status, _ := made.fields["status"].(float64)
+		return status >= http.StatusMultipleChoices
+	})
+	for _, made := range answers {
+		made.fields["ctx"] = known
+	}
+	more, err := tryRules(ctx, response, answers, lookupNames, "and such an answer leaves open what became of the message", func(value any) string {
+		_, _, misfit := decodeFound(value)
+		return misfit
+	})
+	return append(warnings, more...), err
+}
+
+func ignore(err, ignored error) error {
+	if errors.Is(err, ignored) {
+		return nil
+	}
+	return err
 }
 
 // Try reads made-up receipts by a template that is not in force yet. The error says why it

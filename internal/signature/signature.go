@@ -123,14 +123,13 @@ func NewSealer(kind string, settings map[string]string) (Sealer, error) {
 //
 //	aws_sigv4          access_key_id, secret_access_key, session_token, region, service
 //	azure_hmac         access_key (base64)
-//	standard_webhooks  secret (whsec_…; the first of several signs), id_field: the field of the JSON
-//	                   body that is the id of the message (id)
+//	standard_webhooks  secret (whsec_…; the first of several signs); the JSON body has an id
 //	jwt_rs256          application_id, private_key (PEM)
 func NewSigner(kind string, settings map[string]string) (Signer, error) {
 	return build(kind, settings, map[string]func(*options) Signer{
 		"aws_sigv4":         newAWS,
 		"azure_hmac":        newAzure,
-		"standard_webhooks": newWebhookSigner,
+		"standard_webhooks": func(o *options) Signer { return newWebhook(o) },
 		"jwt_rs256":         newApplication,
 	})
 }
@@ -220,10 +219,13 @@ func (o *options) oneOf(name string, choices ...string) string {
 // secrets returns the secrets of a setting, one a line.
 func (o *options) secrets(name string) [][]byte {
 	var secrets [][]byte
-	for line := range strings.Lines(o.must(name)) {
+	for line := range strings.Lines(o.get(name, "")) {
 		if secret := strings.Trim(line, "\r\n"); secret != "" {
 			secrets = append(secrets, []byte(secret))
 		}
+	}
+	if secrets == nil {
+		o.fault(name, "it is missing")
 	}
 	return secrets
 }

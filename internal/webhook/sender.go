@@ -117,6 +117,9 @@ func newSender(endpoint Endpoint, options *Options) *sender {
 	}
 	s.direct = newClient(&http.Transport{DialContext: dial})
 	s.proxied = newClient(&http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: postTimeout / 3}).DialContext})
+	if options.DialFunc != nil {
+		s.proxied = s.direct
+	}
 	return s
 }
 

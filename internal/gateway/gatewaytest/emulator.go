@@ -30,6 +30,8 @@ type EmulatorOptions struct {
 	ReceiptURL string
 	// OnMessageFunc sees each message that is taken, before its answer goes out; nil for none.
 	OnMessageFunc func(Message)
+	// ReceiptForm is the way in which the account has its receipts, of ReceiptForms; 0 is the first.
+	ReceiptForm int
 	// Options are those of the handler below. BehaviorFunc and Default are the emulator's.
 	Options Options
 }

@@ -24,5 +24,5 @@ function(req)
   if std.all([fits(r) for r in list]) then [receipt(r) for r in list]
   else {
     receipts: [],
-    reply: { status: 400, body: { detail: 'each receipt needs id or reference, and one of these as its status: ' + std.join(', ', statuses) + '; a class is one of docs/errors.md' } },
+    reply: { status: 400, body: { detail: 'each receipt needs id or reference, and one of these as its status: ' + std.join(', ', statuses) } },
   }
