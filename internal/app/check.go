@@ -34,12 +34,12 @@ func Check(ctx context.Context, cfg *config.Config) error {
 // sending it. Errors are *config.InvalidError, *courier.Error, *courier.RenderError
 // or courier.ErrTemplateCanceled. The body of the request can be read once.
 func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http.Request, error) {
-	message, err := intake.New(intake.Options{Policy: intakePolicy(cfg)}).Accept(draft)
-	if err != nil {
-		return nil, err
-	}
 	var request *http.Request
-	err = withGateways(ctx, cfg, func(set *gatewaySet) error {
+	err := withGateways(ctx, cfg, func(set *gatewaySet) error {
+		message, err := intake.New(intake.Options{Policy: intakePolicy(cfg, set.texts)}).Accept(draft)
+		if err != nil {
+			return err
+		}
 		at := slices.IndexFunc(set.senders, func(s sender) bool { return s.Name() == message.Gateway })
 		if at < 0 {
 			return errors.New("render request: no gateway takes the message")

@@ -194,6 +194,18 @@ func encodingName(encoding courier.Encoding) string {
 	return "the GSM 7 bit alphabet"
 }
 
+// Complete gives an id, times and a gateway to a message that is kept though it can
+// never be sent.
+func (i *Intake) Complete(m *courier.Message) *courier.Message {
+	now := i.now()
+	channel, _ := i.policy.Load().channel(m.Channel) // without one the engine chooses
+	m.Gateway, m.From = cmp.Or(m.Gateway, channel.Gateway), cmp.Or(m.From, channel.From)
+	m.Encoding, m.Segments = courier.CountSegments(m.Body)
+	m.CreatedAt, m.UpdatedAt, m.NextAttemptAt = now, now, now
+	m.ID = i.ids.next(now)
+	return m
+}
+
 // Expiry returns when a message that is due now expires by the given lifetime,
 // or the zero time when neither ExpiresAt nor TTL is given. Errors are *courier.Error.
 func (i *Intake) Expiry(lifetime courier.Lifetime) (time.Time, error) {

@@ -120,7 +120,10 @@ func New(sources []Source) (*Texts, error) {
 // ErrNoText reports a type of message that has no text.
 var ErrNoText = errors.New("there is no text for this template_type; there are " + strings.Join(Types(), ", "))
 
-// Render returns the text of a message. The error is ErrNoText, or says what is wrong
+// ErrNoCode reports data without the code of its type of message.
+var ErrNoCode = errors.New("template_data has no code")
+
+// Render returns the text of a message. The error is ErrNoText, ErrNoCode, or says what is wrong
 // with the data or the template without quoting a value of the message.
 func (t *Texts) Render(r Request) (string, error) {
 	if !slices.Contains(Types(), r.Type) {
@@ -134,7 +137,7 @@ func (t *Texts) Render(r Request) (string, error) {
 	}
 	fields.complete(r)
 	if fields.Code == "" {
-		return "", fmt.Errorf("template_data has no code; give %s", codeKey(r.Type))
+		return "", fmt.Errorf("%w; give %s", ErrNoCode, codeKey(r.Type))
 	}
 	return t.lookup(r.Type, r.Locale).execute(&fields)
 }
