@@ -32,7 +32,7 @@ type hooks struct {
 
 // hookAt is a hook, and whether its secret may stand in the address.
 type hookAt struct {
-	*hook.Hook
+	hook      *hook.Hook
 	inAddress bool
 }
 
@@ -44,11 +44,11 @@ func (h *hooks) Serve(ctx context.Context, call *httpapi.HookCall) (httpapi.Hook
 	}
 	at, known := (*current)[call.ID]
 	proven := call.Secret != ""
-	if !known || proven && (!at.inAddress || !at.HasSecret(call.Secret)) {
+	if !known || proven && (!at.inAddress || !at.hook.HasSecret(call.Secret)) {
 		return httpapi.HookAnswer{}, false
 	}
 	request := requestAs(http.MethodPost, call.Target, call.Header, "", call.Body)
-	answer := at.Hook.Serve(ctx, request, proven)
+	answer := at.hook.Serve(ctx, request, proven)
 	return httpapi.HookAnswer{
 		Status: answer.Status, ContentType: answer.ContentType, Body: answer.Body, RetryAfter: answer.RetryAfter,
 		Result: string(answer.Result), Err: answer.Err,
@@ -74,7 +74,7 @@ func (m *hookMessages) Cancel(ctx context.Context, id courier.ID, now time.Time)
 
 // Reject implements hook.Messages.
 func (m *hookMessages) Reject(ctx context.Context, message *courier.Message, reason *courier.Attempt) (store.Enqueued, error) {
-	return m.Engine.Reject(ctx, m.Intake.Complete(message), reason)
+	return m.Engine.Reject(ctx, m.Complete(message), reason)
 }
 
 // texts makes the texts of codes of one configuration.

@@ -70,12 +70,17 @@ store: { dsn: "sqlite://%s" }
 		}
 	}
 	c.write(t, "courier.yml", configuration(c.dir, "other-secret", strings.Replace(hello, "aGkg", "aG8g", 1)))
-	until(t, "the reload", func() bool { status, _ := call("/hooks/login", "other-secret", "204963"); return status == http.StatusOK })
+	until(t, "the reload", func() bool {
+		status, _ := call("/hooks/login", "other-secret", "204963")
+		return status == http.StatusOK
+	})
 	if got := <-bodies; got != `{"body":"ho 204963"}` {
 		t.Errorf("the gateway got %s", got)
 	}
 	c.write(t, "courier.yml", configuration(c.dir, "third-secret", bye))
-	until(t, "the refusal of the reload", func() bool { return strings.Contains(c.log.String(), "courier.templates.login_code.valid.sms.body.plaintext") })
+	until(t, "the refusal of the reload", func() bool {
+		return strings.Contains(c.log.String(), "courier.templates.login_code.valid.sms.body.plaintext")
+	})
 	if log := c.log.String(); strings.Contains(log, "204961") || strings.Contains(log, "one-secret") || strings.Contains(log, "+12065550107") {
 		t.Error("the log has a code, a secret or a number")
 	}
