@@ -41,7 +41,7 @@ func (r *receipts) Receive(ctx context.Context, request *httpapi.ReceiptRequest)
 			Code: courier.CodeNotFound, Message: "no gateway takes receipts at this address; compare it with that of: courier gateways show",
 		}
 	}
-	result, err := from.Receiver.Receive(ctx, from.seen(request))
+	result, err := from.Receive(ctx, from.seen(request))
 	if err != nil {
 		return httpapi.ReceiptReply{}, receiptFault(err)
 	}
