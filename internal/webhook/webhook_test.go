@@ -2,12 +2,15 @@ package webhook_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -546,4 +549,34 @@ type lines struct{ seen chan string }
 func (l *lines) Write(line []byte) (int, error) {
 	l.seen <- string(line)
 	return len(line), nil
+}
+
+// docs/webhooks.md shows an event with every field that there is.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		page, err := os.ReadFile("../../docs/webhooks.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, _ := strings.Cut(string(page), "```json\n")
+		text, _, _ = strings.Cut(text, "```")
+		var shown post
+		if err := json.Unmarshal([]byte(text), &shown); err != nil {
+			t.Fatal(err)
+		}
+		k := newKit(t)
+		s := k.shop("shop")
+		k.start(k.store, endpoints(one("shop")))
+		k.receipt(k.message(nil), courier.StatusUndelivered, courier.ClassAbsentSubscriber, "30003")
+		after(time.Second)
+		fields := func(p post) []string { return slices.Sorted(maps.Keys(p.Data)) }
+		same(t, "fields", fields(shown), fields(s.taken[1]))
+		same(t, "advice", shown.Data["advice"], s.taken[1].Data["advice"])
+		for _, name := range webhook.Events() {
+			if !strings.Contains(string(page), "| `"+name+"` |") {
+				t.Errorf("%s is not described", name)
+			}
+		}
+	})
 }
