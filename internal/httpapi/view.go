@@ -73,8 +73,8 @@ type attempt struct {
 	Excerpt           *string  `json:"excerpt" doc:"The redacted beginning of an answer that was no success."`
 	GatewayMessageID  *string  `json:"gateway_message_id" doc:"The gateway's own name for the message."`
 	GatewayMessageIDs []string `json:"gateway_message_ids,omitempty" nullable:"false" doc:"The gateway's names of all parts of a long message, where it gave more than one."`
-	StartedAt        moment  `json:"started_at"`
-	Duration         string  `json:"duration" example:"12.3ms" doc:"How long the attempt took."`
+	StartedAt         moment   `json:"started_at"`
+	Duration          string   `json:"duration" example:"12.3ms" doc:"How long the attempt took."`
 }
 
 // receipt is what a gateway reported of a message that it took.
