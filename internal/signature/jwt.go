@@ -23,8 +23,8 @@ type token struct {
 	algorithms           []string
 	header, prefix       string
 	issuer               string
-	audience             pattern
 	fresh, require       []string
+	urlClaim             string
 	urlHash, payloadHash string
 	claims               map[string]any // of a sealer
 }
@@ -35,9 +35,9 @@ func newToken(o *options) *token {
 		algorithms:  strings.Fields(o.get("algorithms", "HS256")),
 		header:      o.get("header", "Authorization"),
 		issuer:      o.get("issuer", ""),
-		audience:    o.pattern("audience", ""),
 		fresh:       strings.Fields(o.get("fresh", "")),
 		require:     strings.Fields(o.get("require", "")),
+		urlClaim:    o.get("url", ""),
 		urlHash:     o.get("url_hash", ""),
 		payloadHash: o.get("payload_hash", ""),
 	}
@@ -67,7 +67,7 @@ func (t *token) Verify(r *Request, now time.Time) error {
 	if len(value) < len(t.prefix) || !strings.EqualFold(value[:len(t.prefix)], t.prefix) || value == "" {
 		return fmt.Errorf("header %s: %w", t.header, ErrMissing)
 	}
-	claims, err := t.parse(strings.TrimSpace(value[len(t.prefix):]), r, now)
+	claims, err := t.parse(strings.TrimSpace(value[len(t.prefix):]), now)
 	if err == nil {
 		err = t.check(claims, r, now)
 	}
@@ -78,7 +78,7 @@ func (t *token) Verify(r *Request, now time.Time) error {
 	return nil
 }
 
-func (t *token) parse(text string, r *Request, now time.Time) (jwt.MapClaims, error) {
+func (t *token) parse(text string, now time.Time) (jwt.MapClaims, error) {
 	keys := jwt.VerificationKeySet{}
 	for _, secret := range t.secrets {
 		keys.Keys = append(keys.Keys, secret)
@@ -89,9 +89,6 @@ func (t *token) parse(text string, r *Request, now time.Time) (jwt.MapClaims, er
 	}
 	if t.issuer != "" {
 		options = append(options, jwt.WithIssuer(t.issuer))
-	}
-	if t.audience != "" {
-		options = append(options, jwt.WithAudience(string(t.audience.of(r, "", ""))))
 	}
 	claims := jwt.MapClaims{}
 	_, err := jwt.NewParser(options...).ParseWithClaims(text, claims, func(*jwt.Token) (any, error) { return keys, nil })
@@ -119,6 +116,9 @@ func (t *token) check(claims jwt.MapClaims, r *Request, now time.Time) error {
 			return fmt.Errorf("claim %s: %w", name, err)
 		}
 	}
+	if t.urlClaim != "" && !names(claims[t.urlClaim], r.URL) {
+		return fmt.Errorf("claim %s: %w", t.urlClaim, ErrMismatch)
+	}
 	if t.urlHash != "" && !hashFits(claims[t.urlHash], []byte(r.URL)) {
 		return fmt.Errorf("claim %s: %w", t.urlHash, ErrMismatch)
 	}
@@ -127,6 +127,12 @@ func (t *token) check(claims jwt.MapClaims, r *Request, now time.Time) error {
 		return fmt.Errorf("claim %s: %w", t.payloadHash, ErrMismatch)
 	}
 	return nil
+}
+
+// names tells whether a claim is a text, or a list of texts with it.
+func names(claim any, text string) bool {
+	list, _ := claim.([]any)
+	return claim == text || slices.Contains(list, any(text))
 }
 
 func hashFits(claim any, data []byte) bool {
@@ -145,8 +151,8 @@ func (t *token) Seal(r *Request, now time.Time) error {
 	if t.issuer != "" {
 		claims["iss"] = t.issuer
 	}
-	if t.audience != "" {
-		claims["aud"] = string(t.audience.of(r, "", ""))
+	if t.urlClaim != "" {
+		claims[t.urlClaim] = r.URL
 	}
 	if t.urlHash != "" {
 		claims[t.urlHash] = hexSHA256([]byte(r.URL))

@@ -48,13 +48,10 @@ func (p *plivo) Verify(r *Request, _ time.Time) error {
 			continue
 		}
 		message, ok := version.message(r, r.Header.Get(version.nonce))
-		if ok && r.Header.Get(version.nonce) != "" && slices.ContainsFunc(given, func(text string) bool {
-			signature, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-			return err == nil && oneFits(p.secrets, sha256.New, []byte(message), signature)
-		}) {
-			return nil
+		if !ok || r.Header.Get(version.nonce) == "" || !oneFits(p.secrets, sha256.New, []byte(message), "base64", given...) {
+			return fmt.Errorf("header %s: %w", version.signatures[0], ErrMismatch)
 		}
-		return fmt.Errorf("header %s: %w", version.signatures[0], ErrMismatch)
+		return nil
 	}
 	return fmt.Errorf("header X-Plivo-Signature-V3 or -V2: %w", ErrMissing)
 }

@@ -94,9 +94,9 @@ type Signer interface {
 //	twilio             secret
 //	vonage_sig         secret, method (md5hash, md5hmac, sha1hmac, sha256hmac, sha512hmac)
 //	plivo              secret
-//	jwt                secret, algorithms (HS256 …), header, prefix, issuer, audience (a pattern such as {url}), fresh (claims that must be
+//	jwt                secret, algorithms (HS256 …), header, prefix, issuer, fresh (claims that must be
 //	                   within Leeway of now), require (claims that must be there),
-//	                   url_hash, payload_hash (claims with the hex SHA-256 of address and body)
+//	                   url (a claim with the address, such as aud), url_hash, payload_hash (claims with the hex SHA-256 of address and body)
 //	ed25519            public_key (base64), header, timestamp_header, message
 //	hmac               secret, secret_encoding (raw, base64, hex), hash (md5, sha1, sha256, sha512),
 //	                   encoding (hex, base64), header, prefix, element and timestamp_element (of a header like
@@ -123,14 +123,13 @@ func NewSealer(kind string, settings map[string]string) (Sealer, error) {
 //
 //	aws_sigv4          access_key_id, secret_access_key, session_token, region, service
 //	azure_hmac         access_key (base64)
-//	standard_webhooks  secret (whsec_…; the first of several signs), id_field: the field of the JSON
-//	                   body that is the id of the message (id)
+//	standard_webhooks  secret (whsec_…; the first of several signs); the JSON body has an id
 //	jwt_rs256          application_id, private_key (PEM)
 func NewSigner(kind string, settings map[string]string) (Signer, error) {
 	return build(kind, settings, map[string]func(*options) Signer{
 		"aws_sigv4":         newAWS,
 		"azure_hmac":        newAzure,
-		"standard_webhooks": newWebhookSigner,
+		"standard_webhooks": func(o *options) Signer { return newWebhook(o) },
 		"jwt_rs256":         newApplication,
 	})
 }

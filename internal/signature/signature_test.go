@@ -310,7 +310,7 @@ func mechanisms() []mechanism {
 		{"Seven", "hmac", seven("t1"), nil, false},
 		{"Zitadel", "hmac", zitadel("t1"), nil, false},
 		{"MessageBird", "jwt", messageBird("t1"), nil, false},
-		{"Audience", "jwt", settings("secret", "t1", "audience", "{url}", "fresh", "iat", "payload_hash", "payload_hash"), nil, false},
+		{"Audience", "jwt", settings("secret", "t1", "url", "aud", "fresh", "iat", "payload_hash", "payload_hash"), nil, false},
 		{"StandardWebhooks", "standard_webhooks", settings("secret", supabase), nil, false},
 		{"Basic", "basic", settings("user", "courier", "password", "a phrase of words"), nil, true},
 		{"Header", "header", settings("header", "X-Api-Key", "secret", "a phrase of words\nnew"), nil, true},

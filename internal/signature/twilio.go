@@ -28,17 +28,13 @@ func (t *twilio) Verify(r *Request, _ time.Time) error {
 	if value == "" {
 		return fmt.Errorf("header %s: %w", twilioHeader, ErrMissing)
 	}
-	given, err := base64.StdEncoding.DecodeString(value)
 	form, covered := twilioForm(r)
-	if err != nil || !covered {
+	if !covered || !slices.ContainsFunc(withAndWithoutPort(r.URL), func(address string) bool {
+		return oneFits(t.secrets, sha1.New, []byte(address+form), "base64", value)
+	}) {
 		return fmt.Errorf("header %s: %w", twilioHeader, ErrMismatch)
 	}
-	for _, address := range withAndWithoutPort(r.URL) {
-		if oneFits(t.secrets, sha1.New, []byte(address+form), given) {
-			return nil
-		}
-	}
-	return fmt.Errorf("header %s: %w", twilioHeader, ErrMismatch)
+	return nil
 }
 
 // Seal implements Sealer.

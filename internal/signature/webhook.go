@@ -14,9 +14,8 @@ import (
 
 // webhook is Standard Webhooks, version 1 of its symmetric signature.
 type webhook struct {
-	keys    []*standardwebhooks.Webhook
-	texts   []string
-	idField string
+	keys  []*standardwebhooks.Webhook
+	texts []string
 }
 
 // newWebhook reads secrets that are parted by line feeds, blanks or bars, each perhaps
@@ -32,12 +31,6 @@ func newWebhook(o *options) *webhook {
 		}
 		w.keys, w.texts = append(w.keys, key), append(w.texts, text)
 	}
-	return w
-}
-
-func newWebhookSigner(o *options) Signer {
-	w := newWebhook(o)
-	w.idField = o.get("id_field", "id")
 	return w
 }
 
@@ -67,13 +60,14 @@ func (w *webhook) Seal(r *Request, now time.Time) error {
 
 // Sign implements Signer.
 func (w *webhook) Sign(request *http.Request, body []byte, now time.Time) error {
-	fields := map[string]any{}
-	_ = json.Unmarshal(body, &fields) // what is not JSON has no id in it
-	id, ok := fields[w.idField].(string)
-	if !ok || id == "" {
-		return fmt.Errorf("the body has no text %q, which is to be the id of a Standard Webhook", w.idField)
+	var message struct {
+		ID string `json:"id"`
 	}
-	return w.sign(request.Header, id, body, now)
+	_ = json.Unmarshal(body, &message) // what is not JSON has no id in it
+	if message.ID == "" {
+		return errors.New(`the body has no text "id", which a Standard Webhook is known by`)
+	}
+	return w.sign(request.Header, message.ID, body, now)
 }
 
 func (w *webhook) sign(header http.Header, id string, body []byte, now time.Time) error {

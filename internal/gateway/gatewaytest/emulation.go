@@ -34,7 +34,9 @@ type emulation struct {
 	Error    emulatedAnswer            `yaml:"error"`
 	Statuses map[string]int            `yaml:"statuses"`
 	Receipt  emulatedReceipt           `yaml:"receipt"`
-	Sign     []signing                 `yaml:"sign"`
+	// Also are more ways in which an account can have its receipts.
+	Also []emulatedReceipt `yaml:"also"`
+	Sign []signing         `yaml:"sign"`
 	// States are what the provider reports and what status of ours it is, nil for none.
 	States map[string]*string `yaml:"states"`
 	// Failed is the state with which codes are reported.
@@ -121,10 +123,8 @@ func parseEmulation(source string) (*emulation, error) {
 	if _, ok := e.Answers[answerOK]; !ok {
 		return nil, fmt.Errorf("read emulator.yaml: there is no answer %q", answerOK)
 	}
-	for _, body := range []string{e.Request.Body} {
-		if !slices.Contains([]string{"form", "json", "none"}, body) {
-			return nil, fmt.Errorf("read emulator.yaml: request.body is %q: it is form, json or none", body)
-		}
+	if !slices.Contains([]string{"form", "json", "none"}, e.Request.Body) {
+		return nil, fmt.Errorf("read emulator.yaml: request.body is %q: it is form, json or none", e.Request.Body)
 	}
 	return e, nil
 }

@@ -23,6 +23,9 @@ func (e *Emulator) Reports() []string {
 	return append(names, slices.Sorted(maps.Keys(e.spec.Receipts))...)
 }
 
+// ReceiptForms is the number of ways in which an account can have its receipts.
+func (e *Emulator) ReceiptForms() int { return 1 + len(e.spec.Also) }
+
 // Report returns what a report of a name says, and what a courier must make of it. A
 // status of "" is nothing.
 func (e *Emulator) Report(name string) (Report, error) {
@@ -88,7 +91,7 @@ func (e *Emulator) receipt(ctx context.Context, m Message, report Report) (*http
 	for name, value := range report.Fields {
 		f.values[name] = value
 	}
-	spec := e.spec.Receipt
+	spec := append([]emulatedReceipt{e.spec.Receipt}, e.spec.Also...)[e.options.ReceiptForm]
 	r := &signature.Request{Method: spec.Method, Header: http.Header{}}
 	switch {
 	case spec.Form != nil:

@@ -133,9 +133,10 @@ func (p *Preset) combine(v values) (errs []error) {
 	for _, need := range p.file.Needs {
 		if !slices.ContainsFunc(need, func(group string) bool { return v.has(strings.Fields(group)) }) {
 			first := strings.Fields(need[0])
+			choices := strings.ReplaceAll(strings.ReplaceAll(strings.Join(need, "|"), " ", " and "), "|", ", or ")
 			missing := slices.IndexFunc(first, func(name string) bool { return v[name] == "" })
 			errs = append(errs, &gateway.OptionError{
-				Field: fieldOf(first[missing]), Err: errors.New("is missing: give " + strings.ReplaceAll(strings.Join(need, ", or "), " ", " and ")),
+				Field: fieldOf(first[missing]), Err: errors.New("is missing: give " + choices),
 			})
 		}
 	}

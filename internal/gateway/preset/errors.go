@@ -23,6 +23,20 @@ func (e Errors) Answers() map[string]Code { return merge(e.Both, e.Answer) }
 // Receipts returns the codes that a receipt can have.
 func (e Errors) Receipts() map[string]Code { return merge(e.Both, e.Receipt) }
 
+// AnswerMeanings and ReceiptMeanings are what the codes mean, as an emulator takes them.
+func (e Errors) AnswerMeanings() map[string]string { return meanings(e.Answers()) }
+
+// ReceiptMeanings is the other half of AnswerMeanings.
+func (e Errors) ReceiptMeanings() map[string]string { return meanings(e.Receipts()) }
+
+func meanings(table map[string]Code) map[string]string {
+	all := make(map[string]string, len(table))
+	for code, known := range table {
+		all[code] = known.Means
+	}
+	return all
+}
+
 func merge(tables ...map[string]Code) map[string]Code {
 	all := map[string]Code{}
 	for _, table := range tables {

@@ -2,7 +2,11 @@ package preset
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"flag"
 	"io"
 	"maps"
@@ -93,8 +97,24 @@ func readConfig(tb testing.TB, preset, name string) Config {
 	if err := decode(path, text, &c); err != nil {
 		tb.Fatal(err)
 	}
+	if c.Params["private_key"] == "generated" {
+		c.Params["private_key"] = privateKey()
+	}
 	return Config{ID: "main", From: c.From, Params: c.Params, ReceiptSecret: c.ReceiptSecret, PublicURL: publicURL}
 }
+
+// privateKey is one for tests, in PEM.
+var privateKey = sync.OnceValue(func() string {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+})
 
 func build(tb testing.TB, p *Preset, c Config) (*gateway.Gateway, *gateway.Receiver) {
 	tb.Helper()
@@ -247,16 +267,9 @@ type bench struct {
 	receiver *gateway.Receiver
 }
 
-func newBench(t *testing.T, p *Preset, configuration string) *bench {
+func newBench(t testing.TB, p *Preset, configuration string, form int) *bench {
 	t.Helper()
 	b := &bench{preset: p, config: readConfig(t, p.Name, configuration)}
-	codes := func(table map[string]Code) map[string]string {
-		all := map[string]string{}
-		for code, known := range table {
-			all[code] = known.Means
-		}
-		return all
-	}
 	built, err := p.Build(b.config)
 	if err != nil {
 		t.Fatal(err)
@@ -268,8 +281,8 @@ func newBench(t *testing.T, p *Preset, configuration string) *bench {
 		}
 	}
 	b.emulator, err = gatewaytest.NewEmulator(gatewaytest.EmulatorOptions{
-		Source: p.Emulator, AnswerCodes: codes(p.Errors.Answers()), ReceiptCodes: codes(p.Errors.Receipts()),
-		Params: params, ReceiptURL: built.Gateway.ReceiptURL, Options: gatewaytest.Options{NowFunc: now},
+		Source: p.Emulator, AnswerCodes: p.Errors.AnswerMeanings(), ReceiptCodes: p.Errors.ReceiptMeanings(),
+		Params: params, ReceiptURL: built.Gateway.ReceiptURL, ReceiptForm: form, Options: gatewaytest.Options{NowFunc: now},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -287,7 +300,7 @@ func newBench(t *testing.T, p *Preset, configuration string) *bench {
 	return b
 }
 
-func (b *bench) send(t *testing.T, m *courier.Message) courier.Attempt {
+func (b *bench) send(t testing.TB, m *courier.Message) courier.Attempt {
 	t.Helper()
 	m.From = b.config.From
 	request, err := b.gateway.Render(t.Context(), m)
@@ -306,7 +319,7 @@ func TestPreset_Success(t *testing.T) {
 		t.Helper()
 		configs, _ := filepath.Glob(filepath.Join("testdata", p.Name, "*.yaml"))
 		for _, config := range configs {
-			b := newBench(t, p, strings.TrimSuffix(filepath.Base(config), ".yaml"))
+			b := newBench(t, p, strings.TrimSuffix(filepath.Base(config), ".yaml"), 0)
 			for i, body := range []string{"Your code is 123456", long} {
 				m := message("+12065550100", body)
 				m.ExpiresAt = now().Add(10 * time.Minute)
@@ -329,7 +342,7 @@ func TestPreset_Answers(t *testing.T) {
 	t.Parallel()
 	eachPreset(t, func(t *testing.T, p *Preset) {
 		t.Helper()
-		b := newBench(t, p, "default")
+		b := newBench(t, p, "default", 0)
 		known := p.Errors.Answers()
 		for _, name := range b.emulator.Answers() {
 			b.emulator.Answer(name)
@@ -365,49 +378,56 @@ func TestPreset_Receipts(t *testing.T) {
 		if p.Templates.Receipt == "" {
 			return
 		}
-		b := newBench(t, p, "default")
-		m := message("+12065550100", long)
-		if attempt := b.send(t, m); attempt.Outcome != courier.OutcomeAccepted {
-			t.Fatalf("got %+v", attempt)
-		}
-		taken := b.emulator.Messages()[0]
-		known := p.Errors.Receipts()
-		for _, name := range b.emulator.Reports() {
-			report, err := b.emulator.Report(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			gives := report.Gives
-			if code := known[gives.Code]; gives.Code == name {
-				gives.Class = string(code.Class)
-				if code.Status != "" {
-					gives.Status = string(code.Status)
-				}
-			}
-			for i, request := range receipts(t, b, taken, name) {
-				result, err := b.receiver.Receive(t.Context(), request)
-				if err != nil {
-					t.Errorf("%s: %v", name, err)
-					continue
-				}
-				if gives.Status == "" {
-					if len(result.Receipts) > 0 {
-						t.Errorf("%s: got %+v, want nothing", name, result.Receipts)
-					}
-					continue
-				}
-				if len(result.Receipts) != 1 {
-					t.Errorf("%s: got %+v, want one", name, result.Receipts)
-					continue
-				}
-				got := result.Receipts[0]
-				isOurs := got.GatewayMessageID == taken.IDs[i] || got.GatewayMessageID == "" && got.MessageID == m.ID
-				if !isOurs || string(got.Status) != gives.Status || string(got.Class) != gives.Class || gives.Code != "" && got.Code != gives.Code {
-					t.Errorf("%s: got %+v, want %+v", name, got, gives)
-				}
-			}
+		for form := range newBench(t, p, "default", 0).emulator.ReceiptForms() {
+			checkReceipts(t, p, form)
 		}
 	})
+}
+
+func checkReceipts(t *testing.T, p *Preset, form int) {
+	t.Helper()
+	b := newBench(t, p, "default", form)
+	m := message("+12065550100", long)
+	if attempt := b.send(t, m); attempt.Outcome != courier.OutcomeAccepted {
+		t.Fatalf("got %+v", attempt)
+	}
+	taken := b.emulator.Messages()[0]
+	known := p.Errors.Receipts()
+	for _, name := range b.emulator.Reports() {
+		report, err := b.emulator.Report(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		gives := report.Gives
+		if code := known[gives.Code]; gives.Code == name {
+			gives.Class = string(code.Class)
+			if code.Status != "" {
+				gives.Status = string(code.Status)
+			}
+		}
+		for i, request := range receipts(t, b, taken, name) {
+			result, err := b.receiver.Receive(t.Context(), request)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if gives.Status == "" {
+				if len(result.Receipts) > 0 {
+					t.Errorf("%s: got %+v, want nothing", name, result.Receipts)
+				}
+				continue
+			}
+			if len(result.Receipts) != 1 {
+				t.Errorf("%s: got %+v, want one", name, result.Receipts)
+				continue
+			}
+			got := result.Receipts[0]
+			isOurs := got.GatewayMessageID == taken.IDs[i] || got.GatewayMessageID == "" && got.MessageID == m.ID
+			if !isOurs || string(got.Status) != gives.Status || string(got.Class) != gives.Class || gives.Code != "" && got.Code != gives.Code {
+				t.Errorf("%s: got %+v, want %+v", name, got, gives)
+			}
+		}
+	}
 }
 
 // receipts are those that the provider sends, as the public listener sees them.
@@ -434,7 +454,7 @@ func TestPreset_Signatures(t *testing.T) {
 	t.Parallel()
 	eachPreset(t, func(t *testing.T, p *Preset) {
 		t.Helper()
-		b := newBench(t, p, "default")
+		b := newBench(t, p, "default", 0)
 		built, err := p.Build(b.config)
 		if err != nil {
 			t.Fatal(err)
@@ -503,8 +523,8 @@ func (b *bench) skips() []string {
 
 func checkStale(t *testing.T, p *Preset, verifier signature.Verifier, r *signature.Request) {
 	t.Helper()
-	kind := p.file.Receipts.Verify[0].Kind
-	timeless := kind == "twilio" || kind == "plivo"
+	verify := p.file.Receipts.Verify[0]
+	timeless := verify.Kind == "twilio" || verify.Kind == "plivo" || verify.Kind == "hmac" && verify.Settings["timestamp_header"] == ""
 	if err := verifier.Verify(r, now().Add(6*time.Minute)); (err == nil) != timeless {
 		t.Errorf("six minutes later: %v", err)
 	}

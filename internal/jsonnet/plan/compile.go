@@ -228,6 +228,9 @@ func (b *planner) libraryCall(name string, arguments ast.Arguments, s *scope, de
 	if !library(name).takes(len(nodes)) {
 		return nil
 	}
+	if name == "format" || name == "mod" {
+		depth += formatDepth - callDepth
+	}
 	return b.group(kindCall, name, s, depth, nodes...)
 }
 

@@ -69,15 +69,17 @@ const (
 	maxNodes = 2000
 	// maxDepth bounds the nesting of a plan, so that the interpreter's limit on its
 	// stack is far away.
-	maxDepth = 48
+	maxDepth = 112
 	// maxNesting bounds, for the same reason, that of the value it gives.
 	maxNesting = 32
 	// callDepth is the nesting that the call of a function counts for, since it
 	// takes several frames of the interpreter's stack.
 	callDepth = 4
+	// formatDepth is that of a format, which the interpreter reads by recursion.
+	formatDepth = 8
 	// LeastStack is the limit on the interpreter's stack below which a plan might
 	// give a value where the interpreter gives up.
-	LeastStack = 8 * maxDepth
+	LeastStack = 4 * maxDepth
 )
 
 // Prepare makes a plan that came as JSON ready to run. It is false for one that

@@ -57,7 +57,7 @@ func TestOf(t *testing.T) {
 		"Duplicate":     {`function(ctx) {["a"]: 1, ["a"]: 2}`, false},
 		"Overflow":      {`function(ctx) 1e999`, false},
 		"Constant":      {`{a: 1}`, false},
-		"TooDeep":       {`function(ctx) ` + strings.Repeat("[", 40) + strings.Repeat("]", 40), false},
+		"TooDeep":       {`function(ctx) ` + strings.Repeat("[", 120) + strings.Repeat("]", 120), false},
 		"TooMany":       {`function(ctx) [` + strings.Repeat("1,", maxNodes) + `]`, false},
 	}
 	for name, test := range tests {

@@ -91,7 +91,7 @@ func TestPlan_left(t *testing.T) {
 		`{a: 1, [ctx.s]+: 1}`, `{[ctx.s]:: 1}`, `{a: 1} + {b: self.a}`, `{a: 1} {a+: 1}`, `"x" + {}`, `[] + "x"`, `{[ctx.s]: self}`, `ctx.s + ctx.o`,
 		`local a = std.strReplace(ctx.s, "l", "llllllllllllllll"), b = std.strReplace(a, "l", a), c = std.strReplace(b, "l", b), d = std.strReplace(c, "l", c); std.length(d)`,
 		`local a = ctx.s + ctx.s, b = a + a + a + a, c = b + b + b + b, d = c + c + c + c, e = d + d + d + d, f = e + e + e + e, g = f + f + f + f, h = g + g + g + g; std.length(h + h + h + h + h + h)`,
-		strings.Repeat("std.trim(", 13) + "ctx.s" + strings.Repeat(")", 13),
+		strings.Repeat("std.trim(", 30) + "ctx.s" + strings.Repeat(")", 30),
 	}
 	for i, source := range left {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -114,7 +114,10 @@ func TestPlan_nested(t *testing.T) {
 		`({a: %s} {b: 1}).a`, `{[ctx.s]: %s}`, `([%s] + [])[0]`, `[x for x in [%s]][0]`, `std.map(function(x) x + "", [%s])[0]`, `std.foldl(function(s, x) s + x, [%s], "")`,
 		`std.flatMap(function(x) [x], [%s])[0]`, `std.filter(function(x) x != "", [%s])[0]`, `{[x]: x for x in [%s]}[ctx.s]`, `std.objectValues({a: %s})[0]`, `std.prune({a: %s}).a`, `std.reverse([%s])[0]`,
 		`(local f(x) = [x]; [f(y)[0] for y in [%s]][0])`, `(if std.member([ctx.t, %s], "q") then "x" else "y")`, `std.parseJson('"' + %s + '"')`, `(if std.any([x == "" for x in [%s]]) then "x" else "y")`,
-		`std.mapWithIndex(function(i, x) x, [%s])[0]`, `(if {a: {b: [%s]}} == {a: {b: [ctx.s]}} then "x" else "y")`, `[%s][0:][0]`, `std.get(std.objectKeysValues({a: %s})[0], "value")`,
+		`std.mapWithIndex(function(i, x) x, [%s])[0]`, `(if {a: {b: [%s]}} == {a: {b: [ctx.s]}} then "x" else "y")`, `[%s][0:][0]`, `std.splitLimit(%s, "-", 1)[0]`, `(if "q" in {[%s]: 1} then "x" else "y")`,
+		`("" + std.length(std.findSubstr("q", %s)))`, `("" + std.count([%s], "q"))`, `("" + std.length(std.find("q", [%s])))`, `std.objectFields({[%s]: 1})[0]`, `("" + std.max(std.length(%s), 3))`,
+		`(if std.all([x == "" for x in [%s]]) then "x" else "y")`, `(if std.equalsIgnoreCase(%s, "q") then "x" else "y")`, `("" + std.floor(std.length(%s)))`, `std.format("%%(name_of_twenty_chars)s", {name_of_twenty_chars: %s})`,
+		`std.get(std.objectKeysValues({a: %s})[0], "value")`,
 	} {
 		t.Run(form, func(t *testing.T) {
 			t.Parallel()
@@ -129,6 +132,34 @@ func TestPlan_nested(t *testing.T) {
 				t.Fatalf("%s is not planned twice within itself", form)
 			}
 			comparePlan(t, last, computedContext)
+		})
+	}
+}
+
+// TestPlan_long gives functions long arrays and texts: the interpreter's stack still
+// suffices where a plan gives a result.
+func TestPlan_long(t *testing.T) {
+	t.Parallel()
+	list := make([]any, 2000)
+	fields := map[string]any{}
+	for i := range list {
+		list[i] = fmt.Sprint(i)
+		fields[fmt.Sprint(i)] = i
+	}
+	document, err := json.Marshal(map[string]any{"l": list, "o": fields, "s": strings.Repeat("aé ", 600)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{
+		`std.any([x == "q" for x in ctx.l])`, `std.all([x != "q" for x in ctx.l])`, `std.count(ctx.l, "7")`, `std.find("1999", ctx.l)`, `std.member(ctx.l, "q")`, `ctx.l == ctx.l`,
+		`std.length(std.map(function(x) x + "", ctx.l))`, `std.length(std.mapWithIndex(function(i, x) i, ctx.l))`, `std.foldl(function(n, x) n + 1, ctx.l, 0)`, `std.length(std.filter(function(x) x > "5", ctx.l))`,
+		`std.reverse(ctx.l)[0]`, `std.length(std.objectFields(ctx.o))`, `std.objectValues(ctx.o)[9]`, `std.objectKeysValues(ctx.o)[9]`, `std.length({[x]: 1 for x in ctx.l})`, `ctx.o == ctx.o`,
+		`std.length(std.prune(ctx.l))`, `std.length(std.prune(ctx.o))`, `ctx.s[1:1700]`, `ctx.l[5:1900][3]`, `ctx.s[-5:]`, `std.asciiUpper(ctx.s)`, `std.length(std.findSubstr("é", ctx.s))`,
+		`std.length(std.split(ctx.s, " "))`, `std.join("-", ctx.l)`, `std.strReplace(ctx.s, "a", "bb")`, `std.stripChars(ctx.s, "a é")`, `std.parseJson("[" + std.join(",", ctx.l) + "]")[7]`, `"%s!" % ctx.s`,
+	} {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			comparePlan(t, source, string(document))
 		})
 	}
 }
