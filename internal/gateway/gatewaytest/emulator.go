@@ -219,7 +219,8 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 	}
 	maps.Copy(f.values, request.values)
 	f.values["status"] = strconv.Itoa(answer.Status)
-	if means, isCode := e.options.AnswerCodes[name]; isCode {
+	means, isCode := e.options.AnswerCodes[name]
+	if isCode {
 		f.values["code"], f.values["means"] = name, means
 	}
 	behavior := Behavior{Status: answer.Status, Header: http.Header{}, Body: []byte{}}
@@ -238,7 +239,8 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 		value, _ := f.fill(answer.JSON)
 		behavior.Body, _ = json.Marshal(value)
 	}
-	if answer.Status < http.StatusMultipleChoices && answer.Gives.Class == "" {
+	_, isNamed := e.spec.Answers[name]
+	if answer.Status < http.StatusMultipleChoices && answer.Gives.Class == "" && (isNamed || !isCode) {
 		message.IDs = f.ids
 		if !f.eachUsed {
 			message.IDs = f.ids[:1]
