@@ -30,6 +30,8 @@ type EmulatorOptions struct {
 	ReceiptURL string
 	// ReceiptForm is the way in which the account has its receipts, of ReceiptForms; 0 is the first.
 	ReceiptForm int
+	// OnMessageFunc is told of each message that was taken, before the answer is written.
+	OnMessageFunc func(Message)
 	// Options are those of the handler below. BehaviorFunc and Default are the emulator's.
 	Options Options
 }
@@ -252,9 +254,12 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 
 func (e *Emulator) take(request *emulated, message Message) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.messages = append(e.messages, message)
 	maps.Copy(e.learned, request.learned)
+	e.mu.Unlock()
+	if e.options.OnMessageFunc != nil {
+		e.options.OnMessageFunc(message)
+	}
 }
 
 // param returns a parameter of the account.
