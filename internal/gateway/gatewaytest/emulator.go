@@ -32,6 +32,8 @@ type EmulatorOptions struct {
 	OnMessageFunc func(Message)
 	// ReceiptForm is the way in which the account has its receipts, of ReceiptForms; 0 is the first.
 	ReceiptForm int
+	// OnMessageFunc is told of each message that was taken, before the answer is written.
+	OnMessageFunc func(Message)
 	// Options are those of the handler below. BehaviorFunc and Default are the emulator's.
 	Options Options
 }
