@@ -58,21 +58,31 @@ type App struct {
 	store  store.Store
 	engine *dispatch.Engine
 	intake *intake.Intake
-	api    *httpapi.API
-	admin  *httpapi.Server
-	public *httpapi.Server
-	// certificate is that of both listeners, nil without TLS.
-	certificate *httpapi.Certificate
-	reload      *reloader
-	receipts    receipts
-	hooks       hooks
-	webhooks    *webhook.Deliverer
+	listening
+	reload *reloader
+	inbound
+	webhooks *webhook.Deliverer
 	// node is this process among those that share the store, nil until the engine is made.
 	node atomic.Pointer[cluster.Node]
 
 	failed   chan error
 	stopping sync.Once
 	stopErr  error
+}
+
+// inbound is what others bring over the public listener.
+type inbound struct {
+	receipts receipts
+	hooks    hooks
+}
+
+// listening is what speaks HTTP.
+type listening struct {
+	api    *httpapi.API
+	admin  *httpapi.Server
+	public *httpapi.Server
+	// certificate is that of both listeners, nil without TLS.
+	certificate *httpapi.Certificate
 }
 
 // New returns a courier that is not started.

@@ -65,7 +65,7 @@ func endpointProblems(cfg *config.Config, path string, err error) (problems []co
 		return nil
 	}
 	faults := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it is what was joined itself
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		faults = joined.Unwrap()
 	}
 	for _, fault := range faults {

@@ -16,7 +16,8 @@ import (
 	"courier/internal/signature"
 )
 
-const webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+// webhookSecret is that of the examples of Standard Webhooks.
+const webhookSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" //nolint:gosec // it opens nothing
 
 // TestApp_Webhooks tells an application of the receipt of a message, signed, once the
 // endpoint is configured while the courier runs.

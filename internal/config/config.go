@@ -22,9 +22,7 @@ type Config struct {
 	Log        Log        `key:"log" doc:"The log."`
 	Tracing    Tracing    `key:"tracing" doc:"OpenTelemetry spans. The OTEL_ variables work too."`
 	PresetsDir string     `key:"presets_dir" example:"/etc/courier/presets" doc:"A folder with presets of your own, one folder each, beside those that are built in. One with the name of a built-in preset takes its place."`
-	Callbacks  Callbacks  `key:"callbacks" doc:"What becomes of a message is also posted to the callback_url that its request names."`
-	_          []hook     `key:"hooks" item:"A hook." doc:"The hooks of identity systems, each at POST /hooks/{id} of the public listener: docs/hooks.md."`
-	_          []webhook  `key:"webhooks" item:"An endpoint." doc:"The endpoints of applications that are told what becomes of messages, as Standard Webhooks: signed, at least once, in the order of a message's changes, tried again for a day."`
+	Applications
 
 	Resolved
 	// Warnings tell of what works and is probably not what was meant.
@@ -34,6 +32,13 @@ type Config struct {
 	IgnoredSections []string
 
 	origin
+}
+
+// Applications are the programs that call the courier, and are called by it.
+type Applications struct {
+	Callbacks Callbacks `key:"callbacks" doc:"What becomes of a message is also posted to the callback_url that its request names."`
+	_         []hook    `key:"hooks" item:"A hook." doc:"The hooks of identity systems, each at POST /hooks/{id} of the public listener: docs/hooks.md."`
+	_         []webhook `key:"webhooks" item:"An endpoint." doc:"The endpoints of applications that are told what becomes of messages, as Standard Webhooks: signed, at least once, in the order of a message's changes, tried again for a day."`
 }
 
 // Resolved is what is read of several keys together.
@@ -80,7 +85,7 @@ type Courier struct {
 	_              any           `key:"smtp" doc:"Kratos's e-mail server. Not read."`
 	_              any           `key:"http" doc:"Kratos's e-mail over HTTP. Not read."`
 	Templates      codeTexts     `key:"templates" open:"true" doc:"The texts of one-time codes, as in Kratos: Go templates with its field names. They make the texts of hooks, and of messages with a template_type, template_data and no body."`
-	TextsPath      string        `key:"template_override_path" example:"./texts" doc:"A folder with texts of one-time codes, as in Kratos: login_code/valid/sms.body.gotmpl and the like. What templates names goes before."`
+	TextsPath      string        `key:"template_override_path" example:"/etc/courier/texts" doc:"A folder with texts of one-time codes, as in Kratos: login_code/valid/sms.body.gotmpl and the like. What templates names goes before."`
 	_              any           `key:"delivery_strategy" doc:"How Kratos sends e-mail. Not read."`
 	_              any           `key:"message_ttl" doc:"The time to live of messages in Kratos before v0.11. Not read."`
 }

@@ -72,19 +72,20 @@ func (a *API) answer(ctx context.Context, c *call, listener string, e *endpoint)
 	return nil
 }
 
-// logRefusal logs every fault of the courier's own, and one line in a while for
-// all requests that are refused because of the store. The others are the caller's business.
+// logRefusal logs the faults of the courier's own, one line in a while for all of the
+// same text, and one for all requests that are refused because of the store. The others
+// are the caller's business.
 func (a *API) logRefusal(ctx context.Context, fault *courier.Error) {
 	if fault.Code.HTTPStatus() < http.StatusInternalServerError || fault.Code == courier.CodeSMSDisabled {
 		return
 	}
-	level, left := slog.LevelError, 0
-	if fault.Code != courier.CodeInternal {
-		due := false
-		if left, due = a.refusals.next(string(fault.Code)); !due {
-			return
-		}
-		level = slog.LevelWarn
+	level, kind := slog.LevelWarn, string(fault.Code)
+	if fault.Code == courier.CodeInternal {
+		level, kind = slog.LevelError, fmt.Sprint(kind, fault.Err)
+	}
+	left, due := a.refusals.next(kind)
+	if !due {
+		return
 	}
 	a.options.Logger.LogAttrs(ctx, level, "request refused", slog.String("code", string(fault.Code)),
 		slog.String("detail", fault.Message), slog.Any("error", fault.Err), slog.Int("more_before", left))

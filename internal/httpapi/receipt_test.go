@@ -168,11 +168,14 @@ func TestAPI_ReceiptSecret(t *testing.T) {
 	}
 	var refused []string
 	for _, line := range logged(t, log.String()) {
-		if contains(fmt.Sprint(line["msg"]), "receipt refused") {
+		if contains(fmt.Sprint(line["msg"]), "refused") {
 			refused = append(refused, fmt.Sprint(line["code"], " ", line["gateway"], " ", line["peer"], " ", line["error"]))
 		}
 	}
-	want := []string{"unauthorized main <nil> mismatch", "not_found <nil> 192.0.2.1 <nil>"}
+	want := []string{
+		"unauthorized main <nil> mismatch", "not_found <nil> 192.0.2.1 <nil>",
+		"store_unavailable <nil> <nil> store is unavailable", "internal <nil> <nil> odd",
+	}
 	if diff := cmp.Diff(want, refused); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}

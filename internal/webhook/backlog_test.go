@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"context"
+	"encoding/binary"
 	"slices"
 	"sync"
 
@@ -21,7 +22,9 @@ type backlog struct {
 func newBacklog(count int) *backlog {
 	b := &backlog{}
 	for i := range count {
-		e := store.Event{Seq: int64(i + 1), MessageID: courier.ID{0: 1, 14: byte(i % (count / 2) / 250), 15: byte(i%(count/2)%250 + 1)}, To: courier.StatusSent}
+		id := courier.ID{0: 1}
+		binary.BigEndian.PutUint16(id[14:], uint16(i%(count/2))) //nolint:gosec // a few thousand
+		e := store.Event{Seq: int64(i + 1), MessageID: id, To: courier.StatusSent}
 		if i >= count/2 {
 			e.From, e.To = courier.StatusSent, courier.StatusDelivered
 		}
@@ -65,11 +68,14 @@ func (b *backlog) Forget(_ context.Context, events []store.Event) error {
 	return nil
 }
 
-// Message implements webhook.Store: every 250th message is for another host.
+// Message implements webhook.Store: some messages are for other hosts.
 func (b *backlog) Message(_ context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
 	m := &courier.Message{ID: id, CallbackURL: "http://bad/"}
-	if id[15] == 1 {
+	switch number := binary.BigEndian.Uint16(id[14:]) % 250; {
+	case number < 10:
 		m.CallbackURL = "http://good/"
+	case number < 100:
+		m.CallbackURL = "http://other/"
 	}
 	return m, nil, nil
 }

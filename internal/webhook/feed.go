@@ -30,6 +30,7 @@ const (
 	forgetInterval = 100 * time.Millisecond
 	maxTaken       = 5000
 	storeTimeout   = 10 * time.Second
+	giveUpInterval = 15 * time.Second
 	// lookups is how many messages are read at one time to find out whom to call.
 	lookups = 8
 )
@@ -55,9 +56,11 @@ type feed struct {
 	busy   int
 	failed bool // the last call of the store
 
-	scanAt, forgetAt time.Time
-	results          chan result
-	posts            sync.WaitGroup
+	// When what is done next.
+	scanAt, forgetAt, giveUpAt time.Time
+
+	results chan result
+	posts   sync.WaitGroup
 }
 
 // result is what a post came to.
@@ -87,8 +90,10 @@ func (f *feed) run(ctx, attempts context.Context) {
 	for ctx.Err() == nil && f.d.options.DutyFunc() {
 		now := time.Now()
 		if !now.Before(f.scanAt) {
-			f.giveUp(ctx, now)
 			f.scan(ctx)
+		}
+		if !now.Before(f.giveUpAt) {
+			f.giveUp(ctx, now)
 		}
 		f.begin(attempts, now)
 		if len(f.taken) > 0 && !now.Before(f.forgetAt) {
@@ -144,12 +149,15 @@ func (f *feed) wakeAt() time.Time {
 // wait for each other; others have time until the next scan.
 func (f *feed) scan(ctx context.Context) {
 	began := time.Now()
-	f.more = false
 	if f.listener == callbackListener || f.room() {
 		f.check(ctx, "read the events of webhooks", f.readPages(ctx))
 	}
-	// A long backlog of callbacks is not read all the time.
-	f.scanAt = time.Now().Add(max(scanInterval, 10*time.Since(began)))
+	// A long backlog is not read all the time, nor that of an endpoint that is down.
+	wait := max(scanInterval, 10*time.Since(began))
+	if t := f.targets[""]; t != nil && t.down() {
+		wait = giveUpInterval
+	}
+	f.scanAt = time.Now().Add(wait)
 }
 
 // room reports whether an endpoint has no more in memory than half of what may be there.
@@ -159,9 +167,6 @@ func (f *feed) room() bool {
 }
 
 func (f *feed) readPages(ctx context.Context) error {
-	for _, t := range f.targets {
-		t.full = false
-	}
 	before, skipped := f.highest, map[int64]string{}
 	for after := int64(0); ; {
 		page, err := f.events(ctx, after)
@@ -256,7 +261,8 @@ func (f *feed) offer(e store.Event, key string, inOrder bool) bool {
 		t = newTarget(name)
 		f.targets[key] = t
 	}
-	if t.full = t.full || !inOrder || t.events >= perTargetEvents; t.full {
+	// What is left makes all that follows be left too: it may be of the same message.
+	if t.full = !inOrder || t.events >= perTargetEvents; t.full {
 		return false
 	}
 	f.held[e.Seq] = true
@@ -276,7 +282,7 @@ func (f *feed) take(e store.Event) {
 // begin posts what is due, as much as there may be under way at once.
 func (f *feed) begin(attempts context.Context, now time.Time) {
 	for key, t := range f.targets {
-		if t.events == 0 {
+		if t.events == 0 && f.listener == callbackListener {
 			delete(f.targets, key)
 		}
 		for f.busy < maxBusy && len(f.taken) < maxTaken {
@@ -318,6 +324,7 @@ func (f *feed) record(ctx context.Context, r result) {
 		f.d.metrics.posts.WithLabelValues(f.name, result).Inc()
 		if downSince := t.taken(s); !downSince.IsZero() {
 			f.d.logger.LogAttrs(ctx, slog.LevelInfo, "a webhook takes events again", where[0], slog.Duration("after", now.Sub(downSince)))
+			f.scanAt = now
 		}
 		f.take(event)
 		if f.more && f.room() {
@@ -325,16 +332,17 @@ func (f *feed) record(ctx context.Context, r result) {
 		}
 	default:
 		f.d.metrics.posts.WithLabelValues(f.name, "failed").Inc()
-		level, text := slog.LevelDebug, "an event was not taken"
+		where = append(where, slog.String("fault", r.answer.fault))
+		f.d.logger.LogAttrs(ctx, slog.LevelDebug, "an event was not taken", where...)
 		if t.refused(s, now, r.answer.retryAfter) {
-			level, text = slog.LevelWarn, "a webhook does not take events; they are kept for a day and posted again, look at the endpoint"
+			f.d.logger.LogAttrs(ctx, slog.LevelWarn, "a webhook does not take events; they are kept for a day and posted again, look at the endpoint", where...)
 		}
-		f.d.logger.LogAttrs(ctx, level, text, append(where, slog.String("fault", r.answer.fault))...)
 	}
 }
 
 // giveUp drops the events that are too old, and measures how far the others are behind.
 func (f *feed) giveUp(ctx context.Context, now time.Time) {
+	f.giveUpAt = now.Add(giveUpInterval)
 	today := f.d.options.NowFunc()
 	lag := time.Duration(0)
 	for _, t := range f.targets {

@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	secret  = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	secret  = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" //nolint:gosec // that of the specification
 	another = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 )
 
@@ -136,13 +136,9 @@ type kit struct {
 	last  byte
 }
 
-// in runs a test in a bubble.
-func in(t *testing.T, test func(t *testing.T, k *kit)) {
+func newKit(t *testing.T) *kit {
 	t.Helper()
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		test(t, &kit{t: t, store: memory.New(memory.Options{}), shops: map[string]*shop{}, duty: true})
-	})
+	return &kit{t: t, store: memory.New(memory.Options{}), shops: map[string]*shop{}, duty: true}
 }
 
 // shop opens an application at a host.

@@ -173,10 +173,13 @@ func (s *sender) post(ctx context.Context, e store.Event) answer {
 		return answer{fault: "its URL cannot be used"}
 	}
 	client := s.direct
-	if via, err := http.ProxyFromEnvironment(request); err != nil || via != nil {
+	switch via, err := http.ProxyFromEnvironment(request); {
+	case err != nil: // it quotes the address, which may hold a password
+		return answer{fault: "the proxy for it cannot be used; correct HTTP_PROXY and HTTPS_PROXY of the courier's environment"}
+	case via != nil:
 		client = s.proxied
 	}
-	response, err := client.Do(request) //nolint:gosec // who may be called was judged, and is again at the connection
+	response, err := client.Do(request)
 	if err != nil {
 		return answer{fault: describe(err)}
 	}

@@ -22,7 +22,7 @@ const (
 	// one that it does not take says nothing of the others.
 	downAfter = 3
 	// perTarget is the most posts to an endpoint at one time.
-	perTarget = 8
+	perTarget = 32
 )
 
 // backoff returns how long to wait after a number of failures in a row, at least 1.
@@ -64,8 +64,7 @@ type target struct {
 	nextAt       time.Time
 	// gone is true once it answered that it wants no more.
 	gone bool
-	// full is true once an event was left in the store: the later ones are too, as they
-	// may be of the same message.
+	// full is true when the event that was read last was left in the store.
 	full bool
 }
 

@@ -136,6 +136,9 @@ type Deliverer struct {
 // New returns a deliverer that does nothing yet. Errors tell what is wrong with the
 // settings, or that the registerer already has the metrics.
 func New(options Options) (*Deliverer, error) {
+	if options.Store == nil || options.DutyFunc == nil {
+		return nil, errors.New("webhook options: Store and DutyFunc are mandatory")
+	}
 	if options.NowFunc == nil {
 		options.NowFunc = time.Now
 	}

@@ -2,13 +2,19 @@ package webhook_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,7 +34,9 @@ func same(t *testing.T, what string, got, want any) {
 func endpoints(list ...webhook.Endpoint) webhook.Settings { return webhook.Settings{Endpoints: list} }
 
 func TestDeliverer(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s := k.shop("shop")
 		k.start(k.store, endpoints(one("shop")))
 		began := time.Now().UTC()
@@ -62,7 +70,9 @@ func TestDeliverer(t *testing.T) {
 }
 
 func TestDeliverer_EventsAndRecipient(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s := k.shop("shop")
 		endpoint := one("shop")
 		endpoint.Events, endpoint.IncludeRecipient = []string{"message.delivered"}, true
@@ -78,6 +88,7 @@ func TestDeliverer_EventsAndRecipient(t *testing.T) {
 // TestDeliverer_Outage has an endpoint fail for an hour: another hears of everything at
 // once, and this one of everything soon after, in order, each change once.
 func TestDeliverer_Outage(t *testing.T) {
+	t.Parallel()
 	for name, fail := range map[string]func(s *shop, on bool){
 		"Refuses":    func(s *shop, on bool) { s.down = on },
 		"Hangs":      func(s *shop, on bool) { s.set(map[bool]func(post, http.ResponseWriter) int{true: answers(0)}[on]) },
@@ -85,7 +96,9 @@ func TestDeliverer_Outage(t *testing.T) {
 		"Redirects":  func(s *shop, on bool) { s.set(map[bool]func(post, http.ResponseWriter) int{true: answers(302)}[on]) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			in(t, func(t *testing.T, k *kit) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				k := newKit(t)
 				bad, good := k.shop("bad"), k.shop("good")
 				k.start(k.store, endpoints(one("bad"), one("good")))
 				fail(bad, true)
@@ -124,7 +137,9 @@ func answers(status int) func(post, http.ResponseWriter) int {
 // TestDeliverer_Poison has one message whose events are not taken: the others are not
 // held up, and it is given up after a day.
 func TestDeliverer_Poison(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s := k.shop("shop")
 		k.start(k.store, endpoints(one("shop")))
 		poison := k.message(nil)
@@ -152,7 +167,9 @@ func TestDeliverer_Poison(t *testing.T) {
 // TestDeliverer_GivesUp has an endpoint that is away for days: what is older than a day
 // is given up without being tried, so that the store does not grow.
 func TestDeliverer_GivesUp(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s := k.shop("shop")
 		s.down = true
 		k.start(k.store, endpoints(one("shop")))
@@ -179,7 +196,9 @@ func (forgetful) Forget(context.Context, []store.Event) error { return errors.Ne
 // TestDeliverer_Killed kills the process between a post and its being forgotten: the
 // same events come again under the same ids.
 func TestDeliverer_Killed(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s := k.shop("shop")
 		first := k.start(forgetful{k.store}, endpoints(one("shop")))
 		id := k.message(nil)
@@ -197,7 +216,9 @@ func TestDeliverer_Killed(t *testing.T) {
 }
 
 func TestDeliverer_Gone(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s := k.shop("shop")
 		s.set(answers(http.StatusGone))
 		d := k.start(k.store, endpoints(one("shop")))
@@ -217,7 +238,9 @@ func TestDeliverer_Gone(t *testing.T) {
 }
 
 func TestDeliverer_RetryAfter(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s := k.shop("shop")
 		s.set(func(_ post, w http.ResponseWriter) int {
 			w.Header().Set("Retry-After", "600")
@@ -236,7 +259,9 @@ func TestDeliverer_RetryAfter(t *testing.T) {
 }
 
 func TestDeliverer_Callbacks(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		good, bad := k.shop("good"), k.shop("bad")
 		bad.down = true
 		callback := &webhook.Endpoint{Secrets: []string{secret}}
@@ -268,18 +293,20 @@ func TestDeliverer_Callbacks(t *testing.T) {
 // TestDeliverer_CallbackBacklog has one dead host with more callbacks than are held in
 // memory or read at once; others are told all the same, and it gets all, in order.
 func TestDeliverer_CallbackBacklog(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
-		good, bad := k.shop("good"), k.shop("bad")
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		good, other, bad := k.shop("good"), k.shop("other"), k.shop("bad")
 		bad.down = true
 		over := newBacklog(2500)
 		k.start(over, webhook.Settings{Callback: &webhook.Endpoint{Secrets: []string{secret}}})
 		after(5 * time.Second)
-		same(t, "the good one was told", len(good.told("")), 10)
+		same(t, "the good ones were told", []int{len(good.told("")), len(other.told(""))}, []int{100, 900})
 		bad.down = false
 		after(6 * time.Minute)
-		same(t, "the bad one was told", len(bad.told("")), 2490)
+		same(t, "the bad one was told", len(bad.told("")), 1500)
 		seen := map[string]string{}
-		for _, p := range bad.taken {
+		for _, p := range slices.Concat(good.taken, other.taken, bad.taken) {
 			if p.Type == "message.delivered" && seen[p.message()] != "message.sent" {
 				t.Errorf("message %s: %s after %q", p.message(), p.Type, seen[p.message()])
 			}
@@ -291,9 +318,11 @@ func TestDeliverer_CallbackBacklog(t *testing.T) {
 
 // TestDeliverer_Order changes many messages while half of the posts fail.
 func TestDeliverer_Order(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s := k.shop("shop")
-		random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test repeats
+		random := rand.New(rand.NewPCG(1, 2))
 		s.set(func(post, http.ResponseWriter) int { return []int{200, 500}[random.IntN(2)] })
 		k.start(k.store, endpoints(one("shop")))
 		var ids []string
@@ -321,7 +350,9 @@ func TestDeliverer_Order(t *testing.T) {
 }
 
 func TestDeliverer_Duty(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s := k.shop("shop")
 		k.duty = false
 		k.start(k.store, endpoints(one("shop")))
@@ -340,7 +371,9 @@ func TestDeliverer_Duty(t *testing.T) {
 }
 
 func TestDeliverer_Set(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s, other := k.shop("shop"), k.shop("other")
 		if err := k.store.Listen(t.Context(), "page", []courier.Status{courier.StatusSent}); err != nil {
 			t.Fatal(err)
@@ -379,7 +412,9 @@ func TestDeliverer_Set(t *testing.T) {
 
 // An outage of the store loses nothing and ends nothing.
 func TestDeliverer_StoreAway(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		s := k.shop("shop")
 		over := &away{Store: k.store}
 		k.start(over, endpoints(one("shop")))
@@ -411,7 +446,9 @@ func (a *away) Events(ctx context.Context, listener string, after int64, limit i
 
 // What is secret of an address and of a signature is in no log.
 func TestDeliverer_LogsNoSecret(t *testing.T) {
-	in(t, func(t *testing.T, k *kit) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
 		k.shop("shop").set(answers(500))
 		k.start(k.store, webhook.Settings{
 			Endpoints: []webhook.Endpoint{one("shop"), one("nowhere")}, Callback: &webhook.Endpoint{Secrets: []string{secret}},
@@ -441,13 +478,13 @@ func TestEndpoint_Check(t *testing.T) {
 		change func(e *webhook.Endpoint)
 		fields []string
 	}{
-		"URL":       {func(e *webhook.Endpoint) { e.URL = "/in" }, []string{"url"}},
-		"Scheme":    {func(e *webhook.Endpoint) { e.URL = "ftp://shop/" }, []string{"url"}},
-		"Events":    {func(e *webhook.Endpoint) { e.Events = []string{"message.queued"} }, []string{"events"}},
-		"NoSecret":  {func(e *webhook.Endpoint) { e.Secrets = nil }, []string{"secret"}},
-		"Short":     {func(e *webhook.Endpoint) { e.Secrets = []string{secret, "whsec_c2hvcnQ="} }, []string{"secret"}},
-		"NoBase64":  {func(e *webhook.Endpoint) { e.Secrets = []string{"whsec_" + strings.Repeat("!", 32)} }, []string{"secret"}},
-		"Everthing": {func(e *webhook.Endpoint) { *e = webhook.Endpoint{Events: []string{"a"}} }, []string{"url", "events", "secret"}},
+		"URL":        {func(e *webhook.Endpoint) { e.URL = "/in" }, []string{"url"}},
+		"Scheme":     {func(e *webhook.Endpoint) { e.URL = "ftp://shop/" }, []string{"url"}},
+		"Events":     {func(e *webhook.Endpoint) { e.Events = []string{"message.queued"} }, []string{"events"}},
+		"NoSecret":   {func(e *webhook.Endpoint) { e.Secrets = nil }, []string{"secret"}},
+		"Short":      {func(e *webhook.Endpoint) { e.Secrets = []string{secret, "whsec_c2hvcnQ="} }, []string{"secret"}},
+		"NoBase64":   {func(e *webhook.Endpoint) { e.Secrets = []string{"whsec_" + strings.Repeat("!", 32)} }, []string{"secret"}},
+		"Everything": {func(e *webhook.Endpoint) { *e = webhook.Endpoint{Events: []string{"a"}} }, []string{"url", "events", "secret"}},
 	} {
 		e := one("shop")
 		test.change(&e)
@@ -466,4 +503,80 @@ func TestEndpoint_Check(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, fields, test.fields)
 		}
 	}
+}
+
+// TestDeliverer_Private posts over the network, where private addresses are refused
+// unless they are allowed.
+func TestDeliverer_Private(t *testing.T) {
+	t.Parallel()
+	for name, allowed := range map[string]bool{"Refused": false, "Allowed": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reached := make(chan string, 10)
+			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { reached <- r.URL.Path }))
+			defer server.Close()
+			log := &lines{seen: make(chan string, 10)}
+			over := newBacklog(2)
+			d, err := webhook.New(webhook.Options{
+				Settings: endpoints(webhook.Endpoint{ID: "shop", URL: server.URL + "/in", Secrets: []string{secret}, AllowPrivate: allowed}),
+				Store:    over, DutyFunc: func() bool { return true }, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			defer d.Stop(t.Context()) //nolint:errcheck // it never fails
+			select {
+			case path := <-reached:
+				if !allowed || path != "/in" {
+					t.Errorf("posted to %s", path)
+				}
+			case line := <-log.seen:
+				if allowed || !strings.Contains(line, "set allow_private") {
+					t.Errorf("log: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// lines hands out the lines of a log.
+type lines struct{ seen chan string }
+
+// Write implements io.Writer.
+func (l *lines) Write(line []byte) (int, error) {
+	l.seen <- string(line)
+	return len(line), nil
+}
+
+// docs/webhooks.md shows an event with every field that there is.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		page, err := os.ReadFile("../../docs/webhooks.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, text, _ := strings.Cut(string(page), "```json\n")
+		text, _, _ = strings.Cut(text, "```")
+		var shown post
+		if err := json.Unmarshal([]byte(text), &shown); err != nil {
+			t.Fatal(err)
+		}
+		k := newKit(t)
+		s := k.shop("shop")
+		k.start(k.store, endpoints(one("shop")))
+		k.receipt(k.message(nil), courier.StatusUndelivered, courier.ClassAbsentSubscriber, "30003")
+		after(time.Second)
+		fields := func(p post) []string { return slices.Sorted(maps.Keys(p.Data)) }
+		same(t, "fields", fields(shown), fields(s.taken[1]))
+		same(t, "advice", shown.Data["advice"], s.taken[1].Data["advice"])
+		for _, name := range webhook.Events() {
+			if !strings.Contains(string(page), "| `"+name+"` |") {
+				t.Errorf("%s is not described", name)
+			}
+		}
+	})
 }

@@ -46,7 +46,7 @@ func now() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) }
 const publicURL = "https://sms.example.com"
 
 // compiled are the templates of a preset, in force.
-type compiled struct{ request, query, response, receipt *gateway.Template }
+type compiled struct{ request, query, response, receipt, lookup, found *gateway.Template }
 
 // compileAll compiles the templates of all presets. The pool is closed then: what has no plan fails.
 var compileAll = sync.OnceValues(func() (map[string]compiled, error) {
@@ -71,7 +71,7 @@ var compileAll = sync.OnceValues(func() (map[string]compiled, error) {
 			return gateway.NewTemplate(template)
 		}
 		t := p.Templates
-		all[name] = compiled{one("ctx", t.Request), one("ctx", t.Query), one("res", t.Response), one("req", t.Receipt)}
+		all[name] = compiled{one("ctx", t.Request), one("ctx", t.Query), one("res", t.Response), one("req", t.Receipt), one("ctx", t.Lookup), one("res", t.Found)}
 	}
 	if closeErr := pool.Close(ctx); err == nil {
 		err = closeErr
@@ -131,6 +131,9 @@ func build(tb testing.TB, p *Preset, c Config) (*gateway.Gateway, *gateway.Recei
 	options.Template, options.Query, options.NowFunc, options.Timeout = t.request, t.query, now, time.Minute
 	if options.Response != nil {
 		options.Response.Template = t.response
+	}
+	if t.lookup != nil {
+		options.Lookup = &gateway.Lookup{Request: t.lookup, Response: t.found}
 	}
 	g, err := gateway.New(options)
 	if err != nil {
@@ -267,12 +270,12 @@ type bench struct {
 	receiver *gateway.Receiver
 }
 
-func newBench(t testing.TB, p *Preset, configuration string, form int) *bench {
-	t.Helper()
-	b := &bench{preset: p, config: readConfig(t, p.Name, configuration)}
+func newBench(tb testing.TB, p *Preset, configuration string, form int) *bench {
+	tb.Helper()
+	b := &bench{preset: p, config: readConfig(tb, p.Name, configuration)}
 	built, err := p.Build(b.config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	params := maps.Clone(b.config.Params)
 	for name, param := range p.Params {
@@ -285,10 +288,10 @@ func newBench(t testing.TB, p *Preset, configuration string, form int) *bench {
 		Params: params, ReceiptURL: built.Gateway.ReceiptURL, ReceiptForm: form, Options: gatewaytest.Options{NowFunc: now},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	server := httptest.NewServer(b.emulator)
-	t.Cleanup(func() { b.emulator.Close(); server.Close() })
+	tb.Cleanup(func() { b.emulator.Close(); server.Close() })
 	c := b.config
 	c.Params = maps.Clone(c.Params)
 	if p.file.Request.URL == "{url}" { // the address is the user's own
@@ -296,18 +299,18 @@ func newBench(t testing.TB, p *Preset, configuration string, form int) *bench {
 		c.Params["url"] = server.URL + target.RequestURI()
 	}
 	c.Params[baseURL] = server.URL
-	b.gateway, b.receiver = build(t, p, c)
+	b.gateway, b.receiver = build(tb, p, c)
 	return b
 }
 
-func (b *bench) send(t testing.TB, m *courier.Message) courier.Attempt {
-	t.Helper()
+func (b *bench) send(tb testing.TB, m *courier.Message) courier.Attempt {
+	tb.Helper()
 	m.From = b.config.From
-	request, err := b.gateway.Render(t.Context(), m)
+	request, err := b.gateway.Render(tb.Context(), m)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return request.Send(t.Context())
+	return request.Send(tb.Context())
 }
 
 const long = "Ваш код для входа: 123456 😀. Он действителен 10 минут. Никому его не сообщайте, даже нам, и не отвечайте на это."
