@@ -32,8 +32,7 @@ import (
 
 func TestMain(m *testing.M) {
 	jsonnet.ServeIfChild()
-	flag.Parse()
-	os.Exit(m.Run())
+	m.Run()
 }
 
 func isUpdate() bool { return flag.Lookup("update").Value.String() == "true" }
@@ -49,7 +48,7 @@ const publicURL = "https://sms.example.com"
 type compiled struct{ request, query, response, receipt *gateway.Template }
 
 // compileAll compiles the templates of all presets. The pool is closed then: what has no plan fails.
-var compileAll = sync.OnceValues(func() (map[string]compiled, error) {
+var compileAll = sync.OnceValues(func() (map[string]compiled, error) { //nolint:gochecknoglobals // once for all tests
 	ctx := context.Background()
 	set, err := Load("")
 	if err != nil {
@@ -104,7 +103,7 @@ func readConfig(tb testing.TB, preset, name string) Config {
 }
 
 // privateKey is one for tests, in PEM.
-var privateKey = sync.OnceValue(func() string {
+var privateKey = sync.OnceValue(func() string { //nolint:gochecknoglobals // once for all tests
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
@@ -267,12 +266,12 @@ type bench struct {
 	receiver *gateway.Receiver
 }
 
-func newBench(t testing.TB, p *Preset, configuration string, form int) *bench {
-	t.Helper()
-	b := &bench{preset: p, config: readConfig(t, p.Name, configuration)}
+func newBench(tb testing.TB, p *Preset, configuration string, form int) *bench {
+	tb.Helper()
+	b := &bench{preset: p, config: readConfig(tb, p.Name, configuration)}
 	built, err := p.Build(b.config)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	params := maps.Clone(b.config.Params)
 	for name, param := range p.Params {
@@ -285,10 +284,10 @@ func newBench(t testing.TB, p *Preset, configuration string, form int) *bench {
 		Params: params, ReceiptURL: built.Gateway.ReceiptURL, ReceiptForm: form, Options: gatewaytest.Options{NowFunc: now},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	server := httptest.NewServer(b.emulator)
-	t.Cleanup(func() { b.emulator.Close(); server.Close() })
+	tb.Cleanup(func() { b.emulator.Close(); server.Close() })
 	c := b.config
 	c.Params = maps.Clone(c.Params)
 	if p.file.Request.URL == "{url}" { // the address is the user's own
@@ -296,18 +295,18 @@ func newBench(t testing.TB, p *Preset, configuration string, form int) *bench {
 		c.Params["url"] = server.URL + target.RequestURI()
 	}
 	c.Params[baseURL] = server.URL
-	b.gateway, b.receiver = build(t, p, c)
+	b.gateway, b.receiver = build(tb, p, c)
 	return b
 }
 
-func (b *bench) send(t testing.TB, m *courier.Message) courier.Attempt {
-	t.Helper()
+func (b *bench) send(tb testing.TB, m *courier.Message) courier.Attempt {
+	tb.Helper()
 	m.From = b.config.From
-	request, err := b.gateway.Render(t.Context(), m)
+	request, err := b.gateway.Render(tb.Context(), m)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return request.Send(t.Context())
+	return request.Send(tb.Context())
 }
 
 const long = "Ваш код для входа: 123456 😀. Он действителен 10 минут. Никому его не сообщайте, даже нам, и не отвечайте на это."

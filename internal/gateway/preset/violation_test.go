@@ -107,10 +107,12 @@ func addField(t *testing.T, body []byte) []byte {
 	if json.Unmarshal(body, &value) != nil {
 		return append(bytes.Clone(body), "&unexpected=1"...)
 	}
+	object := value
 	if list, ok := value.([]any); ok {
-		list[0].(map[string]any)["unexpected"] = 1
-	} else {
-		value.(map[string]any)["unexpected"] = 1
+		object = list[0]
+	}
+	if fields, ok := object.(map[string]any); ok {
+		fields["unexpected"] = 1
 	}
 	text, err := json.Marshal(value)
 	if err != nil || strings.Count(string(text), "unexpected") != 1 {
