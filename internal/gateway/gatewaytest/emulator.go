@@ -30,6 +30,8 @@ type EmulatorOptions struct {
 	ReceiptURL string
 	// ReceiptForm is the way in which the account has its receipts, of ReceiptForms; 0 is the first.
 	ReceiptForm int
+	// OnMessageFunc is told of each message that was taken, before the answer is written.
+	OnMessageFunc func(Message)
 	// Options are those of the handler below. BehaviorFunc and Default are the emulator's.
 	Options Options
 }
@@ -219,7 +221,8 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 	}
 	maps.Copy(f.values, request.values)
 	f.values["status"] = strconv.Itoa(answer.Status)
-	if means, isCode := e.options.AnswerCodes[name]; isCode {
+	means, isCode := e.options.AnswerCodes[name]
+	if isCode {
 		f.values["code"], f.values["means"] = name, means
 	}
 	behavior := Behavior{Status: answer.Status, Header: http.Header{}, Body: []byte{}}
@@ -238,7 +241,8 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 		value, _ := f.fill(answer.JSON)
 		behavior.Body, _ = json.Marshal(value)
 	}
-	if answer.Status < http.StatusMultipleChoices && answer.Gives.Class == "" {
+	_, isNamed := e.spec.Answers[name]
+	if answer.Status < http.StatusMultipleChoices && answer.Gives.Class == "" && (isNamed || !isCode) {
 		message.IDs = f.ids
 		if !f.eachUsed {
 			message.IDs = f.ids[:1]
@@ -250,9 +254,12 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 
 func (e *Emulator) take(request *emulated, message Message) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.messages = append(e.messages, message)
 	maps.Copy(e.learned, request.learned)
+	e.mu.Unlock()
+	if e.options.OnMessageFunc != nil {
+		e.options.OnMessageFunc(message)
+	}
 }
 
 // param returns a parameter of the account.

@@ -75,6 +75,32 @@ func (e *Emulator) Receipts(ctx context.Context, m Message, name string) ([]*htt
 	return requests, nil
 }
 
+// Deliver sends the receipts of some names, or of those that ReportTo gives, one after
+// the other to where the message's request or ReceiptURL says. The error is that of
+// the first that was not taken with 2xx.
+func (e *Emulator) Deliver(ctx context.Context, client *http.Client, m Message, names ...string) error {
+	if len(names) == 0 {
+		names = e.ReportTo(m.To)
+	}
+	for _, name := range names {
+		requests, err := e.Receipts(ctx, m, name)
+		if err != nil {
+			return err
+		}
+		for _, request := range requests {
+			answer, err := client.Do(request)
+			if err != nil {
+				return fmt.Errorf("send receipt: %w", err)
+			}
+			_ = answer.Body.Close() // nobody reads it
+			if answer.StatusCode < 200 || answer.StatusCode > 299 {
+				return fmt.Errorf("send receipt: it was answered with %s", answer.Status)
+			}
+		}
+	}
+	return nil
+}
+
 // receipt makes and signs one receipt.
 func (e *Emulator) receipt(ctx context.Context, m Message, report Report) (*http.Request, error) {
 	address := or(m.Callback, e.options.ReceiptURL)
