@@ -51,7 +51,7 @@ func layout() map[string][]string {
 func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/danielgtaylor/huma":      {"internal/httpapi"},
-		"github.com/go-json-experiment/json": {"internal/httpapi", "internal/store"},
+		"github.com/go-json-experiment/json": {"internal/gateway", "internal/httpapi", "internal/store"},
 		"github.com/golang-jwt/jwt":          {"internal/signature"},
 		"github.com/google/go-jsonnet":       {"internal/jsonnet", "internal/jsonnet/plan"},
 		"go.yaml.in/yaml/v3":                 {"internal/config", "internal/gateway/gatewaytest", "internal/gateway/preset"},

@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
@@ -169,34 +170,62 @@ func decodeText(text []byte) any {
 	if len(text) == 0 || text[0] != '{' && text[0] != '[' && !json.Valid(text) {
 		return nil
 	}
-	return toValues(decodeJSON(text))
-}
-
-// toValues replaces the spelling of numbers by their value, where that loses nothing.
-func toValues(value any) any {
-	switch value := value.(type) {
-	case json.Number:
-		return numberValue(value)
-	case []any:
-		for i := range value {
-			value[i] = toValues(value[i])
-		}
-	case map[string]any:
-		for name, field := range value {
-			switch field.(type) {
-			case json.Number, []any, map[string]any:
-				value[name] = toValues(field)
-			}
-		}
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	value, err := readValue(decoder)
+	if err != nil {
+		return nil
 	}
 	return value
 }
 
-func numberValue(spelled json.Number) any {
+// readValue reads one value and what is in it; jsontext bounds how deep that may go.
+func readValue(decoder *jsontext.Decoder) (any, error) {
+	token, err := decoder.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case jsontext.KindBeginObject:
+		object := map[string]any{}
+		for decoder.PeekKind() != jsontext.KindEndObject {
+			name, err := decoder.ReadToken()
+			if err != nil {
+				return nil, err
+			}
+			key := name.String() // the token is overwritten by the next
+			if object[key], err = readValue(decoder); err != nil {
+				return nil, err
+			}
+		}
+		_, err = decoder.ReadToken()
+		return object, err
+	case jsontext.KindBeginArray:
+		list := []any{}
+		for decoder.PeekKind() != jsontext.KindEndArray {
+			element, err := readValue(decoder)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, element)
+		}
+		_, err = decoder.ReadToken()
+		return list, err
+	case jsontext.KindString:
+		return token.String(), nil
+	case jsontext.KindNumber:
+		return numberValue(token.String()), nil
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return token.Bool(), nil
+	}
+	return nil, nil
+}
+
+// numberValue is a number as a template has it, or as it is spelled.
+func numberValue(spelled string) any {
 	const maxExact = 1 << 53 // every integer up to it is a float64
-	number, err := spelled.Float64()
-	if err != nil || math.Abs(number) > maxExact && strings.Trim(spelled.String(), "-0123456789") == "" {
-		return spelled.String()
+	number, err := strconv.ParseFloat(spelled, 64)
+	if err != nil || math.Abs(number) > maxExact && strings.Trim(spelled, "-0123456789") == "" {
+		return spelled
 	}
 	return number
 }

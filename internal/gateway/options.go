@@ -67,7 +67,7 @@ type Options struct {
 
 // Rules judge what a gateway answers.
 type Rules struct {
-	// Template is a function of res. While it holds nothing the HTTP status decides.
+	// Template is a function of res. Messages wait while it holds nothing.
 	Template *Template
 	// Errors are the gateway's own codes and what they mean, res.errors in the template.
 	Errors map[string]any

@@ -172,7 +172,7 @@ func (r *Receiver) fields(template Evaluator, request *signature.Request) (map[s
 		case "claims":
 			fields[name] = nil
 			if request.Claims != nil {
-				fields[name] = toValues(request.Claims)
+				fields[name] = request.Claims
 			}
 		case "errors":
 			fields[name] = r.errors

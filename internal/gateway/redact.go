@@ -186,7 +186,11 @@ func spellings(value string) []string {
 	if strings.IndexFunc(value, func(char rune) bool { return char >= utf8.RuneSelf || !isWord(char) }) < 0 {
 		return forms
 	}
-	for _, form := range append(mask.Spellings(plain), mask.Spellings(value)...) {
+	escaped := mask.Spellings(plain)
+	if plain != value {
+		escaped = append(escaped, mask.Spellings(value)...)
+	}
+	for _, form := range escaped {
 		if form = lowerASCII(form); !slices.Contains(forms, form) {
 			forms = append(forms, form)
 		}

@@ -27,6 +27,9 @@ func (g *Gateway) Render(ctx context.Context, m *courier.Message) (*Request, err
 		return nil, &courier.RenderError{Err: errors.New("no message was given")}
 	}
 	request := &Request{gateway: g, message: m, hop: hop{method: g.method, target: g.target, header: g.header}}
+	if g.response != nil && g.response.template.evaluator() == nil {
+		return nil, g.renderError(m, ErrNoTemplate) // the answer could not be judged
+	}
 	var err error
 	if g.template != nil && g.method != http.MethodTrace {
 		if request.body, err = g.bodyWith(ctx, g.template.evaluator(), m); err != nil {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -122,7 +123,8 @@ func TestRequest_Send_ResponseFaultsOnce(t *testing.T) {
 		t.Errorf("log %q", text)
 	}
 	template.Swap(nil)
-	if attempt := send(t, g, loginMessage()); attempt.Outcome != courier.OutcomeRejected {
-		t.Errorf("Send() without a template yet = %+v", attempt)
+	_, err := g.Render(t.Context(), loginMessage())
+	if failed, ok := errors.AsType[*courier.RenderError](err); !ok || failed.Scope != courier.ScopeGateway || !failed.Temporary {
+		t.Errorf("Render() while the rule is not there yet = %v", err)
 	}
 }

@@ -39,7 +39,10 @@ func (g *Gateway) TryLookup(ctx context.Context, request, response Evaluator) (w
 	if err != nil {
 		return nil, err
 	}
-	answers := slices.DeleteFunc(madeUpAnswers(g.codes()), func(made *madeUp) bool { return made.fields["status"].(float64) >= http.StatusMultipleChoices })
+	answers := slices.DeleteFunc(madeUpAnswers(g.codes()), func(made *madeUp) bool {
+		status, _ := made.fields["status"].(float64)
+		return status >= http.StatusMultipleChoices
+	})
 	for _, made := range answers {
 		made.fields["ctx"] = known
 	}

@@ -135,9 +135,9 @@ func (k *Known) Hide(text string) string {
 // Spellings returns a value as it is and as a url, JSON and HTML escape it, each once.
 func Spellings(value string) []string {
 	forms := []string{value}
-	inJSON := jsonText(value)
+	inJSON, inQuery := jsonText(value), url.QueryEscape(value)
 	for _, form := range [...]string{
-		url.QueryEscape(value), url.PathEscape(value), strings.ReplaceAll(url.QueryEscape(value), "+", "%20"),
+		inQuery, url.PathEscape(value), strings.ReplaceAll(inQuery, "+", "%20"),
 		inJSON, asciiText(inJSON), strings.ReplaceAll(inJSON, "/", `\/`), html.EscapeString(value),
 		strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(inJSON, "<", `\u003c`), ">", `\u003e`), "&", `\u0026`),
 	} {

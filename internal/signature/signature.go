@@ -219,10 +219,13 @@ func (o *options) oneOf(name string, choices ...string) string {
 // secrets returns the secrets of a setting, one a line.
 func (o *options) secrets(name string) [][]byte {
 	var secrets [][]byte
-	for line := range strings.Lines(o.must(name)) {
+	for line := range strings.Lines(o.get(name, "")) {
 		if secret := strings.Trim(line, "\r\n"); secret != "" {
 			secrets = append(secrets, []byte(secret))
 		}
+	}
+	if secrets == nil {
+		o.fault(name, "it is missing")
 	}
 	return secrets
 }

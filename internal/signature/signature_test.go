@@ -380,6 +380,8 @@ func TestNew_Faults(t *testing.T) {
 	}{
 		{"hmca", nil, `no kind of signature is called "hmca"`},
 		{"twilio", nil, "secret: it is missing"},
+		{"twilio", settings("secret", "\n"), "secret: it is missing"},
+		{"standard_webhooks", settings("secret", " "), "secret: there is none in it"},
 		{"twilio", settings("secret", "x", "secert", "y"), "secert: there is no such setting"},
 		{"hmac", settings("secret", "x", "header", "X", "message", "{bdy}"), "message: there is no {bdy}"},
 		{"hmac", settings("secret", "!", "header", "X", "secret_encoding", "base64"), "secret: it is not base64"},

@@ -31,6 +31,9 @@ func newWebhook(o *options) *webhook {
 		}
 		w.keys, w.texts = append(w.keys, key), append(w.texts, text)
 	}
+	if w.keys == nil {
+		o.fault("secret", "there is none in it")
+	}
 	return w
 }
 

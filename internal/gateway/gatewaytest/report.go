@@ -156,7 +156,11 @@ func (e *Emulator) seal(r *signature.Request, f *filler) error {
 		if slices.ContainsFunc(way.When, func(name string) bool { return !known(name) }) {
 			continue
 		}
-		sealer, err := signature.NewSealer(way.Kind, f.settings(way.Settings))
+		settings := f.settings(way.Settings)
+		if way.Settings["claims"] == "{body}" { // the token is the receipt
+			settings["claims"] = string(r.Body)
+		}
+		sealer, err := signature.NewSealer(way.Kind, settings)
 		if err != nil {
 			return err
 		}

@@ -26,8 +26,8 @@ type Config struct {
 }
 
 // Built is a gateway as a preset describes it. Its templates are texts yet:
-// Gateway.Template, Gateway.Query, Gateway.Response.Template and Receiver.Template are to be
-// compiled from Templates.
+// Gateway.Template, Gateway.Query, Gateway.Response.Template, Gateway.Lookup (where there is one) and
+// Receiver.Template are to be compiled from Templates.
 type Built struct {
 	Gateway gateway.Options
 	// Receiver is nil for a provider without receipts.

@@ -118,6 +118,9 @@ func (p *Preset) checkAuth(auth choice) error {
 
 func (p *Preset) checkReceipts() error {
 	var errs []error
+	if (p.Templates.Lookup == "") != (p.Templates.Found == "") {
+		errs = append(errs, errors.New("lookup.jsonnet and found.jsonnet need each other"))
+	}
 	switch address := p.file.Receipts.Address; address {
 	case addressNone:
 		if p.Templates.Receipt != "" || p.file.Receipts.Verify != nil {

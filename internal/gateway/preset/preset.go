@@ -53,7 +53,9 @@ type Param struct {
 
 // Templates are Jsonnet texts, each empty for none: functions of ctx that give the
 // body and the query of a request, of res for an answer, and of req for a receipt.
-type Templates struct{ Request, Query, Response, Receipt string }
+// Lookup asks for a message whose outcome is not known, as a function of ctx, and Found reads the
+// answer, as a function of res: both are those of gateway.Lookup.
+type Templates struct{ Request, Query, Response, Receipt, Lookup, Found string }
 
 // file is preset.yaml.
 type file struct {
@@ -171,6 +173,7 @@ func read(from fs.FS, name, place string) (*Preset, error) {
 	texts := map[string]*string{
 		"request.jsonnet": &p.Templates.Request, "query.jsonnet": &p.Templates.Query,
 		"response.jsonnet": &p.Templates.Response, "receipt.jsonnet": &p.Templates.Receipt,
+		"lookup.jsonnet": &p.Templates.Lookup, "found.jsonnet": &p.Templates.Found,
 		"notes.md": &p.Notes, "emulator.yaml": &p.Emulator,
 	}
 	for file, text := range texts {

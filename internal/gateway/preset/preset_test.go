@@ -45,7 +45,7 @@ func now() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) }
 const publicURL = "https://sms.example.com"
 
 // compiled are the templates of a preset, in force.
-type compiled struct{ request, query, response, receipt *gateway.Template }
+type compiled struct{ request, query, response, receipt, lookup, found *gateway.Template }
 
 // compileAll compiles the templates of all presets. The pool is closed then: what has no plan fails.
 var compileAll = sync.OnceValues(func() (map[string]compiled, error) { //nolint:gochecknoglobals // once for all tests
@@ -70,7 +70,7 @@ var compileAll = sync.OnceValues(func() (map[string]compiled, error) { //nolint:
 			return gateway.NewTemplate(template)
 		}
 		t := p.Templates
-		all[name] = compiled{one("ctx", t.Request), one("ctx", t.Query), one("res", t.Response), one("req", t.Receipt)}
+		all[name] = compiled{one("ctx", t.Request), one("ctx", t.Query), one("res", t.Response), one("req", t.Receipt), one("ctx", t.Lookup), one("res", t.Found)}
 	}
 	if closeErr := pool.Close(ctx); err == nil {
 		err = closeErr
@@ -130,6 +130,9 @@ func build(tb testing.TB, p *Preset, c Config) (*gateway.Gateway, *gateway.Recei
 	options.Template, options.Query, options.NowFunc, options.Timeout = t.request, t.query, now, time.Minute
 	if options.Response != nil {
 		options.Response.Template = t.response
+	}
+	if t.lookup != nil {
+		options.Lookup = &gateway.Lookup{Request: t.lookup, Response: t.found}
 	}
 	g, err := gateway.New(options)
 	if err != nil {
