@@ -32,8 +32,7 @@ import (
 
 func TestMain(m *testing.M) {
 	jsonnet.ServeIfChild()
-	flag.Parse()
-	os.Exit(m.Run())
+	m.Run()
 }
 
 func isUpdate() bool { return flag.Lookup("update").Value.String() == "true" }
@@ -49,7 +48,7 @@ const publicURL = "https://sms.example.com"
 type compiled struct{ request, query, response, receipt, lookup, found *gateway.Template }
 
 // compileAll compiles the templates of all presets. The pool is closed then: what has no plan fails.
-var compileAll = sync.OnceValues(func() (map[string]compiled, error) {
+var compileAll = sync.OnceValues(func() (map[string]compiled, error) { //nolint:gochecknoglobals // once for all tests
 	ctx := context.Background()
 	set, err := Load("")
 	if err != nil {
@@ -104,7 +103,7 @@ func readConfig(tb testing.TB, preset, name string) Config {
 }
 
 // privateKey is one for tests, in PEM.
-var privateKey = sync.OnceValue(func() string {
+var privateKey = sync.OnceValue(func() string { //nolint:gochecknoglobals // once for all tests
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
