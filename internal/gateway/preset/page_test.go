@@ -16,7 +16,7 @@ import (
 func TestPreset_Pages(t *testing.T) {
 	t.Parallel()
 	const folder = "../../../docs/presets"
-	set, err := Load("")
+	set, err := loadOurs()
 	if err != nil {
 		t.Fatal(err)
 	}
