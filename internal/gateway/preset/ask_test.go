@@ -75,7 +75,7 @@ func TestPreset_Lookup_Providers(t *testing.T) {
 				_, _ = io.WriteString(w, c.answer)
 			}))
 			defer server.Close()
-			set, err := Load("")
+			set, err := loadOurs()
 			if err != nil {
 				t.Fatal(err)
 			}
