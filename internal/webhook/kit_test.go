@@ -71,12 +71,11 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.tries++
-	answer := s.status
-	s.mu.Unlock()
 	status := http.StatusNoContent
-	if answer != nil {
-		status = answer(p, w)
+	if s.status != nil {
+		status = s.status(p, w)
 	}
+	s.mu.Unlock()
 	if status == 0 { // it hangs
 		<-r.Context().Done()
 		return
