@@ -59,6 +59,8 @@ type Engine interface {
 	// those of one. One that the engine does not have is ignored.
 	Wake()
 	WakeGateway(gateway string)
+	// Rerouted tells the engine of queued messages that were given to a gateway.
+	Rerouted(gateway string)
 }
 
 // The values that stand for zero fields of Options.

@@ -131,6 +131,8 @@ func (e *fakeEngine) CountExpired(count int) {
 
 func (e *fakeEngine) Wake() { e.WakeGateway("") }
 
+func (e *fakeEngine) Rerouted(gateway string) { e.WakeGateway(gateway) }
+
 func (e *fakeEngine) WakeGateway(gateway string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -169,7 +169,7 @@ func (n *Node) reroute(ctx context.Context) (more bool, err error) {
 	if count > 0 {
 		n.logger.WarnContext(ctx, "gave the messages of gateways that are no longer configured to the first one",
 			slog.Int("count", count), slog.String("gateway", own[0]))
-		n.engine.WakeGateway(own[0])
+		n.engine.Rerouted(own[0])
 	}
 	if err != nil || more {
 		n.rerouteAsked.Store(true)

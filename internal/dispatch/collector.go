@@ -24,7 +24,7 @@ const (
 type collector struct {
 	engine *Engine
 
-	inFlight, unsettled, limit, breaker, pace, depth, age *prometheus.Desc
+	inFlight, unsettled, limit, breaker, pace, degraded, weight, depth, age *prometheus.Desc
 
 	mu      sync.Mutex
 	stats   store.Stats
@@ -46,6 +46,10 @@ func newCollector(e *Engine) *collector {
 			"Attempts a second that a gateway takes, as learned from its throttling; 0 when it does not throttle.", byGateway, nil),
 		breaker: prometheus.NewDesc("courier_breaker_state",
 			"State of the breaker of a gateway: 0 closed, 1 half open, 2 open.", byGateway, nil),
+		degraded: prometheus.NewDesc("courier_gateway_degraded",
+			"1 when receipts say that a gateway delivers few of the messages that it takes, or slowly.", byGateway, nil),
+		weight: prometheus.NewDesc("courier_route_weight",
+			"Percentage that a gateway has of what would be its part of a route, where routes[].demote may change it.", []string{"route", "gateway"}, nil),
 		depth: prometheus.NewDesc("courier_queue_depth",
 			"Messages in a status that is not final.", []string{"status"}, nil),
 		age: prometheus.NewDesc("courier_oldest_due_age_seconds",
@@ -58,7 +62,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, counted := range c.engine.metrics.collectors() {
 		counted.Describe(descs)
 	}
-	for _, desc := range []*prometheus.Desc{c.inFlight, c.unsettled, c.limit, c.breaker, c.pace, c.depth, c.age} {
+	for _, desc := range []*prometheus.Desc{c.inFlight, c.unsettled, c.limit, c.breaker, c.pace, c.degraded, c.weight, c.depth, c.age} {
 		descs <- desc
 	}
 }
@@ -72,14 +76,26 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	for _, counted := range c.engine.metrics.collectors() {
 		counted.Collect(metrics)
 	}
-	now := c.engine.now()
-	for name, g := range c.engine.routing.Load().gates {
+	now, r, q := c.engine.now(), c.engine.routing.Load(), c.engine.quality.Load()
+	for _, route := range r.routes {
+		for _, h := range route.hops {
+			if route.Demote {
+				gauge(c.weight, float64(q.weight(route.Name, h.queue.key.gateway)), route.Name, h.queue.key.gateway)
+			}
+		}
+	}
+	for name, g := range r.gates {
 		state := g.snapshot(c.engine.tick())
 		gauge(c.inFlight, float64(state.inFlight), name)
 		gauge(c.unsettled, float64(state.unsettled), name)
 		gauge(c.limit, float64(state.limit), name)
 		gauge(c.breaker, float64(state.breaker), name)
 		gauge(c.pace, state.pace, name)
+		degraded := 0.0
+		if len(q.degraded[name]) > 0 || q.slow[name] != "" {
+			degraded = 1
+		}
+		gauge(c.degraded, degraded, name)
 	}
 	stats, ok := c.queue(now)
 	if !ok {

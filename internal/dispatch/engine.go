@@ -46,6 +46,9 @@ type Engine struct {
 	metrics  *metrics
 	health   *store.Health
 	settler  *settler
+	receiver *receiver
+	// quality is what receipts say of the gateways.
+	quality  atomic.Pointer[quality]
 	cluster  Cluster
 	routing  atomic.Pointer[routing]
 	lifetime lifetime
@@ -75,7 +78,8 @@ func New(options Options) (*Engine, error) {
 		metrics:       newMetrics(),
 		health:        store.NewHealth(options.Logger),
 	}
-	e.settler = newSettler(e)
+	e.settler, e.receiver = newSettler(e), newReceiver(e)
+	e.quality.Store(&quality{})
 	e.lifetime.stopped = make(chan struct{})
 	e.lifetime.grace = max(options.GracePeriod, 0)
 	e.routing.Store(e.newRouting(&routing{}, options.Settings))
@@ -158,6 +162,21 @@ func (e *Engine) Wake() {
 	}
 }
 
+// Rerouted makes the engine look for messages that were given to a gateway whatever
+// their routes.
+func (e *Engine) Rerouted(gateway string) {
+	if q := e.routing.Load().queue(gateway); q != nil {
+		q.configure(len(e.routing.Load().routes) > 0)
+	}
+}
+
+// wakeMovers has what waits for other gateways moved to one that takes messages again.
+func (e *Engine) wakeMovers() {
+	for _, q := range e.routing.Load().queues {
+		q.mover.poke()
+	}
+}
+
 // WakeGateway makes the engine look for due messages of a gateway. One that it does
 // not have is another node's.
 func (e *Engine) WakeGateway(gateway string) {
@@ -183,10 +202,10 @@ func (e *Engine) Ready() error {
 // first, the others in order.
 func (e *Engine) Gateways() []string {
 	r := e.routing.Load()
-	if r.fallback == nil {
+	if len(r.all.hops) == 0 {
 		return nil
 	}
-	first := r.fallback.key.gateway
+	first := r.all.hops[0].queue.key.gateway
 	others := slices.DeleteFunc(r.names(), func(name string) bool { return name == first })
 	return append([]string{first}, others...)
 }
@@ -204,7 +223,9 @@ func (e *Engine) InFlight() int {
 func (e *Engine) Behind() bool { return e.settler.behind() }
 
 // HoldUnknown reports whether a message of unknown outcome is left to an operator.
-func (e *Engine) HoldUnknown() bool { return e.routing.Load().settings.OnUnknown == HoldUnknown }
+func (e *Engine) HoldUnknown() bool {
+	return slices.ContainsFunc(e.routing.Load().settings.Gateways, func(g GatewayOptions) bool { return g.OnUnknown == HoldUnknown })
+}
 
 // Retention says how long after their last change messages are scrubbed and deleted.
 func (e *Engine) Retention() (scrubAfter, deleteAfter time.Duration) {

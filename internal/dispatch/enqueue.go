@@ -13,8 +13,7 @@ import (
 // The answer shows a message as it was accepted, queued, though it may be on its
 // way already: when its gateway has a free slot and no older message waits, it
 // is stored already leased and sent once it is on the disk.
-// Messages of an unknown gateway, or of none, go to the first. An engine that
-// does not run refuses with *courier.Error of courier.CodeShuttingDown, one
+// Its route says through which gateway each goes. An engine that does not run refuses with *courier.Error of courier.CodeShuttingDown, one
 // without gateways with courier.CodeSMSDisabled; errors of the store are passed on.
 func (e *Engine) Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error) {
 	if err := e.lifetime.enter(); err != nil {
@@ -24,13 +23,13 @@ func (e *Engine) Enqueue(ctx context.Context, messages []*courier.Message) ([]st
 	began := e.tick()
 	defer func() { e.metrics.enqueue.Observe(e.tick().Sub(began).Seconds()) }()
 	r := e.routing.Load()
-	if r.fallback == nil {
+	if len(r.all.hops) == 0 {
 		return nil, &courier.Error{
 			Code:    courier.CodeSMSDisabled,
 			Message: "no SMS gateway is configured; add courier.channels or courier.sms to the configuration",
 		}
 	}
-	return e.newIntake(r, messages).store(ctx)
+	return e.newIntake(ctx, r, messages).store(ctx)
 }
 
 // intake is one call of Enqueue.
@@ -45,7 +44,7 @@ type intake struct {
 }
 
 // newIntake prepares the rows and leases each that can go at once.
-func (e *Engine) newIntake(r *routing, messages []*courier.Message) *intake {
+func (e *Engine) newIntake(ctx context.Context, r *routing, messages []*courier.Message) *intake {
 	in := &intake{
 		engine:   e,
 		now:      e.now(),
@@ -58,24 +57,26 @@ func (e *Engine) newIntake(r *routing, messages []*courier.Message) *intake {
 	for i, m := range messages {
 		copies[i] = *m
 		in.rows[i] = &copies[i]
-		in.tickets[i] = e.newTicket(r.queue(m.Gateway), &copies[i])
-		in.place(in.tickets[i], term, held)
+		in.tickets[i] = e.newTicket(nil, &copies[i])
+		route, before := r.routeOf(m), ""
+		if len(messages) <= resendCall {
+			before = e.before(ctx, route, m)
+		}
+		in.place(in.tickets[i], route, before, term, held)
 	}
 	return in
 }
 
 // place puts a row in its queue and, when it is due and there is room, leases it.
-func (in *intake) place(t *ticket, term uint64, held bool) {
+func (in *intake) place(t *ticket, r *route, before string, term uint64, held bool) {
 	e, row := in.engine, t.message
-	row.Gateway = t.queue.key.gateway
 	row.Status = courier.StatusQueued
 	if row.NextAttemptAt.IsZero() {
 		row.NextAttemptAt = in.now
 	}
-	if !held || row.NextAttemptAt.After(in.now) {
-		return
-	}
-	p := t.queue.admitNew(row, e.tick())
+	var p permit
+	t.queue, p = r.choose(row, before, held && !row.NextAttemptAt.After(in.now))
+	row.Gateway = t.queue.key.gateway
 	if p.count == 0 {
 		return
 	}

@@ -9,17 +9,6 @@ import (
 	"courier"
 )
 
-// The rules of a gate's slots.
-const (
-	// strangersInFlight is how many attempts of one recipient may be under way until
-	// the gateway has answered one: a number that always times out holds no more.
-	strangersInFlight = 4
-	// recipientsKept bounds how many recipients without attempts are remembered.
-	recipientsKept = 4096
-	// aheadTime is how far ahead messages are claimed: a claim takes about as long.
-	aheadTime = 50 * time.Millisecond
-)
-
 // gate is the capacity of one gateway: how many attempts may be under way, whether
 // it is well, and how fast it takes messages. What passes through it is a ticket.
 //
@@ -30,6 +19,7 @@ const (
 //
 // All times are monotonic but those of messages and attempts.
 type gate struct {
+	name string
 	seed maphash.Seed
 	// sender makes the attempts.
 	sender *sender
@@ -49,69 +39,34 @@ type gate struct {
 	waiting []*queue
 }
 
-// slots are what a gate gives out and takes back.
-type slots struct {
-	// limit is the most attempts under way.
-	limit int
-	// careful claims nothing ahead, as what a crash leaves is for an operator to decide.
-	careful bool
-	// planned are leases that are being made, ready are leased and wait for a slot,
-	// inFlight are attempts, unsettled are outcomes that are not written yet.
-	planned, inFlight, unsettled int
-	ready                        fifo
-	// doubtful are attempts of messages whose last outcome is unknown: they may take
-	// the whole time-out, so they get half of the slots.
-	doubtful   int
-	recipients map[digest]*recipient
-	// usual is how long attempts take, as a moving average.
-	usual time.Duration
-}
-
-// recipient is what a gate knows of one that has attempts under way.
-type recipient struct {
-	inFlight int
-	// answered is true once the gateway has answered for it, whatever it said.
-	answered bool
-}
-
-// fifo is a list of tickets, first in, first out.
-type fifo struct {
-	tickets []*ticket
-	head    int
-}
-
-func (f *fifo) len() int       { return len(f.tickets) - f.head }
-func (f *fifo) push(t *ticket) { f.tickets = append(f.tickets, t) }
-
-func (f *fifo) pop() *ticket {
-	t := f.tickets[f.head]
-	f.tickets[f.head] = nil
-	if f.head++; f.head == len(f.tickets) {
-		f.tickets, f.head = f.tickets[:0], 0
-	}
-	return t
-}
-
-func newGate(now, storeNow time.Time) *gate {
+func newGate(name string, now, storeNow time.Time) *gate {
 	return &gate{
-		seed: maphash.MakeSeed(), slots: slots{recipients: make(map[digest]*recipient), usual: time.Second},
+		name: name, seed: maphash.MakeSeed(), slots: slots{recipients: make(map[digest]*recipient), usual: time.Second},
 		blame: newBlame(now, storeNow), breaker: newBreaker(), pace: newPace(),
 	}
 }
 
 // configure sets the limits. What was learnt stays while the gateway is the same:
-// another configuration may have corrected what was wrong. careful claims nothing
-// ahead.
-func (g *gate) configure(options GatewayOptions, careful bool, now, storeNow time.Time) {
+// another configuration may have corrected what was wrong.
+func (g *gate) configure(options GatewayOptions, now, storeNow time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	another := options.Fingerprint == "" || options.Fingerprint != g.fingerprint
-	g.limit, g.maxRate, g.careful, g.fingerprint = options.MaxInFlight, options.MaxRate, careful, options.Fingerprint
+	g.limit, g.maxRate, g.fingerprint = options.MaxInFlight, options.rate(), options.Fingerprint
+	g.careful = options.OnUnknown == HoldUnknown
+	g.breaker.configure(options.Breaker)
 	if another {
 		g.breaker.close(now)
 		g.breaker.opened = 0
 		g.blame, g.pace = newBlame(now, storeNow), newPace()
 	}
+}
+
+// setSpare says whether messages can go another way while the gateway is down.
+func (g *gate) setSpare(spare bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.breaker.spare = spare
 }
 
 // retire ends the taking of messages.
@@ -178,6 +133,28 @@ func (g *gate) admitNew(to string, backlog bool, nodes int, now time.Time) permi
 	return g.grant(1, nodes, now)
 }
 
+// probeNew gives the right to lease a new message that is to show how a gateway is that
+// was found at fault. It may delay the message, so that few are asked for it.
+func (g *gate) probeNew(to string, nodes int, now time.Time) permit {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.breaker.advance(now)
+	if g.breaker.wantsProbe(now) && g.hasRoomFor(g.digest(to)) {
+		return g.grant(1, nodes, now)
+	}
+	return permit{}
+}
+
+// closedBy says why the gateway takes no messages, "" when it does.
+func (g *gate) closedBy() courier.Class {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.breaker.state == breakerClosed {
+		return ""
+	}
+	return g.breaker.class
+}
+
 // grant is admit with the lock held.
 func (g *gate) grant(want, nodes int, now time.Time) permit {
 	p := permit{gate: g}
@@ -214,48 +191,6 @@ func (g *gate) grant(want, nodes int, now time.Time) permit {
 	}
 	return p
 }
-
-// free returns how many more messages may be leased. The lock is held.
-func (g *gate) free() int {
-	started := g.planned + g.ready.len() + g.inFlight
-	return min(2*g.limit-started-g.unsettled, g.limit+g.ahead()-started)
-}
-
-// ahead is how many messages may wait here for a slot: as many as are attempted in
-// aheadTime. The lock is held.
-func (g *gate) ahead() int {
-	if g.careful || g.share.rate > 0 || g.pace.rate > 0 {
-		return 0
-	}
-	return int(int64(g.limit) * int64(aheadTime) / int64(max(g.usual, aheadTime)))
-}
-
-// spend takes attempts out of the rate of this node and the pace of the gateway.
-// The lock is held.
-func (g *gate) spend(want, nodes int, now time.Time) int {
-	g.setShare(nodes, now)
-	g.pace.grow(now)
-	count := g.share.take(want, now)
-	allowed := g.pace.take(count, now)
-	g.share.put(count - allowed)
-	return allowed
-}
-
-// setShare gives each node that is alive the same part of the rate. A node that
-// comes to others begins once they know of it.
-func (g *gate) setShare(nodes int, now time.Time) {
-	begins := g.maxRate > 0 && g.share.rate == 0
-	g.share.setRate(g.maxRate/float64(max(nodes, 1)), now)
-	switch {
-	case begins && nodes > 1:
-		g.share.at = now.Add(shareDelay)
-	case begins:
-		g.share.tokens = g.share.burst()
-	}
-}
-
-// shareDelay is how long the other nodes take to notice one that comes.
-const shareDelay = time.Second
 
 // await wakes a queue when there is room. The lock is held.
 func (g *gate) await(q *queue) {
@@ -303,72 +238,6 @@ func (g *gate) probeOver(epoch uint64) {
 	}
 }
 
-// enter takes a ticket in that was leased with a permit, and reports whether it has
-// a slot. Otherwise it is ready, and comes out of next.
-func (g *gate) enter(t *ticket) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.planned--
-	if g.inFlight >= g.limit && !t.probe {
-		g.ready.push(t)
-		return false
-	}
-	g.inFlight++
-	return true
-}
-
-// next gives the slot of a ticket that is done to the next that is ready, or back.
-// The ticket that is done is unsettled from now on.
-func (g *gate) next() *ticket {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.unsettled++
-	if g.ready.len() > 0 && g.inFlight <= g.limit {
-		return g.ready.pop()
-	}
-	g.inFlight--
-	return nil
-}
-
-// crowded returns how many attempts are under way, or 0 while a rate spaces them out.
-func (g *gate) crowded() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.share.rate > 0 || g.pace.rate > 0 {
-		return 0
-	}
-	return g.inFlight
-}
-
-// flush takes out the tickets that wait for a slot, as they must not be attempted now.
-// They are unsettled from now on.
-func (g *gate) flush() []*ticket {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	waiting := g.ready.tickets[g.ready.head:]
-	g.ready = fifo{}
-	g.unsettled += len(waiting)
-	return waiting
-}
-
-// settled notes that outcomes were written.
-func (g *gate) settled(count int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.unsettled -= count
-}
-
-// beginning says whether a ticket may be attempted.
-type beginning int
-
-const (
-	beginNow beginning = iota
-	// beginNever: the gate is closed to it; it goes back to its place in the queue.
-	beginNever
-	// beginLater: enough attempts of its recipient, or of its kind, are under way.
-	beginLater
-)
-
 // abandon takes a ticket that may have been leased from its permit to its settlement.
 func (g *gate) abandon(t *ticket) {
 	g.mu.Lock()
@@ -385,59 +254,6 @@ func (g *gate) skip(t *ticket) {
 	g.unspent(1)
 	if t.probe {
 		g.probeOver(t.epoch)
-	}
-}
-
-// begin asks whether a ticket may be attempted now. After beginNow comes judge, after
-// the others skip.
-func (g *gate) begin(t *ticket) beginning {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if answer := g.mayBegin(t); answer != beginNow {
-		return answer
-	}
-	r := g.recipients[t.recipient]
-	if r == nil {
-		g.sweepRecipients()
-		r = &recipient{}
-		g.recipients[t.recipient] = r
-	}
-	r.inFlight++
-	if t.isDoubtful() {
-		g.doubtful++
-	}
-	return beginNow
-}
-
-// mayBegin is begin without its effects. The lock is held.
-func (g *gate) mayBegin(t *ticket) beginning {
-	switch {
-	case g.retired || g.breaker.state != breakerClosed && !g.breaker.isCurrent(t.epoch):
-		return beginNever
-	case t.probe:
-		return beginNow
-	case !g.hasRoomFor(t.recipient), t.isDoubtful() && g.doubtful >= max(g.limit/2, 1):
-		return beginLater
-	}
-	return beginNow
-}
-
-// hasRoomFor reports whether another attempt of a recipient may begin. The lock is held.
-func (g *gate) hasRoomFor(who digest) bool {
-	r := g.recipients[who]
-	return r == nil || r.answered || r.inFlight < strangersInFlight
-}
-
-// sweepRecipients forgets those that have no attempts when there are many. The lock
-// is held.
-func (g *gate) sweepRecipients() {
-	if len(g.recipients) < recipientsKept+g.limit {
-		return
-	}
-	for who, r := range g.recipients {
-		if r.inFlight == 0 {
-			delete(g.recipients, who)
-		}
 	}
 }
 
@@ -472,18 +288,6 @@ func (g *gate) judge(t *ticket, a *courier.Attempt, calledOff bool, now, storeNo
 	changed := j.change()
 	changed.slowed = unpaced && g.pace.rate > 0
 	return found, changed
-}
-
-// leave ends what begin began. The lock is held.
-func (g *gate) leave(t *ticket, k kind, took time.Duration) {
-	g.usual += (took - g.usual) / 16
-	if t.isDoubtful() {
-		g.doubtful--
-	}
-	if r := g.recipients[t.recipient]; r != nil {
-		r.inFlight--
-		r.answered = k != kindTrouble && (k != kindNone || r.answered)
-	}
 }
 
 // usedUp says what becomes of a message that has no tries left: faultMessage ends

@@ -34,7 +34,16 @@ func newHistory(seed uint64) *history {
 	if h.random.IntN(2) == 0 {
 		h.options.OnUnknown = dispatch.HoldUnknown
 	}
+	h.reroute()
 	return h
+}
+
+// reroute changes the routes and the policies of the gateways.
+func (h *history) reroute() {
+	codes, weights := via("codes", "other"), via("weights", "sms", "other")
+	codes.To, weights.Gateways[0].Weight = []string{"+1206555010"}, 1
+	h.options.Routes = [][]dispatch.Route{nil, {codes, via("rest", "sms")}, {via("all", "other", "sms")}, {codes, weights}}[h.random.IntN(4)]
+	h.options.Gateways[0].MaxRate = []float64{0, 50}[h.random.IntN(2)]
 }
 
 // dice returns a number below n for what runs concurrently, in no order that
@@ -97,6 +106,7 @@ func (h *history) live(t *testing.T, node string) {
 			t.Fatal(err)
 		}
 		if h.random.IntN(10) == 0 {
+			h.reroute()
 			if err := engine.Reconfigure(h.options.Settings); err != nil {
 				t.Fatal(err)
 			}

@@ -63,7 +63,12 @@ func (p posting) Render(ctx context.Context, m *courier.Message) (dispatch.Reque
 // realGateway returns a gateway that posts to a URL.
 func realGateway(tb testing.TB, url string, timeout time.Duration) posting {
 	tb.Helper()
-	g, err := gateway.New(gateway.Options{Name: "sms", URL: url + "/send", Method: "POST", Template: gateway.NewTemplate(bodyTemplate{}), Timeout: timeout})
+	return realNamed(tb, "sms", url, timeout)
+}
+
+func realNamed(tb testing.TB, name, url string, timeout time.Duration) posting {
+	tb.Helper()
+	g, err := gateway.New(gateway.Options{Name: name, URL: url + "/send", Method: "POST", Template: gateway.NewTemplate(bodyTemplate{}), Timeout: timeout})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -253,6 +258,56 @@ func TestIntegration_HangingGatewayIsUnknown(t *testing.T) {
 	watch.wait(t)
 	stop(t, engine)
 	wantStored(t, s, m, courier.StatusUnknown)
+}
+
+// TestIntegration_Failover has the first of two gateways be bad in several ways.
+func TestIntegration_Failover(t *testing.T) {
+	t.Parallel()
+	for name, bad := range map[string]func() gatewaytest.Behavior{
+		"Hangs":        func() gatewaytest.Behavior { return gatewaytest.Behavior{Fault: gatewaytest.FaultHang} },
+		"Unauthorized": func() gatewaytest.Behavior { return gatewaytest.Behavior{Status: http.StatusUnauthorized} },
+		"FailsMostly": func() gatewaytest.Behavior {
+			if n, err := rand.Int(rand.Reader, big.NewInt(10)); err != nil || n.Int64() < 6 {
+				return gatewaytest.Behavior{Status: http.StatusInternalServerError}
+			}
+			return gatewaytest.Behavior{}
+		},
+		"Refuses": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const count = 1000
+			first, firstURL := gatewaytest.Start(t, gatewaytest.Options{BehaviorFunc: func(*http.Request) gatewaytest.Behavior { return bad() }})
+			second, secondURL := gatewaytest.Start(t, gatewaytest.Options{})
+			if bad == nil {
+				firstURL = "http://127.0.0.1:1"
+			}
+			s := openStore(t, filepath.Join(t.TempDir(), "courier.db"))
+			watch := newSettledWatch(count)
+			options := integrationOptions(s, realNamed(t, "first", firstURL, 300*time.Millisecond), "node-1")
+			options.Gateways[0].Timeout = 300 * time.Millisecond
+			options.Gateways = append(options.Gateways, dispatch.GatewayOptions{Gateway: realNamed(t, "second", secondURL, 10*time.Second)})
+			options.Logger = slog.New(watch)
+			engine := startBare(t, options)
+			messages := realMessages(t, count)
+			for _, m := range messages {
+				m.Gateway = ""
+			}
+			enqueue(t, engine, messages[:count/2]...)
+			for _, m := range messages[count/2:] {
+				enqueue(t, engine, m)
+			}
+			watch.wait(t)
+			stop(t, engine)
+			through, around := received(t, first), received(t, second)
+			for _, m := range messages {
+				if got := through[m.ID.String()] + around[m.ID.String()]; got != 1 {
+					t.Errorf("a message arrived %d times", got)
+				}
+				wantStored(t, s, m, courier.StatusSent)
+			}
+		})
+	}
 }
 
 // BenchmarkIntegration_Drain is a queue in SQLite that goes to a gateway over

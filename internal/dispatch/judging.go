@@ -1,6 +1,10 @@
 package dispatch
 
-import "time"
+import (
+	"time"
+
+	"courier"
+)
 
 // judging is one call of judge, with the lock held.
 type judging struct {
@@ -38,7 +42,7 @@ func (j *judging) of(k kind, r refusal) finding {
 		return finding{fault: faultMessage}
 	case kindTrouble, kindUnsent:
 		if current && g.breaker.fails(k, r.recipient, j.now) {
-			j.open(k)
+			j.open(k, r.attempt.Class)
 		}
 	case kindRefused, kindGuessed, kindUnrendered:
 		return j.refused(k, r, current)
@@ -54,7 +58,7 @@ func (j *judging) refused(k kind, r refusal, current bool) finding {
 	if g.breaker.state != breakerClosed && g.breaker.cause.isRefusal() {
 		g.blame.alsoRefused(r.attempt.StartedAt)
 		if current {
-			j.open(g.breaker.cause)
+			j.open(g.breaker.cause, r.attempt.Class)
 		}
 		return finding{fault: faultGateway}
 	}
@@ -63,7 +67,7 @@ func (j *judging) refused(k kind, r refusal, current bool) finding {
 		if g.breaker.state == breakerClosed || !g.breaker.cause.isRefusal() {
 			g.blame.down(k, r.attempt.StartedAt)
 		}
-		j.open(k)
+		j.open(k, r.attempt.Class)
 	}
 	return found
 }
@@ -83,11 +87,11 @@ func (j *judging) works() {
 }
 
 // open opens the breaker. Trouble of a gateway that refuses does not hide that it does.
-func (j *judging) open(k kind) {
+func (j *judging) open(k kind, class courier.Class) {
 	if b := &j.gate.breaker; b.state != breakerClosed && b.cause.isRefusal() && !k.isRefusal() {
-		k = b.cause
+		k, class = b.cause, b.class
 	}
-	j.gate.breaker.open(k, j.now, j.random)
+	j.gate.breaker.open(k, class, j.now, j.random)
 }
 
 func (j *judging) change() change {

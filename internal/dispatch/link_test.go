@@ -184,3 +184,15 @@ func startPeer(t *testing.T, s *memory, name string, gateway *fakeGateway, edits
 	p.Engine = start(t, options)
 	return p
 }
+
+func (l *link) Receive(ctx context.Context, receipts []courier.Receipt) ([]store.Received, error) {
+	return through(ctx, l, func() ([]store.Received, error) { return l.memory.Receive(ctx, receipts) })
+}
+
+func (l *link) Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error) {
+	return through(ctx, l, func() ([]*courier.Message, error) { return l.memory.Waiting(ctx, query) })
+}
+
+func (l *link) Move(ctx context.Context, moves []store.Move, now time.Time) (int, error) {
+	return through(ctx, l, func() (int, error) { return l.memory.Move(ctx, moves, now) })
+}

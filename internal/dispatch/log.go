@@ -19,7 +19,7 @@ func (s *sender) logAttempt(ctx context.Context, t *ticket, a *courier.Attempt, 
 	if !logger.Enabled(ctx, level) {
 		return
 	}
-	var room [16]slog.Attr
+	var room [18]slog.Attr
 	attrs := append(room[:0],
 		slog.String("message_id", m.ID.String()),
 		slog.String("channel", m.Channel),
@@ -40,6 +40,12 @@ func (s *sender) logAttempt(ctx context.Context, t *ticket, a *courier.Attempt, 
 	}
 	if next.Status == courier.StatusQueued {
 		attrs = append(attrs, slog.Time("next_attempt_at", next.NextAttemptAt))
+	}
+	if next.Gateway != "" {
+		attrs = append(attrs, slog.String("next_gateway", next.Gateway))
+	}
+	if a.Warning != "" {
+		attrs = append(attrs, slog.String("warning", a.Warning))
 	}
 	logger.LogAttrs(ctx, level, "attempt", attrs...)
 }

@@ -17,6 +17,7 @@ type metrics struct {
 	lateSettles prometheus.Counter
 	expired     prometheus.Counter
 	rateWait    *prometheus.CounterVec
+	receipts    *prometheus.CounterVec
 }
 
 // gatewayMetrics are those of one gateway, with the labels looked up once.
@@ -48,6 +49,8 @@ func newMetrics() *metrics {
 			"Messages that expired while they were queued."),
 		rateWait: counters("courier_rate_wait_seconds_total",
 			"Time that due messages of a gateway waited on this node because of dispatch.max_rate.", "gateway"),
+		receipts: counters("courier_receipts_total",
+			"Reports of gateways on messages, by what became of them.", "gateway", "result"),
 	}
 }
 
@@ -84,6 +87,6 @@ func (m *metrics) gateway(gateway string) gatewayMetrics {
 // collectors returns all of them.
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, m.rateWait,
+		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, m.rateWait, m.receipts,
 	}
 }

@@ -40,7 +40,14 @@ type Store interface {
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error)
 	Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error)
 	Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error)
+	Messages(ctx context.Context, query store.Query) (store.Page, error)
+	Receive(ctx context.Context, receipts []courier.Receipt) ([]store.Received, error)
 	NextDue(ctx context.Context, gateway string) (time.Time, error)
+	Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error)
+	Move(ctx context.Context, moves []store.Move, now time.Time) (int, error)
+	Tallies(ctx context.Context, since time.Time) ([]store.Tally, error)
+	Weights(ctx context.Context) ([]store.Weight, error)
+	SetWeight(ctx context.Context, weight store.Weight) error
 	Stats(ctx context.Context, now time.Time) (store.Stats, error)
 	Check(ctx context.Context) error
 }
@@ -70,6 +77,8 @@ type Cluster interface {
 	Attempts() context.Context
 	// Nodes counts the nodes that are alive, this one included.
 	Nodes() int
+	// OnDuty reports whether what is done for all nodes is this one's to do.
+	OnDuty() bool
 }
 
 // UnknownPolicy says what becomes of a message whose request was written and
@@ -93,6 +102,11 @@ const (
 	DefaultPollInterval  = time.Second
 	DefaultRetryInitial  = 500 * time.Millisecond
 	DefaultRetryMax      = 30 * time.Second
+
+	DefaultBreakerFailures = 5
+	DefaultBreakerShare    = 0.5
+	DefaultBreakerWindow   = 10 * time.Second
+	DefaultBreakerOpenMax  = 5 * time.Second
 )
 
 // Retention says how long messages are kept after their last change, once they
@@ -119,6 +133,59 @@ type GatewayOptions struct {
 	// MaxRate is the most attempts in a second of all nodes together, each of which gets
 	// the same part; 0 is no limit.
 	MaxRate float64
+	// Rate is the same as a count in a time, for gateways that say it so. The lower of
+	// the two holds.
+	Rate Rate
+	// OnUnknown and Retry are those of the Settings when zero.
+	OnUnknown UnknownPolicy
+	Retry     Retry
+	Breaker   Breaker
+	// Receipts is true when the gateway reports what became of a message that it took.
+	Receipts bool
+}
+
+// Rate is so many attempts in a time. The zero value is no limit.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+// Breaker says when trouble (time-outs, broken connections, answers of an overloaded
+// server) opens a gateway's breaker. Zero fields stand for the defaults.
+type Breaker struct {
+	// Failures is how many attempts have to fail within the window, of three recipients
+	// at least. 0 is DefaultBreakerFailures.
+	Failures int
+	// Share is the share of the attempts in the window that has to fail, above 0 to 1.
+	// 0 is DefaultBreakerShare.
+	Share float64
+	// Window is how long failures count. 0 is DefaultBreakerWindow.
+	Window time.Duration
+	// OpenMax is the longest time between two probes. 0 is DefaultBreakerOpenMax.
+	OpenMax time.Duration
+}
+
+// Route says through which gateways a part of the messages goes. A message belongs to
+// it when it fits each of To, Channel and TemplateType that is not empty.
+type Route struct {
+	Name string
+	// To are beginnings of numbers ("+1") or countries ("DE").
+	To           []string
+	Channel      string
+	TemplateType string
+	// Gateways are in order: a message goes to the first that takes messages, and on to
+	// the next when that one fails. When some have a weight, chance decides by it where
+	// a message begins, and those without only stand in.
+	Gateways []RouteGateway
+	// Demote lets the engine give a gateway that delivers less or slower than the others
+	// a smaller part.
+	Demote bool
+}
+
+// RouteGateway is one gateway of a route.
+type RouteGateway struct {
+	Gateway string
+	Weight  int
 }
 
 // Settings are what Reconfigure can change while the engine runs.
@@ -126,6 +193,10 @@ type Settings struct {
 	// Gateways are those that messages are sent through. The first takes the messages
 	// of a gateway that is not among them. With none, Enqueue refuses.
 	Gateways []GatewayOptions
+	// Routes say which gateways serve a message: the first that fits it. With none, and
+	// for a message that no route fits, all gateways serve it in order, beginning with
+	// its own if it names one.
+	Routes []Route
 	// MessageRetries is how often a message is attempted again; 0 is one attempt.
 	MessageRetries int
 	Retry          Retry
@@ -219,10 +290,23 @@ func (s Settings) withDefaults() (Settings, error) {
 	setDefault(&s.OnUnknown, ResendUnknown)
 	s.Gateways = slices.Clone(s.Gateways)
 	for i := range s.Gateways {
-		setDefault(&s.Gateways[i].MaxInFlight, DefaultMaxInFlight)
-		setDefault(&s.Gateways[i].Timeout, DefaultTimeout)
+		g := &s.Gateways[i]
+		setDefault(&g.MaxInFlight, DefaultMaxInFlight)
+		setDefault(&g.Timeout, DefaultTimeout)
+		setDefault(&g.OnUnknown, s.OnUnknown)
+		setDefault(&g.Retry.Initial, s.Retry.Initial)
+		setDefault(&g.Retry.Max, max(s.Retry.Max, g.Retry.Initial))
+		g.Breaker = g.Breaker.withDefaults()
 	}
 	return s, s.validate()
+}
+
+func (b Breaker) withDefaults() Breaker {
+	setDefault(&b.Failures, DefaultBreakerFailures)
+	setDefault(&b.Share, DefaultBreakerShare)
+	setDefault(&b.Window, DefaultBreakerWindow)
+	setDefault(&b.OpenMax, DefaultBreakerOpenMax)
+	return b
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -245,7 +329,10 @@ func (s Settings) validate() error {
 	if s.Retention.ScrubAfter < 0 || s.Retention.DeleteAfter < 0 {
 		return fmt.Errorf("dispatch settings: retention is %s and %s; give times of 0 or more", s.Retention.ScrubAfter, s.Retention.DeleteAfter)
 	}
-	return validateGateways(s.Gateways)
+	if err := validateGateways(s.Gateways); err != nil {
+		return err
+	}
+	return validateRoutes(s.Routes, s.Gateways)
 }
 
 func validateGateways(gateways []GatewayOptions) error {
@@ -258,13 +345,59 @@ func validateGateways(gateways []GatewayOptions) error {
 		if name == "" || seen[name] {
 			return fmt.Errorf("dispatch settings: gateways[%d] is named %q; give each its own name", i, name)
 		}
-		if g.MaxInFlight < 0 || g.Timeout < 0 {
-			return fmt.Errorf("dispatch settings: gateway %q: max_in_flight and timeout must be positive", name)
-		}
-		if !(g.MaxRate >= 0) || math.IsInf(g.MaxRate, 0) {
-			return fmt.Errorf("dispatch settings: gateway %q: max_rate is %v; give attempts per second, or 0 for no limit", name, g.MaxRate)
+		if err := g.validate(); err != nil {
+			return fmt.Errorf("dispatch settings: gateway %q: %w", name, err)
 		}
 		seen[name] = true
+	}
+	return nil
+}
+
+// validate says what is wrong with how hard a gateway may be driven.
+func (g *GatewayOptions) validate() error {
+	switch b := g.Breaker; {
+	case g.MaxInFlight < 0 || g.Timeout < 0:
+		return errors.New("max_in_flight and timeout must be positive")
+	case !(g.MaxRate >= 0) || math.IsInf(g.MaxRate, 0):
+		return fmt.Errorf("max_rate is %v; give attempts per second, or 0 for no limit", g.MaxRate)
+	case g.Rate != Rate{} && (g.Rate.Count < 1 || g.Rate.Per <= 0):
+		return fmt.Errorf("rate is %d per %s; give a count and a time above 0", g.Rate.Count, g.Rate.Per)
+	case g.OnUnknown != ResendUnknown && g.OnUnknown != HoldUnknown:
+		return fmt.Errorf("on_unknown is %q; give resend or hold", g.OnUnknown)
+	case g.Retry.Initial < 0 || g.Retry.Max < g.Retry.Initial:
+		return fmt.Errorf("retry.max %s is below retry.initial %s; raise it", g.Retry.Max, g.Retry.Initial)
+	case b.Failures < 1 || !(b.Share > 0 && b.Share <= 1) || b.Window < time.Second || b.OpenMax < probeEach:
+		return fmt.Errorf("breaker is %+v; give at least 1 failure, a share above 0 to 1, and times of 1s or more", b)
+	}
+	return nil
+}
+
+// rate is the most attempts a second, or 0.
+func (g *GatewayOptions) rate() float64 {
+	if g.Rate.Count == 0 {
+		return g.MaxRate
+	}
+	rate := float64(g.Rate.Count) / g.Rate.Per.Seconds()
+	if g.MaxRate > 0 {
+		rate = min(rate, g.MaxRate)
+	}
+	return rate
+}
+
+func validateRoutes(routes []Route, gateways []GatewayOptions) error {
+	for i := range routes {
+		r := &routes[i]
+		if len(r.Gateways) == 0 {
+			return fmt.Errorf("dispatch settings: route %q has no gateways; name one", r.Name)
+		}
+		seen := make(map[string]bool, len(r.Gateways))
+		for _, to := range r.Gateways {
+			known := slices.ContainsFunc(gateways, func(g GatewayOptions) bool { return g.Gateway.Name() == to.Gateway })
+			if !known || seen[to.Gateway] || to.Weight < 0 {
+				return fmt.Errorf("dispatch settings: route %q: gateway %q is unknown, is there twice, or has a negative weight", r.Name, to.Gateway)
+			}
+			seen[to.Gateway] = true
+		}
 	}
 	return nil
 }

@@ -15,14 +15,14 @@ func at(d time.Duration) time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, ti
 
 // newTestGate returns a gate with a limit, a quick gateway and no queue.
 func newTestGate(limit int) *gate {
-	g := newGate(at(0), at(0))
-	g.configure(GatewayOptions{MaxInFlight: limit, Fingerprint: "same"}, false, at(0), at(0))
+	g := newGate("sms", at(0), at(0))
+	g.configure(GatewayOptions{MaxInFlight: limit, Fingerprint: "same", Breaker: Breaker{}.withDefaults()}, at(0), at(0))
 	return g
 }
 
 // newTestQueue returns a queue that is not run and waits for a wake-up.
-func newTestQueue(r route) *queue {
-	return &queue{engine: &Engine{tick: func() time.Time { return at(0) }}, wake: make(chan struct{}, 1), route: r, dueAt: at(0), backlog: true}
+func newTestQueue(g *gate) *queue {
+	return &queue{engine: &Engine{tick: func() time.Time { return at(0) }}, wake: make(chan struct{}, 1), gate: g, dueAt: at(0), backlog: true}
 }
 
 func isWoken(q *queue) bool {
@@ -98,7 +98,7 @@ func (p permit) only(count int) permit {
 func TestGate_TwoQueues(t *testing.T) {
 	t.Parallel()
 	g := newTestGate(4)
-	codes, bulk := newTestQueue(route{g}), newTestQueue(route{g})
+	codes, bulk := newTestQueue(g), newTestQueue(g)
 	first := bulk.plan2(at(0))
 	if first.count != 4 {
 		t.Fatalf("the first queue gets %d, want all 4", first.count)
@@ -120,53 +120,7 @@ func TestGate_TwoQueues(t *testing.T) {
 }
 
 // plan2 is plan for a node that is alone.
-func (q *queue) plan2(now time.Time) permit { return q.route.admit(q, !q.backlog, 1, now) }
-
-// TestRoute_TwoGates lets one queue go through two gateways, as failover will: the
-// second is used while the first is full or down, and the first again when it is well.
-func TestRoute_TwoGates(t *testing.T) {
-	t.Parallel()
-	first, second := newTestGate(2), newTestGate(4)
-	q := newTestQueue(route{first, second})
-	p := q.plan2(at(0))
-	if p.gate != first || p.count != 2 {
-		t.Fatalf("%d through the first: %v", p.count, p.gate == first)
-	}
-	if full := q.plan2(at(0)); full.gate != second || full.count != 4 {
-		t.Errorf("with the first full %d go through the second: %v", full.count, full.gate == second)
-	} else {
-		full.release(4)
-	}
-	p.release(2)
-	bringDown(t, first, at(0))
-	if down := q.plan2(at(0)); down.gate != second {
-		t.Error("a gateway that is down is not passed over")
-	} else {
-		down.release(down.count)
-	}
-	probe := q.plan2(at(time.Second))
-	if probe.gate != first || !probe.probe || probe.count != 1 {
-		t.Fatalf("no probe of the first: %+v", probe)
-	}
-	if more := q.plan2(at(time.Second)); more.gate != second {
-		t.Error("nothing goes through the second during the probe")
-	}
-	first.through(testTicket(probe, 9), taken(), at(time.Second))
-	if back := q.plan2(at(time.Second)); back.gate != first || back.count != 2 {
-		t.Error("the first is not used though it is well again")
-	}
-}
-
-func TestRoute_WaitsForTheFirstThatHasRoom(t *testing.T) {
-	t.Parallel()
-	first, second := newTestGate(1), newTestGate(1)
-	bringDown(t, first, at(0))
-	bringDown(t, second, at(200*time.Millisecond))
-	q := newTestQueue(route{second, first})
-	if p := q.plan2(at(300 * time.Millisecond)); p.count != 0 || p.wait != 200*time.Millisecond {
-		t.Errorf("the queue waits %s, want until the first probe", p.wait)
-	}
-}
+func (q *queue) plan2(now time.Time) permit { return q.gate.admit(q, !q.backlog, 1, now) }
 
 // TestGate_Bounds keeps to the bounds of what is leased: slots are free when the answer
 // is read, and what is not settled counts by itself.
@@ -288,7 +242,7 @@ func TestGate_OneProbeAtATime(t *testing.T) {
 	t.Parallel()
 	g := newTestGate(4)
 	bringDown(t, g, at(0))
-	q := newTestQueue(route{g})
+	q := newTestQueue(g)
 	if p := q.plan2(at(0)); p.count != 0 || p.wait != probeFirst {
 		t.Fatalf("permit is %+v while open", p)
 	}
@@ -307,13 +261,13 @@ func TestGate_OneProbeAtATime(t *testing.T) {
 	}
 	for opened := range 60 {
 		wait := q.plan2(now).wait
-		if wait < probeEach || wait > probeMax {
+		if wait < probeEach || wait > DefaultBreakerOpenMax {
 			t.Fatalf("probe %d comes after %s", opened, wait)
 		}
 		now = now.Add(wait)
 		g.through(testTicket(q.plan2(now), opened), ambiguousAttempt(), now)
 	}
-	now = now.Add(probeMax)
+	now = now.Add(DefaultBreakerOpenMax)
 	if _, changed := g.through(testTicket(q.plan2(now), 1), taken(), now); !changed.closed {
 		t.Error("a message that was accepted does not close the breaker")
 	}
@@ -389,7 +343,7 @@ func TestBreaker_Trouble(t *testing.T) {
 func TestBreaker_DoesNotFlap(t *testing.T) {
 	t.Parallel()
 	b := newBreaker()
-	b.open(kindTrouble, at(0), 0)
+	b.open(kindTrouble, "", at(0), 0)
 	b.advance(at(time.Second))
 	for range 2 {
 		if b.works(courier.ID{1}, at(time.Second)) {
@@ -399,12 +353,12 @@ func TestBreaker_DoesNotFlap(t *testing.T) {
 	if !b.works(courier.ID{2}, at(time.Second)) {
 		t.Error("two messages do not close it")
 	}
-	b.open(kindTrouble, at(2*time.Second), 0)
+	b.open(kindTrouble, "", at(2*time.Second), 0)
 	if wait := b.openUntil.Sub(at(2 * time.Second)); wait != probeEach {
 		t.Errorf("open for %s the second time", wait)
 	}
 	b.close(at(4 * time.Second))
-	b.open(kindTrouble, at(time.Hour), 0)
+	b.open(kindTrouble, "", at(time.Hour), 0)
 	if wait := b.openUntil.Sub(at(time.Hour)); wait != probeFirst {
 		t.Errorf("open for %s after a long calm", wait)
 	}

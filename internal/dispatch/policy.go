@@ -128,7 +128,8 @@ const (
 		"to refuse everybody; read the excerpt, check the number and what the account may send to it"
 	adviceGateway = "the gateway refuses one message after the other in this way and takes none, so this one waits: " +
 		"read the excerpt, check the account, and request_config with its template"
-	adviceTemplate = "the template fails for one message after the other, so this one waits: correct the template"
+	adviceElsewhere = "the gateway refuses this message: another one is asked whether it takes it"
+	adviceTemplate  = "the template fails for one message after the other, so this one waits: correct the template"
 )
 
 // decide is the one table of what an attempt does to a message. random is a number
@@ -155,6 +156,27 @@ func (r rules) decide(m *courier.Message, a *courier.Attempt, f finding, random 
 		r.retryOrAbandon(&d, a, random)
 	}
 	return d
+}
+
+// elsewhere reports whether a message goes on to another gateway of its route of so
+// many, after a decision that it changes: at once until each may have had it, and then after
+// its wait. A message whose own gateway takes none does so in any case. One that was refused
+// as often as it may be, by an answer that may be about the gateway, is decided by the
+// gateways that were not asked. What is about the pace or about the handset is no reason.
+func (r rules) elsewhere(d *decision, m *courier.Message, a *courier.Attempt, gateways int, takes bool) bool {
+	attempts, k := m.SendCount+1, kindOf(a)
+	switch waits := d.status == courier.StatusQueued; {
+	case waits && !takes:
+	case waits && d.retryCount <= r.retries && k != kindThrottled && a.Class != courier.ClassAbsentSubscriber:
+	case k == kindRefused && attempts < gateways:
+		d.status, d.outcome, d.advice = courier.StatusQueued, courier.OutcomeRetry, adviceElsewhere
+	default:
+		return false
+	}
+	if attempts%gateways != 0 {
+		d.wait = 0
+	}
+	return true
 }
 
 // waitForGateway queues a message without holding the attempt against it.

@@ -31,24 +31,31 @@ type queueKey struct {
 }
 
 // queue is what waits for one gateway in one lane. It knows when there may be
-// something to claim, asks its route for room, and claims as much.
+// something to claim, asks its gate for room, and claims as much.
 //
 // It waits in monotonic time. Due times are on the store's clock, so no wait is
 // longer than the poll interval: that clock may be set.
 type queue struct {
 	engine *Engine
 	key    queueKey
+	gate   *gate
+	mover  *mover
 	wake   chan struct{}
 	cancel context.CancelFunc
 
-	mu    sync.Mutex
-	route route
+	mu sync.Mutex
 	// dueAt is when the store may next have a due message; zero is never. It is
 	// a lower bound: being early costs an empty claim. (monotonic)
 	dueAt time.Time
 	// backlog is true when older messages may be due than there is room for. New
 	// ones then queue up behind them.
 	backlog bool
+	// depth is about how many due messages this node has put here and not claimed.
+	depth int
+	// fed are the movers that want to know when there is room, fedAt is when one was
+	// given some. (monotonic)
+	fed   map[*mover]bool
+	fedAt time.Time
 	// newest is when the latest of the new messages was due. (store)
 	newest time.Time
 	// retired is true once its gateway is gone from the configuration.
@@ -61,17 +68,21 @@ type queue struct {
 	probes     int
 }
 
-func newQueue(e *Engine, key queueKey) *queue {
-	return &queue{engine: e, key: key, wake: make(chan struct{}, 1)}
+func newQueue(e *Engine, key queueKey, g *gate) *queue {
+	q := &queue{engine: e, key: key, gate: g, wake: make(chan struct{}, 1)}
+	q.mover = newMover(e, q)
+	return q
 }
 
-// configure sets the route. Old messages may be due.
-func (q *queue) configure(r route) {
+// configure has the queue look for old messages, and those sorted out that are not to
+// wait here by the routes, if there are any.
+func (q *queue) configure(routed bool) {
+	q.mover.sorts.Store(routed)
 	q.mu.Lock()
-	q.route = r
 	q.dueAt, q.backlog = q.engine.tick(), true
 	q.mu.Unlock()
 	q.poke()
+	q.mover.poke()
 }
 
 // retire ends the claiming.
@@ -88,6 +99,7 @@ func (q *queue) retire() {
 func (q *queue) start(ctx context.Context, loops *sync.WaitGroup) {
 	ctx, q.cancel = context.WithCancel(ctx)
 	loops.Go(func() { q.run(ctx) })
+	loops.Go(func() { q.mover.run(ctx) })
 }
 
 // poke makes the loop look again.
@@ -105,6 +117,9 @@ func (q *queue) note(in time.Duration, waits bool) {
 	q.mu.Lock()
 	q.noteLocked(q.engine.tick().Add(max(in, 0)))
 	q.backlog = q.backlog || waits
+	if waits {
+		q.depth++
+	}
 	retired := q.retired
 	q.mu.Unlock()
 	if retired {
@@ -128,8 +143,26 @@ func (q *queue) admitNew(m *courier.Message, now time.Time) permit {
 	if q.retired {
 		return permit{}
 	}
-	return q.route.admitNew(m.To, q.backlog, q.engine.cluster.Nodes(), now)
+	return q.gate.admitNew(m.To, q.backlog, q.engine.cluster.Nodes(), now)
 }
+
+// probeNew gives a new message a permit when it is to show how a gateway is that takes
+// no messages though others do.
+func (q *queue) probeNew(m *courier.Message) permit {
+	return q.gate.probeNew(m.To, q.engine.cluster.Nodes(), q.engine.tick())
+}
+
+// takes reports whether a message would be attempted before it expires if it joined
+// the queue now.
+func (q *queue) takes(m *courier.Message) bool {
+	q.mu.Lock()
+	depth := q.depth
+	q.mu.Unlock()
+	return q.gate.takes(q.engine.left(m), depth, q.engine.cluster.Nodes(), q.engine.tick())
+}
+
+// forever is more time than anything takes.
+const forever = time.Duration(1 << 62)
 
 func (q *queue) run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
@@ -190,7 +223,7 @@ func (q *queue) plan(now time.Time) permit {
 	if wait := q.dueAt.Sub(now); wait > 0 {
 		return permit{wait: wait}
 	}
-	p := q.route.admit(q, !q.backlog, q.engine.cluster.Nodes(), now)
+	p := q.gate.admit(q, !q.backlog, q.engine.cluster.Nodes(), now)
 	if p.count > 0 {
 		q.dueAt = time.Time{}
 	}
@@ -218,7 +251,17 @@ func (q *queue) claim(ctx context.Context, p permit, term uint64, now time.Time)
 	p.release(p.count - len(messages))
 	q.mu.Lock()
 	q.backlog = len(messages) == p.count
+	if q.depth = max(q.depth-len(messages), 0); !q.backlog {
+		q.depth = 0
+	}
+	var fed map[*mover]bool
+	if !q.backlog {
+		fed, q.fed = q.fed, nil
+	}
 	q.mu.Unlock()
+	for m := range fed {
+		m.poke()
+	}
 	switch len(messages) {
 	case p.count:
 		q.again(now)
@@ -256,7 +299,7 @@ func (q *queue) claimFrom(ctx context.Context, p permit, count int, from time.Ti
 	return q.engine.store.Claim(ctx, store.Claim{
 		Gateway: q.key.gateway, Node: q.engine.node, Now: now, DueFrom: from,
 		LeaseUntil: now.Add(p.gate.sender.leaseDuration()), Limit: count,
-		Durable: q.engine.routing.Load().rules().hold,
+		Durable: p.gate.sender.rules().hold,
 	})
 }
 

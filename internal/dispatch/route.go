@@ -3,84 +3,238 @@ package dispatch
 import (
 	"maps"
 	"slices"
-	"time"
+	"strings"
+
+	"courier"
 )
 
-// route is through which gates the messages of a queue go, in order of preference:
-// the first that lets them through. Today that is the one of their gateway;
-// failover puts others behind it.
-type route []*gate
+// route is through which gateways some messages go, in order of preference.
+type route struct {
+	Route
 
-// admit asks the gates for room, in order, and else says how long to wait for some.
-func (r route) admit(q *queue, half bool, nodes int, now time.Time) permit {
-	var none permit
-	for _, g := range r {
-		p := g.admit(q, half, nodes, now)
-		if p.count > 0 {
-			return p
-		}
-		if none.gate == nil || p.wait > 0 && (none.wait == 0 || p.wait < none.wait) {
-			none = p
-		}
-	}
-	return none
+	hops []hop
+	// weighted is true when chance decides where a message begins.
+	weighted bool
+	// ofOwn is true when a message begins at the gateway that it names.
+	ofOwn bool
 }
 
-// admitNew asks the gates for room for a new message.
-func (r route) admitNew(to string, backlog bool, nodes int, now time.Time) permit {
-	for _, g := range r {
-		if p := g.admitNew(to, backlog, nodes, now); p.count > 0 {
-			return p
-		}
-	}
-	return permit{}
+// hop is one gateway of a route.
+type hop struct {
+	queue  *queue
+	weight int
 }
 
-// routing is one configuration of gates and queues, swapped whole.
+// fits reports whether a message belongs to the route.
+func (r *route) fits(m *courier.Message) bool {
+	return (r.Channel == "" || r.Channel == m.Channel) &&
+		(r.TemplateType == "" || r.TemplateType == m.TemplateType) &&
+		(len(r.To) == 0 || slices.ContainsFunc(r.To, func(to string) bool {
+			return to == m.Country || strings.HasPrefix(to, "+") && strings.HasPrefix(m.To, to)
+		}))
+}
+
+// index returns the place of a queue in the route, or -1.
+func (r *route) index(q *queue) int {
+	return slices.IndexFunc(r.hops, func(h hop) bool { return h.queue == q })
+}
+
+// named returns the place of a gateway in the route, or -1.
+func (r *route) named(gateway string) int {
+	return slices.IndexFunc(r.hops, func(h hop) bool { return h.queue.key.gateway == gateway })
+}
+
+// from returns the hops in order, beginning with one.
+func (r *route) from(first int) []hop {
+	return slices.Concat(r.hops[first:], r.hops[:first])
+}
+
+// choose says where a new message begins, and gives it a permit to be leased at once
+// if it is due and there is room. That is the first gateway that takes messages, or
+// one by chance when the route has weights. One that did not take any gets the message
+// as a probe when it is time for that. When none takes messages, the message waits for
+// the first. One that follows a message which a gateway did not bring to the handset begins
+// behind that gateway.
+func (r *route) choose(m *courier.Message, before string, due bool) (*queue, permit) {
+	if len(r.hops) == 1 {
+		return r.hops[0].enter(m, due)
+	}
+	hops, byChance, probes := r.hops, r.weighted || r.Demote, due
+	if before != "" {
+		hops, byChance, probes = r.from(r.named(before)+1), false, false
+	} else if own := r.named(m.Gateway); own > 0 && r.ofOwn {
+		hops = r.from(own)
+	}
+	taking := slices.DeleteFunc(slices.Clone(hops), func(h hop) bool { return !h.queue.takes(m) })
+	chosen := hops[0]
+	if len(taking) > 0 {
+		chosen = taking[0]
+	}
+	if byChance {
+		chosen = r.pick(taking, chosen)
+	}
+	for _, h := range hops {
+		if h == chosen && !r.weighted {
+			break
+		}
+		if probes && h != chosen && (h.weight > 0 || !r.weighted) {
+			if p := h.queue.probeNew(m); p.count > 0 {
+				return h.queue, p
+			}
+		}
+	}
+	return chosen.enter(m, due)
+}
+
+// enter gives a new message a permit to be leased at once, if it is due and there is room.
+func (h hop) enter(m *courier.Message, due bool) (*queue, permit) {
+	if !due {
+		return h.queue, permit{}
+	}
+	return h.queue, h.queue.admitNew(m, h.queue.engine.tick())
+}
+
+// pick returns one of the gateways that take messages by chance: by their weights or, in a
+// route in order, the first. What receipts took of the part of one goes to the others,
+// in order to the next. It is otherwise when there is none with a part.
+func (r *route) pick(taking []hop, otherwise hop) hop {
+	e, parts, total, rest := otherwise.queue.engine, make([]float64, len(taking)), 0.0, 1.0
+	q := e.quality.Load()
+	for i, h := range taking {
+		parts[i] = 1
+		if r.Demote {
+			parts[i] = float64(q.weight(r.Name, h.queue.key.gateway)) / weightWhole
+		}
+		if r.weighted {
+			parts[i] *= float64(h.weight)
+		} else {
+			parts[i] *= rest
+			rest -= parts[i]
+		}
+		total += parts[i]
+	}
+	at := e.random() * total
+	for i, h := range taking {
+		if at -= parts[i]; at < 0 {
+			return h
+		}
+	}
+	return otherwise
+}
+
+// onward returns where a message of a queue may go on: to the next gateway that takes
+// messages now, in the order of the route. It is nil when there is none.
+func (r *route) onward(m *courier.Message, from *queue) *queue {
+	for _, h := range r.from(r.index(from) + 1) {
+		if h.queue != from && h.queue.takes(m) {
+			return h.queue
+		}
+	}
+	return nil
+}
+
+// passedOver tells which gateways of the route take no messages, and why, for one that
+// goes through another; "" for none.
+func (r *route) passedOver(through *queue) string {
+	if len(r.hops) == 1 {
+		return ""
+	}
+	var others []string
+	for _, h := range r.hops {
+		if why := h.queue.gate.closedBy(); h.queue != through && why != "" {
+			others = append(others, h.queue.key.gateway+" ("+string(why)+")")
+		}
+	}
+	if others == nil {
+		return ""
+	}
+	return "not asked, as it takes no messages: " + strings.Join(others, ", ")
+}
+
+// routing is one configuration of gates, queues and routes, swapped whole.
 type routing struct {
 	gates  map[string]*gate
 	queues map[queueKey]*queue
-	// fallback takes the messages of unknown gateways; nil when there is no gateway.
-	fallback *queue
+	routes []*route
+	// all is the route of messages that no other fits; without hops when there is no gateway.
+	all      *route
 	settings Settings
 }
 
-// queue returns where a message of a gateway waits.
-func (r *routing) queue(gateway string) *queue {
-	if q, known := r.queues[queueKey{gateway, laneNormal}]; known {
-		return q
+// queue returns where messages of a gateway wait, nil for one that there is not.
+func (r *routing) queue(gateway string) *queue { return r.queues[queueKey{gateway, laneNormal}] }
+
+// routeOf returns the route of a message.
+func (r *routing) routeOf(m *courier.Message) *route {
+	for _, route := range r.routes {
+		if route.fits(m) {
+			return route
+		}
 	}
-	return r.fallback
+	return r.all
+}
+
+// serves reports whether the queue of a ticket is one of its message's route.
+func (r *routing) serves(t *ticket) bool { return r.routeOf(t.message).index(t.queue) >= 0 }
+
+// takesInsteadOf reports whether there may be another gateway for messages of a queue.
+func (r *routing) takesInsteadOf(q *queue) bool {
+	return slices.ContainsFunc(append(slices.Clone(r.routes), r.all), func(route *route) bool {
+		return route.index(q) >= 0 && slices.ContainsFunc(route.hops, func(h hop) bool {
+			return h.queue != q && h.queue.gate.closedBy() == ""
+		})
+	})
 }
 
 // names returns the gateways in order.
 func (r *routing) names() []string { return slices.Sorted(maps.Keys(r.gates)) }
 
-// rules are what decides about messages.
-func (r *routing) rules() rules {
-	s := &r.settings
-	return rules{retries: s.MessageRetries, retry: s.Retry, hold: s.OnUnknown == HoldUnknown}
-}
-
-// newRouting makes gates and queues for settings, and keeps those of old that are
-// still there. A gateway that is the same as before keeps what was learnt of it.
+// newRouting makes gates, queues and routes for settings, and keeps those of old that
+// are still there. A gateway that is the same as before keeps what was learnt of it.
 func (e *Engine) newRouting(old *routing, settings Settings) *routing {
-	next := &routing{gates: make(map[string]*gate), queues: make(map[queueKey]*queue), settings: settings}
+	next := &routing{gates: make(map[string]*gate), queues: make(map[queueKey]*queue), all: &route{ofOwn: true}, settings: settings}
 	for _, options := range settings.Gateways {
 		name := options.Gateway.Name()
 		key := queueKey{name, laneNormal}
 		g, q := old.gates[name], old.queues[key]
 		if g == nil {
-			g, q = newGate(e.tick(), e.now()), newQueue(e, key)
-			g.sender = newSender(e, name, g)
+			g = newGate(name, e.tick(), e.now())
+			g.sender = newSender(e, g)
+			q = newQueue(e, key, g)
 		}
 		g.sender.configure(options)
-		g.configure(options, settings.OnUnknown == HoldUnknown, e.tick(), e.now())
-		q.configure(route{g})
+		g.configure(options, e.tick(), e.now())
 		next.gates[name], next.queues[key] = g, q
-		if next.fallback == nil {
-			next.fallback = q
-		}
+		next.all.hops = append(next.all.hops, hop{queue: q})
+	}
+	for _, r := range settings.Routes {
+		next.routes = append(next.routes, next.newRoute(r))
+	}
+	next.setSpare()
+	for _, q := range next.queues {
+		q.configure(len(next.routes) > 0)
 	}
 	return next
+}
+
+func (r *routing) newRoute(settings Route) *route {
+	made := &route{Route: settings}
+	for _, to := range settings.Gateways {
+		made.hops = append(made.hops, hop{r.queue(to.Gateway), to.Weight})
+		made.weighted = made.weighted || to.Weight > 0
+	}
+	return made
+}
+
+// setSpare tells each gate whether its messages can go another way.
+func (r *routing) setSpare() {
+	spare := make(map[*gate]bool)
+	for _, route := range append(slices.Clone(r.routes), r.all) {
+		for _, h := range route.hops {
+			spare[h.queue.gate] = spare[h.queue.gate] || len(route.hops) > 1
+		}
+	}
+	for _, g := range r.gates {
+		g.setSpare(spare[g])
+	}
 }

@@ -224,7 +224,11 @@ func (s *settler) write(ctx context.Context, part []*ticket) error {
 func (s *settler) tell(part []*ticket) {
 	for i, t := range part {
 		if t.settlement.Status == courier.StatusQueued {
-			t.queue.note(t.settlement.NextAttemptAt.Sub(s.engine.now()), false)
+			q := t.queue
+			if to := s.engine.routing.Load().queue(t.settlement.Gateway); to != nil {
+				q = to
+			}
+			q.note(t.settlement.NextAttemptAt.Sub(s.engine.now()), false)
 		}
 		if i == 0 || t.gate != part[i-1].gate {
 			t.gate.wake()

@@ -35,6 +35,7 @@ func (e *Engine) launch() {
 	t := &e.lifetime
 	go e.settler.run(t.storeCtx)
 	t.duties.Go(func() { e.cluster.Run(t.dutyCtx) })
+	t.loops.Go(func() { e.judgeDeliveries(t.loopCtx) })
 	for _, q := range e.routing.Load().queues {
 		q.start(t.loopCtx, &t.loops)
 	}

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,10 +44,14 @@ func (e *Engine) newTicket(q *queue, m *courier.Message) *ticket {
 	return &ticket{message: m, queue: q}
 }
 
-// admit notes what a ticket was leased with.
+// admit notes what a ticket was leased with. What another gateway said of the message
+// is no news of this one.
 func (t *ticket) admit(p permit, term uint64) {
 	t.gate, t.epoch, t.probe, t.term = p.gate, p.epoch, p.probe, term
 	t.recipient = p.gate.digest(t.message.To)
+	if last := t.message.LastError; last != nil && last.Gateway != "" && last.Gateway != p.gate.name {
+		t.message.LastError = nil
+	}
 }
 
 // isDoubtful reports whether an attempt may take its whole time-out, as the one
@@ -72,14 +77,22 @@ type sender struct {
 	ended   sync.Once
 }
 
-func newSender(e *Engine, name string, g *gate) *sender {
+func newSender(e *Engine, g *gate) *sender {
 	return &sender{
-		engine: e, gate: g, name: name, metrics: e.metrics.gateway(name),
+		engine: e, gate: g, name: g.name, metrics: e.metrics.gateway(g.name),
 		tickets: make(chan *ticket), done: make(chan struct{}),
 	}
 }
 
 func (s *sender) configure(options GatewayOptions) { s.settings.Store(&options) }
+
+// rules are what decides about messages.
+func (s *sender) rules() rules {
+	options := s.settings.Load()
+	return rules{
+		retries: s.engine.routing.Load().settings.MessageRetries, retry: options.Retry, hold: options.OnUnknown == HoldUnknown,
+	}
+}
 
 // end lets the workers go that have nothing to do.
 func (s *sender) end() {
@@ -90,7 +103,7 @@ func (s *sender) end() {
 // flush gives back what is claimed and waits for a slot.
 func (s *sender) flush() {
 	for _, t := range s.gate.flush() {
-		s.leave(t, 0)
+		s.leaveElsewhere(t)
 		s.engine.settler.add(t)
 	}
 }
@@ -133,10 +146,12 @@ func (s *sender) work(t *ticket) {
 // handle brings a leased message to what becomes of it.
 func (s *sender) handle(t *ticket) {
 	e, m := s.engine, t.message
-	r := e.routing.Load().rules()
+	r := s.rules()
 	switch now := e.now(); {
 	case e.lifetime.closing() || !s.holds(t):
 		s.leave(t, 0)
+	case t.queue.mover.sorts.Load() && !e.routing.Load().serves(t):
+		s.leaveElsewhere(t)
 	case m.Expired(now):
 		s.logExpired(m)
 		e.metrics.expired.Inc()
@@ -176,7 +191,7 @@ func (s *sender) begin(t *ticket, r rules) {
 	case beginNow:
 		s.attempt(t, r)
 	case beginNever:
-		s.leave(t, 0)
+		s.leaveElsewhere(t)
 	case beginLater:
 		waited := s.engine.now().Sub(dueSince(t.message))
 		s.leave(t, min(max(waited, claimPauseInitial), laterMax))
@@ -185,6 +200,25 @@ func (s *sender) begin(t *ticket, r rules) {
 
 // leave gives a lease back without an attempt.
 func (s *sender) leave(t *ticket, wait time.Duration) { s.skip(t, courier.StatusQueued, wait) }
+
+// leaveElsewhere gives a lease back, to another gateway of the route when this one
+// takes no messages.
+func (s *sender) leaveElsewhere(t *ticket) {
+	s.leave(t, 0)
+	r := s.engine.routing.Load()
+	serves := r.serves(t)
+	if s.engine.lifetime.closing() || serves && t.queue.takes(t.message) || len(r.all.hops) == 0 {
+		return
+	}
+	route := r.routeOf(t.message)
+	to := route.onward(t.message, t.queue)
+	if to == nil && !serves {
+		to = route.hops[0].queue
+	}
+	if to != nil {
+		t.settlement.Gateway = to.key.gateway
+	}
+}
 
 // skip ends a lease without an attempt.
 func (s *sender) skip(t *ticket, status courier.Status, wait time.Duration) {
@@ -327,17 +361,34 @@ func (s *sender) conclude(t *ticket, a *courier.Attempt, r rules, calledOff bool
 	switch {
 	case changed.opened, changed.slowed:
 		s.flush()
+		t.queue.mover.poke()
 	case changed.closed:
 		s.gate.wake()
+		e.wakeMovers()
 	}
+	to := s.goOn(t, a, r, &d)
 	a.Outcome, a.Class = d.outcome, d.class
 	if d.advice != "" {
 		a.Message = d.advice
 	}
 	t.settlement = store.Settlement{
 		ID: m.ID, Token: m.Lease.Token, Status: d.status, Attempt: a,
-		RetryCount: d.retryCount, NextAttemptAt: notAfterExpiry(m, now.Add(d.wait)), At: now,
+		RetryCount: d.retryCount, NextAttemptAt: notAfterExpiry(m, now.Add(d.wait)), Gateway: to, Country: m.Country, At: now,
 	}
+}
+
+// goOn returns the gateway to which a message goes on after an attempt, "" when it stays.
+func (s *sender) goOn(t *ticket, a *courier.Attempt, r rules, d *decision) string {
+	route := s.engine.routing.Load().routeOf(t.message)
+	if len(route.hops) < 2 {
+		return ""
+	}
+	a.Warning = cmp.Or(a.Warning, route.passedOver(t.queue))
+	to := route.onward(t.message, t.queue)
+	if to == nil || !r.elsewhere(d, t.message, a, len(route.hops), t.queue.takes(t.message)) {
+		return ""
+	}
+	return to.key.gateway
 }
 
 // notAfterExpiry bounds the time of the next attempt. A message that cannot be
