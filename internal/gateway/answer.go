@@ -184,7 +184,7 @@ func readValue(decoder *jsontext.Decoder) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch token.Kind() {
+	switch token.Kind() { //nolint:exhaustive // null is nil, the others begin no value
 	case jsontext.KindBeginObject:
 		object := map[string]any{}
 		for decoder.PeekKind() != jsontext.KindEndObject {

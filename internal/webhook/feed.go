@@ -40,6 +40,9 @@ const (
 type feed struct {
 	d        *Deliverer
 	listener string
+	// callbacks is true for the one that has many targets, each the host of some
+	// callback_urls. Others have one.
+	callbacks bool
 	// name is what metrics call it.
 	name    string
 	sender  *sender
@@ -72,10 +75,10 @@ type result struct {
 
 func newFeed(d *Deliverer, listener string, sender *sender) *feed {
 	f := &feed{
-		d: d, listener: listener, name: sender.endpoint.ID, sender: sender, targets: map[string]*target{},
+		d: d, listener: listener, callbacks: listener == callbackListener, name: sender.endpoint.ID, sender: sender, targets: map[string]*target{},
 		held: map[int64]bool{}, results: make(chan result, maxBusy),
 	}
-	if listener == callbackListener {
+	if f.callbacks {
 		f.name = callbackListener
 	}
 	return f
@@ -149,7 +152,7 @@ func (f *feed) wakeAt() time.Time {
 // wait for each other; others have time until the next scan.
 func (f *feed) scan(ctx context.Context) {
 	began := time.Now()
-	if f.listener == callbackListener || f.room() {
+	if f.callbacks || f.room() {
 		f.check(ctx, "read the events of webhooks", f.readPages(ctx))
 	}
 	// A long backlog is not read all the time, nor that of an endpoint that is down.
@@ -186,9 +189,9 @@ func (f *feed) readPages(ctx context.Context) error {
 			}
 			f.highest = max(f.highest, e.Seq)
 		}
-		full := len(skipped) >= maxSkipped || f.listener != callbackListener && f.targets[""] != nil && f.targets[""].full
+		full := len(skipped) >= maxSkipped || !f.callbacks && !f.room()
 		if len(page) < pageSize || full {
-			f.skipped, f.more = skipped, full
+			f.skipped, f.more = skipped, len(page) == pageSize
 			return nil
 		}
 		after = page[len(page)-1].Seq
@@ -208,7 +211,7 @@ const nobody = "-"
 // message's callback_url.
 func (f *feed) resolve(ctx context.Context, page []store.Event) ([]string, error) {
 	keys := make([]string, len(page))
-	if f.listener != callbackListener {
+	if !f.callbacks {
 		return keys, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
@@ -255,14 +258,14 @@ func (f *feed) offer(e store.Event, key string, inOrder bool) bool {
 	t := f.targets[key]
 	if t == nil {
 		name := key
-		if f.listener != callbackListener {
+		if !f.callbacks {
 			name = f.sender.endpoint.ID
 		}
 		t = newTarget(name)
 		f.targets[key] = t
 	}
 	// What is left makes all that follows be left too: it may be of the same message.
-	if t.full = !inOrder || t.events >= perTargetEvents; t.full {
+	if !inOrder || t.events >= perTargetEvents {
 		return false
 	}
 	f.held[e.Seq] = true
@@ -282,7 +285,7 @@ func (f *feed) take(e store.Event) {
 // begin posts what is due, as much as there may be under way at once.
 func (f *feed) begin(attempts context.Context, now time.Time) {
 	for key, t := range f.targets {
-		if t.events == 0 && f.listener == callbackListener {
+		if t.events == 0 && f.callbacks {
 			delete(f.targets, key)
 		}
 		for f.busy < maxBusy && len(f.taken) < maxTaken {
@@ -308,7 +311,7 @@ func (f *feed) record(ctx context.Context, r result) {
 		f.check(ctx, "read the message of a webhook", errors.New(r.answer.fault))
 		t.later(s, now.Add(time.Second))
 		return
-	case r.answer.gone && f.listener != callbackListener:
+	case r.answer.gone && !f.callbacks:
 		f.d.metrics.posts.WithLabelValues(f.name, "gone").Inc()
 		t.refused(s, now, 0)
 		if !t.gone {
@@ -327,7 +330,7 @@ func (f *feed) record(ctx context.Context, r result) {
 			f.scanAt = now
 		}
 		f.take(event)
-		if f.more && f.room() {
+		if f.more && !f.callbacks && f.room() {
 			f.scanAt = now
 		}
 	default:

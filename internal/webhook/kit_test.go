@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,7 +43,7 @@ func (p post) message() string { text, _ := p.Data["id"].(string); return text }
 type shop struct {
 	t *testing.T
 	// down makes connections fail.
-	down bool
+	down atomic.Bool
 
 	mu     sync.Mutex
 	status func(p post, w http.ResponseWriter) int
@@ -70,12 +71,11 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.tries++
-	answer := s.status
-	s.mu.Unlock()
 	status := http.StatusNoContent
-	if answer != nil {
-		status = answer(p, w)
+	if s.status != nil {
+		status = s.status(p, w)
 	}
+	s.mu.Unlock()
 	if status == 0 { // it hangs
 		<-r.Context().Done()
 		return
@@ -132,13 +132,15 @@ type kit struct {
 	store *memory.Store
 	shops map[string]*shop
 	log   bytes.Buffer
-	duty  bool
+	duty  atomic.Bool
 	last  byte
 }
 
 func newKit(t *testing.T) *kit {
 	t.Helper()
-	return &kit{t: t, store: memory.New(memory.Options{}), shops: map[string]*shop{}, duty: true}
+	k := &kit{t: t, store: memory.New(memory.Options{}), shops: map[string]*shop{}}
+	k.duty.Store(true)
+	return k
 }
 
 // shop opens an application at a host.
@@ -154,7 +156,7 @@ func (k *kit) shop(host string) *shop {
 func (k *kit) dial(_ context.Context, _, address string) (net.Conn, error) {
 	host, _, _ := net.SplitHostPort(address)
 	s := k.shops[host]
-	if s == nil || s.down {
+	if s == nil || s.down.Load() {
 		return nil, errors.New("connection refused")
 	}
 	client, server := net.Pipe()
@@ -166,7 +168,7 @@ func (k *kit) dial(_ context.Context, _, address string) (net.Conn, error) {
 func (k *kit) start(over webhook.Store, settings webhook.Settings) *webhook.Deliverer {
 	k.t.Helper()
 	d, err := webhook.New(webhook.Options{
-		Settings: settings, Store: over, DutyFunc: func() bool { return k.duty }, DialFunc: k.dial, Version: "1",
+		Settings: settings, Store: over, DutyFunc: k.duty.Load, DialFunc: k.dial, Version: "1",
 		Logger: slog.New(slog.NewTextHandler(&k.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

@@ -64,8 +64,6 @@ type target struct {
 	nextAt       time.Time
 	// gone is true once it answered that it wants no more.
 	gone bool
-	// full is true when the event that was read last was left in the store.
-	full bool
 }
 
 func newTarget(name string) *target {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,7 +91,7 @@ func TestDeliverer_EventsAndRecipient(t *testing.T) {
 func TestDeliverer_Outage(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(s *shop, on bool){
-		"Refuses":    func(s *shop, on bool) { s.down = on },
+		"Refuses":    func(s *shop, on bool) { s.down.Store(on) },
 		"Hangs":      func(s *shop, on bool) { s.set(map[bool]func(post, http.ResponseWriter) int{true: answers(0)}[on]) },
 		"Answers500": func(s *shop, on bool) { s.set(map[bool]func(post, http.ResponseWriter) int{true: answers(500)}[on]) },
 		"Redirects":  func(s *shop, on bool) { s.set(map[bool]func(post, http.ResponseWriter) int{true: answers(302)}[on]) },
@@ -171,7 +172,7 @@ func TestDeliverer_GivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKit(t)
 		s := k.shop("shop")
-		s.down = true
+		s.down.Store(true)
 		k.start(k.store, endpoints(one("shop")))
 		for range 40 {
 			k.message(nil)
@@ -181,7 +182,7 @@ func TestDeliverer_GivesUp(t *testing.T) {
 		after(2 * time.Hour)
 		same(t, "left", k.left("webhook:shop"), 0)
 		id := k.message(nil)
-		s.down = false
+		s.down.Store(false)
 		after(6 * time.Minute)
 		same(t, "told", s.told(id), []string{"sent"})
 	})
@@ -263,7 +264,7 @@ func TestDeliverer_Callbacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKit(t)
 		good, bad := k.shop("good"), k.shop("bad")
-		bad.down = true
+		bad.down.Store(true)
 		callback := &webhook.Endpoint{Secrets: []string{secret}}
 		k.start(k.store, webhook.Settings{Callback: callback})
 		to := func(url string) func(*courier.Message) {
@@ -281,7 +282,7 @@ func TestDeliverer_Callbacks(t *testing.T) {
 		for _, id := range lost {
 			k.receipt(id, courier.StatusDelivered, "", "")
 		}
-		bad.down = false
+		bad.down.Store(false)
 		after(6 * time.Minute)
 		for _, id := range lost {
 			same(t, "told", bad.told(id), []string{"sent", "delivered"})
@@ -297,12 +298,12 @@ func TestDeliverer_CallbackBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKit(t)
 		good, other, bad := k.shop("good"), k.shop("other"), k.shop("bad")
-		bad.down = true
+		bad.down.Store(true)
 		over := newBacklog(2500)
 		k.start(over, webhook.Settings{Callback: &webhook.Endpoint{Secrets: []string{secret}}})
 		after(5 * time.Second)
 		same(t, "the good ones were told", []int{len(good.told("")), len(other.told(""))}, []int{100, 900})
-		bad.down = false
+		bad.down.Store(false)
 		after(6 * time.Minute)
 		same(t, "the bad one was told", len(bad.told("")), 1500)
 		seen := map[string]string{}
@@ -354,15 +355,15 @@ func TestDeliverer_Duty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKit(t)
 		s := k.shop("shop")
-		k.duty = false
+		k.duty.Store(false)
 		k.start(k.store, endpoints(one("shop")))
 		k.message(nil)
 		after(time.Minute)
 		same(t, "told", len(s.told("")), 0)
-		k.duty = true
+		k.duty.Store(true)
 		after(2 * time.Second)
 		same(t, "told", len(s.told("")), 1)
-		k.duty = false
+		k.duty.Store(false)
 		after(time.Second)
 		k.message(nil)
 		after(time.Minute)
@@ -419,9 +420,9 @@ func TestDeliverer_StoreAway(t *testing.T) {
 		over := &away{Store: k.store}
 		k.start(over, endpoints(one("shop")))
 		k.message(nil)
-		over.err = store.ErrUnavailable
+		over.on.Store(true)
 		after(time.Minute)
-		over.err = nil
+		over.on.Store(false)
 		after(2 * time.Second)
 		same(t, "told", s.told(""), []string{"sent"})
 		same(t, "left", k.left("webhook:shop"), 0)
@@ -433,13 +434,13 @@ func TestDeliverer_StoreAway(t *testing.T) {
 
 type away struct {
 	webhook.Store
-	err error
+	on atomic.Bool
 }
 
 // Events implements webhook.Store.
 func (a *away) Events(ctx context.Context, listener string, after int64, limit int) ([]store.Event, error) {
-	if a.err != nil {
-		return nil, a.err
+	if a.on.Load() {
+		return nil, store.ErrUnavailable
 	}
 	return a.Store.Events(ctx, listener, after, limit)
 }

@@ -28,8 +28,6 @@ type EmulatorOptions struct {
 	Params map[string]string
 	// ReceiptURL is where receipts go when a request names no address.
 	ReceiptURL string
-	// OnMessageFunc sees each message that is taken, before its answer goes out; nil for none.
-	OnMessageFunc func(Message)
 	// ReceiptForm is the way in which the account has its receipts, of ReceiptForms; 0 is the first.
 	ReceiptForm int
 	// OnMessageFunc is told of each message that was taken, before the answer is written.
@@ -218,8 +216,7 @@ func (e *Emulator) answerNamed(name string) (emulatedAnswer, error) {
 func (e *Emulator) write(request *emulated, message Message, name string, answer emulatedAnswer) Behavior {
 	f := e.filler(message)
 	for range max(message.Segments, 1) {
-		id, _ := f.text(e.spec.ID)
-		f.ids = append(f.ids, id)
+		f.ids = append(f.ids, f.text(e.spec.ID))
 	}
 	maps.Copy(f.values, request.values)
 	f.values["status"] = strconv.Itoa(answer.Status)
@@ -229,13 +226,11 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 	}
 	behavior := Behavior{Status: answer.Status, Header: http.Header{}, Body: []byte{}}
 	for header, value := range answer.Headers {
-		text, _ := f.text(value)
-		behavior.Header.Set(header, text)
+		behavior.Header.Set(header, f.text(value))
 	}
 	switch {
 	case answer.Text != nil:
-		text, _ := f.text(*answer.Text)
-		behavior.Body = []byte(text)
+		behavior.Body = []byte(f.text(*answer.Text))
 		if behavior.Header.Get("Content-Type") == "" {
 			behavior.Header.Set("Content-Type", "text/plain; charset=utf-8")
 		}

@@ -96,16 +96,13 @@ func (f *filler) value(name string) (any, bool) {
 
 func placeholder() *regexp.Regexp { return regexp.MustCompile(`\{([a-z][a-z0-9_]*(?::\d+)?)(#?)\}`) }
 
-// text fills a text; whole is false when a place has no value.
-func (f *filler) text(text string) (filled string, whole bool) {
-	whole = true
-	filled = placeholder().ReplaceAllStringFunc(text, func(place string) string {
-		value, ok := f.value(strings.Trim(place, "{}#"))
-		whole = whole && ok
+// text fills a text; a place without a value is empty.
+func (f *filler) text(text string) string {
+	return placeholder().ReplaceAllStringFunc(text, func(place string) string {
+		value, _ := f.value(strings.Trim(place, "{}#"))
 		plain, _ := value.(string)
 		return plain
 	})
-	return filled, whole
 }
 
 // fill fills a JSON value. It is false for a text that is one place without a value.
@@ -114,8 +111,7 @@ func (f *filler) fill(value any) (any, bool) {
 	case string:
 		match := placeholder().FindStringSubmatch(value)
 		if match == nil || match[0] != value {
-			text, _ := f.text(value)
-			return text, true
+			return f.text(value), true
 		}
 		found, ok := f.value(match[1])
 		text, isText := found.(string)

@@ -132,8 +132,7 @@ func (e *Emulator) receipt(ctx context.Context, m Message, report Report) (*http
 		r.Header.Set("Content-Type", "application/json")
 	}
 	for name, value := range spec.Headers {
-		text, _ := f.text(value)
-		r.Header.Set(name, text)
+		r.Header.Set(name, f.text(value))
 	}
 	if added := f.form(spec.Query).Encode(); added != "" {
 		target.RawQuery = strings.TrimPrefix(target.RawQuery+"&"+added, "&")

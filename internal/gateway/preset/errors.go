@@ -1,6 +1,10 @@
 package preset
 
-import "courier"
+import (
+	"maps"
+
+	"courier"
+)
 
 // Errors are a provider's codes: those in answers, those in receipts, and those in both.
 type Errors struct {
@@ -40,9 +44,7 @@ func meanings(table map[string]Code) map[string]string {
 func merge(tables ...map[string]Code) map[string]Code {
 	all := map[string]Code{}
 	for _, table := range tables {
-		for code, known := range table {
-			all[code] = known
-		}
+		maps.Copy(all, table)
 	}
 	return all
 }

@@ -32,8 +32,7 @@ import (
 
 func TestMain(m *testing.M) {
 	jsonnet.ServeIfChild()
-	flag.Parse()
-	os.Exit(m.Run())
+	m.Run()
 }
 
 func isUpdate() bool { return flag.Lookup("update").Value.String() == "true" }
@@ -45,13 +44,16 @@ func now() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) }
 
 const publicURL = "https://sms.example.com"
 
+// loadOurs loads the presets of this program.
+var loadOurs = sync.OnceValues(func() (*Set, error) { return Load("") }) //nolint:gochecknoglobals // once for all tests
+
 // compiled are the templates of a preset, in force.
 type compiled struct{ request, query, response, receipt, lookup, found *gateway.Template }
 
 // compileAll compiles the templates of all presets. The pool is closed then: what has no plan fails.
-var compileAll = sync.OnceValues(func() (map[string]compiled, error) {
+var compileAll = sync.OnceValues(func() (map[string]compiled, error) { //nolint:gochecknoglobals // once for all tests
 	ctx := context.Background()
-	set, err := Load("")
+	set, err := loadOurs()
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +106,7 @@ func readConfig(tb testing.TB, preset, name string) Config {
 }
 
 // privateKey is one for tests, in PEM.
-var privateKey = sync.OnceValue(func() string {
+var privateKey = sync.OnceValue(func() string { //nolint:gochecknoglobals // once for all tests
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
@@ -164,7 +166,7 @@ func message(to, body string) *courier.Message {
 // eachPreset runs a test for every preset of ours.
 func eachPreset(t *testing.T, test func(t *testing.T, p *Preset)) {
 	t.Helper()
-	set, err := Load("")
+	set, err := loadOurs()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func TestPreset_Violations(t *testing.T) {
 			"another type":    func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") },
 			"a longer query":  func(r *http.Request) { r.URL.RawQuery += "&unexpected=1" },
 			"credentials":     func(r *http.Request) { dropCredentials(r) },
-			"bad credentials": func(r *http.Request) { r.Header.Set("Authorization", "Basic eDp5"); r.Header.Set("X-Api-Key", "x") },
+			"bad credentials": func(r *http.Request) { eachCredential(r, func(name string) { r.Header.Set(name, "Basic eDp5") }) },
 			"no body":         func(r *http.Request) { setBody(r, nil) },
 			"a new field":     func(r *http.Request) { setBody(r, addField(t, body)) },
 			"a bad recipient": func(r *http.Request) { setBody(r, bytes.ReplaceAll(body, []byte("2065550100"), []byte("x"))) },
@@ -86,14 +86,19 @@ func (discard) Write(text []byte) (int, error) { return len(text), nil }
 func (discard) WriteHeader(int) {}
 
 func dropCredentials(r *http.Request) {
-	for name := range r.Header {
-		if name != "Content-Type" && name != "Accept" && name != "X-Amz-Target" {
-			r.Header.Del(name)
-		}
-	}
+	eachCredential(r, r.Header.Del)
 	query := r.URL.Query()
 	query.Del("token")
 	r.URL.RawQuery = query.Encode()
+}
+
+// eachCredential names the headers by which a sender may be known.
+func eachCredential(r *http.Request, do func(name string)) {
+	for name := range r.Header {
+		if name != "Content-Type" && name != "Accept" && name != "X-Amz-Target" {
+			do(name)
+		}
+	}
 }
 
 func setBody(r *http.Request, body []byte) {
@@ -107,10 +112,12 @@ func addField(t *testing.T, body []byte) []byte {
 	if json.Unmarshal(body, &value) != nil {
 		return append(bytes.Clone(body), "&unexpected=1"...)
 	}
+	object := value
 	if list, ok := value.([]any); ok {
-		list[0].(map[string]any)["unexpected"] = 1
-	} else {
-		value.(map[string]any)["unexpected"] = 1
+		object = list[0]
+	}
+	if fields, ok := object.(map[string]any); ok {
+		fields["unexpected"] = 1
 	}
 	text, err := json.Marshal(value)
 	if err != nil || strings.Count(string(text), "unexpected") != 1 {

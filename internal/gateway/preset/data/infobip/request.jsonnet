@@ -3,7 +3,8 @@ local within(value, least, most) = if value < least then least else if value > m
 function(ctx) {
   messages: [{
     [if ctx.from != '' then 'sender']: std.lstripChars(ctx.from, '+'),
-    destinations: [{ to: ctx.to_msisdn }],
+    // With an id of ours for each attempt, by which it can be asked for.
+    destinations: [{ to: ctx.to_msisdn, messageId: '%s-%d' % [ctx.id, ctx.attempt] }],
     content: { text: ctx.body },
     // At most 48 hours.
     [if ctx.expires_in != null then 'options']: {

@@ -9,8 +9,9 @@ function(res)
   local item = if std.isArray(items) && std.length(items) > 0 then items[0] else {};
   local parameters = {
     recipient: 'invalid_destination', recipients: 'invalid_destination', originator: 'invalid_sender', access_key: 'unauthorized',
+    body: 'message_too_long', reportUrl: 'bad_request', validity: 'bad_request', datacoding: 'bad_request', reference: 'bad_request',
   };
-  // What is wrong with a parameter is about that parameter.
+  // What is wrong with a parameter is about that parameter; of one that is not named the status judges.
   local about = if code == '9' || code == '10' then std.get(parameters, std.toString(std.get(first, 'parameter', ''))) else null;
   if res.status >= 300 || code != '' then {
     class: if about != null then about else if code in res.errors then known.class else if res.status < 300 then 'gateway_error',
