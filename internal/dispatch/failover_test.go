@@ -162,13 +162,13 @@ func testFailover(t *testing.T, bad func(context.Context, *courier.Message) cour
 		gateways = append(gateways, newGateway(string(rune('b'+i)), brisk))
 	}
 	f := newFlow(t, nil, gateways...)
-	well := f.send(t, 300, 10*time.Millisecond)
+	well := f.send(t, 100, 20*time.Millisecond)
 	isBad.Store(true)
-	turning := f.send(t, 1500, 10*time.Millisecond) // longer than the time-out
-	after := f.send(t, 2000, 10*time.Millisecond)
+	turning := f.send(t, 700, 20*time.Millisecond) // longer than the time-out
+	after := f.send(t, 800, 20*time.Millisecond)
 	isBad.Store(false)
-	f.send(t, 2000, 10*time.Millisecond)
-	back := f.send(t, 300, 10*time.Millisecond)
+	f.send(t, 800, 20*time.Millisecond)
+	back := f.send(t, 100, 20*time.Millisecond)
 	pass(time.Minute)
 	if took := p99(f.delays(t, well)); took > 10*time.Millisecond {
 		t.Errorf("p99 is %s while all is well", took)
@@ -179,8 +179,8 @@ func testFailover(t *testing.T, bad func(context.Context, *courier.Message) cour
 	if took := p99(f.delays(t, after)); took > 100*time.Millisecond {
 		t.Errorf("p99 is %s once it is known to be bad", took)
 	}
-	if first := f.by("a", well) + f.by("a", back); first != 600 {
-		t.Errorf("the first gateway brought %d of 600 while it was well", first)
+	if first := f.by("a", well) + f.by("a", back); first != 200 {
+		t.Errorf("the first gateway brought %d of 200 while it was well", first)
 	}
 	f.delays(t, f.messages)
 }
@@ -190,7 +190,7 @@ func testFailover(t *testing.T, bad func(context.Context, *courier.Message) cour
 func TestFailover_WhatIsQueuedGoesToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const count = 5000
+		const count = 2000
 		a, b := newGateway("a", hangs), newGateway("b", brisk)
 		f := newFlow(t, nil, a, b)
 		f.messages = newMessages(count, func(m *courier.Message) { m.Gateway = "" })
@@ -381,7 +381,7 @@ func TestFailover_TrafficDoesNotFlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &logBuffer{}
 		f := newFlow(t, log.install, newGateway("a", failsAt(0.6)), newGateway("b", brisk))
-		messages := f.send(t, 10_000, 60*time.Millisecond)
+		messages := f.send(t, 5000, 120*time.Millisecond)
 		if took := p99(f.delays(t, messages)); took > 100*time.Millisecond {
 			t.Errorf("p99 is %s", took)
 		}
@@ -415,16 +415,16 @@ func TestFailover_ThreeNodes(t *testing.T) {
 				pass(3 * time.Second)
 				for i := range 3 {
 					f.engine = nodes[i].Engine
-					f.messages = append(f.messages, f.send(t, 1000, 5*time.Millisecond)...)
+					f.send(t, 500, 10*time.Millisecond)
 				}
-				enqueue(t, f.engine, newMessages(1000, func(m *courier.Message) { m.Gateway = "" })...)
+				enqueue(t, f.engine, newMessages(500, func(m *courier.Message) { m.Gateway = "" })...)
 				pass(time.Minute)
 				f.delays(t, f.messages)
 				if a.twice || b.twice {
 					t.Error("a message was attempted twice at once")
 				}
-				if got := f.memory.statuses()[courier.StatusSent]; got != 4000 {
-					t.Errorf("%d of 4000 are sent: %v", got, f.memory.statuses())
+				if got := f.memory.statuses()[courier.StatusSent]; got != 2000 {
+					t.Errorf("%d of 2000 are sent: %v", got, f.memory.statuses())
 				}
 			})
 		})
