@@ -13,6 +13,7 @@ import (
 
 	"courier"
 	"courier/internal/dispatch"
+	"courier/internal/store"
 )
 
 // flow is messages that come in at a rate, with the time that each took to a phone.
@@ -429,4 +430,31 @@ func TestFailover_ThreeNodes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNodes_EachGatewayHoldsForItself has a node die whose gateways have different policies.
+func TestNodes_EachGatewayHoldsForItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newShared()
+		mixed := func(send func(context.Context, *courier.Message) courier.Attempt) func(*dispatch.Options) {
+			return func(o *dispatch.Options) {
+				careful := optionsOf(newGateway("careful", send))
+				careful.OnUnknown, careful.Timeout = dispatch.HoldUnknown, time.Hour
+				o.Gateways = append(o.Gateways, careful)
+			}
+		}
+		a := startPeer(t, memory, "a", newGateway("sms", untilEnd), longTimeout, mixed(untilEnd))
+		pass(time.Second)
+		quick, careful := newMessage(), newMessage(func(m *courier.Message) { m.Gateway = "careful" })
+		enqueue(t, a.Engine, quick, careful)
+		startPeer(t, memory, "b", newGateway("sms", answer(accepted())), mixed(answer(accepted())))
+		pass(10 * time.Second)
+		a.link.fail(store.ErrUnavailable)
+		pass(10 * time.Second)
+		wantStatus(t, memory, quick, courier.StatusSent)
+		wantStatus(t, memory, careful, courier.StatusUnknown)
+		a.link.fail(nil)
+		pass(10 * time.Second)
+	})
 }
