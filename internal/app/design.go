@@ -44,11 +44,14 @@ const (
 	queryRole    role = "query"
 	responseRole role = "response"
 	receiptRole  role = "receipt"
+	// lookupRole asks what became of a message, and foundRole reads the answer.
+	lookupRole role = "lookup"
+	foundRole  role = "found"
 )
 
 // argument is the name of what a template of the role is a function of.
 func (r role) argument() string {
-	return map[role]string{bodyRole: "ctx", queryRole: "ctx", responseRole: "res", receiptRole: "req"}[r]
+	return map[role]string{bodyRole: "ctx", queryRole: "ctx", lookupRole: "ctx", responseRole: "res", foundRole: "res", receiptRole: "req"}[r]
 }
 
 // tried is what a template of the role is tried with.
@@ -69,18 +72,38 @@ type template struct {
 	key string
 }
 
-// trial returns what tries a template with made-up messages, answers or receipts.
-func (t template) trial(built *gateway.Gateway, taking *gateway.Receiver) func(context.Context, gateway.Evaluator) ([]string, error) {
-	switch t.role {
+// trials try the templates of one gateway, in their order, with made-up messages, answers
+// and receipts.
+type trials struct {
+	built  *gateway.Gateway
+	taking *gateway.Receiver
+	// lookup is tried together with what reads its answer.
+	lookup gateway.Evaluator
+}
+
+func (t *trials) of(r role) func(context.Context, gateway.Evaluator) ([]string, error) {
+	switch r {
 	case queryRole:
-		return built.TryQuery
+		return t.built.TryQuery
 	case responseRole:
-		return built.TryResponse
+		return t.built.TryResponse
 	case receiptRole:
-		return taking.Try
+		return t.taking.Try
+	case lookupRole:
+		return func(_ context.Context, lookup gateway.Evaluator) ([]string, error) {
+			t.lookup = lookup
+			return nil, nil
+		}
+	case foundRole:
+		return func(ctx context.Context, found gateway.Evaluator) ([]string, error) {
+			// An answer that it fails for leaves open what became of the message, which is right
+			// for most of those that are made up.
+			_, err := t.built.TryLookup(ctx, t.lookup, found)
+			return nil, err
+		}
 	case bodyRole:
 	}
-	return built.Try
+	return t.built.Try
 }
 
 // design turns the settings of a gateway into what its parts need, nil when nothing can be
@@ -106,6 +129,8 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 			{role: queryRole, given: built.Templates.Query},
 			{role: responseRole, given: built.Templates.Response},
 			{role: receiptRole, given: built.Templates.Receipt},
+			{role: lookupRole, given: built.Templates.Lookup},
+			{role: foundRole, given: built.Templates.Found},
 		}
 		for i := range d.templates {
 			d.templates[i].name, d.templates[i].key = from.Preset+" "+string(d.templates[i].role), from.Path+".preset"
@@ -245,6 +270,10 @@ func (d *design) connect() {
 				d.receiver = &gateway.ReceiverOptions{Gateway: d.options.Name}
 			}
 			d.receiver.Template = t.holder
+		case lookupRole:
+			d.options.Lookup = &gateway.Lookup{Request: t.holder}
+		case foundRole:
+			d.options.Lookup.Response = t.holder
 		}
 	}
 	d.templates = used

@@ -95,9 +95,9 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 		}
 		set.receivers[from.Name] = receiver{taking, from.ReceiptSecret.Reveal(), b.config.Public.URL}
 	}
-	texts := map[role][]byte{}
+	texts, tried := map[role][]byte{}, &trials{built: built, taking: taking}
 	for _, t := range d.templates {
-		live := &liveTemplate{template: t, gateway: from.Name, pool: b.pool, logger: b.logger, tryFunc: t.trial(built, taking)}
+		live := &liveTemplate{template: t, gateway: from.Name, pool: b.pool, logger: b.logger, tryFunc: tried.of(t.role)}
 		set.templates = append(set.templates, live)
 		text, warnings, err := b.load(ctx, live)
 		if err != nil {

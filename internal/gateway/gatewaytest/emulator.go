@@ -28,8 +28,6 @@ type EmulatorOptions struct {
 	Params map[string]string
 	// ReceiptURL is where receipts go when a request names no address.
 	ReceiptURL string
-	// OnMessageFunc sees each message that is taken, before its answer goes out; nil for none.
-	OnMessageFunc func(Message)
 	// ReceiptForm is the way in which the account has its receipts, of ReceiptForms; 0 is the first.
 	ReceiptForm int
 	// OnMessageFunc is told of each message that was taken, before the answer is written.

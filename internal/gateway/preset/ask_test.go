@@ -16,6 +16,9 @@ import (
 func TestPreset_Lookup_Providers(t *testing.T) {
 	t.Parallel()
 	const twilioList = "/2010-04-01/Accounts/AC00000000000000000000000000000001/Messages.json?PageSize=50&To=+12065550100"
+	const ours = "0190163d-8694-739b-aea5-966c26f8ad91"
+	const sinchList = "/xms/v1/00000000000000000000000000000001/batches?client_reference=" + ours + "&start_date=2026-11-25T11:59:00Z"
+	const bulkList = "/v1/messages?filter=userSuppliedId=739baea5966c26f8ad91"
 	const infobipLogs = "/sms/3/logs?messageId=0190163d-8694-739b-aea5-966c26f8ad91-1,0190163d-8694-739b-aea5-966c26f8ad91-2"
 	texts := func(entries ...string) string { return `{"messages":[` + strings.Join(entries, ",") + `]}` }
 	const mine = `{"sid":"SM2","body":"Your code is 123456","status":"STATUS","date_created":"Wed, 25 Nov 2026 12:00:00 +0000","error_code":CODE}`
@@ -60,6 +63,18 @@ func TestPreset_Lookup_Providers(t *testing.T) {
 			GatewayMessageID: "x-1", Status: courier.StatusUndelivered, Code: "EC_ABSENT_SUBSCRIBER",
 		}, false},
 		"InfobipRefused": {"infobip", "", infobipLogs, logged("5", "21", "REJECTED_SYSTEM_ERROR", "NO_ERROR"), 200, courier.Receipt{}, false},
+		"SinchTaken":     {"sinch", "", sinchList, `{"count":2,"batches":[{"id":"b0","client_reference":"other"},{"id":"b1","client_reference":"` + ours + `","canceled":false}]}`, 200, courier.Receipt{GatewayMessageID: "b1", Status: courier.StatusSent}, false},
+		"SinchCanceled":  {"sinch", "", sinchList, `{"batches":[{"id":"b1","client_reference":"` + ours + `","canceled":true}]}`, 200, courier.Receipt{GatewayMessageID: "b1", Status: courier.StatusCanceled}, false},
+		"SinchNone":      {"sinch", "", sinchList, `{"count":0,"batches":[]}`, 200, courier.Receipt{}, false},
+		"SinchPlan":      {"sinch", "", sinchList, ``, 404, courier.Receipt{}, true},
+		"TelnyxNoID":     {"telnyx", "", "", ``, 200, courier.Receipt{}, true},
+		"TelnyxThere":    {"telnyx", "m1", "/v2/messages/m1", `{"data":{"id":"m1","to":[{"status":"delivered"}],"errors":[]}}`, 200, courier.Receipt{GatewayMessageID: "m1", Status: courier.StatusDelivered}, false},
+		"TelnyxLost":     {"telnyx", "m1", "/v2/messages/m1", `{"data":{"id":"m1","to":[{"status":"delivery_failed"}],"errors":[{"code":"40008","title":"Undeliverable"}]}}`, 200, courier.Receipt{GatewayMessageID: "m1", Status: courier.StatusUndelivered, Code: "40008"}, false},
+		"TelnyxGone":     {"telnyx", "m1", "/v2/messages/m1", `{"errors":[{"code":"10005"}]}`, 404, courier.Receipt{}, true},
+		"BulkSMSThere":   {"bulksms", "", bulkList, `[{"id":"7","status":{"id":"DELIVERED.null","type":"DELIVERED","subtype":null}}]`, 200, courier.Receipt{GatewayMessageID: "7", Status: courier.StatusDelivered}, false},
+		"BulkSMSExpired": {"bulksms", "", bulkList, `[{"id":"7","status":{"id":"FAILED.EXPIRED","type":"FAILED","subtype":"EXPIRED"}}]`, 200, courier.Receipt{GatewayMessageID: "7", Status: courier.StatusExpired, Code: "FAILED.EXPIRED"}, false},
+		"BulkSMSNotSent": {"bulksms", "", bulkList, `[{"id":"7","status":{"id":"FAILED.NOT_SENT","type":"FAILED","subtype":"NOT_SENT"}}]`, 200, courier.Receipt{}, false},
+		"BulkSMSNone":    {"bulksms", "", bulkList, `[]`, 200, courier.Receipt{}, false},
 		"InfobipNone":    {"infobip", "", infobipLogs, `{"results":[]}`, 200, courier.Receipt{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +90,7 @@ func TestPreset_Lookup_Providers(t *testing.T) {
 				_, _ = io.WriteString(w, c.answer)
 			}))
 			defer server.Close()
-			set, err := Load("")
+			set, err := loadOurs()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,7 @@ import (
 func TestPreset_Pages(t *testing.T) {
 	t.Parallel()
 	const folder = "../../../docs/presets"
-	set, err := Load("")
+	set, err := loadOurs()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,11 @@ func (p *Preset) page(t *testing.T) string {
 	if limits := p.file.Limits; limits != (Limits{}) {
 		text += fmt.Sprintf(", at most %d at a time", limits.MaxInFlight)
 	}
-	text += ".\n\n## Receipts\n\n"
+	text += ".\n"
+	if p.Templates.Lookup != "" {
+		text += "A message of which it is not known whether the provider took it is asked for before it is sent again.\n"
+	}
+	text += "\n## Receipts\n\n"
 	if p.file.Receipts.Address == addressNone {
 		text += "There are none.\n"
 	} else {

@@ -44,13 +44,16 @@ func now() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) }
 
 const publicURL = "https://sms.example.com"
 
+// loadOurs loads the presets of this program.
+var loadOurs = sync.OnceValues(func() (*Set, error) { return Load("") }) //nolint:gochecknoglobals // once for all tests
+
 // compiled are the templates of a preset, in force.
 type compiled struct{ request, query, response, receipt, lookup, found *gateway.Template }
 
 // compileAll compiles the templates of all presets. The pool is closed then: what has no plan fails.
 var compileAll = sync.OnceValues(func() (map[string]compiled, error) { //nolint:gochecknoglobals // once for all tests
 	ctx := context.Background()
-	set, err := Load("")
+	set, err := loadOurs()
 	if err != nil {
 		return nil, err
 	}
@@ -163,7 +166,7 @@ func message(to, body string) *courier.Message {
 // eachPreset runs a test for every preset of ours.
 func eachPreset(t *testing.T, test func(t *testing.T, p *Preset)) {
 	t.Helper()
-	set, err := Load("")
+	set, err := loadOurs()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func TestPreset_OddReceipts(t *testing.T) {
 		{"Unsure", "textbee", `{"webhookEvent":"UNKNOWN_STATE","status":"delivery_failed","smsBatchId":"a"}`, "a unknown"},
 		{"OtherState", "textbee", `{"webhookEvent":"UNKNOWN_STATE","status":"queued","smsBatchId":"a"}`, "nothing"},
 	}
-	set, err := Load("")
+	set, err := loadOurs()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // the emulators make: other forms, other events, handshakes, a published token.
 func TestPreset_Shapes(t *testing.T) {
 	t.Parallel()
-	set, err := Load("")
+	set, err := loadOurs()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // at a start, without a warning that an operator could do nothing about.
 func TestPreset_Trial(t *testing.T) {
 	t.Parallel()
-	set, err := Load("")
+	set, err := loadOurs()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,8 @@ function(res)
     if messages == [] then null
     else
       local status = std.get(messages[0], 'status', {});
-      local group = std.get(status, 'groupId');
+      local groups = { UNDELIVERABLE: 2, EXPIRED: 4, REJECTED: 5 };
+      local group = std.get(status, 'groupId', std.get(groups, std.get(status, 'groupName', '')));
       // The groups of an accepted message are 0 (ok), 1 (pending) and 3 (delivered).
       local refused = group == 2 || group == 4 || group == 5;
       {
