@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -36,15 +37,16 @@ func (g *reporter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewDecoder(r.Body).Decode(&sent); err != nil {
 		return // it was cut off
 	}
-	g.reports.Go(func() { g.report(sent.ID) })
+	ctx := context.WithoutCancel(r.Context())
+	g.reports.Go(func() { g.report(ctx, sent.ID) })
 	w.WriteHeader(http.StatusCreated)
 }
 
-func (g *reporter) report(id string) {
+func (g *reporter) report(ctx context.Context, id string) {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for g.t.Context().Err() == nil {
-		if status, _ := call(g.t.Context(), client(), http.MethodPost, g.address, []byte(`{"id":"`+id+`"}`)); status == http.StatusOK {
+		if status, _ := call(ctx, client(), http.MethodPost, g.address, []byte(`{"id":"`+id+`"}`)); status == http.StatusOK {
 			g.mu.Lock()
 			g.reported[id] = true
 			g.mu.Unlock()
@@ -155,4 +157,6 @@ webhooks: [{ id: shop, url: "%s/events", secret: %s, allow_private: true }]
 	}
 }
 
-func template(text string) string { return "base64://" + base64.StdEncoding.EncodeToString([]byte(text)) }
+func template(text string) string {
+	return "base64://" + base64.StdEncoding.EncodeToString([]byte(text))
+}
