@@ -18,6 +18,10 @@ type Draft struct {
 	TemplateData   json.RawMessage
 	RequestHeaders json.RawMessage
 	Metadata       json.RawMessage
+	// Gateway is the only one that may take the message; empty leaves the choice.
+	Gateway string
+	// CallbackURL is where changes of status are reported.
+	CallbackURL string
 	Lifetime
 
 	// Caller is the name of the API key that brought the draft, empty for none.

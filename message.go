@@ -49,7 +49,9 @@ type Message struct {
 	ScrubbedAt time.Time
 
 	// Gateway is the one the message waits for or was last attempted through.
-	Gateway          string
+	Gateway string
+	// OnlyGateway is true when the caller asked for Gateway: no other takes the message.
+	OnlyGateway      bool
 	GatewayMessageID string
 	// SendCount counts the attempts made.
 	SendCount int

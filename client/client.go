@@ -149,7 +149,7 @@ func (c *Client) SendBatch(ctx context.Context, requests []SendRequest) ([]Batch
 	return answer.Results, nil
 }
 
-// Message returns a message with its attempts. An unknown id is courier.CodeNotFound.
+// Message returns a message with its attempts and receipts. An unknown id is courier.CodeNotFound.
 func (c *Client) Message(ctx context.Context, id courier.ID) (*Message, error) {
 	return ask[Message](ctx, c, "get message", call{path: pathMessages + "/" + id.String(), repeatable: true})
 }
@@ -171,6 +171,15 @@ func (c *Client) Cancel(ctx context.Context, id courier.ID) (*Message, error) {
 // one would queue the message anew.
 func (c *Client) Retry(ctx context.Context, id courier.ID) (*Message, error) {
 	return ask[Message](ctx, c, "retry message", call{method: http.MethodPost, path: pathMessages + "/" + id.String() + "/retry"})
+}
+
+// Resolve says what became of an unknown message: it was sent, it failed, or it is to be
+// sent again. For any other message it is courier.CodeIllegalTransition. It is not
+// repeated once it was written, as Retry.
+func (c *Client) Resolve(ctx context.Context, id courier.ID, as Resolution) (*Message, error) {
+	return ask[Message](ctx, c, "resolve message", call{
+		method: http.MethodPost, path: pathMessages + "/" + id.String() + "/resolve", body: map[string]Resolution{"as": as},
+	})
 }
 
 // Nodes returns the couriers that share the server's database, by name.

@@ -103,6 +103,7 @@ func TestClient_Send(t *testing.T) {
 		TemplateType: "login_code_valid", TemplateData: json.RawMessage(`{"code":"123"}`),
 		RequestHeaders: map[string][]string{"X-A": {"1"}}, Metadata: map[string]any{"order": 7},
 		SendAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), TTL: 5 * time.Minute, IdempotencyKey: "key-1",
+		Gateway: "b", CallbackURL: "https://example.com/status",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +127,7 @@ func TestClient_Send(t *testing.T) {
 	}
 	wantJSON(t, request.Body, `{"to":"+12065550199","body":"Hi","from":"Shop","channel":"sms","subject":"s",
 		"template_type":"login_code_valid","template_data":{"code":"123"},"request_headers":{"X-A":["1"]},
-		"metadata":{"order":7},"send_at":"2026-01-01T00:00:00Z","ttl":"5m0s"}`)
+		"metadata":{"order":7},"gateway":"b","callback_url":"https://example.com/status","send_at":"2026-01-01T00:00:00Z","ttl":"5m0s"}`)
 }
 
 func TestClient_SendBatch(t *testing.T) {
@@ -171,21 +172,27 @@ func TestClient_SendBatch_ChecksSizes(t *testing.T) {
 func TestClient_Message(t *testing.T) {
 	t.Parallel()
 	c, requests := serve(t, http.StatusOK, `{"id":"`+idText+`","status":"abandoned","to":"+12065550199","send_count":1,
-		"last_error":{"class":"gateway_error","code":"9","message":"down","http_status":500},
-		"attempts":[{"number":1,"gateway":"sms","outcome":"retry","class":"gateway_error","code":"9","message":"down",
-		"http_status":500,"excerpt":"oops","started_at":"2026-01-02T03:04:05Z","duration":"12ms"}],
+		"last_error":{"class":"gateway_error","advice":"Wait.","code":"9","message":"down","http_status":500},
+		"attempts":[{"number":1,"gateway":"sms","outcome":"retry","class":"gateway_error","advice":"Wait.","code":"9","message":"down",
+		"http_status":500,"excerpt":"oops","warning":"odd","started_at":"2026-01-02T03:04:05Z","duration":"12ms"}],
+		"receipts":[{"gateway":"sms","gateway_message_id":"SM1","status":"undelivered","class":"barred","advice":"Look.","code":"30006","message":"blocked",
+		"at":null,"received_at":"2026-01-02T03:04:06Z"}],
 		"body":"","scrubbed_at":"2026-01-03T03:04:05Z"}`)
 	message, err := c.Message(t.Context(), messageID(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	fault := client.Fault{Class: courier.ClassGatewayError, Code: "9", Message: "down", HTTPStatus: 500}
+	fault := client.Fault{Class: courier.ClassGatewayError, Advice: "Wait.", Code: "9", Message: "down", HTTPStatus: 500}
 	want := &client.Message{ID: messageID(t), Status: courier.StatusAbandoned, To: "+12065550199"}
 	want.SendCount, want.LastError = 1, &fault
 	want.ScrubbedAt = time.Date(2026, 1, 3, 3, 4, 5, 0, time.UTC)
 	want.Attempts = []client.Attempt{{
-		Number: 1, Gateway: "sms", Outcome: courier.OutcomeRetry, Fault: fault, Excerpt: "oops",
+		Number: 1, Gateway: "sms", Outcome: courier.OutcomeRetry, Fault: fault, Excerpt: "oops", Warning: "odd",
 		StartedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Duration: "12ms",
+	}}
+	want.Receipts = []client.Receipt{{
+		Gateway: "sms", GatewayMessageID: "SM1", Status: courier.StatusUndelivered, Class: courier.ClassBarred, Advice: "Look.", Code: "30006", Message: "blocked",
+		ReceivedAt: time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC),
 	}}
 	if diff := cmp.Diff(want, message); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
@@ -220,7 +227,7 @@ func TestClient_Messages(t *testing.T) {
 	}
 }
 
-func TestClient_CancelAndRetry(t *testing.T) {
+func TestClient_CancelRetryResolve(t *testing.T) {
 	t.Parallel()
 	c, requests := serve(t, http.StatusOK, `{"id":"`+idText+`","status":"queued","to":"x"}`)
 	if _, err := c.Cancel(t.Context(), messageID(t)); err != nil {
@@ -229,9 +236,12 @@ func TestClient_CancelAndRetry(t *testing.T) {
 	if _, err := c.Retry(t.Context(), messageID(t)); err != nil {
 		t.Error(err)
 	}
-	for _, verb := range []string{"cancel", "retry"} {
-		if request := <-requests; request.Method+request.Target != "POST/v1/messages/"+idText+"/"+verb {
-			t.Errorf("%s: got %s %s", verb, request.Method, request.Target)
+	if _, err := c.Resolve(t.Context(), messageID(t), client.ResolveSent); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"cancel", "retry", `resolve{"as":"sent"}`} {
+		if request := <-requests; request.Method+request.Target+request.Body != "POST/v1/messages/"+idText+"/"+want {
+			t.Errorf("%s: got %s %s %s", want, request.Method, request.Target, request.Body)
 		}
 	}
 }

@@ -23,6 +23,10 @@ type Message struct {
 	Metadata     json.RawMessage  `json:"metadata,omitempty"`
 	Segments     int              `json:"segments,omitempty"`
 	Encoding     courier.Encoding `json:"encoding,omitempty"`
+	// Country is the recipient's, as ISO 3166-1 has it, empty when it is not known.
+	Country string `json:"country,omitempty"`
+	// CallbackURL is where changes of status are reported.
+	CallbackURL string `json:"callback_url,omitempty"`
 	// Replayed is true in the answer to Send when the idempotency key was used
 	// before: this is the first message that had it, and no new one was made.
 	Replayed bool `json:"replayed,omitempty"`
@@ -41,6 +45,9 @@ type Delivery struct {
 	LastError *Fault `json:"last_error,omitempty"`
 	// Attempts are in order; a listing leaves them out.
 	Attempts []Attempt `json:"attempts,omitempty"`
+	// Receipts are what the gateways reported, in the order in which that arrived; a
+	// listing leaves them out.
+	Receipts []Receipt `json:"receipts,omitempty"`
 }
 
 // Timeline is when things happened to a message, or will.
@@ -64,6 +71,8 @@ func (m *Message) Settled() bool {
 // Fault is why an attempt failed.
 type Fault struct {
 	Class courier.Class `json:"class,omitempty"`
+	// Advice says what the class means for any gateway, and the next step.
+	Advice string `json:"advice,omitempty"`
 	// Code is the gateway's own error code.
 	Code string `json:"code,omitempty"`
 	// Message says what happened and what to do next.
@@ -78,12 +87,33 @@ type Attempt struct {
 	Gateway string          `json:"gateway"`
 	Outcome courier.Outcome `json:"outcome"`
 	Fault
+	// Warning tells of what went wrong although the gateway took the message.
+	Warning string `json:"warning,omitempty"`
 	// Excerpt is the redacted beginning of an answer that was no success.
-	Excerpt          string    `json:"excerpt,omitempty"`
-	GatewayMessageID string    `json:"gateway_message_id,omitempty"`
-	StartedAt        time.Time `json:"started_at"`
+	Excerpt          string `json:"excerpt,omitempty"`
+	GatewayMessageID string `json:"gateway_message_id,omitempty"`
+	// GatewayMessageIDs are the names of all parts of a long message, where the
+	// gateway gave more than one.
+	GatewayMessageIDs []string  `json:"gateway_message_ids,omitempty"`
+	StartedAt         time.Time `json:"started_at"`
 	// Duration is a Go duration such as "12.5ms".
 	Duration string `json:"duration,omitempty"`
+}
+
+// Receipt is what a gateway reported of a message that it took.
+type Receipt struct {
+	Gateway          string         `json:"gateway"`
+	GatewayMessageID string         `json:"gateway_message_id,omitempty"`
+	Status           courier.Status `json:"status"`
+	Class            courier.Class  `json:"class,omitempty"`
+	// Advice says what the class means for any gateway, and the next step.
+	Advice string `json:"advice,omitempty"`
+	// Code is the gateway's own.
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message,omitempty"`
+	// At is the gateway's own time, zero when it gave none.
+	At         time.Time `json:"at,omitzero"`
+	ReceivedAt time.Time `json:"received_at"`
 }
 
 // BatchResult is what became of one message of a batch.

@@ -27,6 +27,10 @@ type SendRequest struct {
 	RequestHeaders map[string][]string `json:"request_headers,omitempty"`
 	// Metadata is the caller's own; the courier keeps and returns it.
 	Metadata map[string]any `json:"metadata,omitempty"`
+	// Gateway is the only one that may take the message; empty leaves the choice to the routes.
+	Gateway string `json:"gateway,omitempty"`
+	// CallbackURL is where changes of status are reported, an absolute https or http URL.
+	CallbackURL string `json:"callback_url,omitempty"`
 	// SendAt is when the message becomes due: now when zero.
 	SendAt time.Time `json:"send_at,omitzero"`
 	// ExpiresAt is when the message loses its use; TTL says the same as a time
@@ -53,6 +57,22 @@ func newWireRequest(request SendRequest) wireRequest {
 	}
 	return wire
 }
+
+// Resolution is what an operator says of an unknown message.
+type Resolution string
+
+// The resolutions of an unknown message.
+const (
+	// ResolveSent means that the gateway took the message: it becomes sent.
+	ResolveSent Resolution = "sent"
+	// ResolveFailed means that it did not arrive, and is not to: it becomes undelivered.
+	ResolveFailed Resolution = "failed"
+	// ResolveResend has it sent again.
+	ResolveResend Resolution = "resend"
+)
+
+// Resolutions returns every resolution.
+func Resolutions() []Resolution { return []Resolution{ResolveSent, ResolveFailed, ResolveResend} }
 
 // ListQuery selects messages. Empty fields do not restrict.
 type ListQuery struct {

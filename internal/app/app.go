@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel/trace"
 
+	"courier"
 	"courier/internal/cluster"
 	"courier/internal/config"
 	"courier/internal/dispatch"
@@ -27,6 +29,7 @@ import (
 	"courier/internal/intake"
 	"courier/internal/jsonnet"
 	"courier/internal/store"
+	"courier/internal/webhook"
 )
 
 // Options are what an App needs to run.
@@ -55,16 +58,25 @@ type App struct {
 	store  store.Store
 	engine *dispatch.Engine
 	intake *intake.Intake
+	listening
+	reload   *reloader
+	receipts receipts
+	webhooks *webhook.Deliverer
+	// node is this process among those that share the store, nil until the engine is made.
+	node atomic.Pointer[cluster.Node]
+
+	failed   chan error
+	stopping sync.Once
+	stopErr  error
+}
+
+// listening is what speaks HTTP.
+type listening struct {
 	api    *httpapi.API
 	admin  *httpapi.Server
 	public *httpapi.Server
 	// certificate is that of both listeners, nil without TLS.
 	certificate *httpapi.Certificate
-	reload      *reloader
-
-	failed   chan error
-	stopping sync.Once
-	stopErr  error
 }
 
 // New returns a courier that is not started.
@@ -94,7 +106,7 @@ func New(options Options) (*App, error) {
 func (a *App) Start(ctx context.Context) error {
 	a.logStart(ctx)
 	for _, start := range []func(context.Context) error{
-		a.startTracing, a.startTemplates, a.startGateways, a.startStore, a.startEngine, a.startListeners, a.startReload,
+		a.startTracing, a.startTemplates, a.startGateways, a.startStore, a.startWebhooks, a.startEngine, a.startListeners, a.startReload,
 	} {
 		if err := start(ctx); err != nil {
 			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
@@ -175,8 +187,11 @@ func (a *App) logStart(ctx context.Context) {
 }
 
 // GatewaySummary says in a few words what a gateway does, without a secret:
-// "sms sends POST to api.example.com".
+// "sms sends POST to api.example.com", "main is twilio".
 func GatewaySummary(g *config.Gateway) string {
+	if g.Preset != "" {
+		return g.Name + " is " + g.Preset
+	}
 	host := ""
 	if target, err := url.Parse(g.URL.Reveal()); err == nil {
 		host = target.Host
@@ -191,7 +206,7 @@ func logWarnings(ctx context.Context, logger *slog.Logger, cfg *config.Config) {
 	}
 	if !cfg.SMSEnabled() {
 		logger.WarnContext(ctx, "sending text messages is disabled and messages are refused; "+
-			"set courier.sms.enabled and courier.sms.request_config, or a channel with the id sms in courier.channels")
+			"give a gateway in courier.gateways, or set courier.sms.enabled and courier.sms.request_config, or a channel with the id sms in courier.channels")
 	}
 }
 
@@ -232,6 +247,7 @@ func (a *App) startGateways(ctx context.Context) error {
 		return err
 	}
 	set.follow(ctx)
+	a.receipts.current.Store(&set.receivers)
 	a.reload = newReloader(ctx, a, a.options.Config, set)
 	a.cleanups.add("gateways", gatewaysShare, a.reload.closeGateways)
 	return nil
@@ -244,10 +260,12 @@ func (a *App) startEngine(ctx context.Context) (err error) {
 		Store:    a.store,
 		Node:     node,
 		ClusterFunc: func(e *dispatch.Engine) (dispatch.Cluster, error) {
-			return cluster.New(cluster.Options{
+			joined, err := cluster.New(cluster.Options{
 				Store: a.store, Engine: e, Health: e.Health(), Node: node, Host: hostName(), Version: a.options.Version,
 				NowFunc: a.store.Now, Logger: a.logger, Registerer: a.registry,
 			})
+			a.node.Store(joined)
+			return joined, err
 		},
 		GracePeriod:    cmp.Or(cfg.Dispatch.GracePeriod, -1), // none is negative there
 		PollInterval:   cfg.Dispatch.PollInterval,
@@ -257,6 +275,10 @@ func (a *App) startEngine(ctx context.Context) (err error) {
 		TracerProvider: a.tracer,
 	})
 	if err != nil {
+		return err
+	}
+	a.receipts.storeFunc = func(ctx context.Context, receipts []courier.Receipt) error {
+		_, err := a.engine.Receipts(ctx, receipts)
 		return err
 	}
 	a.intake = intake.New(intake.Options{Policy: intakePolicy(cfg), NowFunc: a.store.Now})
@@ -289,6 +311,7 @@ func hostName() string {
 func engineSettings(cfg *config.Config, set *gatewaySet) dispatch.Settings {
 	return dispatch.Settings{
 		Gateways:       set.lanes,
+		Routes:         engineRoutes(cfg.Routes),
 		MessageRetries: cfg.Courier.MessageRetries,
 		Retry:          dispatch.Retry{Initial: cfg.Dispatch.Retry.Initial, Max: cfg.Dispatch.Retry.Max},
 		OnUnknown:      dispatch.UnknownPolicy(cfg.Dispatch.OnUnknown),
@@ -296,14 +319,33 @@ func engineSettings(cfg *config.Config, set *gatewaySet) dispatch.Settings {
 	}
 }
 
+func engineRoutes(configured []config.Route) []dispatch.Route {
+	routes := make([]dispatch.Route, len(configured))
+	for i, from := range configured {
+		routes[i] = dispatch.Route{Name: from.Name, To: from.To, Channel: from.Channel, TemplateType: from.TemplateType, Demote: from.Demote}
+		for _, g := range from.Gateways {
+			routes[i].Gateways = append(routes[i].Gateways, dispatch.RouteGateway{Gateway: g.ID, Weight: g.Weight})
+		}
+	}
+	return routes
+}
+
+// intakePolicy has one channel, whose messages begin at the first gateway unless a route
+// says otherwise. They get a sender at once only where it is the same for every gateway.
 func intakePolicy(cfg *config.Config) intake.Policy {
 	policy := intake.Policy{
 		DefaultRegion:  cfg.Recipients.DefaultRegion,
 		SkipValidation: !cfg.Recipients.Validate,
 		MaxSegments:    cfg.Messages.MaxSegments,
+		Callbacks:      !cfg.Callbacks.Secret.Empty(),
 	}
-	for _, g := range cfg.Gateways {
-		policy.Channels = append(policy.Channels, intake.Channel{ID: g.Channel, Gateway: g.Name, From: g.From})
+	for i, g := range cfg.Gateways {
+		if i == 0 {
+			policy.Channels = []intake.Channel{{ID: g.Channel, Gateway: g.Name, From: g.From}}
+		} else if g.From != policy.Channels[0].From {
+			policy.Channels[0].From = ""
+		}
+		policy.Gateways = append(policy.Gateways, g.Name)
 	}
 	return policy
 }

@@ -9,7 +9,6 @@ import (
 
 	"courier"
 	"courier/internal/config"
-	"courier/internal/gateway"
 	"courier/internal/intake"
 	"courier/internal/jsonnet"
 )
@@ -41,11 +40,11 @@ func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http
 	}
 	var request *http.Request
 	err = withGateways(ctx, cfg, func(set *gatewaySet) error {
-		at := slices.IndexFunc(set.gateways, func(g *gateway.Gateway) bool { return g.Name() == message.Gateway })
+		at := slices.IndexFunc(set.senders, func(s sender) bool { return s.Name() == message.Gateway })
 		if at < 0 {
 			return errors.New("render request: no gateway takes the message")
 		}
-		rendered, err := set.gateways[at].Render(ctx, message)
+		rendered, err := set.senders[at].render(ctx, message)
 		if err == nil {
 			request = rendered.HTTP(ctx)
 		}

@@ -19,6 +19,7 @@ const (
 	reloadShare    = time.Second
 	listenerShare  = 3 * time.Second // twice
 	engineShare    = 7 * time.Second
+	webhooksShare  = 3 * time.Second
 	gatewaysShare  = time.Second
 	storeShare     = 4 * time.Second
 	templatesShare = 5 * time.Second

@@ -15,7 +15,7 @@ func TestFingerprint(t *testing.T) {
 			Auth: gateway.BasicAuth{User: "user", Password: "hunter2"},
 		}
 		change(&options)
-		sum, err := fingerprint(&options, []byte(template))
+		sum, err := (&design{options: options}).fingerprint(map[role][]byte{bodyRole: []byte(template)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,10 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -15,6 +11,7 @@ import (
 	"courier/internal/config"
 	"courier/internal/dispatch"
 	"courier/internal/gateway"
+	"courier/internal/gateway/preset"
 	"courier/internal/jsonnet"
 )
 
@@ -27,12 +24,15 @@ type gatewayBuilder struct {
 	// on without a template whose server does not answer, a reload does not.
 	previous *gatewaySet
 	starting bool
+	// presets are read once they are needed.
+	presets *preset.Set
 }
 
 // gatewaySet is what one configuration sends through. Its templates are
 // followed, and its connections kept warm, from follow until close.
 type gatewaySet struct {
-	gateways  []*gateway.Gateway
+	senders   []sender
+	receivers receivers
 	templates []*liveTemplate
 	lanes     []dispatch.GatewayOptions
 	// warnings say for which messages a template does not work.
@@ -47,19 +47,23 @@ type gatewaySet struct {
 // build reads and compiles the templates and builds the gateways. An error is
 // a *config.InvalidError, with the place in the configuration.
 func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
-	set := &gatewaySet{keepWarm: b.config.Dispatch.KeepWarm, stop: func() {}}
+	set := &gatewaySet{keepWarm: b.config.Dispatch.KeepWarm, stop: func() {}, receivers: receivers{}}
 	var problems []config.Problem
 	if err := intakePolicy(b.config).Check(); err != nil {
 		problems = append(problems, b.config.Problem("recipients.default_region", err.Error()))
 	}
+	problems = append(problems, checkWebhooks(b.config)...)
 	if err := privateIPs(b.config).Check(); err != nil && len(b.config.Gateways) == 0 {
-		problems = append(problems, fieldProblems(b.config, "clients.http", err)...)
+		problems = append(problems, fieldProblems(b.config, func(string) string { return "clients.http" }, err)...)
 	}
 	for i := range b.config.Gateways {
-		from := &b.config.Gateways[i]
-		if key, err := b.add(ctx, set, from); err != nil {
-			problems = append(problems, fieldProblems(b.config, from.Path+key, err)...)
-		}
+		problems = append(problems, b.add(ctx, set, &b.config.Gateways[i])...)
+	}
+	if len(set.receivers) > 0 && b.config.Public.URL == "" {
+		warning := b.config.Problem("public.url", "the key is missing, so gateways are given no address for receipts, and signatures over the address do not fit; "+
+			"set it to the address at which they reach the public listener, such as https://sms.example.com")
+		b.logger.WarnContext(ctx, "configuration warning", slog.String("key", warning.Path), slog.String("warning", warning.Message))
+		set.warnings = append(set.warnings, warning)
 	}
 	if len(problems) > 0 {
 		set.close()
@@ -68,120 +72,101 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	return set, nil
 }
 
-// add builds one gateway. With an error comes the key that is at fault.
-func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.Gateway) (string, error) {
-	options := b.options(from)
-	if from.Body.Kind != config.BodyNone {
-		options.Template = &gateway.Template{}
+// add builds one gateway, and says what is wrong with it.
+func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.Gateway) []config.Problem {
+	d, problems := b.design(from)
+	if d == nil {
+		return problems
 	}
-	built, err := gateway.New(options)
+	report := func(err error) []config.Problem {
+		return append(problems, fieldProblems(b.config, func(field string) string { return keyOf(from, field) }, err)...)
+	}
+	built, err := gateway.New(d.options)
 	if err != nil {
-		return "", err
+		return report(err)
 	}
-	set.gateways = append(set.gateways, built)
-	var text []byte
-	if options.Template != nil {
-		template := &liveTemplate{gateway: built, holder: options.Template, pool: b.pool, logger: b.logger}
-		set.templates = append(set.templates, template)
-		if text, err = b.readTemplate(ctx, template, from.Body); err != nil {
-			return ".body", err
+	through := sender{built, from.From}
+	set.senders = append(set.senders, through)
+	var taking *gateway.Receiver
+	if d.receiver != nil {
+		d.receiver.Logger = b.logger
+		if taking, err = gateway.NewReceiver(*d.receiver); err != nil {
+			return report(err)
 		}
-		var warnings []string
-		if text != nil {
-			if warnings, err = template.apply(ctx, text); err != nil {
-				return ".body", err
-			}
+		set.receivers[from.Name] = receiver{taking, from.ReceiptSecret.Reveal(), b.config.Public.URL}
+	}
+	texts, tried := map[role][]byte{}, &trials{built: built, taking: taking}
+	for _, t := range d.templates {
+		live := &liveTemplate{template: t, gateway: from.Name, pool: b.pool, logger: b.logger, tryFunc: tried.of(t.role)}
+		set.templates = append(set.templates, live)
+		text, warnings, err := b.load(ctx, live)
+		if err != nil {
+			problems = append(problems, b.config.Problem(t.key, err.Error()))
 		}
-		logTemplateWarnings(ctx, b.logger, template.name, warnings)
+		texts[t.role] = text
 		for _, warning := range warnings {
-			set.warnings = append(set.warnings, b.config.Problem(from.Path+".body", warning))
+			set.warnings = append(set.warnings, b.config.Problem(t.key, warning))
 		}
 	}
-	sum, err := fingerprint(&options, text)
-	if err != nil {
-		return "", err
+	delete(texts, receiptRole) // what receipts are read by does not decide what a gateway takes
+	lane := d.lane
+	lane.Gateway = through
+	if lane.Fingerprint, err = d.fingerprint(texts); err != nil {
+		return report(err)
 	}
-	set.lanes = append(set.lanes, dispatch.GatewayOptions{
-		Gateway: sender{built}, MaxInFlight: b.config.Dispatch.MaxInFlight, Timeout: b.config.Dispatch.Timeout,
-		MaxRate: b.config.Dispatch.MaxRate, Fingerprint: sum,
-	})
-	return "", nil
+	set.lanes = append(set.lanes, lane)
+	return problems
+}
+
+// load reads a template and puts it in force.
+func (b *gatewayBuilder) load(ctx context.Context, t *liveTemplate) (text []byte, warnings []string, err error) {
+	if text, err = b.readTemplate(ctx, t); err != nil || text == nil {
+		return text, nil, err
+	}
+	if warnings, err = t.apply(ctx, text); err != nil {
+		return nil, nil, err
+	}
+	logTemplateWarnings(ctx, b.logger, t.name, warnings)
+	return text, warnings, nil
 }
 
 // sender is a gateway as the engine sees it.
-type sender struct{ *gateway.Gateway }
+type sender struct {
+	*gateway.Gateway
+	// from is the sender of messages that have none: which one it is depends on the
+	// gateway that takes them.
+	from string
+}
 
 // Render implements dispatch.Gateway.
 func (s sender) Render(ctx context.Context, m *courier.Message) (dispatch.Request, error) {
-	request, err := s.Gateway.Render(ctx, m)
+	request, err := s.render(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	return request, nil
 }
 
-func (b *gatewayBuilder) options(from *config.Gateway) gateway.Options {
-	header := make(map[string]string, len(from.Header))
-	for name, value := range from.Header {
-		header[name] = value.Reveal()
+func (s sender) render(ctx context.Context, m *courier.Message) (*gateway.Request, error) {
+	if m.From == "" && s.from != "" {
+		filled := *m
+		filled.From = s.from
+		m = &filled
 	}
-	return gateway.Options{
-		Name:        from.Name,
-		URL:         from.URL.Reveal(),
-		Method:      from.Method,
-		Header:      header,
-		Auth:        gatewayAuth(from.Auth),
-		Timeout:     b.config.Dispatch.Timeout,
-		MaxInFlight: b.config.Dispatch.MaxInFlight,
-		PrivateIPs:  privateIPs(b.config),
-	}
-}
-
-func privateIPs(cfg *config.Config) gateway.PrivateIPPolicy {
-	return gateway.PrivateIPPolicy{
-		Disallow:      cfg.Clients.HTTP.DisallowPrivateIPRanges,
-		ExceptionURLs: cfg.Clients.HTTP.PrivateIPExceptionURLs,
-	}
-}
-
-func gatewayAuth(auth config.Auth) gateway.Auth {
-	switch auth.Type {
-	case config.AuthBasic:
-		return gateway.BasicAuth{User: auth.User.Reveal(), Password: auth.Password.Reveal()}
-	case config.AuthAPIKey:
-		return gateway.APIKey{Name: auth.Name, Value: auth.Value.Reveal(), In: gateway.KeyLocation(auth.In)}
-	case config.AuthNone:
-	}
-	return nil
-}
-
-// fingerprint changes with everything that decides whether a gateway takes messages, so
-// that a reload keeps what was learnt of one that stays as it is. It is a hash, as what
-// goes into it holds secrets. How hard the gateway may be driven is no part of it.
-func fingerprint(options *gateway.Options, template []byte) (string, error) {
-	content, err := json.Marshal(map[string]any{
-		"name": options.Name, "url": options.URL, "method": options.Method, "header": options.Header,
-		"auth": options.Auth, "kind": fmt.Sprintf("%T", options.Auth), "params": options.Params,
-		"private": options.PrivateIPs, "template": template,
-	})
-	if err != nil {
-		return "", fmt.Errorf("compute fingerprint: %w", err)
-	}
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:]), nil
+	return s.Gateway.Render(ctx, m)
 }
 
 // fieldProblems gives what a part says of its options a place in the configuration: each
-// fault at the key of its field below path, or with all keys at path when it names none.
-func fieldProblems(cfg *config.Config, path string, err error) []config.Problem {
+// fault at the key of its field, or with all keys at that of none.
+func fieldProblems(cfg *config.Config, keyOf func(field string) string, err error) []config.Problem {
 	var problems []config.Problem
 	var visit func(error)
 	visit = func(err error) {
 		switch err := err.(type) { //nolint:errorlint // it walks the tree of errors itself
 		case *gateway.OptionError:
-			key := path + "." + err.Field
-			if strings.HasPrefix(err.Field, "clients.") { // a setting of all gateways
-				key = err.Field
+			key := err.Field
+			if !strings.HasPrefix(key, "clients.") { // a setting of all gateways
+				key = keyOf(key)
 			}
 			problems = append(problems, cfg.Problem(key, err.Err.Error()))
 		case interface{ Unwrap() []error }:
@@ -194,7 +179,7 @@ func fieldProblems(cfg *config.Config, path string, err error) []config.Problem 
 	}
 	visit(err)
 	if problems == nil {
-		return []config.Problem{cfg.Problem(path, err.Error())}
+		return []config.Problem{cfg.Problem(keyOf(""), err.Error())}
 	}
 	return problems
 }
@@ -219,7 +204,7 @@ func (s *gatewaySet) follow(ctx context.Context) {
 		s.following.Go(func() { template.follow(ctx) })
 	}
 	if s.keepWarm {
-		for _, g := range s.gateways {
+		for _, g := range s.senders {
 			s.following.Go(func() { g.KeepWarm(ctx) })
 		}
 	}
@@ -230,11 +215,11 @@ func (s *gatewaySet) close() {
 	s.stop()
 	s.following.Wait()
 	for _, template := range s.templates {
-		if template.source != nil {
-			template.source.Close()
+		if template.server != nil {
+			template.server.Close()
 		}
 	}
-	for _, g := range s.gateways {
+	for _, g := range s.senders {
 		g.Close()
 	}
 }

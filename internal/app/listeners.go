@@ -21,6 +21,7 @@ func (a *App) startListeners(ctx context.Context) error {
 		Intake:         a.intake,
 		Engine:         a.engine,
 		Store:          a.store,
+		Receipts:       &a.receipts,
 		Checks:         a.checks(),
 		Keys:           apiKeys(cfg),
 		AnyHost:        cfg.API.OpenAccess && !isLoopback(cfg.API.Host),
@@ -39,7 +40,7 @@ func (a *App) startListeners(ctx context.Context) error {
 	if a.certificate, err = loadCertificate(cfg, a.logger); err != nil {
 		return err
 	}
-	a.public = a.newServer("public", "public", cfg.Public, api.Public())
+	a.public = a.newServer("public", "public", cfg.Public.Listener, api.Public())
 	a.admin = a.newServer("admin", "api", cfg.API.Listener, api.Admin())
 	for _, server := range []*httpapi.Server{a.public, a.admin} {
 		if err := server.Start(ctx); err != nil {

@@ -116,10 +116,15 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := r.app.webhooks.Set(ctx, webhookSettings(cfg)); err != nil {
+		set.close()
+		return err
+	}
 	if err := r.app.engine.Reconfigure(engineSettings(cfg, set)); err != nil {
 		set.close()
 		return err
 	}
+	r.app.receipts.current.Store(&set.receivers)
 	r.app.intake.SetPolicy(intakePolicy(cfg))
 	r.setKeys(cfg)
 	if r.app.certificate != nil {
@@ -153,7 +158,7 @@ func (r *reloader) warnRestart(ctx context.Context, cfg *config.Config) {
 		{"api.auth", cfg.API.OpenAccess != r.config.API.OpenAccess},
 		{"api.max_body_size", cfg.API.MaxBodySize != r.config.API.MaxBodySize},
 		{"tls", cfg.TLS != r.config.TLS},
-		{"public", cfg.Public != r.config.Public},
+		{"public.host, public.port, public.max_connections", cfg.Public.Listener != r.config.Public.Listener},
 		{"log", cfg.Log != r.config.Log},
 		{"tracing", cfg.Tracing != r.config.Tracing},
 		{"dispatch.grace_period", cfg.Dispatch.GracePeriod != r.config.Dispatch.GracePeriod},

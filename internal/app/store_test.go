@@ -100,7 +100,7 @@ func TestFieldProblems_KeepFields(t *testing.T) {
 		PrivateIPs: gateway.PrivateIPPolicy{Disallow: true},
 	})
 	got := map[string]int{}
-	for _, problem := range fieldProblems(cfg, "courier.channels[0].request_config", err) {
+	for _, problem := range fieldProblems(cfg, func(field string) string { return keyOf(&cfg.Gateways[0], field) }, err) {
 		got[problem.Path] = problem.Position.Line
 	}
 	const request = "courier.channels[0].request_config."
@@ -108,7 +108,7 @@ func TestFieldProblems_KeepFields(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("lines of keys (-want +got):\n%s", diff)
 	}
-	whole := fieldProblems(cfg, "store.dsn", fmt.Errorf("open: %w", errors.New("it is gone")))
+	whole := fieldProblems(cfg, func(string) string { return "store.dsn" }, fmt.Errorf("open: %w", errors.New("it is gone")))
 	if len(whole) != 1 || whole[0].Path != "store.dsn" || whole[0].Message != "open: it is gone" {
 		t.Errorf("a fault without a field: %v", whole)
 	}

@@ -25,17 +25,18 @@ const (
 	firstFetchWait = time.Second
 )
 
-// liveTemplate is the template of one gateway. A file is watched as a part of the
+// liveTemplate is a template of one gateway. A file is watched as a part of the
 // configuration; an http(s) address has nothing but asking that tells of a change.
 type liveTemplate struct {
-	gateway *gateway.Gateway
-	holder  *gateway.Template
+	template
+	// gateway is the name of its gateway.
+	gateway string
 	pool    *jsonnet.Pool
 	logger  *slog.Logger
-	// name is what errors and logs call it: no secret and no content.
-	name string
-	// source is nil for what is no http(s) address.
-	source  *gateway.Source
+	// tryFunc says for what it does not work, or why it works for nothing.
+	tryFunc func(context.Context, gateway.Evaluator) (warnings []string, err error)
+	// server is nil for what is no http(s) address.
+	server  *gateway.Source
 	address string
 	// wait is how long the source need not be asked again.
 	wait time.Duration
@@ -47,28 +48,30 @@ type liveTemplate struct {
 
 // readTemplate returns the text of a template. It is nil where a start goes on
 // without: the messages of the gateway wait until the server answers.
-func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate, body config.BodySource) ([]byte, error) {
-	switch body.Kind {
-	case config.BodyInline:
+func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate) ([]byte, error) {
+	switch t.source.Kind {
+	case config.TemplateNone:
+		return []byte(t.given), nil
+	case config.TemplateInline:
 		t.name = "base64"
-		return decodeTemplate(body.URI.Reveal())
-	case config.BodyFile:
-		t.name = body.Path
-		return readTemplateFile(body.Path)
-	case config.BodyHTTP, config.BodyNone:
+		return decodeTemplate(t.source.URI.Reveal())
+	case config.TemplateFile:
+		t.name = t.source.Path
+		return readTemplateFile(t.source.Path)
+	case config.TemplateHTTP:
 	}
 	var err error
-	t.address = body.URI.Reveal()
-	if t.source, err = gateway.NewSource(t.address, privateIPs(b.config)); err != nil {
+	t.address = t.source.URI.Reveal()
+	if t.server, err = gateway.NewSource(t.address, privateIPs(b.config)); err != nil {
 		return nil, err
 	}
-	t.name = t.source.Name()
+	t.name = t.server.Name()
 	if b.starting {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, startFetch)
 		defer cancel()
 	}
-	text, fresh, err := t.source.Fetch(ctx)
+	text, fresh, err := t.server.Fetch(ctx)
 	t.wait = fresh
 	if err == nil {
 		return text, nil
@@ -125,18 +128,18 @@ func readTemplateFile(path string) ([]byte, error) {
 	return text, nil
 }
 
-// apply puts a text in force if it works for any message.
+// apply puts a text in force if it works for anything.
 func (t *liveTemplate) apply(ctx context.Context, text []byte) (warnings []string, err error) {
-	compiled, err := t.pool.Compile(ctx, t.name, text)
+	compiled, err := t.pool.CompileFunc(ctx, t.role.argument(), t.name, text)
 	if err != nil {
 		return nil, err
 	}
 	for _, warning := range compiled.Warnings() {
 		warnings = append(warnings, "the template fails where it gets to this: "+warning.Error())
 	}
-	failing, err := t.gateway.Try(ctx, compiled)
+	failing, err := t.tryFunc(ctx, compiled)
 	if err != nil {
-		return nil, fmt.Errorf("the template works for none of the messages it was tried with: %w", err)
+		return nil, fmt.Errorf("the template works for none of the %s it was tried with: %w", t.role.tried(), err)
 	}
 	t.holder.Swap(compiled)
 	t.text.Store(&text)
@@ -146,7 +149,7 @@ func (t *liveTemplate) apply(ctx context.Context, text []byte) (warnings []strin
 // follow puts each new text of an http(s) address in force until the context
 // ends. What is wrong with one is logged, and the last good one stays.
 func (t *liveTemplate) follow(ctx context.Context) {
-	if t.source == nil {
+	if t.server == nil {
 		return
 	}
 	for timer := time.NewTimer(t.wait); ; timer.Reset(t.wait) {
@@ -162,7 +165,7 @@ func (t *liveTemplate) follow(ctx context.Context) {
 
 // revalidate asks for the text once.
 func (t *liveTemplate) revalidate(ctx context.Context) {
-	text, fresh, err := t.source.Fetch(ctx)
+	text, fresh, err := t.server.Fetch(ctx)
 	if err != nil {
 		t.logOnce(ctx, err)
 		if t.text.Load() == nil {
@@ -201,7 +204,7 @@ func (t *liveTemplate) logOnce(ctx context.Context, err error) {
 			consequence = "the messages of its gateway wait"
 		}
 		t.logger.ErrorContext(ctx, "the template cannot be used; correct it, the courier reads it again by itself",
-			slog.String("until_then", consequence), slog.String("template", t.name), slog.String("gateway", t.gateway.Name()), slog.String("error", text))
+			slog.String("until_then", consequence), slog.String("template", t.name), slog.String("gateway", t.gateway), slog.String("error", text))
 	}
 }
 

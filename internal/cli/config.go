@@ -114,16 +114,27 @@ func newConfigInit(shared *shared) *cobra.Command {
 		Use:   "init",
 		Short: "Write a commented configuration to begin with",
 		Example: `  courier config init --output courier.yml
-  courier config init > courier.yml`,
+  courier config init --preset twilio --output courier.yml    # for a ready-made gateway`,
 		Args: cobra.NoArgs,
 	}
-	output := "-"
+	output, name, dir := "-", "", ""
+	cmd.Flags().StringVar(&name, "preset", "", "`PRESET` to send through, such as twilio")
+	cmd.Flags().StringVar(&dir, "presets-dir", "", "`FOLDER` with presets of your own")
+	registerCompletion(cmd, "preset", completePresets)
 	cmd.Flags().StringVar(&output, "output", output, "`FILE` to write, which must not exist; - for standard output")
 	cmd.RunE = shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
-		if output == "-" {
-			return printText(cmd.OutOrStdout(), config.Starter())
+		starter := config.Starter()
+		if name != "" {
+			chosen, err := loadPreset(dir, name)
+			if err != nil {
+				return err
+			}
+			starter = chosen.Starter()
 		}
-		if err := writeNew(output, config.Starter()); err != nil {
+		if output == "-" {
+			return printText(cmd.OutOrStdout(), starter)
+		}
+		if err := writeNew(output, starter); err != nil {
 			return err
 		}
 		tell(cmd.ErrOrStderr(), "wrote %s; fill in your gateway, then: %s config check -c %s\n", output, shared.Program, quoteShell(output))

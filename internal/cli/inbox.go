@@ -27,6 +27,7 @@ type inboxFlags struct {
 	host    string
 	port    int
 	options inbox.Options
+	as      emulationFlags
 }
 
 func newInbox(shared *shared) *cobra.Command {
@@ -36,10 +37,16 @@ func newInbox(shared *shared) *cobra.Command {
 		Long: `Run a fake gateway that takes any request on any path, answers 201 with an id
 and prints the text it caught. GET /_inbox/messages lists what came, DELETE
 /_inbox/messages empties it, so that end-to-end tests can read a code. Of more
-than 1,000 messages the oldest are forgotten.`,
+than 1,000 messages the oldest are forgotten.
+
+With --as it takes requests as strictly as a provider does, answers in its words and
+sends its receipts. Set base_url of the gateway's params to its address. Some
+recipients get an error or a receipt of their own: --as NAME --numbers lists them.`,
 		Example: `  courier inbox
   courier inbox --status 503 --retry-after 30s     # a gateway with a bad day
   courier inbox --fail-rate 0.1 --latency 200ms
+  courier inbox --as twilio                        # Twilio, without an account
+  courier inbox --as twilio --numbers              # which numbers fail, and how
   curl -s http://127.0.0.1:4479/_inbox/messages`,
 		Args: cobra.NoArgs,
 	}
@@ -54,9 +61,13 @@ than 1,000 messages the oldest are forgotten.`,
 	set.DurationVar(&flags.options.RetryAfter, "retry-after", 0, "delay asked for in answers that are no success")
 	set.BoolVar(&flags.options.Hang, "hang", false, "never answer")
 	set.BoolVar(&flags.options.Reset, "reset", false, "break the connection instead of answering")
+	flags.as.register(cmd)
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		if err := flags.check(); err != nil {
 			return &usageError{err}
+		}
+		if flags.as.numbers {
+			return flags.as.printNumbers(cmd.OutOrStdout(), *format)
 		}
 		return runInbox(ctx, cmd, flags, *format)
 	})
@@ -75,6 +86,10 @@ func (f *inboxFlags) check() error {
 		return errors.New("read --latency and --retry-after: they must not be negative")
 	case f.options.Hang && f.options.Reset:
 		return errors.New("--hang and --reset exclude each other")
+	case f.as.numbers && f.as.name == "":
+		return errors.New("--numbers needs --as: name the provider")
+	case f.as.receiptDelay < 0:
+		return errors.New("read --receipt-delay: it must not be negative")
 	}
 	return nil
 }
@@ -82,14 +97,37 @@ func (f *inboxFlags) check() error {
 func runInbox(ctx context.Context, cmd *cobra.Command, flags inboxFlags, format format) error {
 	caught := &catchPrinter{out: cmd.OutOrStdout(), format: format}
 	flags.options.OnMessageFunc = caught.print
-	server, err := inbox.Listen(ctx, net.JoinHostPort(flags.host, strconv.Itoa(flags.port)), flags.options)
+	server, err := flags.listen(ctx, caught)
 	if err != nil {
-		return fmt.Errorf("start inbox: %w; is it running already? name another --port", err)
+		return err
 	}
 	tell(cmd.ErrOrStderr(), "inbox listens on %s, messages are listed at %s/_inbox/messages; stop it with Ctrl-C\n",
 		server.URL(), server.URL())
 	<-ctx.Done()
 	return stopInbox(ctx, server)
+}
+
+// listen starts the inbox, as a provider if one is named.
+func (f *inboxFlags) listen(ctx context.Context, caught *catchPrinter) (*inbox.Server, error) {
+	address := net.JoinHostPort(f.host, strconv.Itoa(f.port))
+	if f.as.name != "" {
+		emulator, err := f.as.options()
+		if err != nil {
+			return nil, err
+		}
+		server, err := inbox.ListenAs(ctx, address, f.options, inbox.Emulation{
+			Emulator: emulator, ReceiptDelay: f.as.receiptDelay, OnReceiptFunc: caught.printReceipt,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("start inbox as %s: %w; is one running already? name another --port", f.as.name, err)
+		}
+		return server, nil
+	}
+	server, err := inbox.Listen(ctx, address, f.options)
+	if err != nil {
+		return nil, fmt.Errorf("start inbox: %w; is it running already? name another --port", err)
+	}
+	return server, nil
 }
 
 func stopInbox(ctx context.Context, server *inbox.Server) error {
@@ -121,7 +159,11 @@ func (p *catchPrinter) print(message inbox.Message) {
 		}
 		line = string(encoded)
 	}
+	p.line(line)
+}
+
+func (p *catchPrinter) line(text string) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	tell(p.out, "%s\n", line)
+	tell(p.out, "%s\n", text)
 }

@@ -20,16 +20,43 @@ import (
 const listPage = 100
 
 func newMessages(shared *shared) *cobra.Command {
-	return newGroup("messages", "Look at messages, cancel or retry them",
+	return newGroup("messages", "Look at messages, cancel, retry or resolve them",
 		`  courier messages list --status abandoned
   courier messages get 0190163d-8694-739b-aea5-966c26f8ad91
-  courier messages retry --status rejected --class unauthorized --since 2h`,
+  courier messages retry --status rejected --class unauthorized --since 2h
+  courier messages list --status unknown`,
 		newMessagesList(shared),
 		newOnMessage(shared, "get", "Print a message with its attempts", "", (*client.Client).Message),
 		newOnMessage(shared, "cancel", "Withdraw a message that no gateway has taken",
 			"Withdraw a message that is queued, or whose outcome is unknown. One that a gateway\nhas taken, or that is being handed to one right now, cannot be withdrawn.",
 			(*client.Client).Cancel),
-		newMessagesRetry(shared))
+		newMessagesRetry(shared), newMessagesResolve(shared))
+}
+
+func newMessagesResolve(shared *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "resolve ID --as " + strings.Join(texts(client.Resolutions()), "|"),
+		Short: "Say what became of a message whose outcome is unknown",
+		Long: `Say what became of a message whose outcome is unknown, after a look at the gateway's
+own log: sent, if it took the message; failed, if it did not and the message has lost
+its use; resend, to have it sent again, which delivers it twice if it was taken.`,
+		Example: `  courier messages list --status unknown
+  courier messages resolve 0190163d-8694-739b-aea5-966c26f8ad91 --as sent`,
+		Args: cobra.ExactArgs(1),
+	}
+	connection, format := addConnection(cmd, shared), addFormat(cmd)
+	as := cmd.Flags().String("as", "", "what became of it: "+strings.Join(texts(client.Resolutions()), ", "))
+	completeFlag(cmd, "as", texts(client.Resolutions())...)
+	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
+		resolution := client.Resolution(*as)
+		if !slices.Contains(client.Resolutions(), resolution) {
+			return usageText(fmt.Sprintf("read --as: %q is none of %s", *as, strings.Join(texts(client.Resolutions()), ", ")))
+		}
+		return runOnMessage(ctx, cmd, connection, *format, args[0], func(c *client.Client, ctx context.Context, id courier.ID) (*client.Message, error) {
+			return c.Resolve(ctx, id, resolution)
+		})
+	})
+	return cmd
 }
 
 // onMessage is a method of the client that does something to one message.
@@ -188,19 +215,48 @@ func printMessage(out io.Writer, format format, message *client.Message) error {
 	if format == formatJSON {
 		return printJSON(out, message)
 	}
-	if err := printFields(out, messageFields(message)); err != nil || len(message.Attempts) == 0 {
+	if err := printFields(out, messageFields(message)); err != nil {
 		return err
+	}
+	err := printBelow(out, []string{"ATTEMPT", "STARTED", "OUTCOME", "HTTP", "DURATION", "GATEWAY"}, attemptRows(message.Attempts))
+	if err != nil {
+		return err
+	}
+	return printBelow(out, []string{"RECEIPT", "RECEIVED", "GATEWAY", "GATEWAY ID"}, receiptRows(message.Receipts))
+}
+
+// printBelow prints a table after what stands above, and nothing for no rows.
+func printBelow(out io.Writer, head []string, rows []entry) error {
+	if len(rows) == 0 {
+		return nil
 	}
 	if err := printText(out, "\n"); err != nil {
 		return err
 	}
-	return printTable(out, []string{"ATTEMPT", "STARTED", "OUTCOME", "HTTP", "DURATION", "GATEWAY"}, attemptRows(message.Attempts))
+	return printTable(out, head, rows)
+}
+
+// receiptRows print below a receipt why a message was not delivered.
+func receiptRows(receipts []client.Receipt) []entry {
+	rows := make([]entry, len(receipts))
+	for i := range receipts {
+		r := &receipts[i]
+		rows[i].cells = []string{string(r.Status), printTime(r.ReceivedAt), r.Gateway, r.GatewayMessageID}
+		if fault := faultText(&client.Fault{Class: r.Class, Code: r.Code, Message: r.Message}); fault != "" {
+			rows[i].notes = []string{fault}
+		}
+	}
+	return rows
 }
 
 func messageFields(message *client.Message) [][2]string {
 	segments := ""
 	if message.Segments > 0 {
 		segments = fmt.Sprintf("%d (%s)", message.Segments, message.Encoding)
+	}
+	advice := ""
+	if message.LastError != nil {
+		advice = message.LastError.Advice
 	}
 	return [][2]string{
 		{"id", message.ID.String()},
@@ -214,6 +270,7 @@ func messageFields(message *client.Message) [][2]string {
 		{"gateway id", message.GatewayMessageID},
 		{"attempts", strconv.Itoa(message.SendCount)},
 		{"last error", faultText(message.LastError)},
+		{"advice", advice},
 		{"created", printTime(message.CreatedAt)},
 		{"updated", printTime(message.UpdatedAt)},
 		{"next attempt", printTime(message.NextAttemptAt)},
@@ -237,6 +294,9 @@ func attemptRows(attempts []client.Attempt) []entry {
 		}
 		if fault := faultText(&attempt.Fault); fault != "" {
 			rows[i].notes = append(rows[i].notes, fault)
+		}
+		if attempt.Warning != "" {
+			rows[i].notes = append(rows[i].notes, "warning: "+attempt.Warning)
 		}
 		if attempt.Excerpt != "" {
 			rows[i].notes = append(rows[i].notes, "excerpt of the answer: "+attempt.Excerpt)

@@ -69,7 +69,7 @@ func (f *sendFlags) draft(stdin io.Reader) (courier.Draft, error) {
 	}
 	draft := courier.Draft{
 		To: request.To, Body: request.Body, From: request.From, Channel: request.Channel,
-		Subject: request.Subject, TemplateType: request.TemplateType, TemplateData: request.TemplateData,
+		Subject: request.Subject, Gateway: request.Gateway, TemplateType: request.TemplateType, TemplateData: request.TemplateData,
 	}
 	if request.Metadata != nil {
 		if draft.Metadata, err = json.Marshal(request.Metadata); err != nil {
@@ -91,7 +91,12 @@ func newMasker(cfg *config.Config) *masker {
 	for i := range cfg.Gateways {
 		gateway := &cfg.Gateways[i]
 		m.headers = append(append(m.headers, http.CanonicalHeaderKey(gateway.Auth.Name)), gateway.SecretHeaders...)
-		m.known.Add(gateway.Auth.Password.Reveal(), gateway.Auth.Value.Reveal())
+		m.known.Add(gateway.Auth.Password.Reveal(), gateway.Auth.Value.Reveal(), gateway.ReceiptSecret.Reveal())
+		for name, param := range gateway.Params {
+			if param.Referred || mask.SoundsSecret(name) {
+				m.known.Add(param.Text.Reveal())
+			}
+		}
 		for name, value := range gateway.Header {
 			if mask.SoundsSecret(name) || slices.Contains(m.headers, http.CanonicalHeaderKey(name)) {
 				m.known.Add(value.Reveal())

@@ -146,7 +146,7 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 // environOf returns the variables of the script that programs need.
 func environOf(ts *testscript.TestScript) []string {
 	environ := []string{}
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "STORE_DSN", "API_PORT", "PUBLIC_PORT"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "WORK", "STORE_DSN", "API_PORT", "PUBLIC_PORT", "COURIER_WEBHOOK_SECRET", "TWILIO_AUTH_TOKEN", "TWILIO_ACCOUNT_SID", "TWILIO_RECEIPT_SECRET"} {
 		if value := ts.Getenv(name); value != "" {
 			environ = append(environ, name+"="+value)
 		}

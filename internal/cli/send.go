@@ -148,6 +148,7 @@ type sendFlags struct {
 	sendAt, expiresAt                string
 	ttl                              time.Duration
 	templateType, templateData       string
+	gateway, callbackURL             string
 	metadata                         []string
 	idempotencyKey                   string
 	wait                             bool
@@ -160,6 +161,7 @@ func (f *sendFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.sendAt, "send-at", "", "send it no earlier than this `TIME` (2026-01-31T18:00:00Z)")
 	flags.StringVar(&f.expiresAt, "expires-at", "", "do not send it after this `TIME`")
 	flags.DurationVar(&f.ttl, "ttl", 0, "do not send it later than this after now (5m)")
+	flags.StringVar(&f.callbackURL, "callback-url", "", "`URL` that is told of each change of status")
 	flags.StringVar(&f.idempotencyKey, "idempotency-key", "", "send it only if no message with this `KEY` was sent")
 	flags.BoolVar(&f.wait, "wait", false, "wait until a gateway has taken it, or none ever will")
 	flags.DurationVar(&f.waitTimeout, "wait-timeout", time.Minute, "how long to wait")
@@ -172,6 +174,7 @@ func (f *sendFlags) registerMessage(cmd *cobra.Command) {
 	flags.StringVar(&f.body, "body", "", "text, or - to read it from standard input")
 	flags.StringVar(&f.from, "from", "", "sender (default the configured one)")
 	flags.StringVar(&f.channel, "channel", "", "channel (default sms)")
+	flags.StringVar(&f.gateway, "gateway", "", "the only gateway that may take it (default as the routes say)")
 	flags.StringVar(&f.subject, "subject", "", "subject, for gateways that have one")
 	flags.StringVar(&f.templateType, "template-type", "", "what kind of text it is, passed to the gateway's template")
 	flags.StringVar(&f.templateData, "template-data", "", "`JSON` object passed to the gateway's template")
@@ -203,6 +206,7 @@ func (f *sendFlags) request(stdin io.Reader) (client.SendRequest, error) {
 func (f *sendFlags) base() (client.SendRequest, error) {
 	request := client.SendRequest{
 		From: f.from, Channel: f.channel, Subject: f.subject, TTL: f.ttl, TemplateType: f.templateType,
+		Gateway: f.gateway, CallbackURL: f.callbackURL,
 	}
 	if f.ttl < 0 {
 		return request, errors.New("read --ttl: it must not be negative")

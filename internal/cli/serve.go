@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +112,11 @@ func tuneMemory(cfg *config.Config) {
 		debug.SetGCPercent(heapGrowth)
 	}
 	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
-		attempts := max(1, len(cfg.Gateways)) * cfg.Dispatch.MaxInFlight
+		attempts := 0
+		for i := range cfg.Gateways {
+			attempts += cmp.Or(cfg.Gateways[i].MaxInFlight, cfg.Dispatch.MaxInFlight)
+		}
+		attempts = max(attempts, cfg.Dispatch.MaxInFlight)
 		debug.SetMemoryLimit(int64(memoryBase + attempts*memoryAttempt))
 	}
 }

@@ -51,6 +51,8 @@ func (c *checker) at(keys ...string) *node {
 func (c *checker) check(s *spec, n *node, path string) {
 	switch want, holds := s.holds(); {
 	case s.kind == anySpec:
+	case n.isText() && s.asText() != nil:
+		c.scalar(s.asText(), n, path)
 	case !holds:
 		c.scalar(s, n, path)
 	case n.isNothing():
@@ -66,7 +68,7 @@ func (c *checker) check(s *spec, n *node, path string) {
 // holds returns the kind of a value that holds others.
 func (s *spec) holds() (kind nodeKind, holds bool) {
 	switch s.kind { //nolint:exhaustive // the others are scalars
-	case objectSpec, headerSpec:
+	case objectSpec, eitherSpec, headerSpec, paramsSpec:
 		return mapNode, true
 	case listSpec:
 		return listNode, true
@@ -90,13 +92,15 @@ func (c *checker) object(s *spec, n *node, path string) {
 	}
 }
 
-// childFor returns the spec of a key in a map: any header is a secret, and what
-// config holds depends on the type beside it. With a type that is missing or
+// childFor returns the spec of a key in a map: any header and any setting of a
+// gateway is a secret, and what config holds depends on the type beside it. With a type that is missing or
 // unknown, config is not looked into.
 func (s *spec) childFor(key string, in *node) *spec {
 	switch {
 	case s.kind == headerSpec:
 		return &spec{kind: secretSpec}
+	case s.kind == paramsSpec:
+		return &spec{kind: paramSpec}
 	case s.variants == nil || key != "config":
 		return s.child(key)
 	}
@@ -120,7 +124,7 @@ func (c *checker) unknown(s *spec, e *entry, path string) {
 		}
 		return
 	}
-	c.problem(e.at, joinPath(path, e.key), "unknown key%s", c.hint(s, e.key))
+	c.problem(e.at, joinPath(path, e.key), "unknown key%s", c.hint(s, path, e.key))
 }
 
 func (c *checker) unknownSection(s *spec, e *entry) {
@@ -134,9 +138,9 @@ func (c *checker) unknownSection(s *spec, e *entry) {
 	}
 }
 
-// hint names the nearest key, or where in the table the key belongs, or all
-// keys that are possible.
-func (c *checker) hint(s *spec, key string) string {
+// hint names the nearest key, or where in the table the key belongs, first below
+// the path, or all keys that are possible.
+func (c *checker) hint(s *spec, path, key string) string {
 	if near := suggest(key, s.childNames()); near != "" {
 		return near
 	}
@@ -148,11 +152,14 @@ func (c *checker) hint(s *spec, key string) string {
 		}
 	}
 	home := ""
-	c.root.walk("", func(path string, s *spec) {
-		if home == "" && strings.EqualFold(s.name, key) && s.kind != anySpec {
-			home = path
+	look := func(at string, s *spec) {
+		if (home == "" || len(at) < len(home)) && strings.EqualFold(s.name, key) && s.kind != anySpec {
+			home = at
 		}
-	})
+	}
+	if s.walk(path, look); home == "" {
+		c.root.walk("", look)
+	}
 	if home != "" {
 		return `; there is a key "` + home + `"`
 	}
@@ -205,7 +212,7 @@ func (c *checker) requireKeys(keys []*spec, n *node, path string) {
 	for _, child := range keys {
 		if child.required && n.get(child.name).isNothing() {
 			example := ""
-			if child.example != "" && len(child.enum) == 0 {
+			if child.example != "" && len(child.enum) == 0 && child.kind != durationSpec {
 				example = " such as " + child.example
 			}
 			c.fault(joinPath(path, child.name), "the key is missing; %s%s", expected(child), example)

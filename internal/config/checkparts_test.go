@@ -28,8 +28,8 @@ api: { port: x }
 			t.Errorf("the part sees %+v", g)
 		}
 		return &InvalidError{Problems: []Problem{
-			cfg.Problem(g.Path+".url", "is bad"), cfg.Problem(g.Path+".method", "is no method"), cfg.Problem(g.Path+".headers.X Bad", "is no name"),
-			cfg.Problem(g.Path+".headers.X.Dot", "is odd"), cfg.Problem(g.Path+".auth.config", "is bad"), cfg.Problem("api.port", "is bad"),
+			cfg.Problem(g.RequestPath()+".url", "is bad"), cfg.Problem(g.RequestPath()+".method", "is no method"), cfg.Problem(g.RequestPath()+".headers.X Bad", "is no name"),
+			cfg.Problem(g.RequestPath()+".headers.X.Dot", "is odd"), cfg.Problem(g.RequestPath()+".auth.config", "is bad"), cfg.Problem("api.port", "is bad"),
 		}}
 	})
 	const request = "courier.channels[0].request_config."

@@ -12,7 +12,7 @@ type Config struct {
 	Courier    Courier    `key:"courier" doc:"The courier section of Ory Kratos: the gateway, and how often a message is tried again."`
 	Store      Store      `key:"store" doc:"The message store."`
 	API        API        `key:"api" doc:"The admin listener: messages are sent and queried here; health, metrics and pages."`
-	Public     Listener   `key:"public" doc:"The public listener: what gateways and identity systems call."`
+	Public     Public     `key:"public" doc:"The public listener: what gateways and identity systems call."`
 	TLS        TLS        `key:"tls" doc:"TLS for both listeners. Without it they speak plain HTTP, for loopback and for a proxy that ends TLS. Changed files take effect while the courier runs."`
 	Dispatch   Dispatch   `key:"dispatch" doc:"The engine that sends queued messages."`
 	Recipients Recipients `key:"recipients" doc:"How recipients are read."`
@@ -21,16 +21,35 @@ type Config struct {
 	Clients    Clients    `key:"clients" open:"true" doc:"Kratos's settings for outgoing calls."`
 	Log        Log        `key:"log" doc:"The log."`
 	Tracing    Tracing    `key:"tracing" doc:"OpenTelemetry spans. The OTEL_ variables work too."`
+	PresetsDir string     `key:"presets_dir" example:"/etc/courier/presets" doc:"A folder with presets of your own, one folder each, beside those that are built in. One with the name of a built-in preset takes its place."`
+	Callbacks  Callbacks  `key:"callbacks" doc:"What becomes of a message is also posted to the callback_url that its request names."`
+	_          []webhook  `key:"webhooks" item:"An endpoint." doc:"The endpoints of applications that are told what becomes of messages, as Standard Webhooks: signed, at least once, in the order of a message's changes, tried again for a day."`
 
-	// Gateways are the gateways to send through, in order. With none, SMS is
-	// disabled: messages are refused.
-	Gateways []Gateway
+	Resolved
 	// Warnings tell of what works and is probably not what was meant.
 	Warnings []Problem
 	// IgnoredSections are the top-level keys that belong to other parts of
 	// Kratos, in the order in which they were met.
 	IgnoredSections []string
 
+	origin
+}
+
+// Resolved is what is read of several keys together.
+type Resolved struct {
+	// Gateways are the gateways to send through, in order: that of courier.sms or a
+	// channel, then those of courier.gateways. With none, SMS is disabled: messages
+	// are refused.
+	Gateways []Gateway
+	// Routes say which gateways serve which messages; the first that matches counts.
+	// Without any, every gateway in order serves everything.
+	Routes []Route
+	// Webhooks are the endpoints of applications that hear of each change.
+	Webhooks []Webhook
+}
+
+// origin is what a configuration was read from.
+type origin struct {
 	// files are those that the configuration was read from, and the templates,
 	// secrets and certificates that it names, with what they held.
 	files     map[string]digest
@@ -47,16 +66,18 @@ func (c *Config) Position(path string) string { return c.place(path).String() }
 
 // Courier is the part of Kratos's courier section that is not a gateway.
 type Courier struct {
-	MessageRetries int       `key:"message_retries" default:"5" range:"0 10000" doc:"How often a failed message is tried again before it is abandoned. 0 means one attempt."`
-	_              []channel `key:"channels" item:"A channel." doc:"The gateways by kind of message. The first channel with the id sms is used."`
-	SMS            SMS       `key:"sms" doc:"The gateway in the form of Kratos v0.9 to v1.0. With a channel sms beside it, only from is used."`
-	_              worker    `key:"worker" open:"true" doc:"Kratos's hints on polling. The courier does not poll, so they are read and change nothing."`
-	_              any       `key:"smtp" doc:"Kratos's e-mail server. Not read."`
-	_              any       `key:"http" doc:"Kratos's e-mail over HTTP. Not read."`
-	_              any       `key:"templates" doc:"Kratos's message texts. Not read."`
-	_              any       `key:"template_override_path" doc:"Kratos's message texts. Not read."`
-	_              any       `key:"delivery_strategy" doc:"How Kratos sends e-mail. Not read."`
-	_              any       `key:"message_ttl" doc:"The time to live of messages in Kratos before v0.11. Not read."`
+	MessageRetries int           `key:"message_retries" default:"5" range:"0 10000" doc:"How often a failed message is tried again before it is abandoned. 0 means one attempt."`
+	_              []channel     `key:"channels" item:"A channel." doc:"The gateways by kind of message. The first channel with the id sms is used."`
+	_              []gatewayKeys `key:"gateways" item:"A gateway." doc:"The gateways to send through, in order. That of courier.sms or of a channel is called sms and comes before them."`
+	_              []routeKeys   `key:"routes" item:"A route." doc:"Which gateways serve which messages; the first route that matches counts. Without any, every gateway in order serves everything."`
+	SMS            SMS           `key:"sms" doc:"The gateway in the form of Kratos v0.9 to v1.0. With a channel sms beside it, only from is used."`
+	_              worker        `key:"worker" open:"true" doc:"Kratos's hints on polling. The courier does not poll, so they are read and change nothing."`
+	_              any           `key:"smtp" doc:"Kratos's e-mail server. Not read."`
+	_              any           `key:"http" doc:"Kratos's e-mail over HTTP. Not read."`
+	_              any           `key:"templates" doc:"Kratos's message texts. Not read."`
+	_              any           `key:"template_override_path" doc:"Kratos's message texts. Not read."`
+	_              any           `key:"delivery_strategy" doc:"How Kratos sends e-mail. Not read."`
+	_              any           `key:"message_ttl" doc:"The time to live of messages in Kratos before v0.11. Not read."`
 }
 
 // SMS is the older form of a gateway, without its request.
@@ -76,6 +97,13 @@ type Listener struct {
 	Host           string `key:"host" default:"127.0.0.1" doc:"The address to listen on."`
 	Port           int    `key:"port" default:"4477" range:"0 65535" doc:"The port to listen on. 0 takes any free one, which the log names."`
 	MaxConnections int    `key:"max_connections" default:"512" range:"1 100000" doc:"The most connections at one time, and never more than a quarter of the files that the process may open. When they are taken, the one that is idle longest is closed for the next."`
+}
+
+// Public is the public listener.
+type Public struct {
+	Listener
+	// URL has no slash at the end.
+	URL string `key:"url" example:"https://sms.example.com" doc:"The address at which gateways reach the public listener, with the path that a proxy may put before it. Receipts come to /receipts below it, and signatures are checked against it. Without it gateways are given no address for receipts."`
 }
 
 // API is the admin listener.
@@ -186,14 +214,43 @@ const (
 	OnUnknownHold   = "hold"
 )
 
-// Gateway is one gateway, resolved from courier.sms or a channel.
+// Gateway is one gateway, resolved from courier.sms, a channel or courier.gateways.
 type Gateway struct {
-	// Name is the gateway's name in attempts and metrics.
+	// Name is the gateway's name in attempts and metrics, and in the address of its
+	// receipts.
 	Name string
 	// Channel is the kind of message it serves.
 	Channel string
 	// From is the sender of every message that names none.
 	From string
+	// Preset is the ready-made gateway that it is, empty for one with a request of
+	// its own.
+	Preset string
+	// Params are its own settings and secrets.
+	Params map[string]Param
+	// ReceiptSecret is the last part of the address of its receipts.
+	ReceiptSecret Secret
+	Request
+	// Response and Receipt are the templates that judge its answers and read its
+	// receipts.
+	Response, Receipt TemplateSource
+
+	// What is zero is that of the preset, or of Dispatch.
+	Timeout     time.Duration
+	MaxInFlight int
+	RateLimit   RateLimit
+	OnUnknown   string
+	Retry       Retry
+	Breaker     Breaker
+
+	TLS GatewayTLS
+	// Path is where it is configured: courier.sms, courier.channels[0] or
+	// courier.gateways[0], for Config.Position.
+	Path string
+}
+
+// Request is the request of a gateway that is no preset.
+type Request struct {
 	// URL may hold credentials.
 	URL    Secret
 	Method string
@@ -202,33 +259,119 @@ type Gateway struct {
 	// SecretHeaders are the canonical names of the headers whose values came from
 	// env:// or file://, and so are secret whatever the names.
 	SecretHeaders []string
-	Body          BodySource
+	Query, Body   TemplateSource
 	Auth          Auth
-	// Path is where the request is configured, courier.sms.request_config or
-	// courier.channels[0].request_config, for Config.Position.
+}
+
+// RequestPath is where the request is configured, such as courier.sms.request_config.
+func (g *Gateway) RequestPath() string { return joinPath(g.Path, "request_config") }
+
+// Param is one of a gateway's own settings.
+type Param struct {
+	Text Secret
+	// Referred is true when the value came from env:// or file://, and so is secret
+	// whatever the name.
+	Referred bool
+	// Kind is how the value was written: a text, a whole number or a boolean.
+	Kind ParamKind
+}
+
+// ParamKind is how the value of a setting was written.
+type ParamKind string
+
+// The kinds of settings.
+const (
+	ParamText   ParamKind = "text"
+	ParamNumber ParamKind = "number"
+	ParamBool   ParamKind = "bool"
+)
+
+// RateLimit is a number of attempts in a time.
+type RateLimit struct {
+	Count int           `key:"count" range:"1 1000000" example:"10" required:"true" doc:"The most attempts within the time, of all nodes together."`
+	Per   time.Duration `key:"per" range:"1ms 24h" example:"1s" required:"true" doc:"The time."`
+}
+
+// Breaker says when a gateway is taken not to work. Zero is what the engine does by
+// itself.
+type Breaker struct {
+	Share    float64       `key:"share" range:"0.01 1" example:"0.5" doc:"The share of failed attempts at which it opens. By default 0.5."`
+	Failures int           `key:"failures" range:"1 10000" example:"5" doc:"The least number of failed attempts, of several recipients, for it to open. By default 5."`
+	Window   time.Duration `key:"window" range:"1s 10m" example:"10s" doc:"The time in which attempts count. By default 10s."`
+}
+
+// GatewayTLS names the files for the connections to a gateway, ready to be opened.
+type GatewayTLS struct {
+	CA   string `key:"ca" example:"/etc/courier/gateway-ca.crt" doc:"The file with the certificates to trust instead of the system's, in PEM."`
+	Cert string `key:"cert" example:"/etc/courier/client.crt" doc:"The file with the certificate to show to the gateway, in PEM, with its key."`
+	Key  string `key:"key" example:"/etc/courier/client.key" doc:"The file with the private key of the certificate, in PEM."`
+}
+
+// Route says which gateways serve which messages. An empty field matches all.
+type Route struct {
+	Name string
+	// To are beginnings of numbers (+1) and countries (DE).
+	To           []string
+	Channel      string
+	TemplateType string
+	Gateways     []RouteGateway
+	// Demote is whether a gateway whose messages are not delivered loses weight.
+	Demote bool
+	// Path is where it is configured, for Config.Position.
 	Path string
 }
 
-// BodyKind is where a template comes from.
-type BodyKind string
+// RouteGateway is a gateway of a route. Where some have a weight, chance chooses by them
+// which comes first; where all have 0, the order counts.
+type RouteGateway struct {
+	ID     string
+	Weight int
+}
+
+// Webhook is an endpoint of an application that hears what becomes of messages.
+type Webhook struct {
+	ID string
+	// URL may hold credentials.
+	URL, Secret Secret
+	// Events are the names of those that it wants, empty for all.
+	Events []string
+	EventOptions
+	// Path is where it is configured, for Config.Position.
+	Path string
+}
+
+// Callbacks says how the callback_url of a message is called.
+type Callbacks struct {
+	EventOptions
+	Secret Secret `key:"secret" example:"env://CALLBACK_SECRET" doc:"The secret that calls are signed with: whsec_ and base64, from 24 to 64 bytes. Without it no message may name a callback_url."`
+}
+
+// EventOptions say what an event tells, and where it may go.
+type EventOptions struct {
+	IncludeRecipient bool `key:"include_recipient" default:"false" doc:"Whether events have the whole number of the recipient, which is masked otherwise."`
+	AllowPrivate     bool `key:"allow_private" default:"false" doc:"Whether events may go to a private, loopback or link-local address."`
+}
+
+// TemplateKind is where a template comes from.
+type TemplateKind string
 
 // The kinds of template.
 const (
-	// BodyNone sends no body.
-	BodyNone BodyKind = "none"
-	// BodyFile is a file, BodyHTTP is fetched, BodyInline is the rest: a text in
-	// base64, or an address that whoever reads it refuses.
-	BodyFile   BodyKind = "file"
-	BodyInline BodyKind = "base64"
-	BodyHTTP   BodyKind = "http"
+	// TemplateNone is no template.
+	TemplateNone TemplateKind = ""
+	// TemplateFile is a file, TemplateHTTP is fetched, TemplateInline is the rest: a
+	// text in base64, or an address that whoever reads it refuses.
+	TemplateFile   TemplateKind = "file"
+	TemplateInline TemplateKind = "base64"
+	TemplateHTTP   TemplateKind = "http"
 )
 
-// BodySource is where the Jsonnet template of the body is.
-type BodySource struct {
-	Kind BodyKind
-	// URI is the source as configured. That of BodyHTTP may hold credentials.
+// TemplateSource is where a Jsonnet template is.
+type TemplateSource struct {
+	Kind TemplateKind
+	// URI is the source as configured. That of TemplateHTTP may hold credentials.
 	URI Secret
-	// Path is the file of BodyFile, ready to be opened.
+	// Path is the file of TemplateFile, ready to be opened.
 	Path string
 }
 

@@ -64,8 +64,9 @@ func compareSteps(a, b []string) int {
 // the courier: the name of a section without JSON (LOG, API), a key that is not
 // read, an empty value where that means nothing.
 func isForOthers(steps []string, target *spec, given string) bool {
+	_, holds := target.holds()
 	return target.kind == anySpec ||
-		len(steps) == 1 && !strings.HasPrefix(strings.TrimSpace(given), "{") ||
+		len(steps) == 1 && holds && !strings.HasPrefix(strings.TrimSpace(given), map[bool]string{true: "[", false: "{"}[target.kind == listSpec]) ||
 		given == "" && emptyIsUnset(target)
 }
 
@@ -93,7 +94,9 @@ func match(s *spec, n *node, name string, steps []string) ([]string, *spec) {
 		}
 		return match(s.item, item, rest, append(slices.Clone(steps), indexPath("", index)))
 	case s.kind == headerSpec:
-		return append(slices.Clone(steps), headerFor(n, name)), &spec{kind: secretSpec}
+		return append(slices.Clone(steps), keyFor(n, name, textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-")))), &spec{kind: secretSpec}
+	case s.kind == paramsSpec:
+		return append(slices.Clone(steps), keyFor(n, name, strings.ToLower(name))), &spec{kind: paramSpec}
 	}
 	for _, child := range append(slices.Clone(s.children), s.variantFields()...) {
 		rest, ok := strings.CutPrefix(name, envName(child.name))
@@ -110,15 +113,15 @@ func match(s *spec, n *node, name string, steps []string) ([]string, *spec) {
 
 func envName(key string) string { return strings.ToUpper(strings.ReplaceAll(key, "-", "_")) }
 
-// headerFor returns the header that a variable stands for: one of the file
-// with the same letters, or the letters with hyphens for underscores.
-func headerFor(n *node, name string) string {
+// keyFor returns the key of a map with any keys that a variable stands for: one of
+// the file with the same letters, or else the usual spelling.
+func keyFor(n *node, name, usual string) string {
 	for _, e := range n.pairs() {
 		if envName(e.key) == name {
 			return e.key
 		}
 	}
-	return textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	return usual
 }
 
 // structured makes a node of the text for a key, nil when it is malformed. That of
@@ -127,7 +130,7 @@ func (c *checker) structured(s *spec, given string, at Position, path string) *n
 	if _, holds := s.holds(); !holds {
 		return fromText(s, given, at)
 	}
-	if s.kind == listSpec && len(s.item.children) == 0 && !strings.HasPrefix(strings.TrimSpace(given), "[") {
+	if s.kind == listSpec && (len(s.item.children) == 0 || s.item.asText() != nil) && !strings.HasPrefix(strings.TrimSpace(given), "[") {
 		return commaSeparated(given, at)
 	}
 	inner := &source{name: at.Source, order: at.order, data: []byte(given)}

@@ -11,7 +11,6 @@ import (
 
 const (
 	smsChannel  = "sms"
-	smsRequest  = "courier.sms.request_config"
 	channelList = "courier.channels"
 )
 
@@ -22,20 +21,26 @@ func isOtherChannel(n *node) bool {
 	return id != smsChannel && courier.Nearest(id, []string{smsChannel}) == ""
 }
 
-// gateways resolves courier.channels and courier.sms into the list of gateways.
+// gateways resolves courier.channels, courier.sms and courier.gateways into the list
+// of gateways.
 func (c *checker) gateways() {
 	channel, path := c.channel()
-	sms := c.at("courier", "sms")
+	sms, others := c.at("courier", "sms"), len(c.at("courier", "gateways").list()) > 0
 	switch {
 	case channel != nil:
 		c.warnBesideChannel(sms, path)
-		c.gateway(channel.get("request_config"), joinPath(path, "request_config"))
+		c.kratosGateway(channel, path)
 	case c.config.Courier.SMS.Enabled, c.reported("courier.sms.enabled"):
-		c.gateway(sms.get("request_config"), smsRequest)
+		c.kratosGateway(sms, "courier.sms")
 	case !sms.get("request_config").isNothing():
+		instead := "messages are refused"
+		if others {
+			instead = "only those of courier.gateways are"
+		}
 		c.warn(c.config.place("courier.sms"), "courier.sms.enabled",
-			"the gateway is not used, as courier.sms.enabled is not true: messages are refused; set it to true to send")
+			"the gateway is not used, as courier.sms.enabled is not true: %s; set it to true to send", instead)
 	}
+	c.gatewayList()
 }
 
 // channel returns the channel that is used and its path, and tells of the others.
@@ -53,7 +58,7 @@ func (c *checker) channel() (used *node, path string) {
 		case id != smsChannel:
 			c.problem(item.get("id").at, joinPath(at, "id"), "expected %q, got %q", smsChannel, clip(id))
 		case used != nil:
-			c.warn(item.at, at, "a second channel %q: the first is used, as in Kratos; remove this one, as the list of several gateways (gateways) is not in this version", smsChannel)
+			c.warn(item.at, at, "a second channel %q: the first is used, as in Kratos; give further gateways in courier.gateways", smsChannel)
 		default:
 			used, path = item, at
 		}
@@ -69,31 +74,43 @@ func (c *checker) warnBesideChannel(sms *node, path string) {
 		"there is also a channel: the request of %s is used, and only from of courier.sms; remove the rest of courier.sms", path)
 }
 
-// gateway reads the request of a gateway that is in use. Types were checked
-// before; the gateway itself judges what the values mean. What is missing or has
-// the wrong type gets a value that it takes, so that it can judge the others.
-func (c *checker) gateway(n *node, path string) {
-	switch {
-	case n.isNothing():
-		c.fault(path, "the key is missing; a gateway needs its url and method")
+// kratosGateway reads the gateway of courier.sms or a channel.
+func (c *checker) kratosGateway(n *node, path string) {
+	below := joinPath(path, "request_config")
+	if n.get("request_config").isNothing() {
+		c.fault(below, "the key is missing; a gateway needs its url and method")
 		return
-	case n.kind != mapNode:
-		return // reported as the wrong type
+	}
+	g := Gateway{Name: smsChannel, Channel: smsChannel, From: c.config.Courier.SMS.From, Path: path}
+	if c.request(&g, n.get("request_config"), below) {
+		c.config.Gateways = append(c.config.Gateways, g)
+	}
+}
+
+// request reads the request of a gateway that is in use, and reports whether there is
+// one. Types were checked before; the gateway itself judges what the values mean. What
+// is missing or has the wrong type gets a value that it takes, so that it can judge the
+// others.
+func (c *checker) request(g *Gateway, n *node, path string) bool {
+	if n.kind != mapNode {
+		return false // reported as the wrong type
 	}
 	request := c.root.child("courier").child("sms").child("request_config")
 	c.requireKeys(request.children, n, path)
 	c.onlyOne(request, n, path)
 	method := textOr(n.get("method"), http.MethodPost)
-	g := Gateway{
-		Name: smsChannel, Channel: smsChannel, From: c.config.Courier.SMS.From, Path: path,
+	g.Request = Request{
 		URL: c.secret(n, path, "url", "http://missing.invalid/"), Method: method, Header: map[string]Secret{},
-		Auth: c.auth(request.child("auth"), n.get("auth"), joinPath(path, "auth")),
-		Body: c.body(n.get("body"), joinPath(path, "body"), method),
+		Auth:  c.auth(request.child("auth"), n.get("auth"), joinPath(path, "auth")),
+		Query: c.template(n, path, "query"),
+	}
+	if method != http.MethodTrace {
+		g.Body = c.template(n, path, "body")
 	}
 	for _, name := range request.exclusive {
-		c.header(&g, n.get(name), joinPath(path, name))
+		c.header(g, n.get(name), joinPath(path, name))
 	}
-	c.config.Gateways = append(c.config.Gateways, g)
+	return true
 }
 
 // secret returns the text of a key with what it refers to, or a stand-in.
@@ -149,19 +166,21 @@ func (c *checker) auth(s *spec, n *node, path string) Auth {
 	return auth
 }
 
-func (c *checker) body(n *node, path, method string) BodySource {
-	if !n.isText() || method == http.MethodTrace {
-		return BodySource{Kind: BodyNone}
+// template finds the template that a key names.
+func (c *checker) template(n *node, path, key string) TemplateSource {
+	n, path = n.get(key), joinPath(path, key)
+	if !n.isText() {
+		return TemplateSource{}
 	}
-	source := BodySource{Kind: BodyInline, URI: NewSecret(n.text)}
+	source := TemplateSource{Kind: TemplateInline, URI: NewSecret(n.text)}
 	switch scheme, rest, _ := strings.Cut(n.text, "://"); {
 	case scheme == "http" || scheme == "https":
-		source.Kind = BodyHTTP
+		source.Kind = TemplateHTTP
 	case scheme == "file" && rest != "":
-		source.Kind, source.Path = BodyFile, c.file(rest)
+		source.Kind, source.Path = TemplateFile, c.file(rest)
 		if _, err := c.read(source.Path, maxFileSize); err != nil {
 			c.problem(n.at, path, "read template file %s: %s", clip(rest), explainFile(err))
-			return BodySource{Kind: BodyNone}
+			return TemplateSource{}
 		}
 	}
 	return source

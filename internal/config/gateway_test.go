@@ -29,13 +29,13 @@ courier:
         Content-Type: application/x-www-form-urlencoded
       auth: { type: basic_auth, config: { user: AC0, password: token } }
 `,
-			want: Gateway{
-				Name: "sms", Channel: "sms", From: "+12065550110", Method: "POST", Path: "courier.sms.request_config",
+			want: Gateway{From: "+12065550110", Path: "courier.sms", Request: Request{
+				Method: "POST",
 				URL:    NewSecret("https://api.twilio.example/2010-04-01/Accounts/AC0/Messages.json"),
 				Header: map[string]Secret{"Content-Type": NewSecret("application/x-www-form-urlencoded")},
-				Body:   BodySource{Kind: BodyFile, URI: NewSecret("file://./sms.jsonnet"), Path: filepath.Join(dir, "sms.jsonnet")},
+				Body:   TemplateSource{Kind: TemplateFile, URI: NewSecret("file://./sms.jsonnet"), Path: filepath.Join(dir, "sms.jsonnet")},
 				Auth:   Auth{Type: AuthBasic, User: NewSecret("AC0"), Password: NewSecret("token")},
-			},
+			}},
 		},
 		"Channel": {
 			text: `
@@ -50,13 +50,13 @@ courier:
         headers: { X-Empty: "" }
         auth: { type: api_key, config: { name: sid, value: "", in: cookie } }
 `,
-			want: Gateway{
-				Name: "sms", Channel: "sms", From: "Ory Kratos", Method: "get", Path: "courier.channels[0].request_config",
+			want: Gateway{From: "Ory Kratos", Path: "courier.channels[0]", Request: Request{
+				Method: "get",
 				URL:    NewSecret("https://gateway.example/?a=b"),
 				Header: map[string]Secret{"X-Empty": {}},
-				Body:   BodySource{Kind: BodyInline, URI: NewSecret("base64://ZnVuY3Rpb24oY3R4KSB7fQ==")},
+				Body:   TemplateSource{Kind: TemplateInline, URI: NewSecret("base64://ZnVuY3Rpb24oY3R4KSB7fQ==")},
 				Auth:   Auth{Type: AuthAPIKey, Name: "sid", In: InCookie},
-			},
+			}},
 		},
 		"Trace": {
 			text: `
@@ -65,10 +65,10 @@ courier:
     - id: sms
       request_config: { url: "http://u%20:p%3A@h:8080/x", method: TRACE, body: "file:///nowhere/at/all" }
 `,
-			want: Gateway{
-				Name: "sms", Channel: "sms", From: "Ory Kratos", Method: "TRACE", Path: "courier.channels[0].request_config",
-				URL: NewSecret("http://u%20:p%3A@h:8080/x"), Body: BodySource{Kind: BodyNone}, Header: map[string]Secret{},
-			},
+			want: Gateway{From: "Ory Kratos", Path: "courier.channels[0]", Request: Request{
+				Method: "TRACE",
+				URL:    NewSecret("http://u%20:p%3A@h:8080/x"), Header: map[string]Secret{},
+			}},
 		},
 		"HTTPTemplate": {
 			text: `
@@ -77,10 +77,10 @@ courier:
     - id: sms
       request_config: { url: "http://h/x", method: M-SEARCH, body: "https://templates.example" }
 `,
-			want: Gateway{
-				Name: "sms", Channel: "sms", From: "Ory Kratos", Method: "M-SEARCH", Path: "courier.channels[0].request_config",
-				URL: NewSecret("http://h/x"), Body: BodySource{Kind: BodyHTTP, URI: NewSecret("https://templates.example")}, Header: map[string]Secret{},
-			},
+			want: Gateway{From: "Ory Kratos", Path: "courier.channels[0]", Request: Request{
+				Method: "M-SEARCH",
+				URL:    NewSecret("http://h/x"), Body: TemplateSource{Kind: TemplateHTTP, URI: NewSecret("https://templates.example")}, Header: map[string]Secret{},
+			}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,6 +90,7 @@ courier:
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.want.Name, c.want.Channel = "sms", "sms"
 			if diff := cmp.Diff([]Gateway{c.want}, cfg.Gateways, compareSecrets()); diff != "" {
 				t.Error(diff)
 			}
@@ -112,7 +113,7 @@ func TestGateway_Choice(t *testing.T) {
 		"BothForms":     {"courier: { channels: [{ id: sms, " + at("b") + " }], sms: { enabled: true, from: Shop, " + at("a") + " } }", "http://b/", "Shop", "only from of courier.sms"},
 		"BothDisabled":  {"courier: { channels: [{ id: sms, " + at("b") + " }], sms: { enabled: false } }", "http://b/", "Ory Kratos", "only from of courier.sms"},
 		"ChannelSender": {"courier: { channels: [{ id: sms, " + at("b") + " }], sms: { from: Shop } }", "http://b/", "Shop", ""},
-		"TwoChannels":   {"courier: { channels: [{ id: sms, " + at("b") + " }, { id: sms, " + at("c") + " }] }", "http://b/", "Ory Kratos", "(gateways)"},
+		"TwoChannels":   {"courier: { channels: [{ id: sms, " + at("b") + " }, { id: sms, " + at("c") + " }] }", "http://b/", "Ory Kratos", "further gateways in courier.gateways"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

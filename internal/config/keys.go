@@ -19,6 +19,7 @@ func rootSpec() *spec {
 	providers.child("otlp").child("sampling").doc = "Which traces are kept."
 	providers.children = append(providers.children, foreign("jaeger", "Kratos's Jaeger agent. Not read."), foreign("zipkin", "Kratos's Zipkin server. Not read."))
 	root.child("courier").child("channels").item.skip = isOtherChannel
+	root.child("courier").child("gateways").item.exclusive = []string{"preset", "request_config"}
 	root.walk("", func(path string, s *spec) {
 		switch {
 		case s.name == "request_config":
@@ -63,9 +64,55 @@ type channel struct {
 	Request request `key:"request_config" required:"true" doc:"The request that is sent to the gateway for each message."`
 }
 
+type gatewayKeys struct {
+	ID            string            `key:"id" example:"twilio" pattern:"^[a-z0-9][a-z0-9_-]*$" required:"true" doc:"The name of the gateway in messages, attempts, metrics and routes, and in the address of its receipts. sms is that of courier.sms or a channel."`
+	Preset        string            `key:"preset" example:"twilio" doc:"The ready-made gateway that it is: docs/gateways.md has them all. Either this or request_config."`
+	From          string            `key:"from" example:"+12065550110" doc:"The sender of every message that names none."`
+	Params        map[string]Secret `key:"params" kind:"params" example:"{ account_sid: AC0, auth_token: env://TWILIO_TOKEN }" doc:"The settings and secrets of the preset, or what the templates find in ctx.params: texts, whole numbers and booleans."`
+	ReceiptSecret Secret            `key:"receipt_secret" example:"env://RECEIPT_SECRET" doc:"The last part of the address of receipts, /receipts/{id}/{receipt_secret}, known to the gateway alone. Mandatory where receipts are not signed."`
+	Request       request           `key:"request_config" doc:"The request that is sent to the gateway for each message. Either this or preset."`
+	Response      string            `key:"response" hidden:"true" example:"file://./response.jsonnet" pattern:"^(file|base64|https?)://." doc:"The Jsonnet template function(res) that says what an answer means, from the same places as body. Without it the HTTP status does."`
+	Receipt       string            `key:"receipt" hidden:"true" example:"file://./receipt.jsonnet" pattern:"^(file|base64|https?)://." doc:"The Jsonnet template function(req) that reads receipts, from the same places as body. Without it the gateway takes none, unless the preset does."`
+	Timeout       time.Duration     `key:"timeout" example:"10s" range:"1ms 1h" doc:"How long one attempt may take. By default dispatch.timeout."`
+	MaxInFlight   int               `key:"max_in_flight" example:"64" range:"1 10000" doc:"The most attempts at one time. By default dispatch.max_in_flight."`
+	RateLimit     RateLimit         `key:"rate_limit" doc:"The most attempts in a time. By default dispatch.max_rate."`
+	OnUnknown     string            `key:"on_unknown" example:"resend" enum:"resend hold" doc:"What becomes of a message whose request was written and whose answer was not read. By default dispatch.on_unknown."`
+	Retry         gatewayRetry      `key:"retry" doc:"The delay before a failed message is tried again. By default dispatch.retry."`
+	Breaker       Breaker           `key:"breaker" doc:"When the gateway is taken not to work, so that messages wait or go to the next one of their route."`
+	TLS           GatewayTLS        `key:"tls" doc:"TLS for the connections to the gateway."`
+}
+
+type gatewayRetry struct {
+	Initial time.Duration `key:"initial" example:"500ms" range:"1ms 24h" doc:"The first delay."`
+	Max     time.Duration `key:"max" example:"30s" range:"1ms 24h" doc:"The longest delay."`
+}
+
+type routeKeys struct {
+	Name         string         `key:"name" example:"europe" doc:"The name of the route in logs and metrics. By default what it matches."`
+	To           []string       `key:"to" example:"[\"+1\", DE]" pattern:"^(\\+[0-9]{1,15}|[A-Z]{2})$" item:"The beginning of a number in quotes, or a country." doc:"The recipients: beginnings of numbers such as \"+1\", in quotes, and two-letter codes of countries. Without it, all."`
+	Channel      string         `key:"channel" example:"sms" enum:"sms" doc:"The kind of message. Without it, any."`
+	TemplateType string         `key:"template_type" example:"login_code_valid" doc:"The template_type of the messages. Without it, any."`
+	Gateways     []routeGateway `key:"gateways" example:"[twilio, { id: plivo, weight: 20 }]" short:"true" item:"The id of a gateway, or a map." required:"true" doc:"The gateways, best first: their ids, or each with a weight, by which chance chooses the first. When one cannot take a message, it goes to the next."`
+	Demote       bool           `key:"demote" example:"true" doc:"Whether a gateway of the route that accepts messages and does not deliver them, or slowly, loses weight by itself until it does better."`
+}
+
+type routeGateway struct {
+	ID     string `key:"id" example:"twilio" required:"true" doc:"The id of the gateway."`
+	Weight int    `key:"weight" range:"0 100" example:"80" doc:"The share of the messages for which it comes first, of the sum of all weights of the route. One without takes only what those with one cannot; where none has one, the order counts."`
+}
+
+type webhook struct {
+	ID     string   `key:"id" example:"shop" pattern:"^[a-z0-9][a-z0-9_-]*$" required:"true" doc:"The name of the endpoint in logs and metrics."`
+	URL    Secret   `key:"url" example:"https://shop.example/sms-events" pattern:"^([Hh][Tt][Tt][Pp][Ss]?|env|file)://." required:"true" doc:"The absolute http or https address to post to."`
+	Secret Secret   `key:"secret" example:"env://WEBHOOK_SECRET" required:"true" doc:"The secret that events are signed with: whsec_ and base64, from 24 to 64 bytes. Several, of which any may verify, are separated by blanks."`
+	Events []string `key:"events" example:"[message.delivered, message.undelivered]" enum:"message.sent message.delivered message.undelivered message.rejected message.expired message.abandoned message.canceled message.unknown" item:"An event." doc:"The events that it is told of. Without it, all."`
+	EventOptions
+}
+
 type request struct {
 	URL     Secret            `key:"url" example:"https://gateway.example/v1/messages" pattern:"^([Hh][Tt][Tt][Pp][Ss]?|env|file)://." required:"true" doc:"The absolute http or https address, with a path. A user and password in it become basic authentication."`
 	Method  string            `key:"method" example:"POST" required:"true" doc:"The method, sent as written. With TRACE there is no body."`
+	Query   string            `key:"query" hidden:"true" example:"file://./query.jsonnet" pattern:"^(file|base64|https?)://." doc:"The Jsonnet template of an object whose values join the query of the address, from the same places as body."`
 	Body    string            `key:"body" hidden:"true" example:"file://./sms.jsonnet" pattern:"^(file|base64|https?)://." doc:"The Jsonnet template of the body: file:// (relative to the working directory), base64://, http:// or https://. Without it there is no body."`
 	Headers map[string]Secret `key:"headers" example:"{ Content-Type: application/x-www-form-urlencoded }" doc:"The headers of the request. The content type says how the body is encoded; without it, JSON."`
 	Header  map[string]Secret `key:"header" doc:"The name of headers in Kratos before v0.11. Not both."`

@@ -72,7 +72,7 @@ func within(path, above string) bool {
 func read(options Options) *checker {
 	dir, _ := filepath.Abs(options.Dir) // without a working directory, paths stay relative
 	c := &checker{
-		config:       &Config{positions: map[string]Position{}, files: map[string]digest{}},
+		config:       &Config{origin: origin{positions: map[string]Position{}, files: map[string]digest{}}},
 		root:         rootSpec(),
 		environ:      environMap(options.Environ),
 		ignored:      options.IgnoreEnviron,

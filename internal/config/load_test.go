@@ -20,7 +20,7 @@ func TestLoad_Defaults(t *testing.T) {
 		Tracing:    Tracing{ServiceName: "courier", OTLP: OTLP{SamplingRatio: 1}},
 		Store:      Store{DSN: NewSecret("sqlite://courier.db")},
 		API:        API{Listener: Listener{Host: "127.0.0.1", Port: 4478, MaxConnections: 512}, OpenAccess: true, MaxBodySize: 1 << 20},
-		Public:     Listener{Host: "127.0.0.1", Port: 4477, MaxConnections: 512},
+		Public:     Public{Listener: Listener{Host: "127.0.0.1", Port: 4477, MaxConnections: 512}},
 		Dispatch:   Dispatch{MaxInFlight: 64, Timeout: 10 * time.Second, GracePeriod: 20 * time.Second, PollInterval: time.Second, OnUnknown: OnUnknownResend, Retry: Retry{Initial: 500 * time.Millisecond, Max: 30 * time.Second}},
 		Recipients: Recipients{Validate: true},
 		Retention:  Retention{ScrubAfter: 24 * time.Hour, DeleteAfter: 720 * time.Hour},
@@ -51,7 +51,7 @@ func options() []cmp.Option {
 	return []cmp.Option{
 		cmp.AllowUnexported(API{}),
 		compareSecrets(),
-		cmpopts.IgnoreFields(Config{}, "files", "positions"),
+		cmpopts.IgnoreFields(Config{}, "origin"),
 		cmpopts.EquateEmpty(),
 	}
 }

@@ -38,12 +38,12 @@ func (c *checker) placeholder(text string) (name string, found bool) {
 // isBraced reports whether a map stands where a text is wanted, as YAML makes of
 // {$NAME} without quotes.
 func isBraced(s *spec, n *node) bool {
-	return (s.kind == textSpec || s.kind == secretSpec) && n.kind == mapNode && len(n.entries) == 1 && n.entries[0].value.isNothing()
+	return (s.kind == textSpec || s.kind == secretSpec || s.kind == paramSpec) && n.kind == mapNode && len(n.entries) == 1 && n.entries[0].value.isNothing()
 }
 
 // instead says what to write instead of a placeholder.
 func instead(s *spec, path, name string) string {
-	if s.kind == secretSpec {
+	if s.kind == secretSpec || s.kind == paramSpec {
 		return "write env://" + cmp.Or(name, "NAME") + " to take the whole value from that environment variable, or fill it in"
 	}
 	return "fill it in, or set the environment variable " + variableOf(path)

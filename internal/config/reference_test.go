@@ -37,7 +37,11 @@ func referenceText() string {
 	page.WriteString(referenceHead)
 	for _, section := range rootSpec().children {
 		fmt.Fprintf(&page, "\n## %s\n\n%s\n\n| key | type | default | meaning |\n|---|---|---|---|\n", section.name, section.doc)
-		for _, row := range referenceRows(section, section.name, "") {
+		rows := referenceRows(object("", "", section), "", "")
+		if section.kind == objectSpec {
+			rows = rows[1:] // the section itself
+		}
+		for _, row := range rows {
 			page.WriteString(row)
 		}
 	}
@@ -51,10 +55,10 @@ func referenceText() string {
 func referenceRows(s *spec, path, condition string) []string {
 	var rows []string
 	for _, child := range s.children {
-		below := path + "." + child.name
+		below := joinPath(path, child.name)
 		rows = append(rows, referenceRow(child, below, condition))
 		rows = append(rows, referenceRows(child, below, condition)...)
-		if child.item != nil && child.item.kind == objectSpec {
+		if child.item != nil && len(child.item.children) > 0 {
 			rows = append(rows, referenceRows(child.item, below+"[]", condition)...)
 		}
 	}
@@ -91,7 +95,7 @@ func referenceType(s *spec) string {
 		return strings.Join(values, ", ")
 	}
 	switch s.kind {
-	case objectSpec:
+	case objectSpec, eitherSpec:
 		return "map"
 	case listSpec:
 		return "list"
@@ -109,9 +113,9 @@ func referenceType(s *spec) string {
 		return "duration, " + s.least + " to " + s.most
 	case sizeSpec:
 		return "size, " + s.least + " to " + s.most
-	case headerSpec:
+	case headerSpec, paramsSpec:
 		return "map of secrets"
-	case anySpec:
+	case anySpec, paramSpec:
 		return "ignored"
 	}
 	return ""

@@ -33,7 +33,7 @@ func unexpected(s *spec, n *node) string {
 // advice says how to turn a value of the wrong type into the right one.
 func advice(s *spec, n *node) string {
 	isNumber := n.kind == intNode || n.kind == floatNode
-	wantsText := s.kind == textSpec || s.kind == secretSpec
+	wantsText := s.kind == textSpec || s.kind == secretSpec || s.kind == paramSpec
 	wantsBare := s.kind == intSpec || s.kind == floatSpec || s.kind == boolSpec
 	switch {
 	case wantsText && (isNumber || n.kind == boolNode):
@@ -68,7 +68,9 @@ func readKind(s *spec, n *node) (value any, ok bool) {
 		return value, err == nil && n.kind == textNode
 	case sizeSpec:
 		return readSize(n)
-	case objectSpec, listSpec, headerSpec, anySpec:
+	case paramSpec:
+		return n.text, slices.Contains([]nodeKind{textNode, intNode, boolNode}, n.kind)
+	case objectSpec, eitherSpec, listSpec, headerSpec, paramsSpec, anySpec:
 	}
 	return nil, false
 }
@@ -116,8 +118,12 @@ func (s *spec) bound(written string) float64 {
 func expected(s *spec) string {
 	span := " from " + s.least + " to " + s.most
 	switch s.kind {
-	case objectSpec, headerSpec, anySpec:
+	case objectSpec, headerSpec, paramsSpec, anySpec:
 		return "expected a map"
+	case eitherSpec:
+		return `expected a map, or a text such as "` + s.asText().example + `"`
+	case paramSpec:
+		return "expected a text, a whole number, true or false"
 	case listSpec:
 		return "expected a list"
 	case textSpec, secretSpec:

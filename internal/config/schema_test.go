@@ -50,12 +50,14 @@ func schemaOf(s *spec) map[string]any {
 
 func schemaType(s *spec) map[string]any {
 	switch s.kind {
-	case objectSpec:
+	case objectSpec, eitherSpec:
 		return schemaObject(s)
 	case listSpec:
 		return map[string]any{"type": []string{"array", "null"}, "items": schemaItem(s.item)}
 	case headerSpec:
 		return map[string]any{"type": []string{"object", "null"}, "additionalProperties": map[string]any{"type": "string"}}
+	case paramsSpec:
+		return map[string]any{"type": []string{"object", "null"}, "additionalProperties": map[string]any{"type": []string{"string", "integer", "boolean"}}}
 	case textSpec, secretSpec:
 		return map[string]any{"type": "string"}
 	case intSpec:
@@ -70,7 +72,7 @@ func schemaType(s *spec) map[string]any {
 		return map[string]any{"type": "string", "pattern": `^\+?(0|([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+)$`}
 	case sizeSpec:
 		return map[string]any{"type": []string{"string", "integer"}, "pattern": `^[0-9]+ *(B|kB|MB|[kK]iB|MiB|GiB)?$`}
-	case anySpec:
+	case anySpec, paramSpec:
 	}
 	return map[string]any{}
 }
@@ -79,6 +81,9 @@ func schemaType(s *spec) map[string]any {
 // part of Kratos is checked only when its id is ours.
 func schemaItem(s *spec) map[string]any {
 	item := schemaOf(s)
+	if text := s.asText(); text != nil {
+		return map[string]any{"anyOf": []any{schemaOf(text), item}}
+	}
 	if s.skip == nil {
 		return item
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,9 @@ import (
 // several.
 func (c *checker) relations() {
 	c.gateways()
+	c.routes()
+	c.webhooks()
+	c.presets()
 	c.apiKeys()
 	c.listeners()
 	c.tls()
@@ -93,7 +97,8 @@ func isLoopback(host string) bool {
 }
 
 func (c *checker) listeners() {
-	api, public := &c.config.API.Listener, &c.config.Public
+	api, public := &c.config.API.Listener, &c.config.Public.Listener
+	c.publicURL()
 	c.host("api.host", &api.Host)
 	c.host("public.host", &public.Host)
 	if api.Port != 0 && api.Port == public.Port && api.Host == public.Host {
@@ -132,15 +137,26 @@ func (c *checker) tls() {
 	}
 }
 
+// presets makes the folder of presets ready to be opened, and notices a change of a
+// file in it. Whoever reads it says what is wrong with it.
+func (c *checker) presets() {
+	if c.config.PresetsDir == "" {
+		return
+	}
+	c.config.PresetsDir = c.file(c.config.PresetsDir)
+	files, _ := filepath.Glob(filepath.Join(c.config.PresetsDir, "*", "*")) // the pattern is a good one, but for odd names of folders
+	for _, file := range files {
+		_, _ = c.read(file, maxFileSize) // it is noted
+	}
+}
+
 // leastDeleteAfter is the time below which a deletion is probably not meant:
 // callers repeat their requests within it.
 const leastDeleteAfter = time.Hour
 
 // durations compares durations with each other, unless one has the wrong type.
 func (c *checker) durations() {
-	if retry := c.config.Dispatch.Retry; retry.Initial > retry.Max && !c.reported("dispatch.retry.initial", "dispatch.retry.max") {
-		c.fault("dispatch.retry.initial", "expected at most dispatch.retry.max, which is %s, got %s", short(retry.Max), short(retry.Initial))
-	}
+	c.retry(c.config.Dispatch.Retry, "dispatch.retry")
 	const path = "retention.delete_after"
 	retention := c.config.Retention
 	switch {
@@ -149,6 +165,14 @@ func (c *checker) durations() {
 		c.warn(c.config.place(path), path, "an Idempotency-Key keeps a repeated request from being sent twice only until its message is deleted; give at least %s", short(leastDeleteAfter))
 	case retention.DeleteAfter < retention.ScrubAfter:
 		c.warn(c.config.place(path), path, "messages are deleted before retention.scrub_after, which is %s and changes nothing; lower it or raise this", short(retention.ScrubAfter))
+	}
+}
+
+// retry compares the delays at a path, if both are given.
+func (c *checker) retry(retry Retry, path string) {
+	initial, most := joinPath(path, "initial"), joinPath(path, "max")
+	if retry.Max > 0 && retry.Initial > retry.Max && !c.reported(initial, most) {
+		c.fault(initial, "expected at most %s, which is %s, got %s", most, short(retry.Max), short(retry.Initial))
 	}
 }
 

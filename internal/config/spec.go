@@ -13,6 +13,7 @@ type specKind int
 
 const (
 	objectSpec specKind = iota
+	eitherSpec          // an object, or the text of its first key alone
 	listSpec
 	textSpec
 	secretSpec
@@ -23,6 +24,8 @@ const (
 	durationSpec
 	sizeSpec
 	headerSpec // a map of header names to texts
+	paramsSpec // a map of names to texts, whole numbers and booleans
+	paramSpec  // one of them
 	anySpec    // belongs to another part of Kratos
 )
 
@@ -69,7 +72,8 @@ type chosenVariant struct {
 
 // fieldSpecs makes the specs of the fields of a struct that have a key. The tags
 // say what spec says of the same name; kind is "switch" for a boolean that is
-// written as on or off, item describes the elements of a list, whose enum is theirs.
+// written as on or off and "params" for a map of scalars, short elements of a list may be
+// the text of their first key, item describes the elements of a list, whose enum is theirs.
 // A key with a dot is below an object that has no field. What is not stored, and
 // blank fields, are keys that code reads.
 func fieldSpecs(t reflect.Type, index []int, stored bool) []*spec {
@@ -96,9 +100,12 @@ func fieldSpecs(t reflect.Type, index []int, stored bool) []*spec {
 			s.children = fieldSpecs(field.Type, at, stored)
 		case s.kind == listSpec && field.Type.Elem().Kind() == reflect.Struct:
 			s.item = object("", get("item"), fieldSpecs(field.Type.Elem(), nil, false)...)
+			if get("short") != "" {
+				s.item.kind = eitherSpec
+			}
 		case s.kind == listSpec:
-			s.item = &spec{kind: textSpec, doc: cmp.Or(get("item"), "A value."), enum: s.enum}
-			s.enum = nil
+			s.item = &spec{kind: textSpec, doc: cmp.Or(get("item"), "A value."), enum: s.enum, pattern: s.pattern}
+			s.enum, s.pattern = nil, ""
 		}
 		if stored && s.kind != objectSpec {
 			s.field = at
@@ -112,6 +119,8 @@ func kindOf(field reflect.StructField) specKind {
 	switch {
 	case field.Tag.Get("kind") == "switch":
 		return switchSpec
+	case field.Tag.Get("kind") == "params":
+		return paramsSpec
 	case field.Type == reflect.TypeFor[time.Duration]():
 		return durationSpec
 	case field.Type == reflect.TypeFor[Secret]():
@@ -148,7 +157,17 @@ func (s *spec) below() *spec {
 	return object(above, "", s.below())
 }
 
-func (s *spec) isSecret() bool { return s.hidden || s.kind == secretSpec || s.kind == headerSpec }
+func (s *spec) isSecret() bool {
+	return s.hidden || slices.Contains([]specKind{secretSpec, headerSpec, paramsSpec, paramSpec}, s.kind)
+}
+
+// asText is the spec of the text that may stand for the whole object, nil for none.
+func (s *spec) asText() *spec {
+	if s.kind == eitherSpec {
+		return s.children[0]
+	}
+	return nil
+}
 
 // child returns the spec of a key, nil when there is none.
 func (s *spec) child(name string) *spec {

@@ -5,12 +5,15 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
+	"math"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/htmlindex"
@@ -35,28 +38,31 @@ func readAnswer(response *http.Response) *Answer {
 	if response.StatusCode == http.StatusSwitchingProtocols {
 		return answer // the connection is no longer HTTP
 	}
-	answer.Body = readUpTo(response.Body, response.ContentLength)
+	answer.Body, answer.Cut = readUpTo(response.Body, response.ContentLength)
 	if strings.EqualFold(response.Header.Get("Content-Encoding"), "gzip") {
 		// net/http leaves it as it is when the gateway's own headers asked for gzip.
 		reader, err := gzip.NewReader(bytes.NewReader(answer.Body))
-		answer.Body = nil
+		cut := answer.Cut
+		answer.Body, answer.Cut = nil, true
 		if err == nil {
-			answer.Body = readUpTo(reader, -1)
+			answer.Body, answer.Cut = readUpTo(reader, -1)
+			answer.Cut = answer.Cut || cut
 		}
 	}
 	answer.Body = decodeCharset(answer.Body, response.Header.Get("Content-Type"))
 	return answer
 }
 
-// readUpTo reads until the end, a fault or the bound.
-func readUpTo(from io.Reader, size int64) []byte {
+// readUpTo reads until the end, and reports whether a fault or the bound came first.
+func readUpTo(from io.Reader, size int64) (text []byte, cut bool) {
 	if size < 0 || size > maxAnswer {
 		size = bytes.MinRead
 	}
 	var body bytes.Buffer
 	body.Grow(int(size) + bytes.MinRead)
-	_, _ = body.ReadFrom(io.LimitReader(from, maxAnswer))
-	return body.Bytes()
+	_, err := body.ReadFrom(io.LimitReader(from, maxAnswer+1))
+	text = body.Bytes()
+	return text[:min(len(text), maxAnswer)], err != nil || len(text) > maxAnswer
 }
 
 // decodeCharset returns a body as UTF-8, by the charset of the Content-Type
@@ -131,31 +137,103 @@ func cleanText(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
+// json returns the body as JSON, as a template sees it, nil when it is none.
+func (a *Answer) json() any {
+	if !a.isParsed {
+		a.value, a.isParsed = decodeText(a.Body), true
+	}
+	return a.value
+}
+
 // messageID reads the gateway's id of a message from a JSON answer, empty when
 // there is none that could be one. The names, best first, are compared without
 // case, hyphens and underscores; they are looked for in the object itself, then
 // in the objects that gateways wrap it in.
-func messageID(body []byte) string {
+func messageID(answer any) string {
 	names := []string{"messageid", "messagesid", "messageuuid", "msgid", "smsid", "sid", "uuid", "id"}
 	holders := []string{"messages", "message", "data", "results", "result", "response", "sms"}
-	return findScalar(decodeAnswer(body), names, holders, 0, func(text string) bool {
-		return len(text) <= maxMessageID && isPrintable(text)
-	})
+	return findScalar(answer, names, holders, 0, isMessageID)
 }
 
 // errorCode reads the gateway's own error code from a JSON answer, as messageID does the id.
-func errorCode(body []byte) string {
+func errorCode(answer any) string {
 	names := []string{"errorcode", "errcode", "code", "error", "status"}
 	holders := []string{"error", "errors", "messages", "data", "detail", "fault", "meta"}
-	return findScalar(decodeAnswer(body), names, holders, 0, isCode)
+	return findScalar(answer, names, holders, 0, isCode)
 }
 
-func decodeAnswer(body []byte) any {
-	body = bytes.TrimLeft(body, " \t\r\n\ufeff")
-	if len(body) == 0 || body[0] != '{' && body[0] != '[' {
+// decodeText reads a JSON text that others wrote, as the value that it is in a template;
+// nil for none. An integer that a template cannot hold is a string of its digits. What
+// follows an object or a list is not looked at.
+func decodeText(text []byte) any {
+	text = bytes.TrimLeft(text, " \t\r\n\ufeff")
+	if len(text) == 0 || text[0] != '{' && text[0] != '[' && !json.Valid(text) {
 		return nil
 	}
-	return decodeJSON(body)
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	value, err := readValue(decoder)
+	if err != nil {
+		return nil
+	}
+	return value
+}
+
+// readValue reads one value and what is in it; jsontext bounds how deep that may go.
+func readValue(decoder *jsontext.Decoder) (any, error) {
+	token, err := decoder.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() { //nolint:exhaustive // null is nil, the others begin no value
+	case jsontext.KindBeginObject:
+		object := map[string]any{}
+		for decoder.PeekKind() != jsontext.KindEndObject {
+			name, err := decoder.ReadToken()
+			if err != nil {
+				return nil, err
+			}
+			key := name.String() // the token is overwritten by the next
+			if object[key], err = readValue(decoder); err != nil {
+				return nil, err
+			}
+		}
+		_, err = decoder.ReadToken()
+		return object, err
+	case jsontext.KindBeginArray:
+		list := []any{}
+		for decoder.PeekKind() != jsontext.KindEndArray {
+			element, err := readValue(decoder)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, element)
+		}
+		_, err = decoder.ReadToken()
+		return list, err
+	case jsontext.KindString:
+		return token.String(), nil
+	case jsontext.KindNumber:
+		return numberValue(token.String()), nil
+	case jsontext.KindTrue, jsontext.KindFalse:
+		return token.Bool(), nil
+	}
+	return nil, nil
+}
+
+// numberValue is a number as a template has it, or as it is spelled.
+func numberValue(spelled string) any {
+	const maxExact = 1 << 53 // every integer up to it is a float64
+	number, err := strconv.ParseFloat(spelled, 64)
+	if err != nil || math.Abs(number) > maxExact && strings.Trim(spelled, "-0123456789") == "" {
+		return spelled
+	}
+	return number
+}
+
+// parseNumber reads a number that is written as text.
+func parseNumber(text string) (number float64, ok bool) {
+	number, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	return number, err == nil && !math.IsNaN(number) && !math.IsInf(number, 0)
 }
 
 // decodeJSON reads the first value of a JSON text, with numbers as they are written; nil for none.
@@ -197,15 +275,24 @@ func findScalar(value any, names, holders []string, depth int, fits func(string)
 }
 
 func plainName(name string) string {
-	return lowerASCII(strings.NewReplacer("-", "", "_", "").Replace(name))
+	return strings.Map(func(char rune) rune {
+		switch {
+		case char == '-', char == '_':
+			return -1
+		case 'A' <= char && char <= 'Z':
+			return char + ('a' - 'A')
+		}
+		return char
+	}, name)
 }
 
 func scalarText(value any) string {
 	switch value := value.(type) {
 	case string:
 		return value
-	case json.Number:
-		return value.String()
+	case float64:
+		text, _ := formText(value)
+		return text
 	case []any:
 		if len(value) > 0 {
 			if text, ok := value[0].(string); ok {
@@ -214,6 +301,10 @@ func scalarText(value any) string {
 		}
 	}
 	return ""
+}
+
+func isMessageID(text string) bool {
+	return text != "" && len(text) <= maxMessageID && isPrintable(text)
 }
 
 func isPrintable(text string) bool {
@@ -229,6 +320,9 @@ func isCode(text string) bool {
 }
 
 func lowerASCII(text string) string {
+	if strings.IndexFunc(text, func(char rune) bool { return 'A' <= char && char <= 'Z' }) < 0 {
+		return text
+	}
 	return strings.Map(func(char rune) rune {
 		if 'A' <= char && char <= 'Z' {
 			return char + ('a' - 'A')

@@ -30,7 +30,7 @@ func TestMessageID(t *testing.T) {
 		`{"id":"` + strings.Repeat("x", 129) + `"}`:                                    "",
 		`{"id":`: "", `OK id=5`: "", ``: "", `[]`: "", `[[[[[[{"id":"deep"}]]]]]]`: "",
 	} {
-		if got := messageID([]byte(body)); got != want {
+		if got := messageID(decodeText([]byte(body))); got != want {
 			t.Errorf("messageID(%s) = %q, want %q", body, got, want)
 		}
 	}
@@ -50,7 +50,7 @@ func TestErrorCode(t *testing.T) {
 		`{"code":"+14155552671"}`:                                              "",
 		`nothing`:                                                              "",
 	} {
-		if got := errorCode([]byte(body)); got != want {
+		if got := errorCode(decodeText([]byte(body))); got != want {
 			t.Errorf("errorCode(%s) = %q, want %q", body, got, want)
 		}
 	}

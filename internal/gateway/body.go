@@ -16,6 +16,25 @@ import (
 
 // bodyWith writes the body of a message by a template.
 func (g *Gateway) bodyWith(ctx context.Context, template Evaluator, m *courier.Message) ([]byte, error) {
+	return g.write(ctx, template, m, func(value any) ([]byte, string) { return encodeBody(g.kind, value) })
+}
+
+// queryWith writes the query parameters of a message by a template, empty for none.
+func (g *Gateway) queryWith(ctx context.Context, template Evaluator, m *courier.Message) ([]byte, error) {
+	return g.write(ctx, template, m, func(value any) ([]byte, string) {
+		fields, ok := value.(map[string]any)
+		if !ok {
+			return nil, fmt.Sprintf("template gave %s: query parameters need an object such as { to: ctx.to }", kindName(value))
+		}
+		return encodeFields(fields, "query parameter")
+	})
+}
+
+// write evaluates a template for a message and encodes what it gives. Where it
+// cannot be encoded, encode says why.
+func (g *Gateway) write(
+	ctx context.Context, template Evaluator, m *courier.Message, encode func(value any) (text []byte, misfit string),
+) ([]byte, error) {
 	if template == nil {
 		return nil, ErrNoTemplate
 	}
@@ -27,7 +46,7 @@ func (g *Gateway) bodyWith(ctx context.Context, template Evaluator, m *courier.M
 	if err != nil {
 		return nil, err
 	}
-	body, misfit := encodeBody(g.kind, value)
+	body, misfit := encode(value)
 	if misfit != "" {
 		return nil, template.Misfit(misfit)
 	}
@@ -71,6 +90,15 @@ func encodeForm(value any) (body []byte, misfit string) {
 	if !ok {
 		return nil, fmt.Sprintf("template gave %s: a form needs an object such as { To: ctx.to, Body: ctx.body }", kindName(value))
 	}
+	if body, misfit = encodeFields(fields, "form field"); body == nil && misfit == "" {
+		misfit = noField // its fields are empty arrays
+	}
+	return body, misfit
+}
+
+// encodeFields writes the fields of an object as a form, nil for none. What one of them is
+// called is for the misfit.
+func encodeFields(fields map[string]any, what string) (body []byte, misfit string) {
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		elements, isArray := fields[key].([]any)
 		if !isArray {
@@ -83,8 +111,8 @@ func encodeForm(value any) (body []byte, misfit string) {
 				if isArray {
 					at += "[" + strconv.Itoa(i) + "]"
 				}
-				return nil, fmt.Sprintf("form field %q is %s: a form holds strings, numbers and booleans; "+
-					"use std.manifestJson for nested values", at, kindName(element))
+				return nil, fmt.Sprintf("%s %q is %s: it can be a string, a number or a boolean; "+
+					"use std.manifestJson for nested values", what, at, kindName(element))
 			}
 			if body == nil {
 				body = make([]byte, 0, 256)
@@ -93,9 +121,6 @@ func encodeForm(value any) (body []byte, misfit string) {
 			}
 			body = append(append(append(body, url.QueryEscape(key)...), '='), url.QueryEscape(text)...)
 		}
-	}
-	if body == nil { // its fields are empty arrays
-		return nil, noField
 	}
 	return body, ""
 }

@@ -16,7 +16,7 @@ import (
 func contextNames() []string {
 	return []string{
 		"from", "to", "recipient", "body", "subject", "template_type", "template_data", "message_type", "request_headers",
-		"request_url", "id", "attempt", "to_msisdn", "encoding", "segments", "expires_in", "metadata", "params",
+		"request_url", "id", "attempt", "to_msisdn", "encoding", "segments", "expires_in", "expires_at", "receipt_url", "metadata", "params",
 	}
 }
 
@@ -75,6 +75,10 @@ func (g *Gateway) contextField(m *courier.Message, name string, now time.Time) (
 		value = float64(m.Segments)
 	case "expires_in":
 		value = secondsLeft(m.ExpiresAt, now)
+	case "expires_at":
+		value = timeText(m.ExpiresAt)
+	case "receipt_url":
+		value = g.receiptURL
 	case "metadata":
 		value, err = decodeField(name, m.Metadata, map[string]any{})
 	case "params":
@@ -120,6 +124,14 @@ func secondsLeft(expires, now time.Time) any {
 		return nil
 	}
 	return float64(max(int64(expires.Sub(now)/time.Second), 0))
+}
+
+// timeText is a time in RFC 3339, in UTC and whole seconds, nil for none.
+func timeText(at time.Time) any {
+	if at.IsZero() {
+		return nil
+	}
+	return at.UTC().Truncate(time.Second).Format(time.RFC3339)
 }
 
 func digitsOf(text string) string {

@@ -132,8 +132,8 @@ func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) 
 func (d *dialer) secure(ctx context.Context, conn net.Conn, address, proxyName string) (*tls.Conn, error) {
 	noteStage(ctx, dialError{proxy: proxyName, handshake: true})
 	config := d.tls.Clone()
-	if proxyName != "" {
-		config.NextProtos = nil
+	if proxyName != "" { // the certificate of the client is for the gateway
+		config.NextProtos, config.Certificates, config.GetClientCertificate = nil, nil, nil
 	}
 	if config.ServerName == "" {
 		host, _, err := net.SplitHostPort(address)

@@ -155,7 +155,7 @@ func handshakeCauses() []cause {
 		},
 		cause{
 			isType[x509.UnknownAuthorityError], "has a TLS certificate that is not trusted: no authority known here signed it",
-			"add the authority to this machine's, or name its file in SSL_CERT_FILE",
+			"name the file of the authority in tls.ca of this gateway or in SSL_CERT_FILE, or add it to this machine's",
 		},
 		cause{
 			isCertificateFault, "has a TLS certificate that is not trusted",
@@ -177,8 +177,8 @@ func certificateAlerts() []cause {
 		func(err error) bool {
 			return errors.Is(err, errClientCertificate) || isAlert(41, 42, 43, 44, 45, 46, 48, 49, 116)(err)
 		},
-		"wants a client certificate for TLS",
-		"ask it for another way to authenticate, or put a proxy before it that has the certificate",
+		"wants a client certificate for TLS that it knows",
+		"name the one that it gave you in tls.cert of this gateway and its key in tls.key, or ask it for another way to authenticate",
 	}}
 }
 

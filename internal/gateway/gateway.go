@@ -16,12 +16,18 @@ type Gateway struct {
 	header   http.Header
 	kind     bodyKind
 	template *Template
+	query    *Template
+	signer   Signer
 	params   map[string]any
-	timeout  time.Duration
-	network  *network
-	rules    []Rule
-	masked   *secretSet
-	nowFunc  func() time.Time
+	// receiptURL is for templates.
+	receiptURL string
+	timeout    time.Duration
+	network    *network
+	rules      []Rule
+	response   *responseRules
+	lookup     *Lookup
+	masked     *secretSet
+	nowFunc    func() time.Time
 }
 
 // New checks the options and returns the gateway. Nothing is dialed before the
@@ -29,22 +35,29 @@ type Gateway struct {
 // *OptionError for each option that cannot work.
 func New(options Options) (*Gateway, error) {
 	options.setDefaults()
-	target, params, err := options.check()
+	target, params, codes, err := options.check()
 	policy, policyErr := compilePolicy(options.PrivateIPs)
 	if err := errors.Join(err, policyErr); err != nil {
 		return nil, fmt.Errorf("configure gateway %q: %w", options.Name, err)
 	}
 	g := &Gateway{
-		name:     options.Name,
-		method:   options.Method,
-		target:   withoutUser(target),
-		header:   staticHeader(&options, target),
-		template: options.Template,
-		params:   params,
-		timeout:  options.Timeout,
-		rules:    defaultRules(),
-		masked:   newSecretSet(&options, target),
-		nowFunc:  options.NowFunc,
+		name:       options.Name,
+		method:     options.Method,
+		target:     withoutUser(target),
+		header:     staticHeader(&options, target),
+		template:   options.Template,
+		query:      options.Query,
+		signer:     options.Signer,
+		lookup:     options.Lookup,
+		params:     params,
+		receiptURL: options.ReceiptURL,
+		timeout:    options.Timeout,
+		rules:      defaultRules(),
+		masked:     newSecretSet(&options, target),
+		nowFunc:    options.NowFunc,
+	}
+	if options.Response != nil {
+		g.response = &responseRules{template: options.Response.Template, errors: codes, faults: faultLog{logger: options.Logger}}
 	}
 	g.kind = kindOf(g.header.Get("Content-Type"))
 	g.network = newNetwork(&options, policy)

@@ -70,7 +70,7 @@ func kindOf(contentType string) bodyKind {
 	switch {
 	case media == mediaForm:
 		return bodyForm
-	case media == mediaJSON, strings.HasSuffix(media, "+json"):
+	case media == mediaJSON, strings.HasSuffix(media, "+json"), strings.HasPrefix(media, "application/x-amz-json-"):
 		return bodyJSON
 	}
 	return bodyText

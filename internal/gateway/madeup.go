@@ -10,15 +10,20 @@ import (
 	"courier/internal/jsonnet"
 )
 
-// madeUp is a message that a template is tried with. Callers give what they like
-// in some of its fields; there it gets what the template asks for.
+// madeUp is a message, an answer or a receipt that a template is tried with. Others give
+// what they like in some of its fields; there it gets what the template asks for.
 type madeUp struct {
 	// label says which messages it stands for, empty for those whose fields are
 	// wholly the caller's own.
 	label string
 	base  courier.Message
-	// fields are template_data, metadata and request_headers.
+	// argument is that of the template: ctx, res or req.
+	argument string
+	// fields are template_data, metadata and request_headers of a message, or the whole
+	// argument.
 	fields map[string]any
+	// isAnywhere is set where a path that is none from the argument may be any in the fields.
+	isAnywhere bool
 	// free are the paths below which a caller gives what they like.
 	free []string
 
@@ -35,7 +40,7 @@ const maxChanges = 50
 
 // fillers are the values that a field may have, tried in turn.
 func fillers() []any {
-	return []any{"123456", map[string]any{}, 5.0, []any{"123456"}, []any{map[string]any{}}, true}
+	return []any{"123456", map[string]any{}, 5.0, []any{"123456"}, []any{map[string]any{}}, true, "[{}]", "{}"}
 }
 
 // message returns the message as it is made up so far.
@@ -98,11 +103,18 @@ func (u *madeUp) fill() {
 // the caller's to choose. What is no path from ctx may mean any of them.
 func (u *madeUp) objects(path string) []map[string]any {
 	steps := strings.Split(path, ".")
-	if steps[0] != "ctx" {
-		if u.label != "" || path == "std" {
+	if steps[0] != u.argument {
+		if !u.isAnywhere || path == "std" {
 			return nil
 		}
-		return objectsIn(u.fields)
+		if u.argument == "ctx" {
+			return objectsIn(u.fields)
+		}
+		var found []map[string]any
+		for _, name := range [...]string{"json", "form", "query", "headers", "claims"} {
+			found = append(found, objectsIn(u.fields[name])...)
+		}
+		return found
 	}
 	isFree := func(free string) bool { return path == free || strings.HasPrefix(path, free+".") }
 	if !slices.ContainsFunc(u.free, isFree) {
@@ -144,14 +156,14 @@ func madeUpMessages() []*madeUp {
 		Encoding: courier.EncodingGSM7, Segments: 1,
 	}
 	own := &madeUp{
-		base:   base,
+		base: base, argument: "ctx", isAnywhere: true,
 		fields: map[string]any{"template_data": map[string]any{}, "metadata": map[string]any{}, "request_headers": map[string]any{}},
 		free:   []string{"ctx.template_data", "ctx.metadata", "ctx.request_headers"},
 	}
 	all := []*madeUp{own}
 	for _, kind := range kratosKinds() {
 		made := &madeUp{
-			label: "messages of the template_type " + kind, base: base,
+			label: "messages of the template_type " + kind, base: base, argument: "ctx",
 			fields: map[string]any{"template_data": kratosData(kind), "request_headers": map[string]any{
 				"Accept": []any{"*/*"}, "Accept-Encoding": []any{"gzip"}, "Content-Type": []any{"application/json"},
 				"Content-Length": []any{"92"}, "User-Agent": []any{"Mozilla/5.0"},
@@ -163,7 +175,7 @@ func madeUpMessages() []*madeUp {
 		made.base.TemplateType = kind
 		all = append(all, made)
 	}
-	return append(all, &madeUp{label: "messages without template_data", base: base})
+	return append(all, &madeUp{label: "messages without template_data", base: base, argument: "ctx"})
 }
 
 // oddMessages are a message with another recipient, and with bodies that few texts have.

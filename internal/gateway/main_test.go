@@ -48,7 +48,13 @@ func echo() *Template {
 // compiled is a template in force, of Jsonnet.
 func compiled(tb testing.TB, pool *jsonnet.Pool, source string) *Template {
 	tb.Helper()
-	template, err := pool.Compile(tb.Context(), "template.jsonnet", []byte(source))
+	return compiledFor(tb, pool, "ctx", source)
+}
+
+// compiledFor is compiled for a function of another argument.
+func compiledFor(tb testing.TB, pool *jsonnet.Pool, argument, source string) *Template {
+	tb.Helper()
+	template, err := pool.CompileFunc(tb.Context(), argument, "template.jsonnet", []byte(source))
 	if err != nil {
 		tb.Fatal(err)
 	}

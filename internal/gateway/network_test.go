@@ -79,8 +79,16 @@ func TestGateway_NothingSent(t *testing.T) {
 	})
 }
 
-// listenTLS serves HTTP over TLS with any configuration.
+// listenTLS listens with any configuration of TLS, and wants no request.
 func listenTLS(t *testing.T, certificate *gatewaytest.Certificate, change func(*tls.Config)) string {
+	t.Helper()
+	return serveTLS(t, certificate, change, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a request came")
+	}))
+}
+
+// serveTLS serves HTTP over TLS with any configuration.
+func serveTLS(t *testing.T, certificate *gatewaytest.Certificate, change func(*tls.Config), handler http.Handler) string {
 	t.Helper()
 	config := &tls.Config{Certificates: []tls.Certificate{certificate.TLS}, MinVersion: tls.VersionTLS12}
 	change(config)
@@ -88,9 +96,7 @@ func listenTLS(t *testing.T, certificate *gatewaytest.Certificate, change func(*
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{ErrorLog: discardLog(), ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		t.Error("a request came")
-	})}
+	server := &http.Server{ErrorLog: discardLog(), ReadHeaderTimeout: patience, Handler: handler}
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = server.Serve(listener) })
 	t.Cleanup(func() {
@@ -131,15 +137,20 @@ func TestGateway_TLSFaults(t *testing.T) {
 		},
 		"ClientCertificate12": {
 			certificate, func(c *tls.Config) { c.MaxVersion, c.ClientAuth = tls.VersionTLS12, tls.RequireAnyClientCert }, nothing, nil,
-			[]string{"wants a client certificate", "another way to authenticate"},
+			[]string{"wants a client certificate", "tls.cert"},
 		},
 		"ClientCertificate13": {
 			certificate, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, nothing, nil,
-			[]string{"wants a client certificate", "another way to authenticate"},
+			[]string{"wants a client certificate", "tls.cert"},
 		},
 		"ClientCertificateHTTP2": {
 			certificate, func(c *tls.Config) { c.ClientAuth, c.NextProtos = tls.RequireAnyClientCert, []string{"h2"} }, nothing, nil,
-			[]string{"wants a client certificate", "another way to authenticate"},
+			[]string{"wants a client certificate", "tls.cert"},
+		},
+		"OtherClientCertificate": {
+			certificate, func(c *tls.Config) { c.ClientAuth = tls.RequireAndVerifyClientCert },
+			func(c *tls.Config) { c.Certificates = []tls.Certificate{expired.TLS} }, nil,
+			[]string{"wants a client certificate", "that it knows"},
 		},
 		"NoTLS":   {certificate, nothing, nothing, func(string) string { return strings.Replace(plain, "http://", "https://", 1) }, []string{"does not speak TLS", "http:// in url"}},
 		"OnlyTLS": {certificate, nothing, nothing, func(url string) string { return strings.Replace(url, "https://", "http://", 1) }, []string{"speaks TLS", "https:// in url"}},
@@ -159,6 +170,33 @@ func TestGateway_TLSFaults(t *testing.T) {
 				wantUnsent(t, send(t, g, loginMessage()), c.says...)
 			}
 		})
+	}
+}
+
+// TestGateway_ClientCertificate shows the gateway's own certificate to the gateway, and none
+// to the proxy before it.
+func TestGateway_ClientCertificate(t *testing.T) {
+	t.Parallel()
+	certificate := newCertificate(t, time.Now().Add(time.Hour))
+	address := serveTLS(t, certificate, func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }, gatewaytest.New(gatewaytest.Options{}))
+	shown := make(chan int, 1)
+	proxy := serveTLS(t, certificate, func(c *tls.Config) {
+		c.ClientAuth = tls.RequestClientCert
+		c.VerifyConnection = func(state tls.ConnectionState) error {
+			shown <- len(state.PeerCertificates)
+			return nil
+		}
+	}, &proxyServer{})
+	client := certificate.Client()
+	client.Certificates = []tls.Certificate{certificate.TLS}
+	for _, proxyFunc := range []func(*url.URL) (*url.URL, error){nil, through(t, proxy)} {
+		g := newGateway(t, Options{URL: address + "/", TLSConfig: client, Template: echo(), ProxyFunc: proxyFunc})
+		if attempt := send(t, g, loginMessage()); attempt.Outcome != courier.OutcomeAccepted {
+			t.Errorf("Send() = %+v", attempt)
+		}
+	}
+	if got := <-shown; got != 0 {
+		t.Errorf("the proxy was shown %d certificates", got)
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"time"
@@ -31,6 +33,18 @@ type Options struct {
 	Auth Auth
 	// Template builds the body, nil sends none.
 	Template *Template
+	// Query builds query parameters, which join those of URL; nil adds none. It gives
+	// an object, which is encoded as a form is.
+	Query *Template
+	// Response judges what the gateway answers. Without one the HTTP status decides.
+	Response *Rules
+	// Lookup asks the gateway what became of a message, nil where it cannot be asked.
+	Lookup *Lookup
+	// Signer signs each request once it is complete, nil signs none.
+	Signer Signer
+	// ReceiptURL is the whole address for receipts, ctx.receipt_url in a template. Its
+	// secret is masked.
+	ReceiptURL string
 	// Params are the gateway's own settings and secrets, ctx.params in a
 	// template. Every string among them is masked in what a gateway answers.
 	Params map[string]any
@@ -47,6 +61,24 @@ type Options struct {
 	TLSConfig *tls.Config
 	// NowFunc is the clock of what a message is given and a gateway asks for, nil is time.Now.
 	NowFunc func() time.Time
+	// Logger is told once of each fault of Response that only answers show, nil for nobody.
+	Logger *slog.Logger
+}
+
+// Rules judge what a gateway answers.
+type Rules struct {
+	// Template is a function of res. Messages wait while it holds nothing.
+	Template *Template
+	// Errors are the gateway's own codes and what they mean, res.errors in the template.
+	Errors map[string]any
+}
+
+// Signer signs requests, by a mechanism of internal/signature for one.
+type Signer interface {
+	// Sign sets the headers of the signature over a request with this body.
+	Sign(request *http.Request, body []byte, now time.Time) error
+	// Secrets are the texts that must appear in no attempt.
+	Secrets() []string
 }
 
 // OptionError reports one option that cannot work.
@@ -73,11 +105,14 @@ func (o *Options) setDefaults() {
 	if o.NowFunc == nil {
 		o.NowFunc = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 }
 
-// check returns the address and the parameters as they are used. The error joins
-// one *OptionError for each option that cannot work.
-func (o *Options) check() (target *url.URL, params map[string]any, err error) {
+// check returns the address, the parameters and the gateway's codes as they are used.
+// The error joins one *OptionError for each option that cannot work.
+func (o *Options) check() (target *url.URL, params, codes map[string]any, err error) {
 	var errs []error
 	report := func(field string, err error) {
 		if err != nil {
@@ -98,7 +133,14 @@ func (o *Options) check() (target *url.URL, params map[string]any, err error) {
 	}
 	params, err = plainParams(o.Params)
 	report("params", err)
-	return target, params, errors.Join(errs...)
+	if o.Lookup != nil && (o.Lookup.Request == nil || o.Lookup.Response == nil) {
+		report("lookup", errors.New("needs both a template of the request and one of the answer"))
+	}
+	if o.Response != nil {
+		codes, err = plainParams(o.Response.Errors)
+		report("response.errors", err)
+	}
+	return target, params, codes, errors.Join(errs...)
 }
 
 func checkMethod(method string) error {

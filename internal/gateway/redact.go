@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -26,10 +25,12 @@ const maskText = "•••"
 
 // masker hides what a gateway's answer repeats of the message and of the configuration.
 type masker struct {
-	// secrets are configured values, private those of the message.
+	// secrets are the forms of configured values, private are values of the message.
 	secrets, private []string
 	// recipient is the recipient's digits.
 	recipient string
+	// forms are those of private, once they were looked for.
+	forms []string
 }
 
 // mask returns at most limit characters of a text on one line. Secrets, body,
@@ -37,16 +38,37 @@ type masker struct {
 // HTML, and long values where only a piece of them is repeated.
 func (m *masker) mask(text string, limit int) string {
 	text = cleanText(text)
+	if text == "" {
+		return ""
+	}
+	if m.forms == nil {
+		m.forms = privateForms(m.private)
+	}
 	c := newCover(text)
-	for _, value := range m.secrets {
-		c.hide(value, 1)
-	}
-	for _, value := range m.private {
-		c.hide(value, minPrivate)
-		c.hideCodes(value)
-	}
+	c.hide(m.secrets)
+	c.hide(m.forms)
 	c.hideNumbers(m.recipient)
 	return c.render(limit)
+}
+
+// privateForms are the forms in which an answer may repeat values of a message, and those
+// of their words that hold a digit, as one-time codes do.
+func privateForms(values []string) []string {
+	forms := []string{}
+	add := func(value string) {
+		if len(value) >= minPrivate {
+			forms = append(forms, spellings(value)...)
+		}
+	}
+	for _, value := range values {
+		add(value)
+		for word := range strings.FieldsFuncSeq(value, func(char rune) bool { return !isWord(char) }) {
+			if len(word) < len(value) && strings.ContainsAny(word, "0123456789") {
+				add(word)
+			}
+		}
+	}
+	return forms
 }
 
 // cover marks the bytes of a text that are hidden.
@@ -54,7 +76,10 @@ type cover struct {
 	text   string
 	lower  string
 	hidden []bool
-	grams  map[string][]int
+	// grams are the pieces of lower with where each is for the last time, and earlier where
+	// a piece like the one at a place was before; -1 for nowhere.
+	grams   map[string]int
+	earlier []int
 }
 
 func newCover(text string) *cover {
@@ -75,12 +100,9 @@ func (c *cover) mark(from, to int) {
 	}
 }
 
-// hide marks a value in every form in which an answer may repeat it.
-func (c *cover) hide(value string, shortest int) {
-	if len(value) < shortest || len(c.text) == 0 {
-		return
-	}
-	for _, form := range spellings(value) {
+// hide marks what has one of some forms.
+func (c *cover) hide(forms []string) {
+	for _, form := range forms {
 		if len(form) < gram {
 			c.hideAll(form, len(form) < minWord)
 		} else {
@@ -108,24 +130,24 @@ func (c *cover) hideAll(form string, alone bool) {
 
 // hidePieces marks every run that a long value and the text have in common.
 func (c *cover) hidePieces(form string) {
+	count := len(c.lower) - gram + 1
+	if count <= 0 {
+		return
+	}
 	if c.grams == nil {
-		c.grams = make(map[string][]int, len(c.lower))
-		for i := 0; i+gram <= len(c.lower); i++ {
-			c.grams[c.lower[i:i+gram]] = append(c.grams[c.lower[i:i+gram]], i)
+		c.grams, c.earlier = make(map[string]int, count), make([]int, count)
+		for i := range count {
+			before, found := c.grams[c.lower[i:i+gram]]
+			if !found {
+				before = -1
+			}
+			c.grams[c.lower[i:i+gram]], c.earlier[i] = i, before
 		}
 	}
 	for i := 0; i+gram <= len(form); i++ {
-		for _, at := range c.grams[form[i:i+gram]] {
+		at, found := c.grams[form[i:i+gram]]
+		for ; found && at >= 0; at = c.earlier[at] {
 			c.mark(at, at+gram)
-		}
-	}
-}
-
-// hideCodes marks the words of a value that hold a digit, as one-time codes do.
-func (c *cover) hideCodes(value string) {
-	for word := range strings.FieldsFuncSeq(value, func(char rune) bool { return !isWord(char) }) {
-		if strings.ContainsAny(word, "0123456789") {
-			c.hide(word, minPrivate)
 		}
 	}
 }
@@ -164,7 +186,11 @@ func spellings(value string) []string {
 	if strings.IndexFunc(value, func(char rune) bool { return char >= utf8.RuneSelf || !isWord(char) }) < 0 {
 		return forms
 	}
-	for _, form := range append(mask.Spellings(plain), mask.Spellings(value)...) {
+	escaped := mask.Spellings(plain)
+	if plain != value {
+		escaped = append(escaped, mask.Spellings(value)...)
+	}
+	for _, form := range escaped {
 		if form = lowerASCII(form); !slices.Contains(forms, form) {
 			forms = append(forms, form)
 		}
@@ -178,22 +204,48 @@ const minNumber = 6
 // hideNumbers marks a recipient's digits, and a part of them, however they are
 // grouped: +1 (415) 555-2671 as well as 4155552671.
 func (c *cover) hideNumbers(recipient string) {
-	if len(recipient) < minNumber {
-		return
+	if len(recipient) >= minNumber {
+		c.hideDigits(func(digits string) bool { return gives(digits, recipient) })
 	}
-	grouped, run := regexp.MustCompile(`[0-9](?:[ \-.()/]{0,2}[0-9])*`), regexp.MustCompile(`[0-9]+`)
-	for _, at := range grouped.FindAllStringIndex(c.text, -1) {
-		number := c.text[at[0]:at[1]]
-		if gives(digitsOf(number), recipient) {
-			c.mark(at[0], at[1])
+}
+
+// hideDigits marks the numbers, however they are grouped, that are to be hidden.
+func (c *cover) hideDigits(isHidden func(digits string) bool) {
+	for from := 0; from < len(c.text); {
+		end := c.numberEnd(from, 2)
+		switch {
+		case end == from:
+			from++
+			continue
+		case isHidden(digitsOf(c.text[from:end])):
+			c.mark(from, end)
+			from = end
 			continue
 		}
-		for _, part := range run.FindAllStringIndex(number, -1) {
-			if gives(number[part[0]:part[1]], recipient) {
-				c.mark(at[0]+part[0], at[0]+part[1])
+		for at := from; at < end; {
+			last := c.numberEnd(at, 0)
+			if last > at && isHidden(c.text[at:last]) {
+				c.mark(at, last)
 			}
+			at = max(last, at+1)
+		}
+		from = end
+	}
+}
+
+// numberEnd returns where the number ends that begins at a place, whose digits may have up
+// to gap marks between them; the place itself where none begins.
+func (c *cover) numberEnd(at, gap int) int {
+	end := at
+	for i := at; i < len(c.text) && i-end <= gap; i++ {
+		switch char := c.text[i]; {
+		case '0' <= char && char <= '9':
+			end = i + 1
+		case end == at || !strings.ContainsRune(" -.()/", rune(char)):
+			return end
 		}
 	}
+	return end
 }
 
 // gives reports whether digits hold a telling part of the recipient or are one.

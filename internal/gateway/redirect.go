@@ -24,7 +24,7 @@ type hop struct {
 // gateway's answer stays the one of the redirect unless that ends well.
 func (r *Request) exchange(ctx context.Context) *Answer {
 	g := r.gateway
-	at := &hop{method: g.method, target: g.target, header: g.header, body: r.body}
+	at := &r.hop
 	var taken *Answer
 	var seen []string
 	for {
@@ -34,6 +34,9 @@ func (r *Request) exchange(ctx context.Context) *Answer {
 			answer.Detail = " to " + originOf(target) + target.EscapedPath()
 		}
 		next := at.next(answer.Status, target, taken != nil)
+		if next != nil && originOf(next.target) == originOf(at.target) && g.sign(ctx, next) != nil {
+			next = nil
+		}
 		seen = append(seen, at.method+at.target.String())
 		if next == nil || len(seen) > maxRedirects || slices.Contains(seen, next.method+next.target.String()) {
 			if target != nil {

@@ -31,7 +31,8 @@ func TestGateway_Context(t *testing.T) {
 	m.ExpiresAt = now.Add(90*time.Second + time.Millisecond)
 	g := newGateway(t, Options{
 		URL: "http://localhost/", Template: echo(), NowFunc: func() time.Time { return now },
-		Params: map[string]any{"service": "MG1", "deep": map[string]any{"list": []int{1}}},
+		Params:     map[string]any{"service": "MG1", "deep": map[string]any{"list": []int{1}}},
+		ReceiptURL: "https://sms.example.com/receipts/sms/s3cret",
 	})
 	want := `{
 		"from": "ACME", "to": "+1 (415) 555-2671", "recipient": "+1 (415) 555-2671", "subject": "Hi",
@@ -40,7 +41,8 @@ func TestGateway_Context(t *testing.T) {
 		"template_data": {"n": 1234567890123, "request_url": "http://x/?a=b"},
 		"request_headers": {"A": ["b"]}, "metadata": {"k": [1, null]},
 		"id": "0190163d-8694-739b-aea5-966c26f8ad91", "attempt": 3, "to_msisdn": "14155552671",
-		"encoding": "ucs2", "segments": 3, "expires_in": 90, "params": {"service": "MG1", "deep": {"list": [1]}}
+		"encoding": "ucs2", "segments": 3, "expires_in": 90, "expires_at": "2026-01-02T03:05:35Z",
+		"receipt_url": "https://sms.example.com/receipts/sms/s3cret", "params": {"service": "MG1", "deep": {"list": [1]}}
 	}`
 	if diff := cmp.Diff(meaning(t, mediaJSON, want), renderedJSON(t, g, m)); diff != "" {
 		t.Error(diff)
@@ -55,7 +57,7 @@ func TestGateway_ContextOfBareMessage(t *testing.T) {
 		"from": "", "to": "", "recipient": "", "subject": "", "body": "", "template_type": "", "message_type": "sms",
 		"request_url": "", "template_data": {}, "request_headers": null, "metadata": {},
 		"id": "00000000-0000-0000-0000-000000000000", "attempt": 1, "to_msisdn": "", "encoding": "", "segments": 0,
-		"expires_in": null, "params": {}
+		"expires_in": null, "expires_at": null, "receipt_url": "", "params": {}
 	}`
 	if diff := cmp.Diff(meaning(t, mediaJSON, want), renderedJSON(t, g, &courier.Message{})); diff != "" {
 		t.Error(diff)

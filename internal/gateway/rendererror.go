@@ -34,7 +34,7 @@ func isTemporary(err error) bool {
 // is the template's fault; whether another fault is the message's, only other
 // messages tell.
 func renderScope(err error) courier.Scope {
-	if errors.Is(err, ErrNoTemplate) {
+	if errors.Is(err, ErrNoTemplate) || isType[*signError](err) {
 		return courier.ScopeGateway
 	}
 	if isTemporary(err) {
@@ -48,25 +48,28 @@ func renderScope(err error) courier.Scope {
 
 // explain says which field is not there, and which one was meant.
 func (g *Gateway) explain(err error) error {
+	return explainField(err, map[string]func() []string{
+		"ctx": contextNames, "ctx.template_data": kratosFields,
+		"ctx.params": func() []string { return slices.Collect(maps.Keys(g.params)) },
+	})
+}
+
+// explainField is explain for a template of some objects, of which the fields are known.
+func explainField(err error, known map[string]func() []string) error {
 	fault, ok := errors.AsType[*jsonnet.TemplateError](err)
 	if !ok || fault.Field == "" || fault.Object == "" || fault.Object == "std" {
 		return err
 	}
 	var fields []string
-	switch fault.Object {
-	case "ctx":
-		fields = contextNames()
-	case "ctx.template_data":
-		fields = kratosFields()
-	case "ctx.params":
-		fields = slices.Collect(maps.Keys(g.params))
+	if names := known[fault.Object]; names != nil {
+		fields = names()
 	}
 	explained := *fault
 	explained.Message = fault.Object + " has no field \"" + fault.Field + "\""
 	switch near := courier.Nearest(fault.Field, fields); {
 	case near != "" && near != fault.Field:
 		explained.Message += "; did you mean " + fault.Object + "." + near + "?"
-	case fault.Object == "ctx":
+	case fields != nil && !strings.Contains(fault.Object, "."): // the argument itself
 		explained.Message += "; it has " + strings.Join(fields, ", ")
 	}
 	return &explained

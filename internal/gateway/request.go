@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"courier"
 )
@@ -16,7 +17,7 @@ type Request struct {
 	gateway *Gateway
 	// message is what is masked in what the gateway answers.
 	message *courier.Message
-	body    []byte
+	hop
 }
 
 // Render builds the request of a message; nothing is sent. The error is
@@ -25,20 +26,67 @@ func (g *Gateway) Render(ctx context.Context, m *courier.Message) (*Request, err
 	if m == nil {
 		return nil, &courier.RenderError{Err: errors.New("no message was given")}
 	}
-	request := &Request{gateway: g, message: m}
+	request := &Request{gateway: g, message: m, hop: hop{method: g.method, target: g.target, header: g.header}}
+	if g.response != nil && g.response.template.evaluator() == nil {
+		return nil, g.renderError(m, ErrNoTemplate) // the answer could not be judged
+	}
+	var err error
 	if g.template != nil && g.method != http.MethodTrace {
-		body, err := g.bodyWith(ctx, g.template.evaluator(), m)
+		if request.body, err = g.bodyWith(ctx, g.template.evaluator(), m); err != nil {
+			return nil, g.renderError(m, err)
+		}
+	}
+	if g.query != nil {
+		query, err := g.queryWith(ctx, g.query.evaluator(), m)
 		if err != nil {
 			return nil, g.renderError(m, err)
 		}
-		request.body = body
+		request.target = withQuery(g.target, query)
+	}
+	if err = g.sign(ctx, &request.hop); err != nil {
+		return nil, g.renderError(m, err)
 	}
 	return request, nil
 }
 
+// sign adds the signature to a hop that is complete but for it.
+func (g *Gateway) sign(ctx context.Context, h *hop) error {
+	if g.signer == nil {
+		return nil
+	}
+	request := newRequest(ctx, h.method, h.target, h.header.Clone(), h.body)
+	if err := g.signer.Sign(request, h.body, g.nowFunc()); err != nil {
+		return &signError{err}
+	}
+	h.header = request.Header
+	return nil
+}
+
+// signError reports a request that could not be signed, which no other message would be.
+type signError struct{ err error }
+
+// Error implements error.
+func (e *signError) Error() string { return "sign request: " + e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *signError) Unwrap() error { return e.err }
+
+// withQuery returns an address with more query parameters, which are encoded already.
+func withQuery(target *url.URL, query []byte) *url.URL {
+	if len(query) == 0 {
+		return target
+	}
+	more := *target
+	if more.RawQuery != "" && !strings.HasSuffix(more.RawQuery, "&") {
+		more.RawQuery += "&"
+	}
+	more.RawQuery += string(query)
+	return &more
+}
+
 // HTTP returns the request as it will be sent. The caller may change it, and read its body once.
 func (r *Request) HTTP(ctx context.Context) *http.Request {
-	return newRequest(ctx, r.gateway.method, r.gateway.target, r.gateway.header.Clone(), r.body)
+	return newRequest(ctx, r.method, r.target, r.header.Clone(), r.body)
 }
 
 // newRequest returns a request that net/http sends once. GetBody is left out: net/http

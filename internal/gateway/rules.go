@@ -15,8 +15,12 @@ type Answer struct {
 	// Status is 0 when no status line was read.
 	Status int
 	Header http.Header
-	// Body is the beginning of the body.
+	// Body is the body as UTF-8, its beginning when it is Cut: too long, or not to be read to its end.
 	Body []byte
+	Cut  bool
+	// value is the body as JSON, once isParsed.
+	value    any
+	isParsed bool
 	// Detail says where a redirect led to.
 	Detail string
 	// Proxy is the proxy that an http url was asked through, whose faults and answers

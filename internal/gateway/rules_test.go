@@ -148,10 +148,10 @@ func FuzzJudge(f *testing.F) {
 		if got := retryAfter(http.Header{"Retry-After": {header}}, time.Unix(1767268800, 0)); got < 0 || got > maxRetryAfter {
 			t.Errorf("retryAfter(%q) = %s", header, got)
 		}
-		if id := messageID(body); len(id) > maxMessageID || !isPrintable(id) {
+		if id := messageID(decodeText(body)); len(id) > maxMessageID || !isPrintable(id) {
 			t.Errorf("messageID(%q) = %q", body, id)
 		}
-		if code := errorCode(body); len(code) > maxCode {
+		if code := errorCode(decodeText(body)); len(code) > maxCode {
 			t.Errorf("errorCode(%q) = %q", body, code)
 		}
 	})

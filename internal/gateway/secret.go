@@ -11,7 +11,11 @@ import (
 )
 
 // secretSet is what a gateway's configuration holds that no attempt may tell.
-type secretSet struct{ values []string }
+type secretSet struct {
+	values []string
+	// forms are those in which an answer may repeat them.
+	forms []string
+}
 
 func newSecretSet(options *Options, target *url.URL) *secretSet {
 	set := &secretSet{}
@@ -28,6 +32,17 @@ func newSecretSet(options *Options, target *url.URL) *secretSet {
 		set.addLong(stringValues(nil, decodeJSON(params))...)
 	}
 	set.addURL(target)
+	if options.Signer != nil {
+		set.add(options.Signer.Secrets()...)
+	}
+	if receipts, err := url.Parse(options.ReceiptURL); err == nil {
+		set.addURL(receipts)
+		_, secret, _ := strings.Cut(receipts.Path, "/receipts/"+options.Name+"/")
+		set.add(secret)
+	}
+	for _, value := range set.values {
+		set.forms = append(set.forms, spellings(value)...)
+	}
 	return set
 }
 
@@ -70,7 +85,7 @@ func (s *secretSet) dropSecret(text string) string {
 
 // forMessage returns the masker for what a gateway says of a message, which may be nil.
 func (s *secretSet) forMessage(m *courier.Message) *masker {
-	mask := &masker{secrets: s.values}
+	mask := &masker{secrets: s.forms}
 	if m != nil {
 		mask.recipient = digitsOf(m.To)
 		mask.private = append(mask.private, m.To, m.Body, m.Subject)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -23,24 +22,7 @@ func (r *Request) Send(ctx context.Context) courier.Attempt {
 		defer cancel()
 		ctx = bounded
 	}
-	answer := r.exchange(ctx)
-	judged := answer.judge(g.rules)
-	attempt := courier.Attempt{
-		Gateway: g.name, HTTPStatus: answer.Status,
-		Outcome: judged.Outcome, Class: judged.Class, Scope: judged.Scope, Known: judged.Known, Unsent: judged.Unsent,
-	}
-	if judged.Outcome == courier.OutcomeAccepted {
-		attempt.GatewayMessageID = g.masked.dropSecret(messageID(answer.Body))
-		return attempt
-	}
-	mask := g.masked.forMessage(r.message)
-	attempt.Message = answer.sentence(fmt.Sprintf("%q (%s)", g.name, originOf(g.target)), mask.mask(judged.what, maxErrorText), judged.advice)
-	attempt.RetryAfter = retryAfter(answer.Header, g.nowFunc())
-	attempt.Excerpt = mask.mask(excerptText(answer.Body), maxExcerpt)
-	if code := errorCode(answer.Body); mask.mask(code, len(code)) == code {
-		attempt.Code = code
-	}
-	return attempt
+	return r.judge(ctx, r.exchange(ctx))
 }
 
 // maxResends is how often a request is sent again at once when it certainly was not processed.

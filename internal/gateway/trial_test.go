@@ -18,7 +18,7 @@ func TestGateway_Try_Refuses(t *testing.T) {
 	pool := newPool(t, jsonnet.Options{Timeout: patience})
 	for name, c := range map[string]struct{ media, source, says string }{
 		"UnknownFunction":   {mediaJSON, `function(ctx) { To: std.encodeURI(ctx.recipient) }`, `1:21: std has no function "encodeURI"; did you mean`},
-		"ExtVar":            {mediaJSON, `std.extVar('ctx')`, `1:1: Undefined external variable: ctx; there are none, the message is the argument ctx`},
+		"ExtVar":            {mediaJSON, `std.extVar('ctx')`, `1:1: Undefined external variable: ctx; there are none, what a template works on is its argument ctx`},
 		"OtherName":         {mediaJSON, "\nfunction(context) { to: context.to }", `2:1: the function has no parameter ctx`},
 		"NoParameter":       {mediaJSON, `function() { to: 1 }`, `1:1: the function has no parameter ctx`},
 		"TwoParameters":     {mediaJSON, `function(ctx, x) { to: ctx.to }`, `1:1: missing argument: x`},

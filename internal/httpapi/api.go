@@ -39,9 +39,11 @@ type Engine interface {
 // Store is what the API needs of the message store.
 type Store interface {
 	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
+	Receipts(ctx context.Context, id courier.ID) ([]courier.Receipt, error)
 	Messages(ctx context.Context, query store.Query) (store.Page, error)
 	Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error)
 	Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error)
+	Resolve(ctx context.Context, resolve store.Resolve) (*courier.Message, error)
 	Nodes(ctx context.Context) ([]store.Node, error)
 }
 
@@ -50,6 +52,8 @@ type Options struct {
 	Intake Intake
 	Engine Engine
 	Store  Store
+	// Receipts takes what gateways report, on the public listener; nil for nobody.
+	Receipts Receipts
 	// Checks must all pass before the courier is ready.
 	Checks []Check
 	// Keys are the API keys; without any, every caller may do everything.
@@ -96,8 +100,8 @@ type API struct {
 
 	conflicts conflicts
 	// strangers and refusals thin out what is logged of requests without a key,
-	// by their address, and of refused ones, by their code.
-	strangers, refusals quiet
+	// by their address, of refused ones, by their code, and of refused receipts.
+	strangers, refusals, receipts quiet
 	// unready is what the last question for readiness was answered.
 	unready atomic.Bool
 
@@ -123,8 +127,8 @@ func New(options Options) (*API, error) {
 	if a.spec, err = specify(endpoints); err != nil {
 		return nil, fmt.Errorf("build openapi document: %w", err)
 	}
-	a.admin = a.serve(listenerAdmin, endpoints)
-	a.public = a.serve(listenerPublic, a.healthEndpoints())
+	a.admin = a.serve(listenerAdmin, append(endpoints, a.kratosEndpoints()...))
+	a.public = a.serve(listenerPublic, append(a.healthEndpoints(), a.receiptEndpoints()...))
 	return a, nil
 }
 

@@ -20,6 +20,7 @@ type fixture struct {
 	api    *httpapi.API
 	memory *double
 	judge  *judge
+	puts   int
 }
 
 func newFixture(tb testing.TB, change func(*httpapi.Options)) *fixture {

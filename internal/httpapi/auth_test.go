@@ -30,6 +30,7 @@ func TestAPI_Scopes(t *testing.T) {
 		{"POST", "/v1/messages/batch", "send"},
 		{"POST", id + "/cancel", "send"},
 		{"POST", id + "/retry", "send"},
+		{"POST", id + "/resolve", "send"},
 		{"GET", "/v1/messages", "read"},
 		{"GET", id, "read"},
 		{"GET", "/v1/nodes", "read"},

@@ -25,24 +25,14 @@ func decodeBody(c *call, limit int64, into any, options ...json.Options) error {
 	if err := checkContentType(c.r.Header); err != nil {
 		return err
 	}
-	if c.r.ContentLength > limit {
-		return tooLarge(limit)
+	text, err := readBody(c, limit, "send less at once, or raise api.max_body_size")
+	if err != nil {
+		return err
 	}
-	var buffer bytes.Buffer
-	buffer.Grow(int(min(max(c.r.ContentLength, 0), 64<<10)) + bytes.MinRead)
-	_, err := buffer.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, limit))
-	_, over := errors.AsType[*http.MaxBytesError](err)
-	switch {
-	case over:
-		return tooLarge(limit)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &courier.Error{Code: courier.CodeInvalidRequest, Message: "the body did not arrive in time; send it faster", Err: err}
-	case err != nil:
-		return &courier.Error{Code: courier.CodeInvalidRequest, Message: "the body did not arrive whole; send it again", Err: err}
-	case len(bytes.TrimSpace(buffer.Bytes())) == 0:
+	if len(bytes.TrimSpace(text)) == 0 {
 		return invalid("", "the body is missing; send a JSON object")
 	}
-	return decode(buffer.Bytes(), into, options...)
+	return decode(text, into, options...)
 }
 
 // checkContentType takes JSON only. A web page cannot send that to another site
@@ -64,8 +54,26 @@ func checkContentType(header http.Header) error {
 	return &courier.Error{Code: courier.CodeUnsupportedMedia, Field: field, Message: fault}
 }
 
-func tooLarge(limit int64) error {
-	return &courier.Error{Code: courier.CodeRequestTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes; send less at once, or raise api.max_body_size", limit)}
+// readBody reads the body of a request, of at most limit bytes. The caller of one that
+// is larger is told what to do.
+func readBody(c *call, limit int64, advice string) ([]byte, error) {
+	tooLarge := &courier.Error{Code: courier.CodeRequestTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes; %s", limit, advice)}
+	if c.r.ContentLength > limit {
+		return nil, tooLarge
+	}
+	var buffer bytes.Buffer
+	buffer.Grow(int(min(max(c.r.ContentLength, 0), 64<<10)) + bytes.MinRead)
+	_, err := buffer.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, limit))
+	_, over := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case over:
+		return nil, tooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &courier.Error{Code: courier.CodeInvalidRequest, Message: "the body did not arrive in time; send it faster", Err: err}
+	case err != nil:
+		return nil, &courier.Error{Code: courier.CodeInvalidRequest, Message: "the body did not arrive whole; send it again", Err: err}
+	}
+	return buffer.Bytes(), nil
 }
 
 func invalid(field, message string) *courier.Error {

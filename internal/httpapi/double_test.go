@@ -21,6 +21,7 @@ type double struct {
 	woken   int
 	requeue store.Requeue
 	query   store.Query
+	resolve store.Resolve
 	// err is what every call answers.
 	err error
 	// hook runs at the start of each Enqueue.
@@ -77,6 +78,15 @@ func (d *double) Requeue(ctx context.Context, requeue store.Requeue) (*courier.M
 		return nil, d.err
 	}
 	return d.Store.Requeue(ctx, requeue)
+}
+
+// Resolve implements httpapi.Store.
+func (d *double) Resolve(ctx context.Context, resolve store.Resolve) (*courier.Message, error) {
+	d.resolve = resolve
+	if d.err != nil {
+		return nil, d.err
+	}
+	return d.Store.Resolve(ctx, resolve)
 }
 
 // Nodes implements httpapi.Store.

@@ -25,6 +25,8 @@ type endpoint struct {
 	// scope is what a key must have, empty for an open endpoint.
 	scope  Scope
 	handle handler
+	// refuse answers an error, as a problem document where it is nil.
+	refuse func(w http.ResponseWriter, fault *courier.Error)
 
 	parameters []*huma.Param
 	// takes and gives are values of the types of body and answer, nil for none.
@@ -53,6 +55,15 @@ type handler func(c *call) (any, error)
 // success is the status of an answer that is no error.
 func (e *endpoint) success() int { return cmp.Or(e.status, http.StatusOK) }
 
+// fail answers an error in the form of the endpoint.
+func (e *endpoint) fail(w http.ResponseWriter, fault *courier.Error) {
+	if e.refuse != nil {
+		e.refuse(w, fault)
+		return
+	}
+	writeError(w, fault)
+}
+
 // routeOther stands for every request that no endpoint serves.
 const routeOther = "other"
 
@@ -60,7 +71,7 @@ const routeOther = "other"
 func (a *API) serve(listener string, endpoints []endpoint) http.Handler {
 	mux := http.NewServeMux()
 	for i := range endpoints {
-		route := endpoints[i].method + " " + endpoints[i].path
+		route := strings.TrimSpace(endpoints[i].method + " " + endpoints[i].path)
 		mux.Handle(route, a.instrument(listener, route, &endpoints[i]))
 	}
 	mux.Handle("/", a.instrument(listener, routeOther, &endpoint{handle: refuseOther(mux)}))

@@ -37,7 +37,7 @@ func TestAPI_StoreFaults(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, nil)
 			f.memory.err = fmt.Errorf("enqueue 123456: %w", test.err)
-			for _, target := range []string{"POST /v1/messages", "POST /v1/messages/batch", "GET /v1/messages", "GET /v1/messages/" + idText, "POST /v1/messages/" + idText + "/cancel", "POST /v1/messages/" + idText + "/retry"} {
+			for _, target := range []string{"POST /v1/messages", "POST /v1/messages/batch", "GET /v1/messages", "GET /v1/messages/" + idText, "POST /v1/messages/" + idText + "/cancel", "POST /v1/messages/" + idText + "/retry", "POST /v1/messages/" + idText + "/resolve"} {
 				w := f.callFor(t, target)
 				wantProblem(t, w, test.code, "", "")
 				if got := w.Header().Get("Retry-After"); got != test.retryAfter {

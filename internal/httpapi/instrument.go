@@ -35,7 +35,7 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 		recorder := &statusRecorder{ResponseWriter: w}
 		refused := false
 		defer func() {
-			a.recovered(ctx, recorder, recover(), route)
+			a.recovered(ctx, recorder, recover(), route, e)
 			took, status := time.Since(began), cmp.Or(recorder.status, http.StatusOK)
 			endSpan(span, status)
 			requests.WithLabelValues(strconv.Itoa(status)).Inc()
@@ -50,7 +50,7 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 			refused = true
 			fault := asFault(err)
 			a.logRefusal(ctx, fault)
-			writeError(recorder, fault)
+			e.fail(recorder, fault)
 		}
 	})
 }
@@ -72,19 +72,20 @@ func (a *API) answer(ctx context.Context, c *call, listener string, e *endpoint)
 	return nil
 }
 
-// logRefusal logs every fault of the courier's own, and one line in a while for
-// all requests that are refused because of the store. The others are the caller's business.
+// logRefusal logs the faults of the courier's own, one line in a while for all of the
+// same text, and one for all requests that are refused because of the store. The others
+// are the caller's business.
 func (a *API) logRefusal(ctx context.Context, fault *courier.Error) {
 	if fault.Code.HTTPStatus() < http.StatusInternalServerError || fault.Code == courier.CodeSMSDisabled {
 		return
 	}
-	level, left := slog.LevelError, 0
-	if fault.Code != courier.CodeInternal {
-		due := false
-		if left, due = a.refusals.next(string(fault.Code)); !due {
-			return
-		}
-		level = slog.LevelWarn
+	level, kind := slog.LevelWarn, string(fault.Code)
+	if fault.Code == courier.CodeInternal {
+		level, kind = slog.LevelError, fmt.Sprint(kind, fault.Err)
+	}
+	left, due := a.refusals.next(kind)
+	if !due {
+		return
 	}
 	a.options.Logger.LogAttrs(ctx, level, "request refused", slog.String("code", string(fault.Code)),
 		slog.String("detail", fault.Message), slog.Any("error", fault.Err), slog.Int("more_before", left))
@@ -115,7 +116,7 @@ func discardBody(w http.ResponseWriter, r *http.Request) {
 
 // recovered answers a panic. What was panicked with may hold a body, so only a
 // fault of the runtime is logged with its text.
-func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route string) {
+func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route string, e *endpoint) {
 	if cause == nil {
 		return
 	}
@@ -129,7 +130,7 @@ func (a *API) recovered(ctx context.Context, w *statusRecorder, cause any, route
 	a.options.Logger.ErrorContext(ctx, "request panicked; this is a fault of the courier, report it with the stack",
 		slog.String("route", route), slog.String("panic", text), slog.String("stack", string(debug.Stack())))
 	if w.status == 0 {
-		writeError(w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
+		e.fail(w, &courier.Error{Code: courier.CodeInternal, Message: internalFault})
 	}
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -13,7 +14,11 @@ func (a *API) getMessage(c *call, id courier.ID) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newMessageWithAttempts(m, attempts, c.by), nil
+	receipts, err := a.options.Store.Receipts(c.r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	return newMessageDetail(m, attempts, receipts, c.by), nil
 }
 
 func (a *API) cancelMessage(c *call, id courier.ID) (any, error) {
@@ -36,20 +41,60 @@ func (a *API) retryMessage(c *call, id courier.ID) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, _, err := a.options.Store.Message(c.r.Context(), id)
+	gateway, err := a.gatewayFor(c, id)
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := a.options.Intake.Gateway(m.Channel)
-	if err != nil {
-		return nil, err
-	}
-	m, err = a.options.Store.Requeue(c.r.Context(), store.Requeue{ID: id, Now: a.now(), Gateway: gateway, ExpiresAt: expiresAt})
+	m, err := a.options.Store.Requeue(c.r.Context(), store.Requeue{ID: id, Now: a.now(), Gateway: gateway, ExpiresAt: expiresAt})
 	if err != nil {
 		return nil, err
 	}
 	a.options.Engine.Wake()
 	return a.changed(c, m, "message retried"), nil
+}
+
+// gatewayFor returns the gateway that a message waits for which is sent again: the one
+// that its caller asked for, or that of its channel today.
+func (a *API) gatewayFor(c *call, id courier.ID) (string, error) {
+	m, _, err := a.options.Store.Message(c.r.Context(), id)
+	if err != nil || m.OnlyGateway {
+		return "", err
+	}
+	return a.options.Intake.Gateway(m.Channel)
+}
+
+// resolveMessage takes an operator's word for what became of an unknown message.
+func (a *API) resolveMessage(c *call, id courier.ID) (any, error) {
+	var request ResolveRequest
+	if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
+		return nil, err
+	}
+	resolve := store.Resolve{ID: id, As: store.Resolution(request.As), Now: a.now()}
+	if err := oneOf("it does not say what became of the message", resolve.As, resolutions()); err != nil {
+		fault := asFault(err)
+		fault.Field = "as"
+		return nil, fault
+	}
+	var err error
+	if resolve.As == store.ResolvedResend {
+		if resolve.Gateway, err = a.gatewayFor(c, id); err != nil {
+			return nil, err
+		}
+	}
+	m, err := a.options.Store.Resolve(c.r.Context(), resolve)
+	if transition, ok := errors.AsType[*store.TransitionError](err); ok {
+		err = &courier.Error{
+			Code: courier.CodeIllegalTransition, Err: err,
+			Message: "the message is " + string(transition.From) + " and cannot be resolved; only an unknown one can",
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if resolve.As == store.ResolvedResend {
+		a.options.Engine.Wake()
+	}
+	return a.changed(c, m, "message resolved"), nil
 }
 
 // changed answers with a message that the caller changed. The log says which API

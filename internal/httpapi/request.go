@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"courier"
+	"courier/internal/store"
 )
 
 // MessageRequest is a message to send.
@@ -22,6 +23,8 @@ type MessageRequest struct {
 	TemplateData   jsonObject `json:"template_data,omitempty" doc:"Any object, passed to the gateway's template untouched."`
 	RequestHeaders jsonObject `json:"request_headers,omitempty" doc:"Headers of the request that led to the message, each a list of strings or a string; passed to the gateway's template."`
 	Metadata       jsonObject `json:"metadata,omitempty" doc:"The caller's own, kept and shown."`
+	Gateway        string     `json:"gateway,omitempty" doc:"The only gateway that may take the message. The route chooses when absent."`
+	CallbackURL    string     `json:"callback_url,omitempty" format:"uri" maxLength:"2048" example:"https://example.com/sms-status" doc:"Where changes of status are reported, signed with callbacks.secret."`
 	SendAt         string     `json:"send_at,omitempty" format:"date-time" doc:"When the message becomes due, at most a year ahead. Now when absent."`
 	RetryRequest
 	Type messageType `json:"type,omitzero" doc:"Kratos's kind of message. Only a text message is taken."`
@@ -31,6 +34,22 @@ type MessageRequest struct {
 type RetryRequest struct {
 	ExpiresAt string `json:"expires_at,omitempty" format:"date-time" doc:"When the message loses its use: it is not attempted after it. At most 31 days after it is due."`
 	TTL       string `json:"ttl,omitempty" example:"5m" doc:"The same as a duration such as 5m or 1h30m, counted from send_at, or from now without one. At most one of the two may be given."`
+}
+
+// ResolveRequest says what became of an unknown message.
+type ResolveRequest struct {
+	As resolution `json:"as"`
+}
+
+type resolution store.Resolution
+
+// Schema implements huma.SchemaProvider.
+func (resolution) Schema(huma.Registry) *huma.Schema {
+	return enumeration("sent when the gateway took the message; failed when it did not arrive and is not to, which makes it undelivered; resend to have it sent again.", resolutions())
+}
+
+func resolutions() []store.Resolution {
+	return []store.Resolution{store.ResolvedSent, store.ResolvedFailed, store.ResolvedResend}
 }
 
 // draft returns what is asked for.
@@ -45,6 +64,7 @@ func (m *MessageRequest) draft() (courier.Draft, error) {
 		To: to, Body: m.Body, From: m.From, Channel: m.Channel, Subject: m.Subject,
 		TemplateType: m.TemplateType, TemplateData: json.RawMessage(m.TemplateData),
 		RequestHeaders: json.RawMessage(m.RequestHeaders), Metadata: json.RawMessage(m.Metadata),
+		Gateway: m.Gateway, CallbackURL: m.CallbackURL,
 		Lifetime: courier.Lifetime{SendAt: m.SendAt, ExpiresAt: m.ExpiresAt, TTL: m.TTL},
 	}, nil
 }

@@ -75,6 +75,7 @@ func TestAPI_OpenAPINamesTheFields(t *testing.T) {
 	}{
 		{"/v1/messages", "", d.fields("/v1/messages")},
 		{"/v1/messages/{id}/retry", "", d.fields("/v1/messages/{id}/retry")},
+		{"/v1/messages/{id}/resolve", "", d.fields("/v1/messages/{id}/resolve")},
 		{"/v1/messages/batch", `{"messages":[%]}`, batch},
 	} {
 		names := append(slices.Clone(test.fields), "other")
@@ -124,6 +125,7 @@ func TestAPI_OpenAPIDescribesTheAnswers(t *testing.T) {
 		{"get", "/v1/messages/{id}", "", ""},
 		{"post", "/v1/messages/{id}/retry", "", `{}`},
 		{"post", "/v1/messages/{id}/cancel", "", ""},
+		{"post", "/v1/messages/{id}/resolve", "", `{"as":"sent"}`},
 		{"get", "/v1/nodes", "", ""},
 		{"get", "/health/alive", "", ""},
 		{"get", "/health/ready", "", ""},

@@ -22,7 +22,7 @@ func TestAPI_Send(t *testing.T) {
 	w := f.call(t, "POST", "/v1/messages", ` {
 		"to": "`+number+`", "body": "caf\u00e9 \ud83d\ude00 \"<&>\"", "from": "Shop", "channel": "sms", "subject": "s",
 		"template_type": "login_code_valid", "template_data": {"a": [1, {"b": "}"}], "c": 1e400}, "request_headers": {"A": ["b"]},
-		"metadata": {"order": 7}, "send_at": "2026-01-02T04:00:00Z", "ttl": "5m", "expires_at": null, "type": 2 } `,
+		"metadata": {"order": 7}, "gateway": "b", "callback_url": "https://example.com/status", "send_at": "2026-01-02T04:00:00Z", "ttl": "5m", "expires_at": null, "type": 2 } `,
 		"Content-Type: application/json; charset=UTF-8", "Idempotency-Key: k-1")
 	if w.Code != http.StatusAccepted || w.Header().Get("Content-Type") != "application/json" {
 		t.Fatalf("got %d %v: %s", w.Code, w.Header(), w.Body)
@@ -31,6 +31,7 @@ func TestAPI_Send(t *testing.T) {
 	want := courier.Draft{
 		To: number, Body: `café 😀 "<&>"`, From: "Shop", Channel: "sms", Subject: "s", TemplateType: "login_code_valid",
 		TemplateData: []byte(`{"a": [1, {"b": "}"}], "c": 1e400}`), RequestHeaders: []byte(`{"A": ["b"]}`), Metadata: []byte(`{"order": 7}`),
+		Gateway: "b", CallbackURL: "https://example.com/status",
 		Lifetime: courier.Lifetime{SendAt: "2026-01-02T04:00:00Z", TTL: "5m"}, IdempotencyKey: "k-1",
 	}
 	if diff := cmp.Diff(want, f.judge.draft); diff != "" {

@@ -49,15 +49,15 @@ func (a *API) messageEndpoints() []endpoint {
 		},
 		{
 			method: http.MethodGet, path: pathMessages, id: "list-messages", tag: tagMessages, summary: "List messages",
-			description: "One page of messages, the newest first, without their attempts.",
+			description: "One page of messages, the newest first, without their attempts and receipts.",
 			scope:       ScopeRead, handle: a.listMessages, parameters: listParams(),
 			gives: messagePage{}, codes: []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeStoreUnavailable},
 		},
 		{
 			method: http.MethodGet, path: pathMessage, id: "get-message", tag: tagMessages, summary: "Show a message",
-			description: "A message with its attempts.",
+			description: "A message with its attempts, and what the gateways reported of it.",
 			scope:       ScopeRead, handle: byID(a.getMessage), parameters: id,
-			gives: messageWithAttempts{}, codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable},
+			gives: messageDetail{}, codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable},
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/cancel", id: "cancel-message", tag: tagMessages, summary: "Cancel a message",
@@ -69,6 +69,13 @@ func (a *API) messageEndpoints() []endpoint {
 			description: "Queues a message again that is undelivered, rejected, expired, abandoned or unknown, due now and with a new count of retries. An expired one needs a new lifetime, or none.",
 			scope:       ScopeSend, handle: byID(a.retryMessage), parameters: id,
 			takes: RetryRequest{}, bodyOptional: true, gives: Message{},
+			codes: slices.Concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
+		},
+		{
+			method: http.MethodPost, path: pathMessage + "/resolve", id: "resolve-message", tag: tagMessages, summary: "Resolve an unknown message",
+			description: "Says what became of a message whose outcome is unknown, after a look at the gateway. One that is sent again is due now, with a new count of retries.",
+			scope:       ScopeSend, handle: byID(a.resolveMessage), parameters: id,
+			takes: ResolveRequest{}, gives: Message{},
 			codes: slices.Concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
 		},
 	}

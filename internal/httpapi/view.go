@@ -28,6 +28,8 @@ type Message struct {
 	Metadata         jsonObject `json:"metadata" doc:"The caller's own."`
 	Segments         int        `json:"segments" doc:"How many segments the text takes."`
 	Encoding         encoding   `json:"encoding"`
+	Country          *string    `json:"country" example:"DE" doc:"The recipient's country, as ISO 3166-1 has it; null when it is not known."`
+	CallbackURL      *string    `json:"callback_url" doc:"Where changes of status are reported; <redacted> as the body is, as it may hold a secret of its own."`
 	Gateway          *string    `json:"gateway" doc:"The gateway that the message waits for or was last attempted through."`
 	GatewayMessageID *string    `json:"gateway_message_id" doc:"The gateway's own name for the message."`
 	SendCount        int        `json:"send_count" doc:"How many attempts were made."`
@@ -35,10 +37,11 @@ type Message struct {
 	Timeline
 }
 
-// messageWithAttempts is a message with its attempts.
-type messageWithAttempts struct {
+// messageDetail is all that is known of a message.
+type messageDetail struct {
 	Message
 	Attempts []attempt `json:"attempts" nullable:"false" doc:"Every attempt, in order."`
+	Receipts []receipt `json:"receipts" nullable:"false" doc:"What the gateways reported, in the order in which that arrived."`
 }
 
 // Timeline is when things happened to a message, or will.
@@ -54,6 +57,7 @@ type Timeline struct {
 // Fault is why an attempt failed.
 type Fault struct {
 	Class      *string `json:"class" example:"throttled" doc:"The kind of fault, the same for every gateway."`
+	Advice     *string `json:"advice" doc:"What the class means for any gateway, and the next step."`
 	Code       *string `json:"code" doc:"The gateway's own error code."`
 	Message    *string `json:"message" doc:"What happened and what to do next."`
 	HTTPStatus *int    `json:"http_status" example:"429" doc:"The gateway's HTTP status; null when no answer was read."`
@@ -65,10 +69,25 @@ type attempt struct {
 	Gateway string  `json:"gateway" doc:"The gateway that was tried."`
 	Outcome outcome `json:"outcome"`
 	Fault
-	Excerpt          *string `json:"excerpt" doc:"The redacted beginning of an answer that was no success."`
-	GatewayMessageID *string `json:"gateway_message_id" doc:"The gateway's own name for the message."`
-	StartedAt        moment  `json:"started_at"`
-	Duration         string  `json:"duration" example:"12.3ms" doc:"How long the attempt took."`
+	Warning           *string  `json:"warning" doc:"What went wrong although the gateway took the message, such as a part that it did not take."`
+	Excerpt           *string  `json:"excerpt" doc:"The redacted beginning of an answer that was no success."`
+	GatewayMessageID  *string  `json:"gateway_message_id" doc:"The gateway's own name for the message."`
+	GatewayMessageIDs []string `json:"gateway_message_ids,omitempty" nullable:"false" doc:"The gateway's names of all parts of a long message, where it gave more than one."`
+	StartedAt         moment   `json:"started_at"`
+	Duration          string   `json:"duration" example:"12.3ms" doc:"How long the attempt took."`
+}
+
+// receipt is what a gateway reported of a message that it took.
+type receipt struct {
+	Gateway          string  `json:"gateway" doc:"The gateway that reported it."`
+	GatewayMessageID *string `json:"gateway_message_id" doc:"The gateway's own name for the message, or for one of its parts."`
+	Status           status  `json:"status"`
+	Class            *string `json:"class" example:"absent_subscriber" doc:"Why the message was not delivered, the same for every gateway."`
+	Advice           *string `json:"advice" doc:"What the class means for any gateway, and the next step."`
+	Code             *string `json:"code" doc:"The gateway's own error code."`
+	Message          *string `json:"message" doc:"What the gateway says."`
+	At               *moment `json:"at" nullable:"true" doc:"The gateway's own time; null when it gave none."`
+	ReceivedAt       moment  `json:"received_at" doc:"When it arrived."`
 }
 
 // newMessage shows a message to a caller, its text only to one who may read it.
@@ -77,6 +96,7 @@ func newMessage(m *courier.Message, by Key) Message {
 		ID: m.ID, Status: status(m.Status), Channel: m.Channel, To: m.To, From: m.From,
 		Body: m.Body, Subject: orNull(m.Subject), TemplateType: orNull(m.TemplateType),
 		TemplateData: jsonObject(m.TemplateData), Metadata: jsonObject(m.Metadata), Segments: m.Segments, Encoding: encoding(m.Encoding),
+		Country: orNull(m.Country), CallbackURL: orNull(m.CallbackURL),
 		Gateway: orNull(m.Gateway), GatewayMessageID: orNull(m.GatewayMessageID), SendCount: m.SendCount,
 		Timeline: Timeline{
 			CreatedAt: moment(m.CreatedAt), UpdatedAt: moment(m.UpdatedAt), SentAt: momentOrNull(m.SentAt),
@@ -90,10 +110,15 @@ func newMessage(m *courier.Message, by Key) Message {
 		last := newFault(m.LastError)
 		view.LastError.Fault = &last
 	}
-	if by.may(ScopeReadBody) || !m.ScrubbedAt.IsZero() {
+	if by.may(ScopeReadBody) {
 		return view
 	}
-	view.Body, view.TemplateData = redacted, nil
+	if view.CallbackURL != nil {
+		view.CallbackURL = orNull(redacted)
+	}
+	if m.ScrubbedAt.IsZero() {
+		view.Body, view.TemplateData = redacted, nil
+	}
 	if view.Subject != nil {
 		view.Subject = orNull(redacted)
 	}
@@ -101,16 +126,24 @@ func newMessage(m *courier.Message, by Key) Message {
 }
 
 func newFault(a *courier.Attempt) Fault {
-	return Fault{Class: orNull(string(a.Class)), Code: orNull(a.Code), Message: orNull(a.Message), HTTPStatus: orNull(a.HTTPStatus)}
+	return Fault{Class: orNull(string(a.Class)), Advice: orNull(a.Class.Explain().String()), Code: orNull(a.Code), Message: orNull(a.Message), HTTPStatus: orNull(a.HTTPStatus)}
 }
 
-func newMessageWithAttempts(m *courier.Message, attempts []courier.Attempt, by Key) messageWithAttempts {
-	detail := messageWithAttempts{Message: newMessage(m, by), Attempts: make([]attempt, len(attempts))}
+func newMessageDetail(m *courier.Message, attempts []courier.Attempt, receipts []courier.Receipt, by Key) messageDetail {
+	detail := messageDetail{Message: newMessage(m, by), Attempts: make([]attempt, len(attempts)), Receipts: make([]receipt, len(receipts))}
+	for i, r := range receipts {
+		detail.Receipts[i] = receipt{
+			Gateway: r.Gateway, GatewayMessageID: orNull(r.GatewayMessageID), Status: status(r.Status),
+			Class: orNull(string(r.Class)), Advice: orNull(r.Class.Explain().String()), Code: orNull(r.Code), Message: orNull(r.Message),
+			At: momentOrNull(r.At), ReceivedAt: moment(r.ReceivedAt),
+		}
+	}
 	for i := range attempts {
 		a := &attempts[i]
 		detail.Attempts[i] = attempt{
 			Number: a.Number, Gateway: a.Gateway, Outcome: outcome(a.Outcome), Fault: newFault(a),
-			Excerpt: orNull(a.Excerpt), GatewayMessageID: orNull(a.GatewayMessageID),
+			Warning: orNull(a.Warning), Excerpt: orNull(a.Excerpt),
+			GatewayMessageID: orNull(a.GatewayMessageID), GatewayMessageIDs: a.GatewayMessageIDs,
 			StartedAt: moment(a.StartedAt), Duration: a.Duration.Round(time.Microsecond).String(),
 		}
 	}

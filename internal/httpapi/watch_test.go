@@ -39,6 +39,8 @@ func (f *fixture) callFor(tb testing.TB, target string) *httptest.ResponseRecord
 		return f.call(tb, method, path, part)
 	case "POST /v1/messages/batch":
 		return f.call(tb, method, path, `{"messages":[`+part+`]}`)
+	case "POST /v1/messages/" + idText + "/resolve":
+		return f.call(tb, method, path, `{"as":"sent"}`)
 	default:
 		return f.call(tb, method, path, "")
 	}

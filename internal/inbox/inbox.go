@@ -49,7 +49,10 @@ type Inbox struct {
 }
 
 // New returns an empty inbox.
-func New(options Options) *Inbox {
+func New(options Options) *Inbox { return &Inbox{Handler: gatewaytest.New(options.handler())} }
+
+// handler are the options of the handler below.
+func (options *Options) handler() gatewaytest.Options {
 	settings := gatewaytest.Options{
 		Default: gatewaytest.Behavior{
 			Status:     options.Status,
@@ -74,7 +77,7 @@ func New(options Options) *Inbox {
 			options.OnMessageFunc(newMessage(&request))
 		}
 	}
-	return &Inbox{Handler: gatewaytest.New(settings)}
+	return settings
 }
 
 // ServeHTTP implements http.Handler.
@@ -110,10 +113,17 @@ type Server struct {
 
 // Listen starts an inbox on an address such as "127.0.0.1:0".
 func Listen(ctx context.Context, address string, options Options) (*Server, error) {
-	inbox := New(options)
+	return listen(ctx, address, New(options), func() {})
+}
+
+// listen serves an inbox. At the end closing releases what it runs.
+func listen(ctx context.Context, address string, inbox *Inbox, closing func()) (*Server, error) {
 	host, _, _ := net.SplitHostPort(address) // Listen says what is wrong with it
 	inbox.containerNames = !isLoopback(host)
-	server, err := gatewaytest.Listen(ctx, address, inbox, inbox.Close)
+	server, err := gatewaytest.Listen(ctx, address, inbox, func() {
+		inbox.Close()
+		closing()
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,11 @@ func fingerprint(m *courier.Message, draft courier.Draft) [sha256.Size]byte {
 	for _, object := range []json.RawMessage{draft.TemplateData, draft.RequestHeaders, draft.Metadata} {
 		writeField(digest, canonicalJSON(object))
 	}
+	// A request without these two has the digest that versions before them gave it.
+	if draft.Gateway != "" || draft.CallbackURL != "" {
+		writeField(digest, []byte(draft.Gateway))
+		writeField(digest, []byte(draft.CallbackURL))
+	}
 	return [sha256.Size]byte(digest.Sum(nil))
 }
 

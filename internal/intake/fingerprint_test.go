@@ -70,6 +70,8 @@ func TestIntake_AcceptFingerprintOfAnother(t *testing.T) {
 		"SendAt":         func(d *courier.Draft) { d.SendAt = "2026-05-06T09:00:00Z" },
 		"ExpiresAt":      func(d *courier.Draft) { d.ExpiresAt, d.TTL = "2026-05-06T09:00:00Z", "" },
 		"TTL":            func(d *courier.Draft) { d.TTL = "6m" },
+		"Gateway":        func(d *courier.Draft) { d.Gateway = "b" },
+		"CallbackURL":    func(d *courier.Draft) { d.CallbackURL = "https://example.com/b" },
 	}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[courier.Draft]()) {
 		// There is one channel, and the others say who asks and not for what.

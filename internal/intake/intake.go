@@ -7,6 +7,7 @@ package intake
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,10 @@ type Policy struct {
 	// Channels are the kinds of message that are taken. Without DefaultChannel
 	// among them, sending text messages is not configured.
 	Channels []Channel
+	// Gateways are those that a caller may ask for by name.
+	Gateways []string
+	// Callbacks is true when changes of status can be reported to a URL of the caller.
+	Callbacks bool
 	// DefaultRegion reads national numbers, as an ISO 3166 code such as "US";
 	// empty refuses them.
 	DefaultRegion string
@@ -100,6 +105,12 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if err := checkObjects(&draft); err != nil {
 		return nil, err
 	}
+	if err := checkCallback(policy.Callbacks, draft.CallbackURL); err != nil {
+		return nil, err
+	}
+	if err := policy.checkGateway(draft.Gateway); err != nil {
+		return nil, err
+	}
 	// A repeat of an accepted request is answered as the first was, however late
 	// it comes; whether this is one, the store finds out.
 	due, expires, err := times(draft.Lifetime, now, draft.IdempotencyKey != "")
@@ -107,10 +118,10 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 		return nil, err
 	}
 	m := &courier.Message{
-		Status: courier.StatusQueued, Channel: channel.ID, Gateway: channel.Gateway,
+		Status: courier.StatusQueued, Channel: channel.ID, Gateway: cmp.Or(draft.Gateway, channel.Gateway), OnlyGateway: draft.Gateway != "",
 		To: to, From: cmp.Or(draft.From, channel.From), Body: draft.Body, Subject: draft.Subject,
 		TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
-		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata,
+		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata, CallbackURL: draft.CallbackURL,
 		CreatedAt: now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
 		Caller: draft.Caller, IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
 	}
@@ -173,4 +184,16 @@ func (p *Policy) channel(id string) (Channel, error) {
 		Code: courier.CodeUnknownChannel, Field: "channel",
 		Message: "no channel has this id; " + known,
 	}
+}
+
+// checkGateway judges the gateway that a caller asks for.
+func (p *Policy) checkGateway(name string) error {
+	if name == "" || slices.Contains(p.Gateways, name) {
+		return nil
+	}
+	hint := "; there are " + strings.Join(p.Gateways, ", ")
+	if nearest := courier.Nearest(name, p.Gateways); nearest != "" {
+		hint = "; " + nearest + " is the nearest"
+	}
+	return invalid("gateway", "no gateway has this name"+hint+", or leave it out for the route to choose")
 }

@@ -20,7 +20,10 @@ func clock() time.Time { return time.Date(2026, 5, 6, 7, 8, 9, 123456789, time.F
 func now() time.Time { return time.Date(2026, 5, 6, 6, 8, 9, 123456000, time.UTC) }
 
 func policy() intake.Policy {
-	return intake.Policy{Channels: []intake.Channel{{ID: "sms", Gateway: "main", From: "Ory Kratos"}}}
+	return intake.Policy{
+		Channels: []intake.Channel{{ID: "sms", Gateway: "main", From: "Ory Kratos"}},
+		Gateways: []string{"main", "b"}, Callbacks: true,
+	}
 }
 
 func newIntake(change func(*intake.Policy)) *intake.Intake {
@@ -118,6 +121,18 @@ func TestIntake_AcceptMakesIDsOfTheTime(t *testing.T) {
 	}
 }
 
+func TestIntake_AcceptGatewayAndCallback(t *testing.T) {
+	t.Parallel()
+	const callback = "https://example.com:8443/status?shop=7"
+	draft := courier.Draft{To: "+12065550199", Body: "a", Gateway: "b", CallbackURL: callback}
+	m, err := newIntake(nil).Accept(draft)
+	if err != nil || m.Gateway != "b" || !m.OnlyGateway || m.CallbackURL != callback {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	_, err = newIntake(func(p *intake.Policy) { p.Callbacks = false }).Accept(draft)
+	wantFault(t, err, courier.CodeInvalidRequest, "callback_url", "set callbacks.secret")
+}
+
 func TestIntake_AcceptKeepsCaller(t *testing.T) {
 	t.Parallel()
 	m, err := newIntake(nil).Accept(courier.Draft{To: "+12065550199", Body: "a", Caller: "shop", IdempotencyKey: "k"})
@@ -155,6 +170,15 @@ func TestIntake_AcceptRefuses(t *testing.T) {
 		{"MetadataNumber", func(d *courier.Draft) { d.Metadata = json.RawMessage(`7`) }, invalid, "metadata", "not a JSON object"},
 		{"HeadersNumber", func(d *courier.Draft) { d.RequestHeaders = json.RawMessage(`{"A":7}`) }, invalid, "request_headers", "list of strings"},
 		{"HeadersMixed", func(d *courier.Draft) { d.RequestHeaders = json.RawMessage(`{"A":["a",1]}`) }, invalid, "request_headers", "list of strings"},
+		{"UnknownGateway", func(d *courier.Draft) { d.Gateway = "mian" }, invalid, "gateway", "main is the nearest"},
+		{"OtherGateway", func(d *courier.Draft) { d.Gateway = "zzzzzz" }, invalid, "gateway", "there are main, b"},
+		{"CallbackRelative", func(d *courier.Draft) { d.CallbackURL = "/status" }, invalid, "callback_url", "absolute"},
+		{"CallbackScheme", func(d *courier.Draft) { d.CallbackURL = "file:///etc/passwd" }, invalid, "callback_url", "absolute"},
+		{"CallbackHost", func(d *courier.Draft) { d.CallbackURL = "https://:80/a" }, invalid, "callback_url", "absolute"},
+		{"CallbackText", func(d *courier.Draft) { d.CallbackURL = "https://a b/" }, invalid, "callback_url", "absolute"},
+		{"CallbackUser", func(d *courier.Draft) { d.CallbackURL = "https://u:p@example.com/" }, invalid, "callback_url", "password"},
+		{"CallbackFragment", func(d *courier.Draft) { d.CallbackURL = "https://example.com/#a" }, invalid, "callback_url", "fragment"},
+		{"CallbackTooLong", func(d *courier.Draft) { d.CallbackURL = "https://example.com/" + strings.Repeat("a", 2048) }, invalid, "callback_url", "2048"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

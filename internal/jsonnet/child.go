@@ -23,7 +23,7 @@ import (
 const workerMarker = "COURIER_JSONNET_WORKER"
 
 // workerMarkerValue is what a pool sets workerMarker to; any other value is ignored.
-const workerMarkerValue = "pipes-2"
+const workerMarkerValue = "pipes-3"
 
 // Exit codes of a worker. Any other than these, such as the 2 with which Go ends
 // when memory or stack run out, means that the evaluation was at fault, as
@@ -114,59 +114,63 @@ const maxLoaded = 64
 type evaluator struct {
 	vm        *jsonnet.VM
 	maxOutput int
-	// templates are those that were parsed, by their source.
-	templates map[string]*loaded
+	// templates are those that were parsed.
+	templates map[templateKey]*loaded
 }
+
+type templateKey struct{ argument, source string }
 
 func newEvaluator(limits childLimits) *evaluator {
 	vm := jsonnet.MakeVM()
 	vm.MaxStack = limits.MaxStack
 	vm.Importer(&jsonnet.MemoryImporter{}) // knows no file; parse refuses imports before
 	vm.SetTraceOut(io.Discard)
-	return &evaluator{vm: vm, maxOutput: limits.MaxOutput, templates: map[string]*loaded{}}
+	return &evaluator{vm: vm, maxOutput: limits.MaxOutput, templates: map[templateKey]*loaded{}}
 }
 
 // answer serves one request.
 func (e *evaluator) answer(req *request) reply {
-	t := e.templates[req.Source]
+	key := templateKey{req.Argument, req.Source}
+	t := e.templates[key]
 	if t == nil {
 		var refused *fault
-		if t, refused = parse(req.Source); refused != nil {
+		if t, refused = parse(req.Argument, req.Source); refused != nil {
 			return reply{Fault: refused}
 		}
 		if len(e.templates) >= maxLoaded {
 			clear(e.templates)
 		}
-		e.templates[req.Source] = t
+		e.templates[key] = t
 	}
-	if req.Context == nil {
+	if req.Value == nil {
 		return reply{Template: e.describe(t)}
 	}
-	return e.evaluate(t, req.Context)
+	return e.evaluate(t, req.Value)
 }
 
 // describe tells what the parent needs to know of a template.
 func (e *evaluator) describe(t *loaded) *facts {
 	f := &facts{Body: t.body, Warnings: e.unknownFunctions(t)}
-	f.Reads, f.Whole = fieldsRead(t.node, nil)
+	f.Reads, f.Whole = fieldsRead(t.node, t.argument, nil)
 	slices.Sort(f.Reads)
 	f.Reads = slices.Compact(f.Reads)
 	if e.vm.MaxStack < plan.LeastStack {
 		return f
 	}
-	f.Plan = plan.Of(t.node)
+	f.Plan = plan.Of(t.node, t.argument)
 	if text, err := json.Marshal(f.Plan); err != nil || len(text) > e.maxOutput {
 		f.Plan = nil
 	}
 	return f
 }
 
-func (e *evaluator) evaluate(t *loaded, message []byte) reply {
-	value, err := plan.Decode(message)
+func (e *evaluator) evaluate(t *loaded, document []byte) reply {
+	value, err := plan.Decode(document)
 	if err != nil {
-		return reply{Fault: &fault{Message: "ctx is not a JSON document"}}
+		return reply{Fault: &fault{Message: t.argument + " is not a JSON document"}}
 	}
-	e.vm.TLANode(plan.Argument, valueNode(value))
+	e.vm.TLAReset()
+	e.vm.TLANode(t.argument, valueNode(value))
 	output, err := e.vm.Evaluate(t.node)
 	switch {
 	case err != nil:

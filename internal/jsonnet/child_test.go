@@ -32,11 +32,11 @@ func TestFieldsRead(t *testing.T) {
 	for source, test := range tests {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			parsed, refused := parse(source)
+			parsed, refused := parse("ctx", source)
 			if refused != nil {
 				t.Fatal(refused.Message)
 			}
-			fields, whole := fieldsRead(parsed.node, nil)
+			fields, whole := fieldsRead(parsed.node, "ctx", nil)
 			if whole != test.whole {
 				t.Fatalf("whole = %t, want %t", whole, test.whole)
 			}

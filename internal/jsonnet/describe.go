@@ -3,6 +3,7 @@ package jsonnet
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -158,7 +159,7 @@ func (t *loaded) plain(message string) string {
 	if _, literal := t.words[message]; literal && message != "" {
 		return message
 	}
-	if fixed := fixedForm(message); fixed != "" {
+	if fixed := t.fixedForm(message); fixed != "" {
 		return fixed
 	}
 	if named := t.namedForm(message); named != "" {
@@ -168,7 +169,7 @@ func (t *loaded) plain(message string) string {
 }
 
 // fixedForm knows the messages that hold no value, or whose value is dropped.
-func fixedForm(message string) string {
+func (t *loaded) fixedForm(message string) string {
 	switch message {
 	case "max stack frames exceeded.":
 		return "max stack frames exceeded: the recursion does not end or the data is nested too deeply"
@@ -176,8 +177,8 @@ func fixedForm(message string) string {
 		return message
 	case "Division by zero.", "division by zero", "overflow", "Overflow", "Not a number":
 		return strings.ToLower(strings.TrimSuffix(message, "."))
-	case "function has no parameter " + plan.Argument:
-		return "the function has no parameter ctx: a request template is a function(ctx), called with the message by that name"
+	case "function has no parameter " + t.argument:
+		return fmt.Sprintf("the function has no parameter %s: this template is a function(%[1]s), called by that name", t.argument)
 	}
 	for prefix, text := range map[string]string{
 		"Index ":                         "index out of bounds",
@@ -200,7 +201,7 @@ func fixedForm(message string) string {
 func (t *loaded) namedForm(message string) string {
 	if name, found := strings.CutPrefix(message, "Missing argument: "); found {
 		if _, own := t.words[name]; own {
-			return "missing argument: " + clip(name, maxQuote) + "; the message is the one argument of a request template"
+			return "missing argument: " + clip(name, maxQuote) + "; a template is called with one argument"
 		}
 		return "missing argument: " + clip(name, maxQuote)
 	}
@@ -216,7 +217,7 @@ func (t *loaded) namedForm(message string) string {
 			text += ": " + clip(name, maxQuote)
 		}
 		if strings.HasPrefix(prefix, "Undefined external") {
-			text += "; there are none, the message is the argument ctx of function(ctx)"
+			text += "; there are none, what a template works on is its argument " + t.argument
 		}
 		return text
 	}
@@ -224,7 +225,7 @@ func (t *loaded) namedForm(message string) string {
 }
 
 func (t *loaded) mayQuote(name string) bool {
-	if name == plan.Argument {
+	if name == t.argument {
 		return true
 	}
 	_, quoted := t.words[strings.Trim(name, `"`)]

@@ -1,5 +1,5 @@
-// Package jsonnet evaluates request templates under limits that hold against a
-// hostile template and a hostile message.
+// Package jsonnet evaluates templates under limits that hold against a
+// hostile template and a hostile message or answer.
 //
 // go-jsonnet can be neither cancelled nor bounded in memory, so nothing is parsed
 // or interpreted in the courier's own process: a Pool keeps a few child processes

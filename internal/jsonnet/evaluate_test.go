@@ -9,8 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-jsonnet"
-
-	"courier/internal/jsonnet/plan"
 )
 
 // exampleContext is a document as the gateway makes it.
@@ -25,7 +23,7 @@ func reference(source, document string) (any, error) {
 	vm := jsonnet.MakeVM()
 	vm.Importer(&jsonnet.MemoryImporter{})
 	vm.SetTraceOut(io.Discard)
-	vm.TLACode(plan.Argument, document)
+	vm.TLACode("ctx", document)
 	output, err := vm.EvaluateAnonymousSnippet("reference", source)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,8 @@ const templateFile = ""
 // loaded is a template that a worker has parsed, with what its errors may quote.
 type loaded struct {
 	node ast.Node
+	// argument is the name of the one that the template is called with.
+	argument string
 	// function is where the template's function begins, and body where its result is
 	// written.
 	function, body place
@@ -43,12 +45,12 @@ type fieldAccess struct {
 
 // parse turns a template into a checked syntax tree. It runs in a worker, since
 // deep nesting can exhaust the stack.
-func parse(source string) (*loaded, *fault) {
+func parse(argument, source string) (*loaded, *fault) {
 	node, err := parseTree(source)
 	if err != nil {
 		return nil, staticFault(err)
 	}
-	t := &loaded{node: node, words: map[string]struct{}{}, calls: map[place]string{}}
+	t := &loaded{node: node, argument: argument, words: map[string]struct{}{}, calls: map[place]string{}}
 	if refused := t.inspect(node); refused != nil {
 		return nil, refused
 	}
@@ -97,23 +99,23 @@ func parseTree(source string) (node ast.Node, err error) {
 	return jsonnet.SnippetToAST(templateFile, source)
 }
 
-// fieldsRead adds the fields of ctx that an expression reads. The answer is true
-// when it does anything with ctx but read a field that it names: then any field
-// may matter. Another variable that is called ctx does no harm.
-func fieldsRead(node ast.Node, fields []string) (read []string, whole bool) {
+// fieldsRead adds the fields of the argument that an expression reads. The answer is
+// true when it does anything with the argument but read a field that it names: then
+// any field may matter. Another variable of that name does no harm.
+func fieldsRead(node ast.Node, argument string, fields []string) (read []string, whole bool) {
 	if variable, ok := node.(*ast.Var); ok {
-		return fields, variable.Id == plan.Argument
+		return fields, string(variable.Id) == argument
 	}
 	if index, ok := node.(*ast.Index); ok {
 		variable, ofVariable := index.Target.(*ast.Var)
 		name, named := index.Index.(*ast.LiteralString)
-		if ofVariable && named && variable.Id == plan.Argument {
+		if ofVariable && named && string(variable.Id) == argument {
 			return append(fields, string([]rune(name.Value))), false
 		}
 	}
 	for _, child := range children(node) {
 		var all bool
-		fields, all = fieldsRead(child, fields)
+		fields, all = fieldsRead(child, argument, fields)
 		whole = whole || all
 	}
 	return fields, whole
@@ -189,7 +191,7 @@ func children(node ast.Node) []ast.Node {
 
 func importFault(node ast.Node, keyword, file string) *fault {
 	return &fault{place: placeOf(node), Static: true, Message: fmt.Sprintf(
-		"%s %q: imports are not available in request templates, put the code into the template itself", keyword, clip(file, maxQuote))}
+		"%s %q: imports are not available in templates, put the code into the template itself", keyword, clip(file, maxQuote))}
 }
 
 // maxFault bounds, in bytes, the text of a fault.

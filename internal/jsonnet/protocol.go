@@ -25,11 +25,13 @@ type childLimits struct {
 	MaxRequest   int   `json:"max_request"`
 }
 
-// request asks for the evaluation of a template, or without Context for what it
-// is. The child remembers the templates it has parsed by their source.
+// request asks for the evaluation of a template with a value of its argument, or
+// without Value for what it is. The child remembers the templates it has parsed by
+// their source.
 type request struct {
-	Source  string          `json:"source"`
-	Context json.RawMessage `json:"ctx,omitempty"`
+	Source   string          `json:"source"`
+	Argument string          `json:"argument"`
+	Value    json.RawMessage `json:"value,omitempty"`
 }
 
 // reply is what became of a request: one of its fields is set.
@@ -44,7 +46,7 @@ type reply struct {
 type facts struct {
 	// Plan is set when the template can be run without the interpreter.
 	Plan *plan.Plan `json:"plan,omitempty"`
-	// Reads are the fields of ctx that the template looks at, unless Whole says that
+	// Reads are the fields of the argument that the template looks at, unless Whole says that
 	// it may look at any.
 	Reads []string `json:"reads,omitempty"`
 	Whole bool     `json:"whole,omitempty"`

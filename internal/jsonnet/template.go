@@ -11,12 +11,14 @@ import (
 	"courier/internal/jsonnet/plan"
 )
 
-// Template is a request template that was found free of static errors. It is
-// safe for concurrent use and holds nothing that must be released.
+// Template is a template that was found free of static errors. It is safe for
+// concurrent use and holds nothing that must be released.
 type Template struct {
-	pool   *Pool
-	name   string
-	source string
+	pool *Pool
+	// argument is the name of the one that it is called with.
+	argument string
+	name     string
+	source   string
 	// plan is set when the template can be run without the interpreter.
 	plan     *plan.Plan
 	reads    []string
@@ -30,18 +32,24 @@ type Template struct {
 // stays a json.Number. The error quotes nothing of the text.
 func Decode(text []byte) (any, error) { return plan.Decode(text) }
 
-// Compile checks a template, a Jsonnet function of ctx. The name stands in errors.
+// Compile checks a template of a request, a Jsonnet function of ctx: see CompileFunc.
+func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Template, error) {
+	return p.CompileFunc(ctx, "ctx", name, source)
+}
+
+// CompileFunc checks a template, a Jsonnet function of one argument, which it is
+// called with by its name. The name of the template stands in errors.
 //
 // Errors: *TemplateError for a syntax error, an unknown variable, an import or a
 // template larger than Options.MaxSource; ErrTimeout and ErrCrashed for one
 // that cannot be read within the limits; ErrUnavailable, ErrClosed, or the
 // error of ctx.
-func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Template, error) {
-	t := &Template{pool: p, name: name, source: string(source)}
+func (p *Pool) CompileFunc(ctx context.Context, argument, name string, source []byte) (*Template, error) {
+	t := &Template{pool: p, argument: argument, name: name, source: string(source)}
 	if len(source) > p.options.MaxSource {
 		return nil, t.failed(&fault{Static: true, Message: "template is larger than " + strconv.Itoa(p.options.MaxSource) + " bytes"})
 	}
-	answer, err := p.do(ctx, &request{Source: t.source})
+	answer, err := p.do(ctx, &request{Source: t.source, Argument: argument})
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("compile template %s: %w", t.name, err)
@@ -67,43 +75,43 @@ func (p *Pool) Compile(ctx context.Context, name string, source []byte) (*Templa
 // function that does not exist in one branch of a condition.
 func (t *Template) Warnings() []error { return t.warnings }
 
-// Reads returns the fields of ctx that the template may look at, unless it may look
-// at all. The others need not be given to Evaluate.
+// Reads returns the fields of its argument that the template may look at, unless it
+// may look at all. The others need not be given to Evaluate.
 func (t *Template) Reads() (fields []string, all bool) { return t.reads, t.whole }
 
-// Evaluate calls the template with the message as its argument ctx and returns
-// its result. Both are values as Decode makes them; neither may be changed
-// afterwards. A template that is no function is its own result.
+// Evaluate calls the template with the value of its argument and returns its
+// result. Both are values as Decode makes them; neither may be changed afterwards. A
+// template that is no function is its own result.
 //
 // Errors: ErrCanceled; *TemplateError for a fault of the template and for more
 // than Options.MaxInput or Options.MaxOutput bytes; ErrTimeout, ErrCrashed,
-// ErrUnavailable, ErrClosed, or the error of ctx. No error holds a value of the
-// message. A template that has a plan is evaluated in this process and also after
+// ErrUnavailable, ErrClosed, or the error of ctx. No error holds anything of
+// the value. A template that has a plan is evaluated in this process and also after
 // Close.
-func (t *Template) Evaluate(ctx context.Context, message map[string]any) (any, error) {
+func (t *Template) Evaluate(ctx context.Context, value map[string]any) (any, error) {
 	started := time.Now()
-	result, err := t.evaluate(ctx, message)
+	result, err := t.evaluate(ctx, value)
 	t.pool.metrics.observe(err, time.Since(started))
 	return result, err
 }
 
-func (t *Template) evaluate(ctx context.Context, message map[string]any) (any, error) {
+func (t *Template) evaluate(ctx context.Context, value map[string]any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("evaluate template %s: %w", t.name, err)
 	}
 	if t.plan != nil {
-		if result, ok := t.plan.Run(message, t.pool.options.MaxOutput); ok {
+		if result, ok := t.plan.Run(value, t.pool.options.MaxOutput); ok {
 			return result, nil
 		}
 	}
-	encoded, err := json.Marshal(message)
+	encoded, err := json.Marshal(value)
 	if err != nil {
-		return nil, t.failed(&fault{Message: "ctx is not a JSON document"})
+		return nil, t.failed(&fault{Message: t.argument + " is not a JSON document"})
 	}
 	if limit := t.pool.options.MaxInput; len(encoded) > limit {
-		return nil, t.failed(&fault{Message: "ctx is larger than " + strconv.Itoa(limit) + " bytes"})
+		return nil, t.failed(&fault{Message: t.argument + " is larger than " + strconv.Itoa(limit) + " bytes"})
 	}
-	answer, err := t.pool.do(ctx, &request{Source: t.source, Context: encoded})
+	answer, err := t.pool.do(ctx, &request{Source: t.source, Argument: t.argument, Value: encoded})
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("evaluate template %s: %w", t.name, err)

@@ -30,7 +30,7 @@ func newTestWorker(t *testing.T) *worker {
 func TestWorker_orphan(t *testing.T) {
 	t.Parallel()
 	w := newTestWorker(t)
-	req := &request{Source: endlessSource, Context: json.RawMessage(`{}`)}
+	req := &request{Source: endlessSource, Argument: "ctx", Value: json.RawMessage(`{}`)}
 	if err := writeFrame(w.in, req); err != nil {
 		t.Fatal(err)
 	}

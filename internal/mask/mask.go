@@ -135,11 +135,11 @@ func (k *Known) Hide(text string) string {
 // Spellings returns a value as it is and as a url, JSON and HTML escape it, each once.
 func Spellings(value string) []string {
 	forms := []string{value}
-	inJSON := jsonText(value)
+	inJSON, inQuery := jsonText(value), url.QueryEscape(value)
 	for _, form := range [...]string{
-		url.QueryEscape(value), url.PathEscape(value), strings.ReplaceAll(url.QueryEscape(value), "+", "%20"),
+		inQuery, url.PathEscape(value), strings.ReplaceAll(inQuery, "+", "%20"),
 		inJSON, asciiText(inJSON), strings.ReplaceAll(inJSON, "/", `\/`), html.EscapeString(value),
-		strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`).Replace(inJSON),
+		strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(inJSON, "<", `\u003c`), ">", `\u003e`), "&", `\u0026`),
 	} {
 		if !slices.Contains(forms, form) {
 			forms = append(forms, form)
@@ -161,6 +161,9 @@ func jsonText(value string) string {
 
 // asciiText escapes everything beyond ASCII in a JSON text, as many JSON writers do.
 func asciiText(text string) string {
+	if strings.IndexFunc(text, func(char rune) bool { return char >= utf8.RuneSelf }) < 0 {
+		return text
+	}
 	var out strings.Builder
 	for _, unit := range utf16.Encode([]rune(text)) {
 		if unit < utf8.RuneSelf {

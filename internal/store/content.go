@@ -26,6 +26,7 @@ type content struct {
 	TraceParent    string           `json:"trace_parent,omitempty"`
 	Country        string           `json:"country,omitempty"`
 	CallbackURL    string           `json:"callback_url,omitempty"`
+	OnlyGateway    bool             `json:"only_gateway,omitzero"`
 	// ExactBody is the body where the text of a database cannot hold it: it has the
 	// character NUL, or bytes that are no UTF-8.
 	ExactBody []byte `json:"exact_body,omitempty"`
@@ -53,7 +54,7 @@ func encodeContent(m *courier.Message) (string, error) {
 	c := content{
 		Subject: m.Subject, TemplateType: m.TemplateType, TemplateData: given(m.TemplateData), RequestHeaders: given(m.RequestHeaders),
 		Metadata: given(m.Metadata), Encoding: m.Encoding, Segments: m.Segments, TraceParent: m.TraceParent,
-		Country: m.Country, CallbackURL: m.CallbackURL,
+		Country: m.Country, CallbackURL: m.CallbackURL, OnlyGateway: m.OnlyGateway,
 	}
 	if !isText(m.Body) {
 		c.ExactBody = []byte(m.Body)
@@ -90,7 +91,7 @@ func decodeContent(m *courier.Message, document string) {
 	m.Subject, m.TemplateType, m.TemplateData = c.Subject, c.TemplateType, json.RawMessage(c.TemplateData)
 	m.RequestHeaders, m.Metadata = json.RawMessage(c.RequestHeaders), json.RawMessage(c.Metadata)
 	m.Encoding, m.Segments, m.TraceParent = c.Encoding, c.Segments, c.TraceParent
-	m.Country, m.CallbackURL = c.Country, c.CallbackURL
+	m.Country, m.CallbackURL, m.OnlyGateway = c.Country, c.CallbackURL, c.OnlyGateway
 	if c.ExactBody != nil {
 		m.Body = string(c.ExactBody)
 	}

@@ -16,7 +16,7 @@ func contentMessage() *courier.Message {
 		TemplateData:   json.RawMessage(`{"n":12345678901234567890.10,"a":"<\u0000>","a":1}`),
 		RequestHeaders: json.RawMessage(`{"User-Agent":["a","b"]}`), Metadata: json.RawMessage(`{"order":42}`),
 		Encoding: courier.EncodingUCS2, Segments: 3, TraceParent: "00-1-2-01",
-		Country: "DE", CallbackURL: "https://example.com/?a=b&c",
+		Country: "DE", CallbackURL: "https://example.com/?a=b&c", OnlyGateway: true,
 	}
 }
 

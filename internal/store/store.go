@@ -168,6 +168,9 @@ type Store interface {
 	// nothing more.
 	Listen(ctx context.Context, listener string, statuses []courier.Status) error
 
+	// Listeners returns the names of those that listen, in order.
+	Listeners(ctx context.Context) ([]string, error)
+
 	// Events returns up to limit events of a listener that were not forgotten and whose
 	// Seq is above after, those of one message in their order. After is to page past
 	// what is not dealt with yet; as events may become visible out of their order, whoever

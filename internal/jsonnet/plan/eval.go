@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"maps"
 	"math"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -17,7 +16,9 @@ import (
 // run is one evaluation. Its methods return false as soon as the interpreter
 // might do anything else than give a value.
 type run struct {
-	message map[string]any
+	argument map[string]any
+	// slots are the values of variables.
+	slots []slot
 	// limit bounds a text in bytes.
 	limit int
 	// budget is how many bytes the functions and operators may still go through,
@@ -25,7 +26,17 @@ type run struct {
 	budget int
 }
 
+// slot is the value of a variable, or how to compute it at its first use.
+type slot struct {
+	value any
+	plan  *Plan
+}
+
 const (
+	// stepSize is what an expression counts for, in bytes.
+	stepSize = 8
+	// maxConstant is the budget for a literal array or object.
+	maxConstant = 1 << 20
 	// budgetFactor is the budget of a run in terms of its limit.
 	budgetFactor = 4
 	// elementSize is what an element of an array or object counts for, in bytes.
@@ -35,10 +46,10 @@ const (
 	spelledSize = 8
 )
 
-// Run returns the value of the plan for a message, or false when the interpreter
+// Run returns the value of the plan for an argument, or false when the interpreter
 // has to evaluate the template. As JSON the value is at most limit bytes long.
-func (p *Plan) Run(message map[string]any, limit int) (any, bool) {
-	r := &run{message: message, limit: limit, budget: budgetFactor * limit}
+func (p *Plan) Run(argument map[string]any, limit int) (any, bool) {
+	r := &run{argument: argument, slots: make([]slot, p.slots), limit: limit, budget: budgetFactor * limit}
 	value, ok := r.eval(p)
 	if !ok {
 		return nil, false
@@ -73,16 +84,19 @@ func sizeOf(value any, depth int) (int, bool) {
 			size += len(name) + inner
 		}
 	}
-	return size, depth <= maxDepth
+	return size, depth <= maxNesting
 }
 
 // eval computes the value of a plan. It evaluates what the interpreter, which is
 // lazy, might not look at: that takes time within the budget, and where it fails
 // the interpreter decides.
 func (r *run) eval(p *Plan) (any, bool) {
+	if r.budget -= stepSize; r.budget <= 0 {
+		return nil, false
+	}
 	switch p.Kind {
-	case kindContext:
-		return r.message, true
+	case kindArgument:
+		return r.argument, true
 	case kindLiteral:
 		return p.Value, true
 	case kindArray:
@@ -98,20 +112,45 @@ func (r *run) eval(p *Plan) (any, bool) {
 		if !ok {
 			return nil, false
 		}
-		value, ok := p.call(arguments, r.limit)
+		value, ok := p.call(r, arguments)
 		return value, ok && r.spend(value)
 	case kindIf:
 		return r.branch(p)
-	case kindError:
+	case kindVariable:
+		return r.variable(p.Slot)
+	case kindScope:
+		for _, local := range p.Parts[1:] {
+			r.slots[local.Slot] = slot{plan: local.Parts[0]}
+		}
+		return r.eval(p.Parts[0])
+	case kindLoop:
+		return r.loop(p)
+	case kindError, kindLocal:
 		return nil, false
 	}
 	return nil, false
 }
 
+// variable is the value of one, which is computed once.
+func (r *run) variable(at int) (any, bool) {
+	if p := r.slots[at].plan; p != nil {
+		value, ok := r.eval(p)
+		if !ok {
+			return nil, false
+		}
+		r.slots[at] = slot{value: value}
+	}
+	return placed(r.slots[at].value)
+}
+
 // placed is a value taken out of the message.
 func placed(value any) (any, bool) {
-	_, outOfRange := value.(json.Number)
-	return value, !outOfRange
+	return value, !isOutOfRange(value)
+}
+
+func isOutOfRange(value any) bool {
+	_, is := value.(json.Number)
+	return is
 }
 
 func (r *run) branch(p *Plan) (any, bool) {
@@ -233,7 +272,7 @@ func (r *run) operator(operator string, parts []*Plan) (any, bool) {
 	right := values[1]
 	switch operator {
 	case "==", "!=":
-		equal, ok := sameValue(left, right)
+		equal, ok := r.same(left, right, 0)
 		return equal == (operator == "=="), ok
 	case "<", "<=", ">", ">=":
 		return ordered(operator, left, right)
@@ -286,7 +325,8 @@ func merged(left, right any) (any, bool) {
 	switch left := left.(type) {
 	case []any:
 		right, ok := right.([]any)
-		return slices.Concat(left, right), ok
+		sum := make([]any, 0, len(left)+len(right)) // never nil, which is no array
+		return append(append(sum, left...), right...), ok
 	case map[string]any:
 		right, ok := right.(map[string]any)
 		sum := make(map[string]any, len(left)+len(right))
@@ -318,16 +358,49 @@ func textOf(value any) (string, bool) {
 	return "", false
 }
 
-// sameValue compares anything but two objects or two arrays.
-func sameValue(left, right any) (same, ok bool) {
-	kind := typeOf(left)
-	if kind != typeOf(right) {
-		return false, true
-	}
-	if kind == "object" || kind == "array" {
+// same compares two values.
+func (r *run) same(left, right any, depth int) (same, ok bool) {
+	if isOutOfRange(left) || isOutOfRange(right) || depth > maxNesting || !r.spend(nil) {
 		return false, false
 	}
+	if typeOf(left) != typeOf(right) {
+		return false, true
+	}
+	switch left := left.(type) {
+	case []any:
+		right, _ := right.([]any)
+		same, ok = len(left) == len(right), true
+		for i := 0; same && ok && i < len(left); i++ {
+			same, ok = r.same(left[i], right[i], depth+1)
+		}
+		return same, ok
+	case map[string]any:
+		right, _ := right.(map[string]any)
+		return r.sameFields(left, right, depth)
+	}
 	return left == right, true
+}
+
+// sameFields compares two objects. It looks at every field, since the interpreter
+// may meet one that fails before one that differs.
+func (r *run) sameFields(left, right map[string]any, depth int) (same, ok bool) {
+	if len(left) != len(right) {
+		return false, true
+	}
+	for name := range left {
+		if _, has := right[name]; !has {
+			return false, true
+		}
+	}
+	same = true
+	for name, value := range left {
+		equal, ok := r.same(value, right[name], depth+1)
+		if !ok {
+			return false, false
+		}
+		same = same && equal
+	}
+	return same, true
 }
 
 // typeOf is std.type.

@@ -26,7 +26,7 @@ const (
 
 // format is std.format. A value that is neither array nor object stands for an
 // array of itself.
-func format(arguments []any, limit int) (any, bool) {
+func format(r *run, arguments []any) (any, bool) {
 	text, ok := arguments[0].(string)
 	if !ok || len(text) > maxFormat {
 		return nil, false
@@ -41,7 +41,7 @@ func format(arguments []any, limit int) (any, bool) {
 		f.values = []any{values}
 	}
 	for text != "" {
-		if text, ok = f.step(text); !ok || len(f.out) > limit {
+		if text, ok = f.step(text); !ok || len(f.out) > r.limit {
 			return nil, false
 		}
 	}

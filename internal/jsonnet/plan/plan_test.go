@@ -57,7 +57,7 @@ func TestOf(t *testing.T) {
 		"Duplicate":     {`function(ctx) {["a"]: 1, ["a"]: 2}`, false},
 		"Overflow":      {`function(ctx) 1e999`, false},
 		"Constant":      {`{a: 1}`, false},
-		"TooDeep":       {`function(ctx) ` + strings.Repeat("[", 40) + strings.Repeat("]", 40), false},
+		"TooDeep":       {`function(ctx) ` + strings.Repeat("[", 120) + strings.Repeat("]", 120), false},
 		"TooMany":       {`function(ctx) [` + strings.Repeat("1,", maxNodes) + `]`, false},
 	}
 	for name, test := range tests {
@@ -81,7 +81,7 @@ func runPlan(tb rapid.TB, source, document string) (any, bool) {
 	if err != nil {
 		return nil, false
 	}
-	made := Of(node)
+	made := Of(node, "ctx")
 	if made == nil {
 		return nil, false
 	}
@@ -108,7 +108,7 @@ func checkPlanned(tb rapid.TB, source, document string, got any) {
 	vm := jsonnet.MakeVM()
 	vm.MaxStack = LeastStack
 	vm.SetTraceOut(io.Discard)
-	vm.TLACode(Argument, document)
+	vm.TLACode("ctx", document)
 	output, err := vm.EvaluateAnonymousSnippet("", source)
 	if err != nil {
 		tb.Fatalf("%s of %s: the plan gives %v, the interpreter %v", source, document, got, err)

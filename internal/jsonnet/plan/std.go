@@ -1,15 +1,15 @@
 package plan
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// callFunc is a function of the standard library. It gets its arguments and a
-// limit in bytes on a string it returns; it is false for what is an error, too
-// large, or rare enough to be left to the interpreter.
-type callFunc func(arguments []any, limit int) (any, bool)
+// callFunc is a function of the standard library; it is false for what is an error,
+// too large, or rare enough to be left to the interpreter.
+type callFunc func(r *run, arguments []any) (any, bool)
 
 // function is one of the standard library that plans know, with the number of
 // arguments it takes.
@@ -29,15 +29,15 @@ func library(name string) function {
 	case "length":
 		return function{1, 1, lengthOf}
 	case "toString":
-		return function{1, 1, func(a []any, _ int) (any, bool) {
+		return function{1, 1, func(_ *run, a []any) (any, bool) {
 			text, ok := textOf(a[0])
 			return text, ok
 		}}
 	case "type":
-		return function{1, 1, func(a []any, _ int) (any, bool) { return typeOf(a[0]), true }}
+		return function{1, 1, func(_ *run, a []any) (any, bool) { return typeOf(a[0]), true }}
 	case "isString", "isNumber", "isBoolean", "isArray", "isObject":
 		kind := strings.ToLower(strings.TrimPrefix(name, "is"))
-		return function{1, 1, func(a []any, _ int) (any, bool) { return typeOf(a[0]) == kind, true }}
+		return function{1, 1, func(_ *run, a []any) (any, bool) { return typeOf(a[0]) == kind, true }}
 	case "objectHas", "objectHasAll":
 		return function{2, 2, hasField}
 	case "get":
@@ -78,13 +78,19 @@ func library(name string) function {
 		return onTexts(func(s, chars string) (any, bool) { return strings.TrimRight(s, chars), true })
 	case "split":
 		return onTexts(split)
+	case "splitLimit":
+		return function{3, 3, splitLimit}
+	case "findSubstr":
+		return onTexts(findText)
+	case "parseJson":
+		return function{1, 1, parseJSON}
 	}
-	return function{}
+	return collection(name)
 }
 
 // onText is a function of one string, which refuses everything else.
 func onText(f func(string) (any, bool)) function {
-	return function{1, 1, func(arguments []any, _ int) (any, bool) {
+	return function{1, 1, func(_ *run, arguments []any) (any, bool) {
 		text, ok := arguments[0].(string)
 		if !ok {
 			return nil, false
@@ -95,7 +101,7 @@ func onText(f func(string) (any, bool)) function {
 
 // onTexts is a function of two strings, which refuses everything else.
 func onTexts(f func(string, string) (any, bool)) function {
-	return function{2, 2, func(arguments []any, _ int) (any, bool) {
+	return function{2, 2, func(_ *run, arguments []any) (any, bool) {
 		one, ok := arguments[0].(string)
 		other, okOther := arguments[1].(string)
 		if !ok || !okOther {
@@ -106,7 +112,7 @@ func onTexts(f func(string, string) (any, bool)) function {
 }
 
 // lengthOf counts code points, elements or fields.
-func lengthOf(arguments []any, _ int) (any, bool) {
+func lengthOf(_ *run, arguments []any) (any, bool) {
 	switch value := arguments[0].(type) {
 	case string:
 		return float64(utf8.RuneCountInString(value)), true
@@ -118,7 +124,7 @@ func lengthOf(arguments []any, _ int) (any, bool) {
 	return nil, false
 }
 
-func hasField(arguments []any, _ int) (any, bool) {
+func hasField(_ *run, arguments []any) (any, bool) {
 	object, ok := arguments[0].(map[string]any)
 	name, named := arguments[1].(string)
 	_, has := object[name]
@@ -126,7 +132,7 @@ func hasField(arguments []any, _ int) (any, bool) {
 }
 
 // fieldOr is std.get.
-func fieldOr(arguments []any, _ int) (any, bool) {
+func fieldOr(_ *run, arguments []any) (any, bool) {
 	const fallback = 2
 	object, ok := arguments[0].(map[string]any)
 	name, named := arguments[1].(string)
@@ -158,14 +164,14 @@ func parseInt(text string) (any, bool) {
 	return float64(number), err == nil
 }
 
-func replace(arguments []any, limit int) (any, bool) {
+func replace(r *run, arguments []any) (any, bool) {
 	text, ok := arguments[0].(string)
 	from, okFrom := arguments[1].(string)
 	to, okTo := arguments[2].(string)
 	if !ok || !okFrom || !okTo || from == "" {
 		return nil, false
 	}
-	if len(to) > len(from) && len(text)+strings.Count(text, from)*len(to) > limit {
+	if len(to) > len(from) && len(text)+strings.Count(text, from)*len(to) > r.limit {
 		return nil, false
 	}
 	return strings.ReplaceAll(text, from, to), true
@@ -191,7 +197,7 @@ func offset(text string, n int) int {
 	return len(text)
 }
 
-func substr(arguments []any, _ int) (any, bool) {
+func substr(_ *run, arguments []any) (any, bool) {
 	text, ok := arguments[0].(string)
 	from, okFrom := wholeNumber(arguments[1])
 	count, okCount := wholeNumber(arguments[2])
@@ -201,21 +207,36 @@ func substr(arguments []any, _ int) (any, bool) {
 	return cutText(text, from, from+count), true
 }
 
-// slice is text[from:to]; steps, arrays and negative bounds are left to the interpreter.
-func slice(arguments []any, _ int) (any, bool) {
-	text, ok := arguments[0].(string)
-	from, okFrom := boundOf(arguments[1], 0)
-	to, okTo := boundOf(arguments[2], len(text))
+// slice is value[from:to] of a text or an array; steps are left to the interpreter.
+func slice(r *run, arguments []any) (any, bool) {
+	length, ok := lengthOf(r, arguments)
+	count, _ := length.(float64)
+	from, okFrom := boundOf(arguments[1], 0, int(count))
+	to, okTo := boundOf(arguments[2], int(count), int(count))
 	if !ok || !okFrom || !okTo || arguments[3] != nil {
 		return nil, false
 	}
-	return cutText(text, from, max(from, to)), true
+	from = max(from, 0)
+	to = max(from, to)
+	switch value := arguments[0].(type) {
+	case string:
+		return cutText(value, from, to), true
+	case []any:
+		return value[min(from, len(value)):min(to, len(value))], true
+	}
+	return nil, false
 }
 
-// boundOf is a bound of a slice; null stands for the default.
-func boundOf(value any, fallback int) (int, bool) {
-	if value == nil {
+// boundOf is a bound of a slice; null stands for the default, and a negative one
+// counts from the end.
+func boundOf(value any, fallback, length int) (int, bool) {
+	number, ok := value.(float64)
+	switch {
+	case value == nil:
 		return fallback, true
+	case ok && number < 0:
+		back, ok := wholeNumber(-number)
+		return length - back, ok
 	}
 	return wholeNumber(value)
 }
@@ -224,16 +245,56 @@ func split(text, separator string) (any, bool) {
 	if separator == "" {
 		return nil, false
 	}
-	parts := strings.Split(text, separator)
-	values := make([]any, len(parts))
-	for i, part := range parts {
-		values[i] = part
+	return listOf(strings.Split(text, separator)), true
+}
+
+func listOf(texts []string) []any {
+	values := make([]any, len(texts))
+	for i, text := range texts {
+		values[i] = text
 	}
-	return values, true
+	return values
+}
+
+func splitLimit(_ *run, arguments []any) (any, bool) {
+	text, ok := arguments[0].(string)
+	separator, okSeparator := arguments[1].(string)
+	limit, okLimit := wholeNumber(arguments[2])
+	if arguments[2] == -1.0 {
+		return onTexts(split).call(nil, arguments[:2])
+	}
+	if !ok || !okSeparator || !okLimit || separator == "" {
+		return nil, false
+	}
+	return listOf(strings.SplitN(text, separator, limit+1)), true
+}
+
+// findText is std.findSubstr: where a pattern begins, in code points.
+func findText(pattern, text string) (any, bool) {
+	found := []any{}
+	at := 0
+	for offset := range text {
+		if pattern != "" && strings.HasPrefix(text[offset:], pattern) {
+			found = append(found, float64(at))
+		}
+		at++
+	}
+	return found, true
+}
+
+func parseJSON(r *run, arguments []any) (any, bool) {
+	const costFactor = 4
+	text, ok := arguments[0].(string)
+	if r.budget -= costFactor * len(text); !ok || r.budget <= 0 {
+		return nil, false
+	}
+	var value any // as the interpreter does it
+	err := json.Unmarshal([]byte(text), &value)
+	return value, err == nil
 }
 
 // join puts strings together; a null among them is left out.
-func join(arguments []any, limit int) (any, bool) {
+func join(r *run, arguments []any) (any, bool) {
 	separator, ok := arguments[0].(string)
 	values, okValues := arguments[1].([]any)
 	if !ok || !okValues {
@@ -245,7 +306,7 @@ func join(arguments []any, limit int) (any, bool) {
 			continue
 		}
 		text, ok := value.(string)
-		if size += len(text) + len(separator); !ok || size > limit {
+		if size += len(text) + len(separator); !ok || size > r.limit {
 			return nil, false
 		}
 		texts = append(texts, text)
@@ -254,9 +315,9 @@ func join(arguments []any, limit int) (any, bool) {
 }
 
 // modulo is the operator %: of two numbers, or a format with its values.
-func modulo(arguments []any, limit int) (any, bool) {
+func modulo(r *run, arguments []any) (any, bool) {
 	if _, ok := arguments[0].(string); ok {
-		return format(arguments, limit)
+		return format(r, arguments)
 	}
 	return calculated("%", arguments[0], arguments[1])
 }

@@ -42,6 +42,11 @@ func (s *Store) Listen(ctx context.Context, listener string, statuses []courier.
 	})
 }
 
+// Listeners implements store.Store.
+func (s *Store) Listeners(ctx context.Context) ([]string, error) {
+	return get(ctx, s, "read listeners", func() ([]string, error) { return slices.Sorted(maps.Keys(s.listeners)), nil })
+}
+
 // Events implements store.Store.
 func (s *Store) Events(ctx context.Context, listener string, after int64, limit int) ([]store.Event, error) {
 	return get(ctx, s, "read events", func() (events []store.Event, _ error) {

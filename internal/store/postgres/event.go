@@ -89,6 +89,21 @@ func (s *session) listened(ctx context.Context) (string, error) {
 	return store.StatusList(statuses), err
 }
 
+// Listeners implements store.Store.
+func (s *Store) Listeners(ctx context.Context) ([]string, error) {
+	var names []string
+	err := s.reading(ctx, func(ctx context.Context, on *session) error {
+		names = nil
+		return on.read(ctx, "ListenerNames", func(rows pgx.Rows) error {
+			var name string
+			err := rows.Scan(&name)
+			names = append(names, name)
+			return err
+		})
+	})
+	return names, s.fault("read listeners", err)
+}
+
 // Events implements store.Store.
 func (s *Store) Events(ctx context.Context, listener string, after int64, limit int) ([]store.Event, error) {
 	var events []store.Event

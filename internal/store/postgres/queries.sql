@@ -661,6 +661,9 @@ INSERT INTO courier.listener (name, status) SELECT $1, unnest($2::text[]) ON CON
 -- name: ListenedStatuses
 SELECT DISTINCT status FROM courier.listener ORDER BY status
 
+-- name: ListenerNames
+SELECT DISTINCT name FROM courier.listener ORDER BY name
+
 -- name: Events
 SELECT seq, message_id, from_status, to_status, changed_at FROM courier.event
 WHERE listener = $1 AND seq > $2

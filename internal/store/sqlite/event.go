@@ -73,6 +73,18 @@ func (s *session) listen(ctx context.Context, listener string, statuses []courie
 	return nil
 }
 
+// Listeners implements store.Store.
+func (s *Store) Listeners(ctx context.Context) ([]string, error) {
+	var names []string
+	err := s.readers.read(ctx, "ListenerNames", func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	return names, s.fault("read listeners", err)
+}
+
 // Events implements store.Store.
 func (s *Store) Events(ctx context.Context, listener string, after int64, limit int) ([]store.Event, error) {
 	var events []store.Event

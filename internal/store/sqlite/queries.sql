@@ -411,6 +411,9 @@ INSERT INTO listener (name, status) VALUES (?1, ?2) ON CONFLICT DO NOTHING
 -- name: ListenedStatuses
 SELECT DISTINCT status FROM listener ORDER BY status
 
+-- name: ListenerNames
+SELECT DISTINCT name FROM listener ORDER BY name
+
 -- name: Events
 SELECT seq, message_id, from_status, to_status, changed_at FROM event
 WHERE listener = ?1 AND seq > ?2

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -195,8 +196,17 @@ func testListeners(t *testing.T, k *kit) {
 func testNobodyListens(t *testing.T, k *kit) {
 	k.in(t, courier.StatusSent)
 	k.listen(t, "one", courier.Statuses()...)
+	k.listen(t, "another", courier.StatusSent)
 	same(t, "events of before", k.told(t, "one"), nil)
-	k.listen(t, "one")
+	for _, want := range [][]string{{"another", "one"}, {"one"}, nil} {
+		names, err := k.store.Listeners(t.Context())
+		if err != nil || !slices.Equal(names, want) {
+			t.Errorf("listeners %v, %v, want %v", names, err, want)
+		}
+		if len(want) > 0 {
+			k.listen(t, want[0])
+		}
+	}
 	k.listen(t, "nobody")
 	k.in(t, courier.StatusSent)
 	k.listen(t, "one", courier.Statuses()...)

@@ -104,6 +104,10 @@ func (k *kit) housekeeping() map[string]func(ctx context.Context) error {
 		"Listen": func(ctx context.Context) error {
 			return k.store.Listen(ctx, "one", []courier.Status{courier.StatusSent})
 		},
+		"Listeners": func(ctx context.Context) error {
+			_, err := k.store.Listeners(ctx)
+			return err
+		},
 		"Events": func(ctx context.Context) error {
 			_, err := k.store.Events(ctx, "one", 0, 1)
 			return err

@@ -1,0 +1,21 @@
+function(req)
+  local statuses = {
+    ACCEPTED: 'sent', SCHEDULED: 'sent', SENT: 'sent', DELIVERED: 'delivered', FAILED: 'undelivered', UNKNOWN: 'unknown',
+  };
+  // An empty list is how the webhook is tried when it is registered.
+  [
+    local status = std.get(message, 'status', {});
+    local type = std.get(status, 'type', '');
+    local subtype = std.get(status, 'subtype');
+    local code = std.get(status, 'id', if subtype != null then type + '.' + subtype else type);
+    local known = std.get(req.errors, code, {});
+    {
+      id: std.get(message, 'id'),
+      status: if std.get(known, 'status') != null then known.status else std.get(statuses, type),
+      class: std.get(known, 'class'),
+      code: if type == 'FAILED' then code,
+      message: std.get(known, 'means'),
+    }
+    for message in if std.isArray(req.json) then req.json else []
+    if std.get(message, 'type', 'SENT') == 'SENT'
+  ]

@@ -1,0 +1,34 @@
+local groups = { ACCEPTED: 0, OK: 0, PENDING: 1, UNDELIVERABLE: 2, DELIVERED: 3, EXPIRED: 4, REJECTED: 5 };
+local ours = ['sent', 'sent', 'undelivered', 'delivered', 'expired', 'rejected'];
+
+// The group and the id decide, as a name may sound final and is not.
+local statusOf(status) =
+  local id = std.get(status, 'id');
+  local group = std.get(status, 'groupId', std.get(groups, std.get(status, 'groupName', ''), -1));
+  if id == 2 then 'sent'  // it is with the operator
+  else if id == 87 then 'rejected'  // it was blocked as likely fraud
+  else if group >= 0 && group < 6 then ours[group];
+
+local receipt(report, errors) =
+  local status = std.get(report, 'status', {});
+  local fault = std.get(report, 'error', {});
+  local is = statusOf(status);
+  local failed = is != null && is != 'sent' && is != 'delivered';
+  local name = std.get(status, 'name', '');
+  local faultName = std.get(fault, 'name', '');
+  local code = if faultName != '' && faultName != 'NO_ERROR' then faultName else name;
+  local known = std.get(errors, code, std.get(errors, name, {}));
+  local ended = std.get(known, 'status');
+  {
+    id: std.get(report, 'messageId'),
+    reference: std.get(report, 'callbackData'),
+    status: if failed && ended != null then ended else is,
+    class: if failed then std.get(known, 'class'),
+    code: if failed && code != '' then code,
+    message: if failed then std.get(fault, 'description', std.get(status, 'description')),
+    at: std.get(report, 'doneAt'),
+  };
+
+function(req)
+  local json = if std.isObject(req.json) then req.json else {};
+  [receipt(report, req.errors) for report in std.get(json, 'results', [])]

@@ -1,0 +1,27 @@
+function(res)
+  local json = if std.isObject(res.json) then res.json else {};
+  local errors = std.get(json, 'errors', []);
+  local first = if std.isArray(errors) && std.length(errors) > 0 then errors[0] else {};
+  local code = if std.get(first, 'code') == null then '' else std.toString(first.code);
+  local known = std.get(res.errors, code, {});
+  local recipients = std.get(json, 'recipients', {});
+  local items = if std.isObject(recipients) then std.get(recipients, 'items', []) else [];
+  local item = if std.isArray(items) && std.length(items) > 0 then items[0] else {};
+  local parameters = {
+    recipient: 'invalid_destination', recipients: 'invalid_destination', originator: 'invalid_sender', access_key: 'unauthorized',
+    body: 'message_too_long', reportUrl: 'bad_request', validity: 'bad_request', datacoding: 'bad_request', reference: 'bad_request',
+  };
+  // What is wrong with a parameter is about that parameter; of one that is not named the status judges.
+  local about = if code == '9' || code == '10' then std.get(parameters, std.toString(std.get(first, 'parameter', ''))) else null;
+  if res.status >= 300 || code != '' then {
+    class: if about != null then about else if code in res.errors then known.class else if res.status < 300 then 'gateway_error',
+    code: if code != '' then code,
+    message: std.get(first, 'description'),
+  }
+  // A message with an id that nobody was sent.
+  else if std.isObject(recipients) && std.get(recipients, 'totalSentCount', 1) == 0 then {
+    class: 'unroutable',
+    code: if std.get(item, 'statusErrorCode') != null then std.toString(item.statusErrorCode),
+    message: 'no recipient was sent the message: ' + std.toString(std.get(item, 'statusReason', std.get(item, 'status', 'no reason given'))),
+  }
+  else { id: std.get(json, 'id') }

@@ -1,0 +1,26 @@
+function(req)
+  local statuses = {
+    submitted: 'sent', delivered: 'delivered', read: 'delivered', rejected: 'rejected', undeliverable: 'undelivered',
+  };
+  local json = if std.isObject(req.json) then req.json else {};
+  local fault = std.get(json, 'error', {});
+  // The code is the title, where that is a number, or else the end of the type's address;
+  // older accounts have it as code.
+  local title = std.toString(std.get(fault, 'code', std.get(fault, 'title', '')));
+  local type = std.split(std.get(fault, 'type', ''), '#');
+  local code =
+    if title != '' && std.stripChars(title, '0123456789') == '' then title
+    else if std.length(type) > 1 then type[1]
+    else '';
+  local known = std.get(req.errors, code, {});
+  local status = std.get(statuses, std.get(json, 'status', ''));
+  local ended = std.get(known, 'status');
+  {
+    id: std.get(json, 'message_uuid'),
+    reference: std.get(json, 'client_ref'),
+    status: if ended != null && (status == 'undelivered' || status == 'rejected') then ended else status,
+    class: std.get(known, 'class'),
+    code: if code != '' then code,
+    message: std.get(fault, 'detail', std.get(fault, 'reason', std.get(known, 'means'))),
+    at: std.get(json, 'timestamp'),
+  }

@@ -1,0 +1,94 @@
+package preset
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"courier/internal/signature"
+)
+
+const ours = "0190163d-8694-739b-aea5-966c26f8ad91"
+
+// TestPreset_OddReceipts has receivers read what no emulator sends: handshakes, lists, other
+// events, and what cannot be read.
+func TestPreset_OddReceipts(t *testing.T) {
+	t.Parallel()
+	const azure = `{"eventType":"Microsoft.Communication.SMSDeliveryReportReceived","data":{"messageId":"%s","deliveryStatus":"%s","deliveryStatusDetails":"%s","Tag":"` + ours + `"}}`
+	cases := []struct{ name, preset, body, want string }{
+		{"Handshake", "azure", `[{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{"validationCode":"512d38b6"}}]`, `200 {"validationResponse":"512d38b6"}`},
+		{"Events", "azure", "[" + fmt.Sprintf(azure, "a", "Delivered", "2000: No Error") + "," + fmt.Sprintf(azure, "b", "Failed", "4007: opted out") + "]", "a delivered 2000; b undelivered 4007 opted_out"},
+		{"OtherStatus", "azure", "[" + fmt.Sprintf(azure, "a", "Expedited", "") + "]", "nothing"},
+		{"OtherEvent", "azure", `[{"eventType":"Microsoft.Communication.SMSReceived","data":{"messageId":"a"}}]`, "nothing"},
+		{"Number", "seven", `{"data":{"msg_id":77123,"status":"DELIVERED"},"webhook_event":"dlr"}`, "77123 delivered"},
+		{"OtherEvent", "seven", `{"data":{"id":1,"text":"hi"},"webhook_event":"sms_mo"}`, "nothing"},
+		{"Nothing", "seven", ``, "nothing"},
+		{"OptedOut", "messagebird", "?id=a&reference=" + ours + "&status=delivery_failed&statusErrorCode=103&statusReason=opted+out", "a undelivered 103 opted_out"},
+		{"ReasonAlone", "messagebird", "?id=a&status=delivery_failed&statusReason=unknown+subscriber", "a undelivered invalid_destination"},
+		{"List", "clickatell", `{"event":{"messageStatusUpdate":[{"messageId":"a","statusCode":"5"},{"messageId":"b","statusCode":20},{"messageId":"c","status":"READ"}]}}`, "a delivered; b expired 20; c delivered"},
+		{"OtherEvent", "clickatell", `{"event":{"moText":[{"messageId":"a"}]}}`, "nothing"},
+		{"Object", "webhook", `{"id":"x1","status":"delivered"}`, "x1 delivered"},
+		{"Ours", "webhook", `[{"reference":"` + ours + `","status":"undelivered","class":"opted_out","code":7}]`, ours + " undelivered 7 opted_out"},
+		{"NoId", "webhook", `{"status":"delivered"}`, "400"},
+		{"NoStatus", "webhook", `[{"id":"a","status":"delivered"},{"id":"b","status":"lost"}]`, "400"},
+		{"NoClass", "webhook", `{"id":"a","status":"undelivered","class":"bad_weather"}`, "400"},
+		{"NoJSON", "webhook", `"a"`, "400"},
+		{"NotFinal", "httpsms", `{"type":"message.send.expired","data":{"message_id":"a","is_final":false}}`, "nothing"},
+		{"Final", "httpsms", `{"type":"message.send.expired","data":{"message_id":"a","is_final":true}}`, "a expired"},
+		{"Reason", "android-sms-gateway", `{"event":"sms:failed","payload":{"messageId":"a","reason":"Send result: RESULT_ERROR_NO_SERVICE (Failed because service is currently unavailable)"}}`, "a undelivered RESULT_ERROR_NO_SERVICE network_error"},
+		{"Expired", "android-sms-gateway", `{"event":"sms:failed","payload":{"messageId":"a","reason":"TTL expired"}}`, "a expired TTL expired"},
+		{"Ping", "android-sms-gateway", `{"event":"system:ping","payload":{"health":{}}}`, "nothing"},
+		{"Unsure", "textbee", `{"webhookEvent":"UNKNOWN_STATE","status":"delivery_failed","smsBatchId":"a"}`, "a unknown"},
+		{"OtherState", "textbee", `{"webhookEvent":"UNKNOWN_STATE","status":"queued","smsBatchId":"a"}`, "nothing"},
+	}
+	set, err := loadOurs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		t.Run(c.preset+c.name, func(t *testing.T) {
+			t.Parallel()
+			p, _ := set.Get(c.preset)
+			config := readConfig(t, c.preset, "default")
+			config.ReceiptSecret = "s3cret"
+			for name, param := range p.Params {
+				if param.Secret && !param.Required {
+					delete(config.Params, name) // so that nothing is signed
+				}
+			}
+			_, receiver := build(t, p, config)
+			method, query, body := "POST", "", c.body
+			if strings.HasPrefix(c.body, "?") {
+				method, query, body = "GET", c.body, ""
+			}
+			r := httptest.NewRequestWithContext(t.Context(), method, "/receipts/main/s3cret"+query, strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+			result, err := receiver.Receive(t.Context(), signature.NewRequest(r, publicURL, []byte(body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, receipt := range result.Receipts {
+				id := receipt.GatewayMessageID
+				if id == "" {
+					id = receipt.MessageID.String()
+				}
+				got = append(got, strings.Join(strings.Fields(fmt.Sprint(id, " ", receipt.Status, " ", receipt.Code, " ", receipt.Class)), " "))
+			}
+			text := strings.Join(got, "; ")
+			if status := result.Reply.Status; result.Reply.Body != nil && (status != 200 || text == "") {
+				text = fmt.Sprint(status)
+				if status == 200 {
+					text += " " + string(result.Reply.Body)
+				}
+			}
+			if text == "" {
+				text = "nothing"
+			}
+			if text != c.want {
+				t.Errorf("got %s, want %s", text, c.want)
+			}
+		})
+	}
+}
