@@ -99,6 +99,8 @@ type Delivery struct {
 	// Judge changes is to be written.
 	From  courier.Status
 	Known int
+	// Named is true when a receipt told what the gateway calls the message.
+	Named bool
 }
 
 // Parked is a receipt that waits, with its place in the order in which they came.
@@ -254,6 +256,7 @@ func (d *Delivery) apply(r *courier.Receipt, about *courier.Attempt, to courier.
 	if taken && m.SentAt.IsZero() {
 		// The outcome of the attempt was unknown until now.
 		m.SentAt, m.Gateway, m.GatewayMessageID = r.ReceivedAt, about.Gateway, r.GatewayMessageID
+		d.Named = m.GatewayMessageID != ""
 		tallies.accepted(r.Gateway, m.Country, m.SentAt)
 	}
 	tallies.reported(r, m, to)

@@ -110,7 +110,7 @@ func sent(claimed []*courier.Message) []store.Settlement {
 			ID: m.ID, Token: m.Lease.Token, Status: courier.StatusSent, At: now,
 			Attempt: &courier.Attempt{
 				Number: 1, Gateway: "sms", Outcome: courier.OutcomeAccepted, HTTPStatus: 201,
-				GatewayMessageID: "SM0123456789abcdef", StartedAt: now, Duration: 20 * time.Millisecond,
+				GatewayMessageID: "SM" + rand.Text(), StartedAt: now, Duration: 20 * time.Millisecond,
 			},
 		}
 	}

@@ -51,7 +51,8 @@ func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies
 		return err
 	}, column(receipts, func(r courier.Receipt) string { return r.Gateway }),
 		column(receipts, func(r courier.Receipt) string { return r.GatewayMessageID }),
-		column(receipts, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) }))
+		column(receipts, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) }),
+		column(receipts, func(r courier.Receipt) int64 { return store.HashID(r.Gateway, r.GatewayMessageID) }))
 	if err != nil {
 		return nil, err
 	}
@@ -165,14 +166,24 @@ func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*sto
 		}
 	}
 	if len(changed) > 0 {
+		segment, err := s.segment(ctx, 0)
+		if err != nil {
+			return err
+		}
 		type row = *store.Delivery
-		err := s.exec(ctx, "ApplyReceipts",
+		err = s.exec(ctx, "ApplyReceipts",
 			column(changed, func(d row) pgtype.UUID { return uuid(d.ID) }),
 			column(changed, func(d row) string { return string(d.From) }), column(changed, func(d row) string { return string(d.Status) }),
 			column(changed, func(d row) pgtype.Timestamptz { return stamp(d.UpdatedAt) }),
 			column(changed, func(d row) pgtype.Timestamptz { return stamp(d.SentAt) }),
 			column(changed, func(d row) string { return d.Gateway }), column(changed, func(d row) string { return d.GatewayMessageID }),
-			column(changed, func(d row) string { return store.EncodeFailure(d.LastError) }))
+			column(changed, func(d row) string { return store.EncodeFailure(d.LastError) }),
+			column(changed, func(d row) int64 {
+				if !d.Named {
+					return 0
+				}
+				return store.KeyOf(segment, d.Gateway, d.GatewayMessageID)
+			}))
 		if err != nil {
 			return err
 		}
@@ -246,16 +257,22 @@ func (s *session) unpark(ctx context.Context, parked []store.Parked, tallies *st
 // their messages are known: neither of two transactions at the same time sees what the
 // other writes, that of the outcome and that of the receipt.
 func (s *Store) applyCrossed(ctx context.Context, on *session, seconds int64) error {
-	parked, err := on.parked(ctx, "ParkedKnown", seconds)
-	if err != nil || len(parked) == 0 {
-		return err
-	}
-	tallies := &store.Tallies{}
-	err = on.inTx(ctx, func(in *session) error { return in.unpark(ctx, parked, tallies) })
-	if err == nil {
+	const page = 500
+	for after := int64(0); ; {
+		parked, err := on.parked(ctx, "ParkedSince", seconds, after, int64(page))
+		if err != nil || len(parked) == 0 {
+			return err
+		}
+		after = parked[len(parked)-1].Seq
+		tallies := &store.Tallies{}
+		if err := on.inTx(ctx, func(in *session) error { return in.unpark(ctx, parked, tallies) }); err != nil {
+			return err
+		}
 		s.tallies.Add(tallies.Take())
+		if len(parked) < page {
+			return nil
+		}
 	}
-	return err
 }
 
 // Receipts implements store.Store.
