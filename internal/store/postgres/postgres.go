@@ -60,6 +60,8 @@ type Store struct {
 	// shared has room for the tries of all but the node itself, so that one connection
 	// is left to say that it is alive.
 	shared chan struct{}
+	// segments are those of the keys of messages that are sent from now on.
+	segments store.Segments
 	// tallies are those that are not written yet.
 	tallies  store.Tallies
 	metrics  *store.Metrics
