@@ -13,6 +13,7 @@ import (
 
 	"courier"
 	"courier/internal/dispatch"
+	"courier/internal/store"
 )
 
 // flow is messages that come in at a rate, with the time that each took to a phone.
@@ -162,13 +163,13 @@ func testFailover(t *testing.T, bad func(context.Context, *courier.Message) cour
 		gateways = append(gateways, newGateway(string(rune('b'+i)), brisk))
 	}
 	f := newFlow(t, nil, gateways...)
-	well := f.send(t, 300, 10*time.Millisecond)
+	well := f.send(t, 100, 20*time.Millisecond)
 	isBad.Store(true)
-	turning := f.send(t, 1500, 10*time.Millisecond) // longer than the time-out
-	after := f.send(t, 2000, 10*time.Millisecond)
+	turning := f.send(t, 700, 20*time.Millisecond) // longer than the time-out
+	after := f.send(t, 800, 20*time.Millisecond)
 	isBad.Store(false)
-	f.send(t, 2000, 10*time.Millisecond)
-	back := f.send(t, 300, 10*time.Millisecond)
+	f.send(t, 800, 20*time.Millisecond)
+	back := f.send(t, 100, 20*time.Millisecond)
 	pass(time.Minute)
 	if took := p99(f.delays(t, well)); took > 10*time.Millisecond {
 		t.Errorf("p99 is %s while all is well", took)
@@ -179,8 +180,8 @@ func testFailover(t *testing.T, bad func(context.Context, *courier.Message) cour
 	if took := p99(f.delays(t, after)); took > 100*time.Millisecond {
 		t.Errorf("p99 is %s once it is known to be bad", took)
 	}
-	if first := f.by("a", well) + f.by("a", back); first != 600 {
-		t.Errorf("the first gateway brought %d of 600 while it was well", first)
+	if first := f.by("a", well) + f.by("a", back); first != 200 {
+		t.Errorf("the first gateway brought %d of 200 while it was well", first)
 	}
 	f.delays(t, f.messages)
 }
@@ -190,7 +191,7 @@ func testFailover(t *testing.T, bad func(context.Context, *courier.Message) cour
 func TestFailover_WhatIsQueuedGoesToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const count = 5000
+		const count = 2000
 		a, b := newGateway("a", hangs), newGateway("b", brisk)
 		f := newFlow(t, nil, a, b)
 		f.messages = newMessages(count, func(m *courier.Message) { m.Gateway = "" })
@@ -381,7 +382,7 @@ func TestFailover_TrafficDoesNotFlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &logBuffer{}
 		f := newFlow(t, log.install, newGateway("a", failsAt(0.6)), newGateway("b", brisk))
-		messages := f.send(t, 10_000, 60*time.Millisecond)
+		messages := f.send(t, 5000, 120*time.Millisecond)
 		if took := p99(f.delays(t, messages)); took > 100*time.Millisecond {
 			t.Errorf("p99 is %s", took)
 		}
@@ -415,18 +416,45 @@ func TestFailover_ThreeNodes(t *testing.T) {
 				pass(3 * time.Second)
 				for i := range 3 {
 					f.engine = nodes[i].Engine
-					f.messages = append(f.messages, f.send(t, 1000, 5*time.Millisecond)...)
+					f.send(t, 500, 10*time.Millisecond)
 				}
-				enqueue(t, f.engine, newMessages(1000, func(m *courier.Message) { m.Gateway = "" })...)
+				enqueue(t, f.engine, newMessages(500, func(m *courier.Message) { m.Gateway = "" })...)
 				pass(time.Minute)
 				f.delays(t, f.messages)
 				if a.twice || b.twice {
 					t.Error("a message was attempted twice at once")
 				}
-				if got := f.memory.statuses()[courier.StatusSent]; got != 4000 {
-					t.Errorf("%d of 4000 are sent: %v", got, f.memory.statuses())
+				if got := f.memory.statuses()[courier.StatusSent]; got != 2000 {
+					t.Errorf("%d of 2000 are sent: %v", got, f.memory.statuses())
 				}
 			})
 		})
 	}
+}
+
+// TestNodes_EachGatewayHoldsForItself has a node die whose gateways have different policies.
+func TestNodes_EachGatewayHoldsForItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newShared()
+		mixed := func(send func(context.Context, *courier.Message) courier.Attempt) func(*dispatch.Options) {
+			return func(o *dispatch.Options) {
+				careful := optionsOf(newGateway("careful", send))
+				careful.OnUnknown, careful.Timeout = dispatch.HoldUnknown, time.Hour
+				o.Gateways = append(o.Gateways, careful)
+			}
+		}
+		a := startPeer(t, memory, "a", newGateway("sms", untilEnd), longTimeout, mixed(untilEnd))
+		pass(time.Second)
+		quick, careful := newMessage(), newMessage(func(m *courier.Message) { m.Gateway = "careful" })
+		enqueue(t, a.Engine, quick, careful)
+		startPeer(t, memory, "b", newGateway("sms", answer(accepted())), mixed(answer(accepted())))
+		pass(10 * time.Second)
+		a.link.fail(store.ErrUnavailable)
+		pass(10 * time.Second)
+		wantStatus(t, memory, quick, courier.StatusSent)
+		wantStatus(t, memory, careful, courier.StatusUnknown)
+		a.link.fail(nil)
+		pass(10 * time.Second)
+	})
 }

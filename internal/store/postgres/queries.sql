@@ -211,6 +211,7 @@ WITH lost AS (
     SELECT m.id, m.send_count + 1 AS number, m.gateway, m.updated_at FROM courier.message AS m
     WHERE m.status = 'processing' AND (m.lease_until <= $5 OR (m.lease_node <> $3 AND NOT EXISTS (
         SELECT 1 FROM courier.node AS n WHERE n.name = m.lease_node AND n.lapses_at > clock_timestamp())))
+        AND (cardinality($10::text[]) = 0 OR (m.gateway = ANY ($10)) <> $11)
     LIMIT $8
     FOR UPDATE OF m SKIP LOCKED
 ), taken AS (

@@ -93,12 +93,14 @@ INSERT INTO attempt (message_seq, {attempt})
 SELECT seq, send_count + 1, gateway, 'unknown', 'outcome_unknown', NULL, ?2, 0, NULL, NULL, 0, updated_at, 0, NULL
 FROM message INDEXED BY message_processing
 WHERE status = 'processing' AND (lease_node <> ?1 OR lease_until <= ?3)
+    AND (?4 IS NULL OR (gateway IN (SELECT value FROM json_each(?4))) <> ?5)
 
 -- name: ReclaimMessages
 UPDATE message INDEXED BY message_processing
 SET status = ?2, next_attempt_at = ?3, lease_node = NULL, lease_token = NULL, lease_until = NULL,
     send_count = send_count + 1, last_error = send_count + 1, failure = NULL, updated_at = ?4
 WHERE status = 'processing' AND (lease_node <> ?1 OR lease_until <= ?5)
+    AND (?6 IS NULL OR (gateway IN (SELECT value FROM json_each(?6))) <> ?7)
 
 -- name: ExpireMessages
 UPDATE message
