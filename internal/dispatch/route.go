@@ -164,8 +164,14 @@ type routing struct {
 // queue returns where messages of a gateway wait, nil for one that there is not.
 func (r *routing) queue(gateway string) *queue { return r.queues[queueKey{gateway, laneNormal}] }
 
-// routeOf returns the route of a message.
+// routeOf returns the route of a message: the gateway that its caller asked for, while
+// there is one of that name, or else the first that fits.
 func (r *routing) routeOf(m *courier.Message) *route {
+	if m.OnlyGateway {
+		if q := r.queue(m.Gateway); q != nil {
+			return &route{hops: []hop{{queue: q}}}
+		}
+	}
 	for _, route := range r.routes {
 		if route.fits(m) {
 			return route

@@ -47,6 +47,8 @@ func TestRoute_FirstThatFits(t *testing.T) {
 		"Other":        {func(*courier.Message) {}, "c"},
 		"Channel":      {func(m *courier.Message) { m.To, m.Channel = "+447700900123", "voice" }, "b"},
 		"None":         {func(m *courier.Message) { m.To = "+447700900123" }, "a"},
+		"OnlyGateway":  {func(m *courier.Message) { m.Gateway, m.OnlyGateway = "b", true }, "b"},
+		"OnlyOneGone":  {func(m *courier.Message) { m.Gateway, m.OnlyGateway = "d", true }, "c"},
 		"NoneItsOwn":   {func(m *courier.Message) { m.To, m.Gateway = "+447700900123", "b" }, "b"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +67,34 @@ func TestRoute_FirstThatFits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRoute_OnlyGatewayWaits has a message stay with the gateway that its caller asked
+// for, while the others of its route go on to the next.
+func TestRoute_OnlyGatewayWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newMemory()
+		options, gateways := newRouted(memory, via("all", "a", "b"))
+		gateways[0].sendFunc = answer(down())
+		engine := start(t, options)
+		pass(time.Second)
+		m := newMessage(func(m *courier.Message) { m.Gateway, m.OnlyGateway = "a", true })
+		enqueue(t, engine, m)
+		enqueue(t, engine, newMessages(50)...)
+		pass(time.Minute)
+		if got := memory.statuses()[courier.StatusSent]; got != 50 {
+			t.Errorf("%d of the 50 others were sent", got)
+		}
+		if row := memory.message(m.ID); row.Status == courier.StatusSent || row.Gateway != "a" {
+			t.Errorf("message is %s through %s", row.Status, row.Gateway)
+		}
+		gateways[0].sendFunc = answer(accepted())
+		pass(10 * time.Minute)
+		if row := memory.message(m.ID); row.Status != courier.StatusSent || row.Gateway != "a" {
+			t.Errorf("message is %s through %s", row.Status, row.Gateway)
+		}
+	})
 }
 
 func TestRoute_WeightsShareTheTraffic(t *testing.T) {
