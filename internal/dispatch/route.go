@@ -180,6 +180,12 @@ func (r *routing) routeOf(m *courier.Message) *route {
 	return r.all
 }
 
+// misplaced reports whether a ticket may be in its queue by the routes of before, and
+// is not to be there by those of today.
+func (r *routing) misplaced(t *ticket) bool {
+	return len(r.routes) > 0 && !t.queue.isSorted() && !r.serves(t)
+}
+
 // serves reports whether the queue of a ticket is one of its message's route.
 func (r *routing) serves(t *ticket) bool { return r.routeOf(t.message).index(t.queue) >= 0 }
 

@@ -150,7 +150,7 @@ func (s *sender) handle(t *ticket) {
 	switch now := e.now(); {
 	case e.lifetime.closing() || !s.holds(t):
 		s.leave(t, 0)
-	case !t.queue.isSorted() && !e.routing.Load().serves(t):
+	case e.routing.Load().misplaced(t):
 		s.leaveElsewhere(t)
 	case m.Expired(now):
 		s.logExpired(m)

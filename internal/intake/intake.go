@@ -95,7 +95,7 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	to, err := policy.recipient(draft.To)
+	to, country, err := policy.recipient(draft.To)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	}
 	m := &courier.Message{
 		Status: courier.StatusQueued, Channel: channel.ID, Gateway: cmp.Or(draft.Gateway, channel.Gateway), OnlyGateway: draft.Gateway != "",
-		To: to, From: cmp.Or(draft.From, channel.From), Body: draft.Body, Subject: draft.Subject,
+		To: to, Country: country, From: cmp.Or(draft.From, channel.From), Body: draft.Body, Subject: draft.Subject,
 		TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
 		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata, CallbackURL: draft.CallbackURL,
 		CreatedAt: now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
@@ -153,7 +153,10 @@ func (i *Intake) Expiry(lifetime courier.Lifetime) (time.Time, error) {
 }
 
 // Recipient returns a recipient as Accept would store it. Errors are *courier.Error.
-func (i *Intake) Recipient(text string) (string, error) { return i.policy.Load().recipient(text) }
+func (i *Intake) Recipient(text string) (string, error) {
+	to, _, err := i.policy.Load().recipient(text)
+	return to, err
+}
 
 // Gateway returns the gateway that messages of a channel wait for. Errors are
 // *courier.Error: the channel is not configured.
@@ -174,7 +177,7 @@ func (p *Policy) channel(id string) (Channel, error) {
 	}
 	if id == courier.DefaultChannel {
 		return Channel{}, &courier.Error{Code: courier.CodeSMSDisabled, Field: "channel", Message: "sending text messages is not configured; " +
-			"set courier.sms.enabled and courier.sms.request_config, or a channel with the id sms in courier.channels"}
+			"give a gateway in courier.gateways, or set courier.sms.enabled and courier.sms.request_config, or a channel with the id sms in courier.channels"}
 	}
 	known := "none is configured"
 	if len(names) > 0 {

@@ -15,17 +15,33 @@ import (
 const maxRecipient = 128
 
 // recipient returns a recipient in E.164 (ITU-T E.164), or as it is written when
-// validation is off.
-func (p *Policy) recipient(text string) (string, error) {
+// validation is off, and its country where that is known.
+func (p *Policy) recipient(text string) (to, country string, err error) {
 	text = strings.TrimFunc(text, func(char rune) bool { return unicode.IsSpace(char) || isFormat(char) })
 	fault := impossibleText(text)
 	if fault == "" && !p.SkipValidation {
-		text, fault = parseNumber(text, p.DefaultRegion)
+		text, country, fault = parseNumber(text, p.DefaultRegion)
+	} else if parsed, err := phonenumbers.Parse(text, p.DefaultRegion); fault == "" && err == nil {
+		country = countryOf(parsed)
 	}
 	if fault != "" {
-		return "", &courier.Error{Code: courier.CodeInvalidRecipient, Field: "to", Message: fault}
+		return "", "", &courier.Error{Code: courier.CodeInvalidRecipient, Field: "to", Message: fault}
 	}
-	return text, nil
+	return text, country, nil
+}
+
+// countryOf returns the country of a number as ISO 3166-1 has it, empty for a number of no
+// country. Where several share a code, a number that none of them has is taken for one of
+// the largest's.
+func countryOf(number *phonenumbers.PhoneNumber) string {
+	country := phonenumbers.GetRegionCodeForNumber(number)
+	if country == "" {
+		country = phonenumbers.GetRegionCodeForCountryCode(int(number.GetCountryCode()))
+	}
+	if len(country) != 2 || country == phonenumbers.UNKNOWN_REGION {
+		return ""
+	}
+	return country
 }
 
 // isFormat reports whether a character only says how others are laid out, such as
@@ -47,9 +63,9 @@ func impossibleText(text string) string {
 	return ""
 }
 
-// parseNumber returns the number in E.164, or what is wrong with it. What the parser
+// parseNumber returns the number in E.164 and its country, or what is wrong with it. What the parser
 // would silently drop or read as digits is refused before.
-func parseNumber(text, region string) (number, fault string) {
+func parseNumber(text, region string) (number, country, fault string) {
 	text = strings.TrimPrefix(strings.Map(func(char rune) rune {
 		if isFormat(char) {
 			return -1
@@ -58,11 +74,11 @@ func parseNumber(text, region string) (number, fault string) {
 	}, text), "tel:")
 	switch {
 	case !strings.ContainsFunc(text, unicode.IsDigit):
-		return "", "the recipient holds no digits; give a phone number such as +12065550199"
+		return "", "", "the recipient holds no digits; give a phone number such as +12065550199"
 	case strings.ContainsFunc(text, unicode.IsLetter):
-		return "", "the recipient holds letters; give the number in digits, such as +12065550199"
+		return "", "", "the recipient holds letters; give the number in digits, such as +12065550199"
 	case strings.ContainsFunc(text, isNoPartOfNumber):
-		return "", "the recipient holds a character that is no part of a phone number; give one number, such as +12065550199"
+		return "", "", "the recipient holds a character that is no part of a phone number; give one number, such as +12065550199"
 	}
 	parsed, err := phonenumbers.Parse(text, region)
 	switch {
@@ -80,9 +96,9 @@ func parseNumber(text, region string) (number, fault string) {
 		fault = "the recipient is not a phone number; give one such as +12065550199"
 	}
 	if fault != "" {
-		return "", fault
+		return "", "", fault
 	}
-	return phonenumbers.Format(parsed, phonenumbers.E164), ""
+	return phonenumbers.Format(parsed, phonenumbers.E164), countryOf(parsed), ""
 }
 
 // isNoPartOfNumber lets pass digits and what people write between them; the
