@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"courier/internal/gateway"
 	"courier/internal/gateway/preset"
 	"courier/internal/hook"
+	"courier/internal/intake"
 	"courier/internal/jsonnet"
 )
 
@@ -59,7 +61,7 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	if err := intakePolicy(b.config, texts{}).Check(); err != nil {
 		problems = append(problems, b.config.Problem("recipients.default_region", err.Error()))
 	}
-	problems = append(problems, checkWebhooks(b.config)...)
+	problems = slices.Concat(problems, checkCountries(b.config), checkWebhooks(b.config))
 	if err := privateIPs(b.config).Check(); err != nil && len(b.config.Gateways) == 0 {
 		problems = append(problems, fieldProblems(b.config, func(string) string { return "clients.http" }, err)...)
 	}
@@ -83,6 +85,20 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 		return nil, &config.InvalidError{Problems: problems, Warnings: slices.Concat(b.config.Warnings, set.warnings)}
 	}
 	return set, nil
+}
+
+// checkCountries reports the recipients of routes that are no countries: nothing would ever
+// go there.
+func checkCountries(cfg *config.Config) (problems []config.Problem) {
+	for _, route := range cfg.Routes {
+		for i, to := range route.To {
+			if !strings.HasPrefix(to, "+") && (intake.Policy{DefaultRegion: to}).Check() != nil {
+				problems = append(problems, cfg.Problem(fmt.Sprintf("%s.to[%d]", route.Path, i),
+					fmt.Sprintf("%q is not the code of a country with telephone numbers; give one such as DE, or the beginning of numbers such as \"+49\"", to)))
+			}
+		}
+	}
+	return problems
 }
 
 // add builds one gateway, and says what is wrong with it.

@@ -238,7 +238,7 @@ func (p *Policy) channel(id string) (Channel, error) {
 	}
 	if id == courier.DefaultChannel {
 		return Channel{}, &courier.Error{Code: courier.CodeSMSDisabled, Field: "channel", Message: "sending text messages is not configured; " +
-			"set courier.sms.enabled and courier.sms.request_config, or a channel with the id sms in courier.channels"}
+			"give a gateway in courier.gateways, or set courier.sms.enabled and courier.sms.request_config, or a channel with the id sms in courier.channels"}
 	}
 	known := "none is configured"
 	if len(names) > 0 {

@@ -14,8 +14,8 @@ import (
 // maxRecipient bounds a recipient as it is written, in bytes.
 const maxRecipient = 128
 
-// recipient returns a recipient in E.164 (ITU-T E.164) with its number, or as it is
-// written and without when validation is off.
+// recipient returns a recipient in E.164 (ITU-T E.164) or as it is written when
+// validation is off, and its number, nil for none.
 func (p *Policy) recipient(text string) (string, *phonenumbers.PhoneNumber, error) {
 	text = strings.TrimFunc(text, func(char rune) bool { return unicode.IsSpace(char) || isFormat(char) })
 	fault := impossibleText(text)
@@ -26,7 +26,9 @@ func (p *Policy) recipient(text string) (string, *phonenumbers.PhoneNumber, erro
 	if fault != "" {
 		return "", nil, &courier.Error{Code: courier.CodeInvalidRecipient, Field: "to", Message: fault}
 	}
-	if number != nil {
+	if p.SkipValidation {
+		number, _ = phonenumbers.Parse(text, p.DefaultRegion) // of what is no number nothing is known
+	} else {
 		text = phonenumbers.Format(number, phonenumbers.E164)
 	}
 	return text, number, nil

@@ -148,15 +148,20 @@ func receiptArguments(list []courier.Receipt) []any {
 func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*store.Delivery) error {
 	var news []courier.Receipt
 	var numbers []int32
-	var changed []*store.Delivery
-	var change store.Counts
+	// A message takes two steps where one would not be legal.
+	type change struct {
+		*store.Delivery
+		store.Step
+	}
+	var changes [2][]change
+	var counts store.Counts
 	for _, d := range known {
 		for i, r := range d.News() {
 			news, numbers = append(news, r), append(numbers, small(d.Known+i+1))
 		}
-		if d.IsChanged() {
-			changed = append(changed, d)
-			change.Move(d.From, d.Status, 1)
+		for i, step := range d.Steps() {
+			changes[i] = append(changes[i], change{d, step})
+			counts.Move(step.From, step.To, 1)
 		}
 	}
 	if len(news) > 0 {
@@ -165,30 +170,32 @@ func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*sto
 			return err
 		}
 	}
-	if len(changed) > 0 {
+	for _, list := range changes {
+		if len(list) == 0 {
+			continue
+		}
 		segment, err := s.segment(ctx, 0)
 		if err != nil {
 			return err
 		}
-		type row = *store.Delivery
 		err = s.exec(ctx, "ApplyReceipts",
-			column(changed, func(d row) pgtype.UUID { return uuid(d.ID) }),
-			column(changed, func(d row) string { return string(d.From) }), column(changed, func(d row) string { return string(d.Status) }),
-			column(changed, func(d row) pgtype.Timestamptz { return stamp(d.UpdatedAt) }),
-			column(changed, func(d row) pgtype.Timestamptz { return stamp(d.SentAt) }),
-			column(changed, func(d row) string { return d.Gateway }), column(changed, func(d row) string { return d.GatewayMessageID }),
-			column(changed, func(d row) string { return store.EncodeFailure(d.LastError) }),
-			column(changed, func(d row) int64 {
-				if !d.Named {
+			column(list, func(c change) pgtype.UUID { return uuid(c.ID) }),
+			column(list, func(c change) string { return string(c.Step.From) }), column(list, func(c change) string { return string(c.To) }),
+			column(list, func(c change) pgtype.Timestamptz { return stamp(c.UpdatedAt) }),
+			column(list, func(c change) pgtype.Timestamptz { return stamp(c.SentAt) }),
+			column(list, func(c change) string { return c.Gateway }), column(list, func(c change) string { return c.GatewayMessageID }),
+			column(list, func(c change) string { return store.EncodeFailure(c.LastError) }),
+			column(list, func(c change) int64 {
+				if !c.Named {
 					return 0
 				}
-				return store.KeyOf(segment, d.Gateway, d.GatewayMessageID)
+				return store.KeyOf(segment, c.Gateway, c.GatewayMessageID)
 			}))
 		if err != nil {
 			return err
 		}
 	}
-	return s.add(ctx, change)
+	return s.add(ctx, counts)
 }
 
 // park keeps those receipts that wait, and forgets what waited too long.

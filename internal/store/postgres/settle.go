@@ -70,13 +70,8 @@ func newSettling(settlements []store.Settlement) *settling {
 			continue
 		}
 		seen[lease{t.ID, t.Token}] = struct{}{}
-		if a := t.Attempt; a != nil {
-			n.ids = append(n.ids, t.ID)
-			n.queues = n.queues || t.Status == courier.StatusQueued
-			if a.Outcome == courier.OutcomeAccepted && a.GatewayMessageID != "" {
-				n.named = append(append(n.named, store.CleanID(a.GatewayMessageID)), store.PartIDs(a)...)
-			}
-		}
+		n.ids, n.named = append(n.ids, t.ID), append(n.named, t.Names()...)
+		n.queues = n.queues || t.Status == courier.StatusQueued
 		if t.IsPlain() {
 			sentRows, sent.places = append(sentRows, t), append(sent.places, i)
 		} else {

@@ -119,9 +119,6 @@ func (s *session) writeDelivery(ctx context.Context, seq int64, d *store.Deliver
 			return err
 		}
 	}
-	if !d.IsChanged() {
-		return nil
-	}
 	var key any
 	if d.Named {
 		segments, err := s.segments(ctx)
@@ -130,9 +127,13 @@ func (s *session) writeDelivery(ctx context.Context, seq int64, d *store.Deliver
 		}
 		key = store.KeyOf(max(segments.newest, 1), d.Gateway, d.GatewayMessageID)
 	}
-	_, err := s.move(ctx, d.From, d.Status, "ApplyReceipts", d.ID[:], string(d.From), string(d.Status), d.UpdatedAt.UnixMicro(),
-		micros(d.SentAt), d.Gateway, optional(d.GatewayMessageID), optional(store.EncodeFailure(d.LastError)), key)
-	return err
+	for _, step := range d.Steps() {
+		if _, err := s.move(ctx, step.From, step.To, "ApplyReceipts", d.ID[:], string(step.From), string(step.To), d.UpdatedAt.UnixMicro(),
+			micros(d.SentAt), d.Gateway, optional(d.GatewayMessageID), optional(store.EncodeFailure(d.LastError)), key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // park keeps those receipts that wait, and forgets what waited too long.
@@ -176,13 +177,11 @@ func (s *session) unparkSettled(ctx context.Context, settlements []store.Settlem
 	var ids, named []string
 	for i := range settlements {
 		t := &settlements[i]
-		if !applied[i] || t.Attempt == nil {
+		if !applied[i] {
 			continue
 		}
 		ids = append(ids, hex.EncodeToString(t.ID[:]))
-		if t.Attempt.Outcome == courier.OutcomeAccepted && t.Attempt.GatewayMessageID != "" {
-			named = append(append(named, store.CleanID(t.Attempt.GatewayMessageID)), store.PartIDs(t.Attempt)...)
-		}
+		named = append(named, t.Names()...)
 	}
 	idList, _ := json.Marshal(ids) // texts can be encoded
 	namedList, _ := json.Marshal(named)

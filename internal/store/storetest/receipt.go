@@ -348,6 +348,10 @@ func testReceiptOfUnknownAttempt(t *testing.T, k *kit) {
 			f.Check(t)
 		}
 	}
+	m := k.unknownAttempt(t, courier.StatusQueued)
+	k.receive(t, k.reference(gatewayA, m.ID, courier.StatusSent), k.reference(gatewayA, m.ID, courier.StatusRejected))
+	k.is(t, m.ID, courier.StatusRejected)
+	f.Check(t) // each step of it is legal
 	k.hasCounts(t, "receipts", 0, 0, 1)
 }
 
