@@ -22,7 +22,7 @@ const (
 func HashID(gateway, id string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(gateway + "\x00" + id))
-	return int64(h.Sum64() & (1<<KeyBits - 1)) //nolint:gosec // 40 bits
+	return int64(h.Sum64() & (1<<KeyBits - 1))
 }
 
 // Segments gives segments to messages. It is safe for concurrent use.

@@ -234,8 +234,11 @@ func testInvalidReceipts(t *testing.T, k *kit) {
 // testEarlyReceipts receives before it settles, in both orders.
 func testEarlyReceipts(t *testing.T, k *kit) {
 	for _, order := range [][]courier.Status{
-		{courier.StatusDelivered}, {courier.StatusSent, courier.StatusDelivered}, {courier.StatusDelivered, courier.StatusSent},
-		{courier.StatusUndelivered}, {courier.StatusDelivered, courier.StatusDelivered},
+		{courier.StatusDelivered},
+		{courier.StatusSent, courier.StatusDelivered},
+		{courier.StatusDelivered, courier.StatusSent},
+		{courier.StatusUndelivered},
+		{courier.StatusDelivered, courier.StatusDelivered},
 	} {
 		m := k.processing(t)
 		for _, status := range order {
@@ -432,7 +435,7 @@ func testReceiptAfterRequeue(t *testing.T, k *kit) {
 }
 
 // parts settles a claimed message as accepted in parts.
-func (k *kit) parts(t *testing.T, m *courier.Message, count int) []string {
+func (k *kit) parts(t *testing.T, m *courier.Message, count int) {
 	t.Helper()
 	s := k.settlement(m, courier.StatusSent)
 	s.Attempt.GatewayMessageIDs, s.Attempt.Warning = nil, "one part costs more"
@@ -449,7 +452,6 @@ func (k *kit) parts(t *testing.T, m *courier.Message, count int) []string {
 	attempts = append(attempts, *s.Attempt)
 	attempts[len(attempts)-1].StartedAt = floor(s.Attempt.StartedAt)
 	same(t, "attempts", after, attempts)
-	return s.Attempt.GatewayMessageIDs
 }
 
 func (k *kit) part(id courier.ID, n int) string { return fmt.Sprintf("part-%d-%s", n, id) }
@@ -636,8 +638,10 @@ func testTallies(t *testing.T, k *kit) {
 func testWeights(t *testing.T, k *kit) {
 	var history []store.Weight
 	for i, w := range []store.Weight{
-		{Route: "r1", Gateway: gatewayA, Weight: 50, Reason: "slow"}, {Route: "r1", Gateway: gatewayB, Weight: 0, Reason: "degraded"},
-		{Route: "r2", Gateway: gatewayA, Weight: 100}, {Route: "r1", Gateway: gatewayA, Weight: 60, Reason: "quiet"},
+		{Route: "r1", Gateway: gatewayA, Weight: 50, Reason: "slow"},
+		{Route: "r1", Gateway: gatewayB, Weight: 0, Reason: "degraded"},
+		{Route: "r2", Gateway: gatewayA, Weight: 100},
+		{Route: "r1", Gateway: gatewayA, Weight: 60, Reason: "quiet"},
 	} {
 		w.ChangedAt = floor(k.now.Add(time.Duration(i) * time.Second))
 		if err := k.store.SetWeight(t.Context(), w); err != nil {
