@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 
@@ -112,7 +111,7 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 	d, problems := &design{from: from.From}, []config.Problem(nil)
 	var limits preset.Limits
 	if from.Preset == "" {
-		d.options = ownOptions(b.config, from)
+		d.options = ownOptions(from)
 		d.templates = []template{
 			{role: bodyRole, source: from.Body, key: from.RequestPath() + ".body"},
 			{role: queryRole, source: from.Query, key: from.RequestPath() + ".query"},
@@ -139,6 +138,9 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 	d.replace(template{role: responseRole, source: from.Response, key: from.Path + ".response"})
 	d.replace(template{role: receiptRole, source: from.Receipt, key: from.Path + ".receipt"})
 	d.connect()
+	if d.receiver != nil {
+		d.options.ReceiptURL = preset.ReceiptURL(b.config.Public.URL, from.Name, from.ReceiptSecret.Reveal())
+	}
 	if d.receiver != nil && len(d.receiver.Verifiers) == 0 && from.ReceiptSecret.Empty() {
 		problems = append(problems, b.config.Problem(from.Path+".receipt_secret", "the key is missing; without it anybody could send receipts: give a long random text"))
 	}
@@ -189,7 +191,7 @@ func keyOf(from *config.Gateway, field string) string {
 	return from.Path + "." + field
 }
 
-func ownOptions(cfg *config.Config, from *config.Gateway) gateway.Options {
+func ownOptions(from *config.Gateway) gateway.Options {
 	header := make(map[string]string, len(from.Header))
 	for name, value := range from.Header {
 		header[name] = value.Reveal()
@@ -205,13 +207,9 @@ func ownOptions(cfg *config.Config, from *config.Gateway) gateway.Options {
 			params[name] = text
 		}
 	}
-	options := gateway.Options{
+	return gateway.Options{
 		Name: from.Name, URL: from.URL.Reveal(), Method: from.Method, Header: header, Auth: gatewayAuth(from.Auth), Params: params,
 	}
-	if cfg.Public.URL != "" && from.Receipt.Kind != config.TemplateNone {
-		options.ReceiptURL = cfg.Public.URL + "/receipts/" + from.Name + "/" + url.PathEscape(from.ReceiptSecret.Reveal())
-	}
-	return options
 }
 
 func gatewayAuth(auth config.Auth) gateway.Auth {

@@ -75,6 +75,28 @@ courier:
 	}
 }
 
+// TestDesign_ReceiptURL gives every gateway whose receipts are read an address for them,
+// also one whose preset reads none.
+func TestDesign_ReceiptURL(t *testing.T) {
+	t.Parallel()
+	infos, err := Gateways(load(t, `
+public: { url: "https://sms.example.com/in/" }
+courier:
+  gateways:
+    - { id: own, request_config: { url: "https://a.example/x", method: POST }, receipt: "base64://W10=", receipt_secret: s/1 }
+    - { id: preset, preset: aws, params: { access_key_id: AKIDEXAMPLE, secret_access_key: x, region: eu-west-1 }, receipt: "base64://W10=", receipt_secret: s2 }
+    - { id: none, request_config: { url: "https://a.example/x", method: POST } }
+`), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"https://sms.example.com/in/receipts/own/s%2F1", "https://sms.example.com/in/receipts/preset/s2", ""} {
+		if got := infos[i].ReceiptURL; got != want {
+			t.Errorf("%s: %q, want %q", infos[i].ID, got, want)
+		}
+	}
+}
+
 // TestSender_From gives a message without a sender that of the gateway it goes through,
 // and keeps the one that the caller gave.
 func TestSender_From(t *testing.T) {

@@ -1,12 +1,10 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -129,52 +127,27 @@ func buildTexts(ctx context.Context, cfg *config.Config) (texts, []config.Proble
 		paths[&sources[len(sources)-1]] = from.Path
 	}
 	made, err := text.New(sources)
-	for _, one := range flatten(err) {
-		path := "courier.templates"
-		if fault, ok := errors.AsType[*text.SourceError](one); ok {
-			path = cmp.Or(paths[fault.Source], path)
-		}
-		problems = append(problems, cfg.Problem(path, one.Error()))
-	}
-	return texts{made}, problems
-}
-
-// flatten returns the errors that one error joins.
-func flatten(err error) []error {
-	if err == nil {
-		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it takes the tree apart
-		return joined.Unwrap()
-	}
-	return []error{err}
+	return texts{made}, append(problems, problemsOf(cfg, "courier.templates", err, func(fault *text.SourceError) (path, text string) {
+		return paths[fault.Source], fault.Error()
+	})...)
 }
 
 // readText reads a template of a code. One of an http(s) address is fetched now, and at
 // each reload.
 func readText(ctx context.Context, cfg *config.Config, from *config.Text) (text.Source, error) {
-	source := text.Source{Type: from.Type, Locale: from.Locale, Name: "text"}
+	source := text.Source{Type: from.Type, Locale: from.Locale, Name: "text", Others: map[string][]byte{}}
 	var err error
-	switch from.Source.Kind {
-	case config.TemplateNone:
-	case config.TemplateInline:
-		source.Text, err = decodeTemplate(from.Source.URI.Reveal())
-	case config.TemplateFile:
-		source.Name = filepath.Base(from.Source.Path)
-		source.Text, err = readTemplateFile(from.Source.Path)
-	case config.TemplateHTTP:
+	if from.Source.Kind == config.TemplateHTTP {
 		source.Text, err = fetchText(ctx, cfg, from.Source.URI.Reveal())
+	} else {
+		source.Text, err = readTemplate(from.Source)
+	}
+	if from.Source.Kind == config.TemplateFile {
+		source.Name = filepath.Base(from.Source.Path)
 	}
 	for _, other := range from.Others {
-		content, readErr := os.ReadFile(other)
-		if readErr != nil {
-			err = errors.Join(err, readErr)
-			continue
-		}
-		if source.Others == nil {
-			source.Others = map[string][]byte{}
-		}
-		source.Others[filepath.Base(other)] = content
+		content, readErr := readRegular(other)
+		source.Others[filepath.Base(other)], err = content, errors.Join(err, readErr)
 	}
 	return source, err
 }

@@ -104,7 +104,7 @@ func kinds() map[string]kind {
 }
 
 // standardWebhooksOrNone takes Standard Webhooks where the secret is one of theirs.
-func standardWebhooksOrNone(o *Options) (verifier, error) {
+func standardWebhooksOrNone(o *Options) (signature.Verifier, error) {
 	if v, err := standardWebhooks(o); err == nil {
 		return v, nil
 	}
