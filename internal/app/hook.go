@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -86,30 +85,11 @@ func (t texts) Render(kind, locale, to, domain string, data json.RawMessage) (st
 // forDraft makes the text of a message that came without one. One of a type that has no
 // text, or without a code, is left to the template of its gateway.
 func (t texts) forDraft(draft *courier.Draft) (string, error) {
-	made, err := t.Render(draft.TemplateType, localeOf(draft), draft.To, "", draft.TemplateData)
+	made, err := t.Render(draft.TemplateType, hook.KratosLocale(draft.TemplateData, draft.RequestHeaders), draft.To, "", draft.TemplateData)
 	if errors.Is(err, text.ErrNoText) || errors.Is(err, text.ErrNoCode) {
 		return "", nil
 	}
 	return made, err
-}
-
-// localeOf is the language that Kratos tells of: that of the flow's transient payload,
-// or what the browser asks for first.
-func localeOf(draft *courier.Draft) string {
-	var data struct {
-		TransientPayload struct {
-			Lang any `json:"lang"`
-		} `json:"transient_payload"`
-	}
-	var headers map[string][]string
-	_ = json.Unmarshal(draft.TemplateData, &data)      // what is no JSON names no language
-	_ = json.Unmarshal(draft.RequestHeaders, &headers) // the same
-	lang, _ := data.TransientPayload.Lang.(string)
-	if values := headers["Accept-Language"]; lang == "" && len(values) > 0 {
-		lang, _, _ = strings.Cut(values[0], ",")
-		lang, _, _ = strings.Cut(lang, ";")
-	}
-	return strings.TrimSpace(lang)
 }
 
 // buildTexts reads and tries the templates of codes.

@@ -157,7 +157,7 @@ func calls() map[string]struct{ body, to, text, kind, data string } {
 			"+12065550107", "Code 482913", "login_code_valid", `{"expires_in_minutes":10,"login_code":"482913","request_url_domain":"shop.example","to":"+12065550107"}`,
 		},
 		"kratos": {
-			`{"recipient":"+12065550108","to":"+12065550108","body":"Use 482913\n","template_type":"recovery_code_valid","template_data":{"verification_code":"482913","identity":{"id":"86a3","traits":{"email":"a@example.test"}},"request_url_domain":"127.0.0.1"},"request_headers":{"Cookie":["x"]}}`,
+			`{"recipient":"+12065550108","to":"+12065550108","body":"Use 482913\n","template_type":"recovery_code_valid","template_data":{"verification_code":"482913","identity":{"id":"86a3","traits":{"email":"a@example.test"}},"request_url_domain":"127.0.0.1","transient_payload":{"lang":5}},"request_headers":{"Cookie":["x"]}}`,
 			"+12065550108", "Use 482913\n", "recovery_code_valid", `{"expires_in_minutes":5,"identity":{"id":"86a3"},"request_url_domain":"127.0.0.1","to":"+12065550108","verification_code":"482913"}`,
 		},
 		"casdoor":    {`{"phoneNumber":"+12065550109","content":"Use 482913"}`, "+12065550109", "Use 482913", "", `{"expires_in_minutes":5,"request_url_domain":"shop.example","to":"+12065550109"}`},
