@@ -42,7 +42,7 @@ courier:
 			"account_sid": text("AC1"), "auth_token": text("hunter2"), "api_key_sid": text("SK0"),
 			"retries": {NewSecret("7"), false, ParamNumber}, "fast": {NewSecret("true"), false, ParamBool},
 		},
-		Timeout: 3 * time.Second, RateLimit: RateLimit{30, time.Minute}, OnUnknown: OnUnknownHold,
+		Timeout: 3 * time.Second, RateLimit: RateLimit{30, time.Minute}, OnUnknown: "hold",
 		Retry: Retry{Initial: time.Minute}, Breaker: Breaker{0.3, 9, time.Minute}, Path: "courier.gateways[0]",
 	}
 	own := Gateway{Name: "own_2", Channel: "sms", Path: "courier.gateways[1]", Params: map[string]Param{"a": text("b")}}
