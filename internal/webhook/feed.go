@@ -19,10 +19,11 @@ const (
 	// scanInterval is how often the store is asked for events.
 	scanInterval = 500 * time.Millisecond
 	pageSize     = 1000
-	// perTargetEvents is how many events of a target are in memory, and maxSkipped how
-	// many are known to be left in the store as theirs do not answer. Beyond it callbacks
-	// wait for each other.
+	// perTargetEvents is how many events of a target are in memory, maxHeld those of all
+	// targets, and maxSkipped how many are known to be left in the store as theirs do not
+	// answer. Beyond the last two callbacks wait for each other.
 	perTargetEvents = 1000
+	maxHeld         = 100_000
 	maxSkipped      = 100_000
 	// maxBusy is the most posts of a feed at one time.
 	maxBusy = 256
@@ -265,7 +266,7 @@ func (f *feed) offer(e store.Event, key string, inOrder bool) bool {
 		f.targets[key] = t
 	}
 	// What is left makes all that follows be left too: it may be of the same message.
-	if !inOrder || t.events >= perTargetEvents {
+	if !inOrder || t.events >= perTargetEvents || len(f.held) >= maxHeld {
 		return false
 	}
 	f.held[e.Seq] = true
