@@ -1,3 +1,16 @@
+// The names of the ids, for a status whose name is another.
+local names = {
+  '6': 'REJECTED_NETWORK', '8': 'REJECTED_PREFIX_MISSING', '10': 'REJECTED_DND', '11': 'REJECTED_SOURCE',
+  '12': 'REJECTED_NOT_ENOUGH_CREDITS', '13': 'REJECTED_SENDER', '14': 'REJECTED_DESTINATION',
+  '17': 'REJECTED_PREPAID_PACKAGE_EXPIRED', '18': 'REJECTED_DESTINATION_NOT_REGISTERED',
+  '19': 'REJECTED_ROUTE_NOT_AVAILABLE', '20': 'REJECTED_FLOODING_FILTER', '21': 'REJECTED_SYSTEM_ERROR',
+  '23': 'REJECTED_DUPLICATE_MESSAGE_ID', '24': 'REJECTED_INVALID_UDH', '25': 'REJECTED_MESSAGE_TOO_LONG',
+  '51': 'MISSING_TO', '52': 'REJECTED_DESTINATION',
+};
+local knownOf(errors, status) =
+  std.get(errors, std.asciiUpper(std.toString(std.get(status, 'name', ''))),
+          std.get(errors, std.get(names, std.toString(std.get(status, 'id', '')), ''), {}));
+
 local groups = { ACCEPTED: 0, OK: 0, PENDING: 1, UNDELIVERABLE: 2, DELIVERED: 3, EXPIRED: 4, REJECTED: 5 };
 local ours = ['sent', 'sent', 'undelivered', 'delivered', 'expired', 'rejected'];
 
@@ -17,7 +30,7 @@ local receipt(report, errors) =
   local name = std.get(status, 'name', '');
   local faultName = std.get(fault, 'name', '');
   local code = if faultName != '' && faultName != 'NO_ERROR' then faultName else name;
-  local known = std.get(errors, code, std.get(errors, name, {}));
+  local known = std.get(errors, std.asciiUpper(code), knownOf(errors, status));
   local ended = std.get(known, 'status');
   {
     id: std.get(report, 'messageId'),

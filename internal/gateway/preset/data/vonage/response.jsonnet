@@ -2,12 +2,13 @@
 function(res)
   local json = if std.isObject(res.json) then res.json else {};
   local parts = std.get(json, 'messages', []);
-  local taken = [part for part in parts if std.get(part, 'status') == '0'];
-  local failed = [part for part in parts if std.get(part, 'status') != '0'];
+  local statusOf(part) = std.toString(std.get(part, 'status', ''));
+  local taken = [part for part in parts if statusOf(part) == '0'];
+  local failed = [part for part in parts if statusOf(part) != '0'];
   if parts == [] then null
   else if failed == [] then { id: [std.get(part, 'message-id') for part in taken] }
   else
-    local code = std.toString(std.get(failed[0], 'status', ''));
+    local code = statusOf(failed[0]);
     local text = std.get(failed[0], 'error-text', '');
     // A delay stands in the text, in milliseconds: "please wait [ 250 ] and retry".
     local after = std.split(text, 'please wait [');
