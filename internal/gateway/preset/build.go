@@ -70,7 +70,7 @@ func (p *Preset) Build(c Config) (*Built, error) {
 	err = p.authenticate(built, v)
 	if p.file.Receipts.Address != addressNone {
 		built.Gateway.ReceiptURL = receiptURL(c)
-		built.Receiver = &gateway.ReceiverOptions{Gateway: c.ID, Errors: plain(p.Errors.Receipts()), Params: shown}
+		built.Receiver = &gateway.ReceiverOptions{Gateway: c.ID, Tried: p.ours, Errors: plain(p.Errors.Receipts()), Params: shown}
 		err = errors.Join(err, p.verify(built.Receiver, v))
 	}
 	if err != nil {

@@ -3,6 +3,8 @@ local known(errors, code) =
   local general = if std.startsWith(code, '0x') && std.length(code) == 6 && code[4:5] == '0' then '0x00' + code[4:] else '';
   std.get(errors, code, std.get(errors, general, {}));
 
+local text(value) = if std.isString(value) then value else '';
+
 function(req)
   local statuses = {
     SCHEDULED: 'sent', BUFFERED: 'sent', ENROUTE: 'sent', DELIVERED: 'delivered', EXPIRED: 'expired', DELETED: 'canceled',
@@ -19,7 +21,7 @@ function(req)
   {
     id: std.get(receipt, 'id'),
     reference: std.get(receipt, 'userref'),
-    status: std.get(statuses, std.get(receipt, 'status', '')),
+    status: std.get(statuses, text(std.get(receipt, 'status'))),
     class: std.get(found, 'class'),
     code: if code != '' then code,
     message: if message != null then message else std.get(found, 'means'),

@@ -21,7 +21,7 @@ function(res)
       warning: '%d of %d parts were refused: %s' % [std.length(failed), std.length(parts), text],
     } else {
       // A refusal that nobody knows counts as a try.
-      class: std.get(std.get(res.errors, code, {}), 'class', 'gateway_error'),
+      class: std.get(std.get(res.errors, code, {}), 'class', if res.status < 300 then 'gateway_error'),
       code: code,
       message: text,
       retry_after: if wait != '' && std.stripChars(wait, '0123456789') == '' then std.parseInt(wait) / 1000,
