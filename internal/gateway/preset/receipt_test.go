@@ -101,3 +101,24 @@ func TestPreset_OddReceipts(t *testing.T) {
 		})
 	}
 }
+
+// TestPreset_WrongKeys wants the parameter named whose key cannot be used.
+func TestPreset_WrongKeys(t *testing.T) {
+	t.Parallel()
+	set, err := loadOurs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, config := range map[string]Config{
+		"params.private_key: it is no": {From: "Shop", ReceiptSecret: "s3cret", Params: map[string]string{"application_id": "a", "private_key": "k"}},
+		"params.public_key: it is not": {From: "Shop", Params: map[string]string{"api_key": "k", "public_key": "k"}},
+	} {
+		p, err := set.Get(map[bool]string{true: "telnyx", false: "vonage-messages"}[config.Params["public_key"] != ""])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Build(config); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("got %v, want %s", err, name)
+		}
+	}
+}
