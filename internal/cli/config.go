@@ -74,7 +74,11 @@ func summary(cfg *config.Config, files []string) string {
 	if !cfg.SMSEnabled() {
 		return "ok: " + name + " is valid, and sends nothing: sending text messages is not enabled"
 	}
-	return "ok: " + name + " is valid; gateway " + app.GatewaySummary(&cfg.Gateways[0])
+	gateways := make([]string, len(cfg.Gateways))
+	for i := range cfg.Gateways {
+		gateways[i] = app.GatewaySummary(&cfg.Gateways[i])
+	}
+	return "ok: " + name + " is valid; gateway " + strings.Join(gateways, ", ")
 }
 
 // problemText is a problem or a warning for machines.

@@ -48,8 +48,9 @@ type Engine interface {
 	// leases may have lapsed.
 	Behind() bool
 	// HoldUnknown reports whether a message whose attempt was cut short is left to
-	// an operator. Otherwise it is queued again.
-	HoldUnknown() bool
+	// an operator, and for which gateways it is the other way. Otherwise it is queued
+	// again.
+	HoldUnknown() (hold bool, except []string)
 	// Retention says how long after their last change messages are scrubbed and
 	// deleted, once they are sent or final; 0 is never.
 	Retention() (scrubAfter, deleteAfter time.Duration)

@@ -103,16 +103,24 @@ func (n *Node) reclaimRound(ctx context.Context) (bool, error) {
 	if !n.alone && n.options.TickFunc().Sub(n.last.Load().termAt) < n.options.Lapse {
 		return false, nil
 	}
-	hold := n.engine.HoldUnknown()
-	count, more, err := call(ctx, func(ctx context.Context) (int, error) {
-		return n.store.Reclaim(ctx, store.Reclaim{
-			Node: n.options.Node, Now: n.now(), Hold: hold, Lapsed: !n.alone && !n.engine.Behind(),
-		})
-	})
+	hold, except := n.engine.HoldUnknown()
+	more, err := n.reclaim(ctx, store.Reclaim{Hold: hold, Gateways: except, Except: true})
+	if err == nil && len(except) > 0 {
+		var others bool
+		others, err = n.reclaim(ctx, store.Reclaim{Hold: !hold, Gateways: except})
+		more = more || others
+	}
+	return more, err
+}
+
+// reclaim is reclaimRound for some gateways, whose messages become the same.
+func (n *Node) reclaim(ctx context.Context, r store.Reclaim) (bool, error) {
+	r.Node, r.Now, r.Lapsed = n.options.Node, n.now(), !n.alone && !n.engine.Behind()
+	count, more, err := call(ctx, func(ctx context.Context) (int, error) { return n.store.Reclaim(ctx, r) })
 	if count > 0 {
 		n.metrics.reclaimed.Add(float64(count))
 		n.logger.WarnContext(ctx, "reclaimed messages whose attempt was cut short; with on_unknown resend a recipient may get one twice",
-			slog.Int("count", count), slog.String("on_unknown", map[bool]string{true: "hold", false: "resend"}[hold]))
+			slog.Int("count", count), slog.String("on_unknown", map[bool]string{true: "hold", false: "resend"}[r.Hold]))
 		n.engine.Wake()
 	}
 	if err != nil {

@@ -27,6 +27,8 @@ const (
 	// is expected.
 	collapsed     = 0.5
 	expectedShare = 0.4
+	// judgedFor is how long a gateway stays degraded while too few messages say otherwise.
+	judgedFor = 30 * time.Minute
 	// slowShare is the share of slow deliveries from which a gateway is slow.
 	slowShare = 0.3
 
@@ -50,13 +52,19 @@ type place struct{ route, gateway string }
 type quality struct {
 	// degraded says for which countries the delivered share of a gateway has collapsed,
 	// and in which way.
-	degraded map[string]map[string]string
+	degraded map[string]map[string]verdict
 	// slow are the gateways whose deliveries take long.
 	slow map[string]string
 	// counts are the messages that gateways accepted lately, by country.
 	counts map[string]map[string]store.Tally
 	// weights are the parts of 100 that gateways have of what would be theirs.
 	weights map[place]store.Weight
+}
+
+// verdict is why a gateway is degraded, and when that was seen last.
+type verdict struct {
+	reason string
+	at     time.Time
 }
 
 // weight returns which part of 100 a gateway has of what would be its own.
@@ -104,13 +112,14 @@ func (e *Engine) judgeOnce(ctx context.Context, r *routing) error {
 	if err != nil {
 		return err
 	}
-	q := judgeTallies(tallies, r.settings.Gateways, now)
+	before := e.quality.Load()
+	q := judgeTallies(before, tallies, r.settings.Gateways, now)
 	for _, w := range weights {
 		q.weights[place{w.Route, w.Gateway}] = w
 	}
 	duty := e.cluster.OnDuty()
 	if duty {
-		e.logQuality(ctx, e.quality.Load(), q)
+		e.logQuality(ctx, before, q)
 	}
 	for _, route := range r.routes {
 		for _, w := range route.reweigh(q, now) {
@@ -130,9 +139,9 @@ func (e *Engine) judgeOnce(ctx context.Context, r *routing) error {
 }
 
 // judgeTallies finds the gateways with receipts that deliver little or slowly.
-func judgeTallies(tallies []store.Tally, gateways []GatewayOptions, now time.Time) *quality {
+func judgeTallies(before *quality, tallies []store.Tally, gateways []GatewayOptions, now time.Time) *quality {
 	q := &quality{
-		degraded: make(map[string]map[string]string), slow: make(map[string]string),
+		degraded: make(map[string]map[string]verdict), slow: make(map[string]string),
 		counts: make(map[string]map[string]store.Tally), weights: make(map[place]store.Weight),
 	}
 	earlier := make(map[string]map[string]store.Tally)
@@ -151,7 +160,12 @@ func judgeTallies(tallies []store.Tally, gateways []GatewayOptions, now time.Tim
 		}
 	}
 	for name, countries := range q.counts {
-		q.degraded[name] = make(map[string]string)
+		q.degraded[name] = make(map[string]verdict)
+		for country, last := range before.degraded[name] {
+			if countries[country].Accepted < judgeLeast && now.Sub(last.at) < judgedFor {
+				q.degraded[name][country] = last
+			}
+		}
 		var all store.Tally
 		for country, t := range countries {
 			all = add(all, t)
@@ -160,8 +174,8 @@ func judgeTallies(tallies []store.Tally, gateways []GatewayOptions, now time.Tim
 				expected = max(expected, share(q.counts[other][country]))
 			}
 			if t.Accepted >= judgeLeast && share(t) < collapsed*expected {
-				q.degraded[name][country] = fmt.Sprintf("%d of %d messages to %s were delivered, where %.0f%% are expected",
-					t.Delivered, t.Accepted, orUnknown(country), 100*expected)
+				q.degraded[name][country] = verdict{fmt.Sprintf("%d of %d messages to %s were delivered, where %.0f%% are expected",
+					t.Delivered, t.Accepted, orUnknown(country), 100*expected), now}
 			}
 		}
 		if all.Delivered >= judgeLeast && float64(all.Slow) >= slowShare*float64(all.Delivered) {
@@ -237,9 +251,9 @@ func (r *route) degraded(q *quality, gateway string) string {
 			continue
 		}
 		all += q.counts[gateway][country].Accepted
-		if text := q.degraded[gateway][country]; text != "" {
+		if found, bad := q.degraded[gateway][country]; bad {
 			ill += q.counts[gateway][country].Accepted
-			why = append(why, text)
+			why = append(why, found.reason)
 		}
 	}
 	if 2*ill < all {
@@ -251,15 +265,15 @@ func (r *route) degraded(q *quality, gateway string) string {
 // logQuality tells of gateways that became degraded, or are no longer.
 func (e *Engine) logQuality(ctx context.Context, before, after *quality) {
 	for gateway, countries := range after.degraded {
-		for country, why := range countries {
-			if before.degraded[gateway][country] == "" {
+		for country, found := range countries {
+			if _, known := before.degraded[gateway][country]; !known {
 				e.logger.LogAttrs(ctx, slog.LevelWarn, "gateway delivers few of the messages that it takes",
-					slog.String("gateway", gateway), slog.String("country", country), slog.String("reason", why),
+					slog.String("gateway", gateway), slog.String("country", country), slog.String("reason", found.reason),
 					slog.String("next_step", "check the provider's status page, and that its receipts come in; routes[].demote moves traffic away by itself"))
 			}
 		}
 		for country := range before.degraded[gateway] {
-			if countries[country] == "" {
+			if _, still := countries[country]; !still {
 				e.logger.LogAttrs(ctx, slog.LevelInfo, "gateway delivers messages again",
 					slog.String("gateway", gateway), slog.String("country", country))
 			}
@@ -289,7 +303,10 @@ func (e *Engine) Snapshot() []GatewayState {
 		name, s := h.queue.key.gateway, h.queue.gate.snapshot(e.tick())
 		states[i] = GatewayState{
 			Name: name, Breaker: s.breaker.String(), Class: string(h.queue.gate.closedBy()), InFlight: s.inFlight,
-			Degraded: q.degraded[name], Slow: q.slow[name],
+			Degraded: make(map[string]string), Slow: q.slow[name],
+		}
+		for country, found := range q.degraded[name] {
+			states[i].Degraded[country] = found.reason
 		}
 	}
 	return states

@@ -77,7 +77,7 @@ func TestRoute_Reweigh(t *testing.T) {
 			for _, some := range test.tallies {
 				tallies = append(tallies, some...)
 			}
-			q := judgeTallies(tallies, gateways, at(0))
+			q := judgeTallies(&quality{}, tallies, gateways, at(0))
 			for gateway, weight := range test.before {
 				q.weights[place{"all", gateway}] = store.Weight{Route: "all", Gateway: gateway, Weight: weight, ChangedAt: at(-test.changed)}
 			}

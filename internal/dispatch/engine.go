@@ -222,9 +222,16 @@ func (e *Engine) InFlight() int {
 // Behind reports whether outcomes wait to be written for longer than they should.
 func (e *Engine) Behind() bool { return e.settler.behind() }
 
-// HoldUnknown reports whether a message of unknown outcome is left to an operator.
-func (e *Engine) HoldUnknown() bool {
-	return slices.ContainsFunc(e.routing.Load().settings.Gateways, func(g GatewayOptions) bool { return g.OnUnknown == HoldUnknown })
+// HoldUnknown reports whether a message of unknown outcome is left to an operator, and
+// for which gateways it is the other way.
+func (e *Engine) HoldUnknown() (hold bool, except []string) {
+	settings := e.routing.Load().settings
+	for _, g := range settings.Gateways {
+		if g.OnUnknown != settings.OnUnknown {
+			except = append(except, g.Gateway.Name())
+		}
+	}
+	return settings.OnUnknown == HoldUnknown, except
 }
 
 // Retention says how long after their last change messages are scrubbed and deleted.

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"courier"
 	"courier/internal/dispatch"
+	"courier/internal/store"
 )
 
 // flow is messages that come in at a rate, with the time that each took to a phone.
@@ -162,13 +164,13 @@ func testFailover(t *testing.T, bad func(context.Context, *courier.Message) cour
 		gateways = append(gateways, newGateway(string(rune('b'+i)), brisk))
 	}
 	f := newFlow(t, nil, gateways...)
-	well := f.send(t, 300, 10*time.Millisecond)
+	well := f.send(t, 100, 20*time.Millisecond)
 	isBad.Store(true)
-	turning := f.send(t, 1500, 10*time.Millisecond) // longer than the time-out
-	after := f.send(t, 2000, 10*time.Millisecond)
+	turning := f.send(t, 700, 20*time.Millisecond) // longer than the time-out
+	after := f.send(t, 800, 20*time.Millisecond)
 	isBad.Store(false)
-	f.send(t, 2000, 10*time.Millisecond)
-	back := f.send(t, 300, 10*time.Millisecond)
+	f.send(t, 800, 20*time.Millisecond)
+	back := f.send(t, 100, 20*time.Millisecond)
 	pass(time.Minute)
 	if took := p99(f.delays(t, well)); took > 10*time.Millisecond {
 		t.Errorf("p99 is %s while all is well", took)
@@ -179,8 +181,8 @@ func testFailover(t *testing.T, bad func(context.Context, *courier.Message) cour
 	if took := p99(f.delays(t, after)); took > 100*time.Millisecond {
 		t.Errorf("p99 is %s once it is known to be bad", took)
 	}
-	if first := f.by("a", well) + f.by("a", back); first != 600 {
-		t.Errorf("the first gateway brought %d of 600 while it was well", first)
+	if first := f.by("a", well) + f.by("a", back); first != 200 {
+		t.Errorf("the first gateway brought %d of 200 while it was well", first)
 	}
 	f.delays(t, f.messages)
 }
@@ -190,7 +192,7 @@ func testFailover(t *testing.T, bad func(context.Context, *courier.Message) cour
 func TestFailover_WhatIsQueuedGoesToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const count = 5000
+		const count = 2000
 		a, b := newGateway("a", hangs), newGateway("b", brisk)
 		f := newFlow(t, nil, a, b)
 		f.messages = newMessages(count, func(m *courier.Message) { m.Gateway = "" })
@@ -381,7 +383,7 @@ func TestFailover_TrafficDoesNotFlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &logBuffer{}
 		f := newFlow(t, log.install, newGateway("a", failsAt(0.6)), newGateway("b", brisk))
-		messages := f.send(t, 10_000, 60*time.Millisecond)
+		messages := f.send(t, 5000, 120*time.Millisecond)
 		if took := p99(f.delays(t, messages)); took > 100*time.Millisecond {
 			t.Errorf("p99 is %s", took)
 		}
@@ -415,18 +417,112 @@ func TestFailover_ThreeNodes(t *testing.T) {
 				pass(3 * time.Second)
 				for i := range 3 {
 					f.engine = nodes[i].Engine
-					f.messages = append(f.messages, f.send(t, 1000, 5*time.Millisecond)...)
+					f.send(t, 500, 10*time.Millisecond)
 				}
-				enqueue(t, f.engine, newMessages(1000, func(m *courier.Message) { m.Gateway = "" })...)
+				enqueue(t, f.engine, newMessages(500, func(m *courier.Message) { m.Gateway = "" })...)
 				pass(time.Minute)
 				f.delays(t, f.messages)
 				if a.twice || b.twice {
 					t.Error("a message was attempted twice at once")
 				}
-				if got := f.memory.statuses()[courier.StatusSent]; got != 4000 {
-					t.Errorf("%d of 4000 are sent: %v", got, f.memory.statuses())
+				if got := f.memory.statuses()[courier.StatusSent]; got != 2000 {
+					t.Errorf("%d of 2000 are sent: %v", got, f.memory.statuses())
 				}
 			})
 		})
 	}
+}
+
+// TestNodes_EachGatewayHoldsForItself has a node die whose gateways have different policies.
+func TestNodes_EachGatewayHoldsForItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newShared()
+		mixed := func(send func(context.Context, *courier.Message) courier.Attempt) func(*dispatch.Options) {
+			return func(o *dispatch.Options) {
+				careful := optionsOf(newGateway("careful", send))
+				careful.OnUnknown, careful.Timeout = dispatch.HoldUnknown, time.Hour
+				o.Gateways = append(o.Gateways, careful)
+			}
+		}
+		a := startPeer(t, memory, "a", newGateway("sms", untilEnd), longTimeout, mixed(untilEnd))
+		pass(time.Second)
+		quick, careful := newMessage(), newMessage(func(m *courier.Message) { m.Gateway = "careful" })
+		enqueue(t, a.Engine, quick, careful)
+		startPeer(t, memory, "b", newGateway("sms", answer(accepted())), mixed(answer(accepted())))
+		pass(10 * time.Second)
+		a.link.fail(store.ErrUnavailable)
+		pass(10 * time.Second)
+		wantStatus(t, memory, quick, courier.StatusSent)
+		wantStatus(t, memory, careful, courier.StatusUnknown)
+		a.link.fail(nil)
+		pass(10 * time.Second)
+	})
+}
+
+// asked is a gateway that knows what it took.
+type asked struct {
+	*fakeGateway
+	receipt courier.Receipt
+	found   bool
+	err     error
+}
+
+// Lookup implements dispatch.Inquirer.
+func (a *asked) Lookup(context.Context, *courier.Message) (courier.Receipt, bool, error) {
+	return a.receipt, a.found, a.err
+}
+
+// TestFailover_AsksBeforeItSendsAgain has attempts end without an answer.
+func TestFailover_AsksBeforeItSendsAgain(t *testing.T) {
+	t.Parallel()
+	errAway := errors.New("away")
+	for name, test := range map[string]struct {
+		gateway asked
+		policy  dispatch.UnknownPolicy
+		want    courier.Status
+		through string
+	}{
+		"Taken":         {asked{found: true, receipt: courier.Receipt{GatewayMessageID: "gw-9"}}, dispatch.ResendUnknown, courier.StatusSent, "a"},
+		"TakenHold":     {asked{found: true}, dispatch.HoldUnknown, courier.StatusSent, "a"},
+		"Delivered":     {asked{found: true, receipt: courier.Receipt{GatewayMessageID: "gw-9", Status: courier.StatusDelivered}}, dispatch.HoldUnknown, courier.StatusDelivered, "a"},
+		"NotFound":      {asked{}, dispatch.ResendUnknown, courier.StatusSent, "b"},
+		"NotFoundHold":  {asked{}, dispatch.HoldUnknown, courier.StatusUnknown, "a"},
+		"CannotBeAsked": {asked{err: errAway}, dispatch.ResendUnknown, courier.StatusSent, "b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFlow(t, func(o *dispatch.Options) {
+					test.gateway.fakeGateway = newGateway("a", hangs)
+					o.Gateways[0].Gateway, o.Gateways[0].OnUnknown = &test.gateway, test.policy
+				}, newGateway("a", hangs), newGateway("b", brisk))
+				m := newMessage(func(m *courier.Message) { m.Gateway = "" })
+				enqueue(t, f.engine, m)
+				pass(dispatch.DefaultTimeout + time.Second)
+				row, tried := f.memory.read(m.ID)
+				if row.Status != test.want || row.Gateway != test.through || row.GatewayMessageID != "" && row.Gateway == "a" && row.GatewayMessageID != "gw-9" {
+					t.Errorf("message is %s through %s after %+v", row.Status, row.Gateway, tried)
+				}
+			})
+		})
+	}
+}
+
+// TestEngine_AsksForWhatADeadProcessSent has a message back whose attempt was cut short.
+func TestEngine_AsksForWhatADeadProcessSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory, gateway := newMemory(), &asked{fakeGateway: newGateway("sms", brisk), found: true}
+		m := newMessage(func(m *courier.Message) {
+			m.Status, m.Lease = courier.StatusProcessing, courier.Lease{Node: "dead", Token: 1, Until: time.Now().Add(time.Minute)}
+		})
+		memory.put(m)
+		start(t, newOptions(memory, gateway))
+		pass(10 * time.Second)
+		wantStatus(t, memory, m, courier.StatusSent)
+		if sent := len(gateway.sends()); sent != 0 {
+			t.Errorf("it was sent %d times more", sent)
+		}
+	})
 }

@@ -25,6 +25,8 @@ const (
 	moveLook = time.Second
 	// expiryLook is how often a mover looks whether a rate lets messages expire.
 	expiryLook = 5 * time.Second
+	// sortFor is how long after a reload a message may still come in by the routes of before.
+	sortFor = 30 * time.Second
 	// movePages bounds how many pages it looks at in one go.
 	movePages = 80
 )
@@ -39,8 +41,9 @@ type mover struct {
 	engine *Engine
 	queue  *queue
 	wake   chan struct{}
-	// sorts is true until those are gone.
-	sorts atomic.Bool
+	// toSort grows each time that there may be such, sorted is how far it was when they
+	// were gone.
+	toSort, sorted atomic.Int64
 
 	// Of the loop alone:
 	// query is where to go on, after a pass that did not come to the end.
@@ -66,7 +69,7 @@ func (m *mover) run(ctx context.Context) {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		wait := forever
-		if m.sorts.Load() && !m.sort(ctx) {
+		if m.toSort.Load() != m.sorted.Load() && !m.sort(ctx) {
 			wait = moveLook
 		}
 		switch need := m.queue.gate.need(); {
@@ -122,10 +125,10 @@ func (m *mover) pass(ctx context.Context, expiring bool) {
 // whether that is done. It is done once for each configuration, so that nodes whose
 // configurations differ for a while do not send messages to and fro.
 func (m *mover) sort(ctx context.Context) bool {
-	m.sorts.Store(false)
+	upTo := m.toSort.Load()
 	p := passing{mover: m, routing: m.engine.routing.Load()}
 	if p.routing.queue(m.queue.key.gateway) != m.queue {
-		return true // it is gone
+		return true // it is gone, and its loop ends
 	}
 	query := store.WaitingQuery{Gateway: m.queue.key.gateway, Limit: movePage}
 	for {
@@ -136,10 +139,10 @@ func (m *mover) sort(ctx context.Context) bool {
 			}
 		}
 		if err != nil || !p.move(ctx) {
-			m.sorts.Store(true)
 			return false
 		}
 		if len(waiting) < movePage {
+			m.sorted.Store(upTo)
 			m.log(ctx)
 			return true
 		}

@@ -56,6 +56,9 @@ type queue struct {
 	// given some. (monotonic)
 	fed   map[*mover]bool
 	fedAt time.Time
+	// sortUntil is until when each message is looked at once more before it is
+	// attempted, as others may still be putting some here by the routes of before.
+	sortUntil time.Time
 	// newest is when the latest of the new messages was due. (store)
 	newest time.Time
 	// retired is true once its gateway is gone from the configuration.
@@ -77,12 +80,23 @@ func newQueue(e *Engine, key queueKey, g *gate) *queue {
 // configure has the queue look for old messages, and those sorted out that are not to
 // wait here by the routes, if there are any.
 func (q *queue) configure(routed bool) {
-	q.mover.sorts.Store(routed)
+	now := q.engine.tick()
 	q.mu.Lock()
-	q.dueAt, q.backlog = q.engine.tick(), true
+	if routed {
+		q.mover.toSort.Add(1)
+		q.sortUntil = now.Add(sortFor)
+	}
+	q.dueAt, q.backlog = now, true
 	q.mu.Unlock()
 	q.poke()
 	q.mover.poke()
+}
+
+// isSorted reports whether what waits here is there by the routes of today.
+func (q *queue) isSorted() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.sortUntil.IsZero() || !q.engine.tick().Before(q.sortUntil) && q.mover.toSort.Load() == q.mover.sorted.Load()
 }
 
 // retire ends the claiming.

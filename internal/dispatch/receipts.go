@@ -65,7 +65,7 @@ func (e *Engine) Receipts(ctx context.Context, receipts []courier.Receipt) ([]st
 	r.pending = append(r.pending, c)
 	if !r.writing {
 		r.writing = true
-		e.lifetime.workers.Go(r.run) //nolint:contextcheck // others wait for the transaction too
+		e.lifetime.workers.Go(r.run)
 	}
 	r.mu.Unlock()
 	select {

@@ -25,8 +25,8 @@ type hop struct {
 	weight int
 }
 
-// fits reports whether a message belongs to the route.
-func (r *route) fits(m *courier.Message) bool {
+// Fits reports whether a message belongs to the route.
+func (r *Route) Fits(m *courier.Message) bool {
 	return (r.Channel == "" || r.Channel == m.Channel) &&
 		(r.TemplateType == "" || r.TemplateType == m.TemplateType) &&
 		(len(r.To) == 0 || slices.ContainsFunc(r.To, func(to string) bool {
@@ -164,14 +164,26 @@ type routing struct {
 // queue returns where messages of a gateway wait, nil for one that there is not.
 func (r *routing) queue(gateway string) *queue { return r.queues[queueKey{gateway, laneNormal}] }
 
-// routeOf returns the route of a message.
+// routeOf returns the route of a message: the gateway that its caller asked for, while
+// there is one of that name, or else the first that fits.
 func (r *routing) routeOf(m *courier.Message) *route {
+	if m.OnlyGateway {
+		if q := r.queue(m.Gateway); q != nil {
+			return &route{hops: []hop{{queue: q}}}
+		}
+	}
 	for _, route := range r.routes {
-		if route.fits(m) {
+		if route.Fits(m) {
 			return route
 		}
 	}
 	return r.all
+}
+
+// misplaced reports whether a ticket may be in its queue by the routes of before, and
+// is not to be there by those of today.
+func (r *routing) misplaced(t *ticket) bool {
+	return len(r.routes) > 0 && !t.queue.isSorted() && !r.serves(t)
 }
 
 // serves reports whether the queue of a ticket is one of its message's route.

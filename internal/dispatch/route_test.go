@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,16 @@ func newRouted(s dispatch.Store, routes ...dispatch.Route) (options dispatch.Opt
 	return options, gateways
 }
 
+// downUntil is a gateway that is down until it is well.
+func downUntil(well *atomic.Bool) func(context.Context, *courier.Message) courier.Attempt {
+	return func(ctx context.Context, m *courier.Message) courier.Attempt {
+		if well.Load() {
+			return answer(accepted())(ctx, m)
+		}
+		return answer(down())(ctx, m)
+	}
+}
+
 func TestRoute_FirstThatFits(t *testing.T) {
 	t.Parallel()
 	germany, codes, america, voice := via("germany", "b"), via("codes", "c", "a"), via("america", "c"), via("voice", "b")
@@ -47,6 +58,8 @@ func TestRoute_FirstThatFits(t *testing.T) {
 		"Other":        {func(*courier.Message) {}, "c"},
 		"Channel":      {func(m *courier.Message) { m.To, m.Channel = "+447700900123", "voice" }, "b"},
 		"None":         {func(m *courier.Message) { m.To = "+447700900123" }, "a"},
+		"OnlyGateway":  {func(m *courier.Message) { m.Gateway, m.OnlyGateway = "b", true }, "b"},
+		"OnlyOneGone":  {func(m *courier.Message) { m.Gateway, m.OnlyGateway = "d", true }, "c"},
 		"NoneItsOwn":   {func(m *courier.Message) { m.To, m.Gateway = "+447700900123", "b" }, "b"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,6 +78,35 @@ func TestRoute_FirstThatFits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRoute_OnlyGatewayWaits has a message stay with the gateway that its caller asked
+// for, while the others of its route go on to the next.
+func TestRoute_OnlyGatewayWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newMemory()
+		options, gateways := newRouted(memory, via("all", "a", "b"))
+		var well atomic.Bool
+		gateways[0].sendFunc = downUntil(&well)
+		engine := start(t, options)
+		pass(time.Second)
+		m := newMessage(func(m *courier.Message) { m.Gateway, m.OnlyGateway = "a", true })
+		enqueue(t, engine, m)
+		enqueue(t, engine, newMessages(50)...)
+		pass(time.Minute)
+		if got := memory.statuses()[courier.StatusSent]; got != 50 {
+			t.Errorf("%d of the 50 others were sent", got)
+		}
+		if row := memory.message(m.ID); row.Status == courier.StatusSent || row.Gateway != "a" {
+			t.Errorf("message is %s through %s", row.Status, row.Gateway)
+		}
+		well.Store(true)
+		pass(10 * time.Minute)
+		if row := memory.message(m.ID); row.Status != courier.StatusSent || row.Gateway != "a" {
+			t.Errorf("message is %s through %s", row.Status, row.Gateway)
+		}
+	})
 }
 
 func TestRoute_WeightsShareTheTraffic(t *testing.T) {
@@ -95,7 +137,8 @@ func TestRoute_ReloadHoldsForWhatIsQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		options, gateways := newRouted(memory, via("all", "a"))
-		gateways[0].sendFunc = answer(down())
+		var well atomic.Bool
+		gateways[0].sendFunc = downUntil(&well)
 		engine := start(t, options)
 		pass(time.Second)
 		enqueue(t, engine, newMessages(300)...)
@@ -111,7 +154,7 @@ func TestRoute_ReloadHoldsForWhatIsQueued(t *testing.T) {
 		if sent := len(gateways[1].sends()); sent != 300 {
 			t.Errorf("%d of 300 went through the gateway that is theirs now: %v", sent, memory.statuses())
 		}
-		gateways[0].sendFunc = answer(accepted())
+		well.Store(true)
 		scheduled := newMessage(func(m *courier.Message) { m.NextAttemptAt = time.Now().Add(time.Hour) })
 		enqueue(t, engine, scheduled)
 		options.Routes = []dispatch.Route{via("all", "c")}

@@ -71,6 +71,15 @@ func PartIDs(a *courier.Attempt) []string {
 	return ids
 }
 
+// Names are what a gateway calls the message that it took, and its parts.
+func (s *Settlement) Names() []string {
+	id := s.Settled().GatewayMessageID
+	if id == "" {
+		return nil
+	}
+	return append([]string{id}, PartIDs(s.Attempt)...)
+}
+
 // HasID reports whether a gateway named an attempt, or a part of it, so.
 func HasID(a *courier.Attempt, id string) bool {
 	return id != "" && (a.GatewayMessageID == id || slices.Contains(a.GatewayMessageIDs, id))
@@ -99,6 +108,8 @@ type Delivery struct {
 	// Judge changes is to be written.
 	From  courier.Status
 	Known int
+	// Named is true when a receipt told what the gateway calls the message.
+	Named bool
 }
 
 // Parked is a receipt that waits, with its place in the order in which they came.
@@ -115,8 +126,19 @@ func NewDelivery(m *courier.Message, attempts []courier.Attempt, receipts []cour
 // News are the receipts to be written down.
 func (d *Delivery) News() []courier.Receipt { return d.Receipts[d.Known:] }
 
-// IsChanged reports whether the row of the message is to be written.
-func (d *Delivery) IsChanged() bool { return d.Status != d.From }
+// Step is a change of a status.
+type Step struct{ From, To courier.Status }
+
+// Steps are the changes that lead to the status of the message, each of them legal.
+func (d *Delivery) Steps() []Step {
+	switch {
+	case d.Status == d.From:
+		return nil
+	case d.From.CanBecome(d.Status):
+		return []Step{{d.From, d.Status}}
+	}
+	return []Step{{d.From, courier.StatusSent}, {courier.StatusSent, d.Status}}
+}
 
 // Judge changes deliveries by receipts, one after the other, and answers for each.
 // Deliveries holds that of each receipt, the same for several of one message, nil
@@ -254,6 +276,7 @@ func (d *Delivery) apply(r *courier.Receipt, about *courier.Attempt, to courier.
 	if taken && m.SentAt.IsZero() {
 		// The outcome of the attempt was unknown until now.
 		m.SentAt, m.Gateway, m.GatewayMessageID = r.ReceivedAt, about.Gateway, r.GatewayMessageID
+		d.Named = m.GatewayMessageID != ""
 		tallies.accepted(r.Gateway, m.Country, m.SentAt)
 	}
 	tallies.reported(r, m, to)

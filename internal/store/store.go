@@ -6,6 +6,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"courier"
@@ -322,6 +323,15 @@ type Reclaim struct {
 	Lapsed bool
 	// Hold leaves the messages unknown instead of queueing them again.
 	Hold bool
+	// Gateways, unless empty, are those whose messages are taken back, or, with Except,
+	// those whose messages are not.
+	Gateways []string
+	Except   bool
+}
+
+// Concerns reports whether messages of a gateway are to be taken back.
+func (r *Reclaim) Concerns(gateway string) bool {
+	return len(r.Gateways) == 0 || slices.Contains(r.Gateways, gateway) != r.Except
 }
 
 // Sweep says which old messages housekeeping takes.

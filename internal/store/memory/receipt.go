@@ -66,7 +66,12 @@ func (d *database) judge(receipts []courier.Receipt) []store.Received {
 	answers := store.Judge(receipts, deliveries, &d.tallies)
 	for id, delivery := range known {
 		d.receipts[id] = delivery.Receipts
-		d.change(d.byID[id], func() { *d.byID[id] = *delivery.Message })
+		for _, step := range delivery.Steps() {
+			d.change(d.byID[id], func() {
+				*d.byID[id] = *delivery.Message
+				d.byID[id].Status = step.To
+			})
+		}
 	}
 	return answers
 }

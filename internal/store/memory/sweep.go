@@ -38,7 +38,7 @@ func (s *Store) Reclaim(ctx context.Context, r store.Reclaim) (int, error) {
 	now := store.Floor(r.Now)
 	return s.sweep(ctx, "reclaim messages", unbounded, func(m *courier.Message) bool {
 		lapsed := r.Lapsed && !m.Lease.Until.After(now)
-		return m.Status == courier.StatusProcessing && (lapsed || m.Lease.Node != r.Node && !s.isAlive(m.Lease.Node))
+		return m.Status == courier.StatusProcessing && r.Concerns(m.Gateway) && (lapsed || m.Lease.Node != r.Node && !s.isAlive(m.Lease.Node))
 	}, nil, func(m *courier.Message) {
 		s.attempted(m, &courier.Attempt{
 			Gateway: m.Gateway, Outcome: courier.OutcomeUnknown, Class: courier.ClassOutcomeUnknown,

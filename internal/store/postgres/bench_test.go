@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -110,7 +112,7 @@ func sent(claimed []*courier.Message) []store.Settlement {
 			ID: m.ID, Token: m.Lease.Token, Status: courier.StatusSent, At: now,
 			Attempt: &courier.Attempt{
 				Number: 1, Gateway: "sms", Outcome: courier.OutcomeAccepted, HTTPStatus: 201,
-				GatewayMessageID: "SM0123456789abcdef", StartedAt: now, Duration: 20 * time.Millisecond,
+				GatewayMessageID: "SM" + rand.Text(), StartedAt: now, Duration: 20 * time.Millisecond,
 			},
 		}
 	}
@@ -167,4 +169,37 @@ func BenchmarkLeased(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N*64)/b.Elapsed().Seconds(), "messages/s")
+}
+
+// BenchmarkReceive takes in receipts in batches, one message an iteration: each is
+// delivered, after one receipt that says it is sent, and every third is told twice.
+func BenchmarkReceive(b *testing.B) {
+	const size = 100
+	s := openBench(b)
+	fill(b, s, b.N+size)
+	var receipts []courier.Receipt
+	for len(receipts) < b.N*2 {
+		settlements := sent(claim(b, s, 700))
+		if _, err := s.Settle(b.Context(), settlements); err != nil {
+			b.Fatal(err)
+		}
+		for i, t := range settlements {
+			r := courier.Receipt{Gateway: "sms", GatewayMessageID: t.Attempt.GatewayMessageID, Status: courier.StatusSent, ReceivedAt: t.At}
+			receipts = append(receipts, r)
+			if i%3 == 0 {
+				receipts = append(receipts, r)
+			}
+			r.Status = courier.StatusDelivered
+			receipts = append(receipts, r)
+		}
+	}
+	mathrand.Shuffle(len(receipts), func(i, j int) { receipts[i], receipts[j] = receipts[j], receipts[i] })
+	b.ReportAllocs()
+	b.ResetTimer()
+	for batch := range slices.Chunk(receipts, size) {
+		if _, err := s.Receive(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(receipts))/b.Elapsed().Seconds(), "receipts/s")
 }

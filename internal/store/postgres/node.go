@@ -64,23 +64,22 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, erro
 	return standing, nil
 }
 
-// crossedFor is for how many seconds a receipt is looked at again that was parked while
-// the outcome of its attempt was being written: longer than any transaction.
-const crossedFor = 60
-
 // maxFold bounds the rows of the table tally that one round of maintenance adds up.
 const maxFold = 20_000
 
 // maintainAfterBeats does after each beat what a beat must neither wait for nor fail with: the
 // node is alive all the same. What fails is tried again after the next beat.
 func (s *Store) maintainAfterBeats(ctx context.Context) {
-	failing, lookBack := false, int64(store.ParkedFor.Seconds())
+	failing, lookedAt := false, time.Now().Add(-store.ParkedFor)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case onDuty := <-s.beaten:
-			err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error { return s.maintain(ctx, on, onDuty, lookBack) }, false)
+			began := time.Now()
+			err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error {
+				return s.maintain(ctx, on, onDuty, began.Sub(lookedAt))
+			}, false)
 			s.metrics.Count("maintain", err)
 			if err != nil && !failing && !passing(err) && ctx.Err() == nil {
 				s.logger.WarnContext(ctx, "maintenance of the database fails: the tables of nodes and counts grow until it works again",
@@ -88,7 +87,7 @@ func (s *Store) maintainAfterBeats(ctx context.Context) {
 			}
 			failing = err != nil && !passing(err)
 			if err == nil && onDuty {
-				lookBack = crossedFor
+				lookedAt = began
 			}
 		}
 	}
@@ -97,11 +96,11 @@ func (s *Store) maintainAfterBeats(ctx context.Context) {
 // maintain returns the leases that nobody knows of, also on a node that claims
 // nothing, measures the clock, and on the node that does the housekeeping keeps the
 // tables small that each node and each transaction adds to, and looks at receipts that
-// were parked in the last so many seconds.
-func (s *Store) maintain(ctx context.Context, on *session, onDuty bool, lookBack int64) error {
+// were parked since it last did.
+func (s *Store) maintain(ctx context.Context, on *session, onDuty bool, since time.Duration) error {
 	err := errors.Join(s.clock.measure(ctx, on), s.returnLostLeases(ctx, on), s.writeTallies(ctx, on))
 	if onDuty {
-		err = errors.Join(err, on.exec(ctx, "ForgetNodes"), on.exec(ctx, "FoldTally", int64(maxFold)), s.applyCrossed(ctx, on, lookBack))
+		err = errors.Join(err, on.exec(ctx, "ForgetNodes"), on.exec(ctx, "FoldTally", int64(maxFold)), s.applyCrossed(ctx, on, int64(since.Seconds())+2))
 	}
 	return err
 }

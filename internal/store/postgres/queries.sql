@@ -136,10 +136,11 @@ WITH settled AS (
         settled_token = g.token, retry_count = g.retry_count, updated_at = g.at, sent_at = g.at, last_error = NULL, failure = NULL,
         send_count = greatest(m.send_count + 1, g.number), gateway = g.gateway,
         gateway_message_id = nullif(g.gateway_message_id, ''), accepted_http_status = g.http_status,
-        accepted_started_at = g.started_at, accepted_duration = g.duration
+        accepted_started_at = g.started_at, accepted_duration = g.duration,
+        gateway_key = CASE WHEN g.gateway_message_id <> '' THEN ($14::bigint << 40) | g.low END
     FROM unnest($3::uuid[], $4::bigint[], $5::integer[], $6::timestamptz[], $7::integer[], $8::text[], $9::text[],
-        $10::integer[], $11::timestamptz[], $12::bigint[]) WITH ORDINALITY AS g (
-        id, token, retry_count, at, number, gateway, gateway_message_id, http_status, started_at, duration, place)
+        $10::integer[], $11::timestamptz[], $12::bigint[], $13::bigint[]) WITH ORDINALITY AS g (
+        id, token, retry_count, at, number, gateway, gateway_message_id, http_status, started_at, duration, low, place)
     WHERE m.id = g.id AND m.lease_token = g.token
     RETURNING g.place
 ), counted AS (
@@ -156,10 +157,10 @@ SELECT place::integer FROM settled
 WITH given AS (
     SELECT * FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[], $9::text[],
         $10::timestamptz[], $11::integer[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[],
-        $17::integer[], $18::text[], $19::text[], $20::bigint[], $21::timestamptz[], $22::bigint[], $23::text[]) WITH ORDINALITY AS g (
+        $17::integer[], $18::text[], $19::text[], $20::bigint[], $21::timestamptz[], $22::bigint[], $23::text[], $24::bigint[]) WITH ORDINALITY AS g (
         id, token, status, retry_count, at, next_attempt_at, gateway, sent_at, number,
         attempt_gateway, outcome, class, code, message, http_status, excerpt, gateway_message_id,
-        retry_after, started_at, duration, warning, place)
+        retry_after, started_at, duration, warning, low, place)
 ), settled AS (
     UPDATE courier.message AS m
     SET status = g.status, lease_node = NULL, lease_token = NULL, lease_until = NULL, settled_token = g.token,
@@ -171,7 +172,8 @@ WITH given AS (
             WHEN g.outcome <> 'accepted' THEN greatest(m.send_count + 1, g.number)
         END,
         failure = CASE WHEN g.outcome = '' THEN m.failure END,
-        gateway_message_id = CASE WHEN g.outcome = 'accepted' THEN nullif(g.gateway_message_id, '') END
+        gateway_message_id = CASE WHEN g.outcome = 'accepted' THEN nullif(g.gateway_message_id, '') END,
+        gateway_key = CASE WHEN g.outcome = 'accepted' AND g.gateway_message_id <> '' THEN ($27::bigint << 40) | g.low END
     FROM given AS g
     WHERE m.id = g.id AND m.lease_token = g.token
     RETURNING m.id, m.send_count, m.status, g.place
@@ -184,7 +186,7 @@ WITH given AS (
 ), parts AS (
     INSERT INTO courier.part (message_id, number, position, gateway, gateway_message_id)
     SELECT s.id, s.send_count, p.position, g.attempt_gateway, p.gateway_message_id
-    FROM unnest($24::integer[], $25::text[]) WITH ORDINALITY AS p (place, gateway_message_id, position)
+    FROM unnest($25::integer[], $26::text[]) WITH ORDINALITY AS p (place, gateway_message_id, position)
     JOIN settled AS s ON s.place = p.place
     JOIN given AS g ON g.place = p.place
 ), counted AS (
@@ -209,6 +211,7 @@ WITH lost AS (
     SELECT m.id, m.send_count + 1 AS number, m.gateway, m.updated_at FROM courier.message AS m
     WHERE m.status = 'processing' AND (m.lease_until <= $5 OR (m.lease_node <> $3 AND NOT EXISTS (
         SELECT 1 FROM courier.node AS n WHERE n.name = m.lease_node AND n.lapses_at > clock_timestamp())))
+        AND (cardinality($10::text[]) = 0 OR (m.gateway = ANY ($10)) <> $11)
     LIMIT $8
     FOR UPDATE OF m SKIP LOCKED
 ), taken AS (
@@ -331,7 +334,7 @@ ON CONFLICT DO NOTHING
 -- name: DecideMessage
 UPDATE courier.message
 SET status = $3, gateway = $4, next_attempt_at = $5, updated_at = $6, retry_count = $7, expires_at = $8,
-    sent_at = $9, gateway_message_id = nullif($10, ''),
+    sent_at = $9, gateway_message_id = nullif($10, ''), gateway_key = CASE WHEN $10 <> '' THEN gateway_key END,
     accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
 WHERE id = $1 AND status = $2
 
@@ -366,17 +369,30 @@ SELECT message_id, {receipt} FROM courier.receipt
 WHERE message_id = ANY ($1::uuid[])
 ORDER BY message_id, number
 
+-- name: NextSegment
+SELECT nextval('courier.gateway_key_segment')
+
 -- The message of each receipt: the newest that its gateway named so, as some count from
--- 1 after each start, or else the one that it names. A gateway that gives all the same
--- name costs no more than a few rows.
+-- 1 after each start, or else the one that it names. Names are looked for in one segment
+-- of keys after the other, the newest first. A gateway that gives all the same name costs
+-- no more than a few rows.
 -- name: MessagesOfReceipts
+WITH span AS (
+    SELECT coalesce((SELECT min(gateway_key) FROM courier.message WHERE gateway_key IS NOT NULL) >> 40, 1) AS oldest,
+        coalesce((SELECT max(gateway_key) FROM courier.message WHERE gateway_key IS NOT NULL) >> 40, 0) AS newest
+)
 SELECT g.place::integer, coalesce((
-    SELECT f.id FROM (
-        SELECT m.id, m.created_at FROM courier.message AS m
-        WHERE m.gateway_message_id = g.gateway_message_id AND m.gateway = g.gateway
-        LIMIT 50
+    SELECT f.id
+    FROM generate_series(span.newest, span.oldest, -1) AS s (segment)
+    CROSS JOIN LATERAL (
+        SELECT n.id FROM (
+            SELECT m.id, m.created_at FROM courier.message AS m
+            WHERE m.gateway_key = (s.segment << 40) | g.low AND m.gateway_message_id = g.gateway_message_id AND m.gateway = g.gateway
+            LIMIT 50
+        ) AS n
+        ORDER BY n.created_at DESC, n.id DESC
+        LIMIT 1
     ) AS f
-    ORDER BY f.created_at DESC, f.id DESC
     LIMIT 1
 ), (
     SELECT f.message_id FROM (
@@ -387,7 +403,8 @@ SELECT g.place::integer, coalesce((
     ORDER BY f.message_id DESC
     LIMIT 1
 ), g.message_id)
-FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS g (gateway, gateway_message_id, message_id, place)
+FROM span
+CROSS JOIN unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[]) WITH ORDINALITY AS g (gateway, gateway_message_id, message_id, low, place)
 
 -- In the order of their ids, so that two wait for each other at most one way.
 -- name: LockMessages
@@ -403,9 +420,10 @@ FROM unnest($1::uuid[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::t
 -- name: ApplyReceipts
 UPDATE courier.message AS m
 SET status = g.status, next_attempt_at = NULL, updated_at = g.updated_at, sent_at = g.sent_at, gateway = g.gateway,
-    gateway_message_id = nullif(g.gateway_message_id, ''), last_error = NULL, failure = nullif(g.failure, '')
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
-    AS g (id, status_before, status, updated_at, sent_at, gateway, gateway_message_id, failure)
+    gateway_message_id = nullif(g.gateway_message_id, ''), gateway_key = coalesce(nullif(g.gateway_key, 0), m.gateway_key),
+    last_error = NULL, failure = nullif(g.failure, '')
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[], $9::bigint[])
+    AS g (id, status_before, status, updated_at, sent_at, gateway, gateway_message_id, failure, gateway_key)
 WHERE m.id = g.id AND m.status = g.status_before
 
 -- One that is known takes no number: the numbers tell how many there are.
@@ -440,17 +458,16 @@ UNION ALL
 SELECT seq, message_id, {receipt} FROM courier.parked
 WHERE gateway_message_id = ANY ($2::text[])
 
--- What was parked in the last so many seconds and belongs to a message after all: the
--- outcome of its attempt was written in a transaction at the same time.
--- name: ParkedKnown
-SELECT p.seq, p.message_id, p.gateway, p.gateway_message_id, p.status, p.class, p.code, p.message, p.at, p.received_at
-FROM courier.parked AS p
-WHERE p.parked_at > clock_timestamp() - $1::bigint * interval '1 second' AND (
-    (SELECT true FROM courier.message AS m
-        WHERE m.gateway_message_id = p.gateway_message_id AND m.gateway = p.gateway AND m.status <> 'processing' LIMIT 1)
-    OR (SELECT true FROM courier.part AS o WHERE o.gateway_message_id = p.gateway_message_id AND o.gateway = p.gateway LIMIT 1)
-    OR (SELECT true FROM courier.message AS m WHERE m.id = p.message_id AND m.status <> 'processing' LIMIT 1))
-LIMIT 1000
+-- What was parked in the last so many seconds, or in as many ten seconds ago: some may
+-- belong to a message after all, as the outcome of its attempt was written in a
+-- transaction at the same time. None lasts longer than ten seconds.
+-- name: ParkedSince
+SELECT seq, message_id, {receipt} FROM courier.parked
+WHERE seq > $2 AND (parked_at > clock_timestamp() - $1::bigint * interval '1 second'
+    OR parked_at <= clock_timestamp() - interval '10 seconds'
+        AND parked_at > clock_timestamp() - $1::bigint * interval '1 second' - interval '10 seconds')
+ORDER BY seq
+LIMIT $3
 
 -- name: AddMinute
 INSERT INTO courier.gateway_minute AS m (minute, gateway, country, accepted, delivered, undelivered, slow)

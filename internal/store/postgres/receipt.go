@@ -51,7 +51,8 @@ func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies
 		return err
 	}, column(receipts, func(r courier.Receipt) string { return r.Gateway }),
 		column(receipts, func(r courier.Receipt) string { return r.GatewayMessageID }),
-		column(receipts, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) }))
+		column(receipts, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) }),
+		column(receipts, func(r courier.Receipt) int64 { return store.HashID(r.Gateway, r.GatewayMessageID) }))
 	if err != nil {
 		return nil, err
 	}
@@ -147,15 +148,20 @@ func receiptArguments(list []courier.Receipt) []any {
 func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*store.Delivery) error {
 	var news []courier.Receipt
 	var numbers []int32
-	var changed []*store.Delivery
-	var change store.Counts
+	// A message takes two steps where one would not be legal.
+	type change struct {
+		*store.Delivery
+		store.Step
+	}
+	var changes [2][]change
+	var counts store.Counts
 	for _, d := range known {
 		for i, r := range d.News() {
 			news, numbers = append(news, r), append(numbers, small(d.Known+i+1))
 		}
-		if d.IsChanged() {
-			changed = append(changed, d)
-			change.Move(d.From, d.Status, 1)
+		for i, step := range d.Steps() {
+			changes[i] = append(changes[i], change{d, step})
+			counts.Move(step.From, step.To, 1)
 		}
 	}
 	if len(news) > 0 {
@@ -164,20 +170,32 @@ func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*sto
 			return err
 		}
 	}
-	if len(changed) > 0 {
-		type row = *store.Delivery
-		err := s.exec(ctx, "ApplyReceipts",
-			column(changed, func(d row) pgtype.UUID { return uuid(d.ID) }),
-			column(changed, func(d row) string { return string(d.From) }), column(changed, func(d row) string { return string(d.Status) }),
-			column(changed, func(d row) pgtype.Timestamptz { return stamp(d.UpdatedAt) }),
-			column(changed, func(d row) pgtype.Timestamptz { return stamp(d.SentAt) }),
-			column(changed, func(d row) string { return d.Gateway }), column(changed, func(d row) string { return d.GatewayMessageID }),
-			column(changed, func(d row) string { return store.EncodeFailure(d.LastError) }))
+	for _, list := range changes {
+		if len(list) == 0 {
+			continue
+		}
+		segment, err := s.segment(ctx, 0)
+		if err != nil {
+			return err
+		}
+		err = s.exec(ctx, "ApplyReceipts",
+			column(list, func(c change) pgtype.UUID { return uuid(c.ID) }),
+			column(list, func(c change) string { return string(c.Step.From) }), column(list, func(c change) string { return string(c.To) }),
+			column(list, func(c change) pgtype.Timestamptz { return stamp(c.UpdatedAt) }),
+			column(list, func(c change) pgtype.Timestamptz { return stamp(c.SentAt) }),
+			column(list, func(c change) string { return c.Gateway }), column(list, func(c change) string { return c.GatewayMessageID }),
+			column(list, func(c change) string { return store.EncodeFailure(c.LastError) }),
+			column(list, func(c change) int64 {
+				if !c.Named {
+					return 0
+				}
+				return store.KeyOf(segment, c.Gateway, c.GatewayMessageID)
+			}))
 		if err != nil {
 			return err
 		}
 	}
-	return s.add(ctx, change)
+	return s.add(ctx, counts)
 }
 
 // park keeps those receipts that wait, and forgets what waited too long.
@@ -246,16 +264,22 @@ func (s *session) unpark(ctx context.Context, parked []store.Parked, tallies *st
 // their messages are known: neither of two transactions at the same time sees what the
 // other writes, that of the outcome and that of the receipt.
 func (s *Store) applyCrossed(ctx context.Context, on *session, seconds int64) error {
-	parked, err := on.parked(ctx, "ParkedKnown", seconds)
-	if err != nil || len(parked) == 0 {
-		return err
-	}
-	tallies := &store.Tallies{}
-	err = on.inTx(ctx, func(in *session) error { return in.unpark(ctx, parked, tallies) })
-	if err == nil {
+	const page = 500
+	for after := int64(0); ; {
+		parked, err := on.parked(ctx, "ParkedSince", seconds, after, int64(page))
+		if err != nil || len(parked) == 0 {
+			return err
+		}
+		after = parked[len(parked)-1].Seq
+		tallies := &store.Tallies{}
+		if err := on.inTx(ctx, func(in *session) error { return in.unpark(ctx, parked, tallies) }); err != nil {
+			return err
+		}
 		s.tallies.Add(tallies.Take())
+		if len(parked) < page {
+			return nil
+		}
 	}
-	return err
 }
 
 // Receipts implements store.Store.

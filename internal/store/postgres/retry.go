@@ -84,7 +84,7 @@ func (s *Store) once(ctx context.Context, writer int32, run try, again bool) err
 	conn, err := acquire(bounded, s.pool)
 	if err == nil {
 		defer conn.Release()
-		err = run(bounded, &session{on: conn, texts: s.texts, store: s.id, writer: writer}, again)
+		err = run(bounded, &session{on: conn, texts: s.texts, store: s.id, writer: writer, segments: &s.segments}, again)
 	}
 	// What was cut short because the outage is known says nothing more.
 	if cutShort := errors.Is(bounded.Err(), context.Canceled) && ctx.Err() == nil; err == nil || !cutShort {

@@ -87,7 +87,7 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		"ReturnLeases", "SettledBefore", "StoredIDs",
 		// counts in tables, decisions in transactions, several keys at once
 		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed", "ScrubMessages", "DeleteEvents", "ReplaceListener",
-		"LockMessages", "MessagesOfReceipts", "ParkedKnown",
+		"LockMessages", "MessagesOfReceipts", "NextSegment", "ParkedSince",
 	}
 	for name := range store.ParseQueries(queriesFile) {
 		if _, shared := theirs[name]; shared == slices.Contains(own, name) {
@@ -333,6 +333,50 @@ func TestMigrations_GatherContent(t *testing.T) {
 	if err != nil || m.Body != "a\x00b" {
 		t.Errorf("Message: %+v, %v, want its exact body", m, err)
 	}
+}
+
+// TestMigrations_AddReceipts opens a database of version 5 that has messages in every
+// status, one of them with an attempt that was accepted before the last.
+func TestMigrations_AddReceipts(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.Shared(t).NewDatabase(t)
+	conn := connect(t, dsn)
+	run(t, conn, createSetup)
+	db := stdlib.OpenDB(*conn.Config())
+	defer func() { _ = db.Close() }()
+	provider, err := migrations().Provider(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 5); err != nil {
+		t.Fatal(err)
+	}
+	for i, old := range storetest.OldMessages() {
+		m, a := old.Message, old.Attempts[0]
+		if _, err := conn.Exec(t.Context(), `INSERT INTO courier.message (id, status, gateway, next_attempt_at, lease_node,
+				lease_token, lease_until, send_count, retry_count, last_error, updated_at, sent_at, gateway_message_id,
+				created_at, channel, recipient, sender, body, idempotency_key, fingerprint, scrubbed_at)
+			VALUES ($1, $2, $3, $4, nullif($5, ''), $6, $7, 1, 1, 1, $8, $9, nullif($10, ''), $11, $12, $13, $14, $15, $16, $17, $18)`,
+			uuid(m.ID), string(m.Status), m.Gateway, stamp(m.NextAttemptAt), m.Lease.Node, old.Token(), stamp(m.Lease.Until),
+			stamp(m.UpdatedAt), stamp(m.SentAt), m.GatewayMessageID, stamp(m.CreatedAt), m.Channel, m.To, m.From, m.Body,
+			m.IdempotencyKey, m.Fingerprint[:], stamp(m.ScrubbedAt)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Exec(t.Context(), "INSERT INTO courier.attempt VALUES ($1, 1, $2, 'accepted', NULL, NULL, NULL, 201, NULL, $3, 0, now(), 1)",
+			uuid(m.ID), a.Gateway, fmt.Sprint("old-", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, conn, "INSERT INTO courier.tally (store, writer, queued, processing, unknown) VALUES (gen_random_uuid(), 0, 2, 2, 2)")
+	s, err := Open(t.Context(), Options{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if kept := lines(t, conn, "SELECT gateway_message_id FROM courier.part WHERE gateway_message_id LIKE 'old-%'"); len(kept) != len(storetest.OldMessages()) {
+		t.Errorf("the ids of attempts before that are kept are %v", kept)
+	}
+	storetest.RunOldReceipts(t, s)
 }
 
 // TestStorage_IsSet checks that the tables keep room for new versions of rows.

@@ -30,6 +30,8 @@ type session struct {
 	texts  map[string]string
 	store  pgtype.UUID
 	writer int32
+	// segments are those of the keys of messages that are sent from now on.
+	segments *store.Segments
 }
 
 // counted returns arguments that begin with the row of tally.
@@ -83,6 +85,14 @@ func (s *session) counts(ctx context.Context) (store.Counts, error) {
 	var sums store.Counts
 	err := s.read(ctx, "ReadTally", func(rows pgx.Rows) error { return rows.Scan(&sums.Queued, &sums.Processing, &sums.Unknown) })
 	return sums, err
+}
+
+// segment returns the segment for the keys of so many messages.
+func (s *session) segment(ctx context.Context, count int) (int64, error) {
+	return s.segments.Take(count, func() (segment int64, err error) {
+		err = s.read(ctx, "NextSegment", func(rows pgx.Rows) error { return rows.Scan(&segment) })
+		return segment, err
+	})
 }
 
 // count runs a statement that answers one number.

@@ -70,13 +70,8 @@ func newSettling(settlements []store.Settlement) *settling {
 			continue
 		}
 		seen[lease{t.ID, t.Token}] = struct{}{}
-		if a := t.Attempt; a != nil {
-			n.ids = append(n.ids, t.ID)
-			n.queues = n.queues || t.Status == courier.StatusQueued
-			if a.Outcome == courier.OutcomeAccepted && a.GatewayMessageID != "" {
-				n.named = append(append(n.named, store.CleanID(a.GatewayMessageID)), store.PartIDs(a)...)
-			}
-		}
+		n.ids, n.named = append(n.ids, t.ID), append(n.named, t.Names()...)
+		n.queues = n.queues || t.Status == courier.StatusQueued
 		if t.IsPlain() {
 			sentRows, sent.places = append(sentRows, t), append(sent.places, i)
 		} else {
@@ -128,9 +123,13 @@ func (n *settling) try(ctx context.Context, on *session, again bool) error {
 // write sends the statements together: what is sent in one go without a word
 // about a transaction is one. It reports whether any receipt waits.
 func (n *settling) write(ctx context.Context, on *session) (parked bool, err error) {
+	segment, err := on.segment(ctx, len(n.named))
+	if err != nil {
+		return false, err
+	}
 	batch := &pgx.Batch{}
 	for _, s := range n.statements {
-		batch.Queue(on.texts[s.name], on.counted(s.arguments...)...)
+		batch.Queue(on.texts[s.name], append(on.counted(s.arguments...), segment)...)
 	}
 	batch.Queue(on.texts["AnyParked"])
 	results := on.on.SendBatch(ctx, batch)
@@ -181,6 +180,7 @@ func sentArguments(list []*store.Settlement) []any {
 		column(list, func(t row) int32 { return small(t.Attempt.HTTPStatus) }),
 		column(list, func(t row) pgtype.Timestamptz { return stamp(t.Attempt.StartedAt) }),
 		column(list, func(t row) int64 { return t.Attempt.Duration.Microseconds() }),
+		column(list, func(t row) int64 { return store.HashID(t.Attempt.Gateway, store.CleanID(t.Attempt.GatewayMessageID)) }),
 	}
 }
 
@@ -224,6 +224,7 @@ func otherArguments(list []*store.Settlement) []any {
 		column(attempts, func(a try) pgtype.Timestamptz { return stamp(a.StartedAt) }),
 		column(attempts, func(a try) int64 { return a.Duration.Microseconds() }),
 		column(attempts, func(a try) string { return store.CleanText(a.Warning) }),
+		column(attempts, func(a try) int64 { return store.HashID(a.Gateway, store.CleanID(a.GatewayMessageID)) }),
 		places, ids,
 	}
 }

@@ -32,7 +32,8 @@ func (s *Store) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
 		return s.sweeping(ctx, "reclaim", func(ctx context.Context, on *session) (count int, err error) {
 			err = on.inTx(ctx, func(in *session) error {
 				taken, err := ids(ctx, in, "ReclaimMessages", in.counted(
-					reclaim.Node, now, lapsed, string(status), next, int64(maxSweepRows), store.ReclaimText)...)
+					reclaim.Node, now, lapsed, string(status), next, int64(maxSweepRows), store.ReclaimText,
+					append([]string{}, reclaim.Gateways...), reclaim.Except)...)
 				if count = len(taken); err != nil || count == 0 {
 					return err
 				}

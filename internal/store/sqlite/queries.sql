@@ -59,7 +59,7 @@ UPDATE message
 SET status = 'sent', next_attempt_at = NULL, lease_node = NULL, lease_token = NULL, lease_until = NULL,
     last_error = NULL, failure = NULL, retry_count = ?, updated_at = ?, sent_at = ?,
     send_count = max(send_count + 1, ?), gateway = ?, gateway_message_id = ?,
-    accepted_http_status = ?, accepted_started_at = ?, accepted_duration = ?
+    accepted_http_status = ?, accepted_started_at = ?, accepted_duration = ?, gateway_key = ?
 WHERE id = ? AND +lease_token = ? AND +status = 'processing'
 
 -- Every other settlement. ?9 is the number of the attempt, or NULL for none; ?10 is 1
@@ -71,7 +71,7 @@ SET status = ?3, lease_node = NULL, lease_token = NULL, lease_until = NULL,
     send_count = CASE WHEN ?9 IS NULL THEN send_count ELSE max(send_count + 1, ?9) END,
     last_error = CASE WHEN ?9 IS NULL THEN last_error WHEN ?10 = 1 THEN max(send_count + 1, ?9) END,
     failure = CASE WHEN ?9 IS NULL THEN failure END,
-    gateway_message_id = ?11
+    gateway_message_id = ?11, gateway_key = ?12
 WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'
 RETURNING seq, send_count
 
@@ -93,12 +93,14 @@ INSERT INTO attempt (message_seq, {attempt})
 SELECT seq, send_count + 1, gateway, 'unknown', 'outcome_unknown', NULL, ?2, 0, NULL, NULL, 0, updated_at, 0, NULL
 FROM message INDEXED BY message_processing
 WHERE status = 'processing' AND (lease_node <> ?1 OR lease_until <= ?3)
+    AND (?4 IS NULL OR (gateway IN (SELECT value FROM json_each(?4))) <> ?5)
 
 -- name: ReclaimMessages
 UPDATE message INDEXED BY message_processing
 SET status = ?2, next_attempt_at = ?3, lease_node = NULL, lease_token = NULL, lease_until = NULL,
     send_count = send_count + 1, last_error = send_count + 1, failure = NULL, updated_at = ?4
 WHERE status = 'processing' AND (lease_node <> ?1 OR lease_until <= ?5)
+    AND (?6 IS NULL OR (gateway IN (SELECT value FROM json_each(?6))) <> ?7)
 
 -- name: ExpireMessages
 UPDATE message
@@ -170,7 +172,7 @@ ON CONFLICT DO NOTHING
 -- name: DecideMessage
 UPDATE message
 SET status = ?3, gateway = ?4, next_attempt_at = ?5, updated_at = ?6, retry_count = ?7, expires_at = ?8,
-    sent_at = ?9, gateway_message_id = ?10,
+    sent_at = ?9, gateway_message_id = ?10, gateway_key = CASE WHEN ?10 IS NOT NULL THEN gateway_key END,
     accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
 WHERE id = ?1 AND status = ?2
 
@@ -198,12 +200,36 @@ SELECT {receipt} FROM receipt
 WHERE message_seq = (SELECT seq FROM message WHERE id = ?1)
 ORDER BY number
 
--- The newest message that a gateway named so, as some count from 1 after each start.
+-- The segments of keys that there are.
+-- name: OldestKey
+SELECT min(gateway_key) FROM message INDEXED BY message_gateway_key WHERE gateway_key IS NOT NULL
+
+-- name: NewestKey
+SELECT max(gateway_key) FROM message INDEXED BY message_gateway_key WHERE gateway_key IS NOT NULL
+
+-- The newest message that a gateway named so, as some count from 1 after each start: in
+-- the segments from ?3 back to ?4, with the low bits ?5 of the key.
 -- name: MessageByGatewayID
-SELECT {message} FROM message INDEXED BY message_gateway_message_id
-WHERE gateway_message_id = ?1 AND gateway = ?2
-ORDER BY seq DESC
-LIMIT 1
+WITH RECURSIVE segment (number) AS (
+    SELECT ?3
+    UNION ALL
+    SELECT number - 1 FROM segment WHERE number > ?4
+)
+SELECT {message} FROM message
+WHERE seq = (
+    SELECT found FROM (
+        SELECT (
+            SELECT m.seq FROM message AS m INDEXED BY message_gateway_key
+            WHERE m.gateway_key = (segment.number << 40) | ?5 AND m.gateway_key IS NOT NULL
+                AND m.gateway_message_id = ?1 AND m.gateway = ?2
+            ORDER BY m.seq DESC
+            LIMIT 1
+        ) AS found
+        FROM segment
+    )
+    WHERE found IS NOT NULL
+    LIMIT 1
+)
 
 -- name: MessageByPart
 SELECT {message} FROM message
@@ -216,7 +242,7 @@ INSERT INTO receipt (message_seq, number, {receipt}) VALUES (?1, ?2, ?3, ?4, ?5,
 -- name: ApplyReceipts
 UPDATE message
 SET status = ?3, next_attempt_at = NULL, updated_at = ?4, sent_at = ?5, gateway = ?6, gateway_message_id = ?7,
-    last_error = NULL, failure = ?8
+    gateway_key = coalesce(?9, gateway_key), last_error = NULL, failure = ?8
 WHERE id = ?1 AND +status = ?2
 
 -- name: InsertParked

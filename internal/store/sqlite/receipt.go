@@ -39,8 +39,12 @@ func (s *Store) Receive(ctx context.Context, receipts []courier.Receipt) ([]stor
 // judge applies receipts to their messages.
 func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies *store.Tallies) ([]store.Received, error) {
 	deliveries, known, seqs := make([]*store.Delivery, len(receipts)), map[courier.ID]*store.Delivery{}, map[courier.ID]int64{}
+	segments, err := s.segments(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for i := range receipts {
-		row, err := s.rowOf(ctx, &receipts[i])
+		row, err := s.rowOf(ctx, &receipts[i], segments)
 		if err != nil {
 			return nil, err
 		}
@@ -71,13 +75,27 @@ func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies
 	return answers, nil
 }
 
+// span are the segments of keys that there are, see store.Keys.
+type span struct{ newest, oldest int64 }
+
+func (s *session) segments(ctx context.Context) (span, error) {
+	var newest, oldest sql.NullInt64
+	err := s.read(ctx, "NewestKey", func(rows *sql.Rows) error { return rows.Scan(&newest) })
+	if err == nil {
+		err = s.read(ctx, "OldestKey", func(rows *sql.Rows) error { return rows.Scan(&oldest) })
+	}
+	return span{newest.Int64 >> store.KeyBits, oldest.Int64 >> store.KeyBits}, err
+}
+
 // rowOf returns the message that a receipt belongs to, or nil.
-func (s *session) rowOf(ctx context.Context, r *courier.Receipt) (*messageRow, error) {
-	if r.GatewayMessageID != "" {
-		for _, name := range []string{"MessageByGatewayID", "MessageByPart"} {
-			if found, err := s.rows(ctx, name, r.GatewayMessageID, r.Gateway); err != nil || len(found) > 0 {
-				return first(found), err
-			}
+func (s *session) rowOf(ctx context.Context, r *courier.Receipt, in span) (*messageRow, error) {
+	if id := r.GatewayMessageID; id != "" {
+		found, err := s.rows(ctx, "MessageByGatewayID", id, r.Gateway, in.newest, in.oldest, store.HashID(r.Gateway, id))
+		if err == nil && len(found) == 0 {
+			found, err = s.rows(ctx, "MessageByPart", id, r.Gateway)
+		}
+		if err != nil || len(found) > 0 {
+			return first(found), err
 		}
 	}
 	if r.MessageID.IsZero() {
@@ -101,12 +119,21 @@ func (s *session) writeDelivery(ctx context.Context, seq int64, d *store.Deliver
 			return err
 		}
 	}
-	if !d.IsChanged() {
-		return nil
+	var key any
+	if d.Named {
+		segments, err := s.segments(ctx)
+		if err != nil {
+			return err
+		}
+		key = store.KeyOf(max(segments.newest, 1), d.Gateway, d.GatewayMessageID)
 	}
-	_, err := s.move(ctx, d.From, d.Status, "ApplyReceipts", d.ID[:], string(d.From), string(d.Status), d.UpdatedAt.UnixMicro(),
-		micros(d.SentAt), d.Gateway, optional(d.GatewayMessageID), optional(store.EncodeFailure(d.LastError)))
-	return err
+	for _, step := range d.Steps() {
+		if _, err := s.move(ctx, step.From, step.To, "ApplyReceipts", d.ID[:], string(step.From), string(step.To), d.UpdatedAt.UnixMicro(),
+			micros(d.SentAt), d.Gateway, optional(d.GatewayMessageID), optional(store.EncodeFailure(d.LastError)), key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // park keeps those receipts that wait, and forgets what waited too long.
@@ -150,13 +177,11 @@ func (s *session) unparkSettled(ctx context.Context, settlements []store.Settlem
 	var ids, named []string
 	for i := range settlements {
 		t := &settlements[i]
-		if !applied[i] || t.Attempt == nil {
+		if !applied[i] {
 			continue
 		}
 		ids = append(ids, hex.EncodeToString(t.ID[:]))
-		if t.Attempt.Outcome == courier.OutcomeAccepted && t.Attempt.GatewayMessageID != "" {
-			named = append(append(named, store.CleanID(t.Attempt.GatewayMessageID)), store.PartIDs(t.Attempt)...)
-		}
+		named = append(named, t.Names()...)
 	}
 	idList, _ := json.Marshal(ids) // texts can be encoded
 	namedList, _ := json.Marshal(named)

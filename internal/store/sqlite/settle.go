@@ -25,9 +25,13 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 	tallies := &store.Tallies{}
 	err := s.writer.submit(ctx, &operation{
 		name: "settle", rows: len(settlements),
-		run: func(ctx context.Context, session *session) (err error) {
+		run: func(ctx context.Context, session *session) error {
+			segment, err := s.segments.Take(len(settlements), func() (int64, error) { s.lastSegment++; return s.lastSegment, nil })
+			if err != nil {
+				return err
+			}
 			for i := range settlements {
-				if applied[i], err = session.settle(ctx, &settlements[i]); err != nil {
+				if applied[i], err = session.settle(ctx, &settlements[i], segment); err != nil {
 					return err
 				}
 			}
@@ -43,26 +47,30 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 	return applied, nil
 }
 
-// settle writes one settlement and reports whether the lease was still held.
-func (s *session) settle(ctx context.Context, t *store.Settlement) (bool, error) {
+// settle writes one settlement and reports whether the lease was still held. The key of
+// its message is of a segment.
+func (s *session) settle(ctx context.Context, t *store.Settlement, segment int64) (bool, error) {
+	row, key := t.Settled(), any(nil)
+	if row.GatewayMessageID != "" {
+		key = store.KeyOf(segment, t.Attempt.Gateway, row.GatewayMessageID)
+	}
 	if t.IsPlain() {
 		a, at := t.Attempt, t.At.UnixMicro()
 		changed, err := s.move(ctx, courier.StatusProcessing, courier.StatusSent, "SettleSent",
-			int64(t.RetryCount), at, at, int64(a.Number), a.Gateway, optional(store.CleanID(a.GatewayMessageID)),
-			int64(a.HTTPStatus), micros(a.StartedAt), a.Duration.Microseconds(), t.ID[:], t.Token)
+			int64(t.RetryCount), at, at, int64(a.Number), a.Gateway, optional(row.GatewayMessageID),
+			int64(a.HTTPStatus), micros(a.StartedAt), a.Duration.Microseconds(), key, t.ID[:], t.Token)
 		return changed == 1, err
 	}
-	row := t.Settled()
 	var tried, failed any
 	if t.Attempt != nil {
 		tried, failed = int64(t.Attempt.Number), t.Attempt.Outcome != courier.OutcomeAccepted
 	}
-	// A row of 0 means that the lease was lost; number is that of the attempt.
-	var seq, number int64
+	// A row of 0 means that the lease was lost; count is the number of the attempt.
+	var seq, count int64
 	err := s.read(ctx, "SettleMessage", func(rows *sql.Rows) error {
-		return rows.Scan(&seq, &number)
+		return rows.Scan(&seq, &count)
 	}, t.ID[:], t.Token, string(t.Status), int64(t.RetryCount), t.At.UnixMicro(), micros(row.NextAttemptAt),
-		optional(row.Gateway), micros(row.SentAt), tried, failed, optional(row.GatewayMessageID))
+		optional(row.Gateway), micros(row.SentAt), tried, failed, optional(row.GatewayMessageID), key)
 	if err != nil || seq == 0 {
 		return false, err
 	}
@@ -71,12 +79,12 @@ func (s *session) settle(ctx context.Context, t *store.Settlement) (bool, error)
 	if a == nil {
 		return true, nil
 	}
-	_, err = s.exec(ctx, "InsertAttempt", seq, number, a.Gateway, string(a.Outcome), optional(string(a.Class)),
+	_, err = s.exec(ctx, "InsertAttempt", seq, count, a.Gateway, string(a.Outcome), optional(string(a.Class)),
 		optional(a.Code), optional(a.Message), int64(a.HTTPStatus), optional(a.Excerpt), optional(store.CleanID(a.GatewayMessageID)),
 		a.RetryAfter.Microseconds(), micros(a.StartedAt), a.Duration.Microseconds(), optional(a.Warning))
 	for i, id := range store.PartIDs(a) {
 		if err == nil {
-			_, err = s.exec(ctx, "InsertPart", seq, number, int64(i+1), a.Gateway, id)
+			_, err = s.exec(ctx, "InsertPart", seq, count, int64(i+1), a.Gateway, id)
 		}
 	}
 	return true, err

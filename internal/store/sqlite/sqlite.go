@@ -50,6 +50,9 @@ type Store struct {
 	readers statements
 	writer  *writer
 	counts  *counts
+	// segments are those of the keys of messages, the last of which is lastSegment.
+	segments    store.Segments
+	lastSegment int64
 	// tallies are those that are not written yet.
 	tallies store.Tallies
 	logger  *slog.Logger
@@ -190,6 +193,11 @@ func (s *Store) takeOver(ctx context.Context, first *session) error {
 		}
 	}
 	s.counts.apply(found)
+	var newest sql.NullInt64
+	if err := first.statements["NewestKey"].QueryRowContext(ctx).Scan(&newest); err != nil {
+		return fmt.Errorf("run NewestKey: %w", err)
+	}
+	s.lastSegment = newest.Int64 >> store.KeyBits
 	s.lastToken.Store(max(highestToken, s.nowFunc().UnixMicro()))
 	if found.Processing == 0 {
 		return nil

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"math"
 	"time"
 
@@ -21,6 +22,11 @@ func (s *Store) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
 	if reclaim.Lapsed {
 		lapsed = reclaim.Now.UnixMicro()
 	}
+	var gateways any
+	if len(reclaim.Gateways) > 0 {
+		list, _ := json.Marshal(reclaim.Gateways) // texts can be encoded
+		gateways = string(list)
+	}
 	tallies := &store.Tallies{}
 	taken, err := s.sweep(ctx, "reclaim", func(ctx context.Context, session *session) (int64, error) {
 		tallies.Take() // of an earlier run
@@ -28,11 +34,11 @@ func (s *Store) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
 		if err != nil {
 			return 0, err
 		}
-		if _, err := session.exec(ctx, "ReclaimAttempts", reclaim.Node, store.ReclaimText, lapsed); err != nil {
+		if _, err := session.exec(ctx, "ReclaimAttempts", reclaim.Node, store.ReclaimText, lapsed, gateways, reclaim.Except); err != nil {
 			return 0, err
 		}
 		n, err := session.move(ctx, courier.StatusProcessing, status, "ReclaimMessages",
-			reclaim.Node, string(status), next, reclaim.Now.UnixMicro(), lapsed)
+			reclaim.Node, string(status), next, reclaim.Now.UnixMicro(), lapsed, gateways, reclaim.Except)
 		if err != nil {
 			return 0, err
 		}

@@ -26,7 +26,7 @@ func testHistory(t *testing.T, shared bool, open func(t *testing.T) []store.Stor
 		rt.Repeat(map[string]func(*rapid.T){
 			"enqueue": h.enqueue, "claim": h.claim, "settle": h.settle, "crash": h.crash, "wait": h.wait,
 			"expire": h.expire, "reroute": h.reroute, "cancel": h.cancel, "requeue": h.requeue,
-			"scrub": h.scrub, "purge": h.purge, "lapse": h.lapse, "beat": h.beats, "leave": h.leaves,
+			"receive": h.receives, "resolve": h.resolve, "move": h.moves, "scrub": h.scrub, "purge": h.purge, "lapse": h.lapse, "beat": h.beats, "leave": h.leaves,
 			"": h.compare,
 		})
 		h.compareAttempts(rt)
@@ -156,6 +156,9 @@ func (h *history) settle(t *rapid.T) {
 		if rapid.IntRange(0, 3).Draw(t, "attempted") == 0 {
 			s.Attempt = nil
 		}
+		if a := s.Attempt; a != nil && a.Outcome == courier.OutcomeAccepted && rapid.IntRange(0, 2).Draw(t, "parts") == 0 {
+			a.GatewayMessageIDs = []string{a.GatewayMessageID, h.part(s.ID, 1)}
+		}
 		if s.Status == courier.StatusQueued && rapid.Bool().Draw(t, "moves") {
 			s.Gateway = drawGateway(t)
 		}
@@ -168,6 +171,46 @@ func (h *history) settle(t *rapid.T) {
 		t.Fatalf("Settle: %v, %v", err, wantErr)
 	}
 	equal(t, "what applied", got, want)
+}
+
+// receives draws receipts of messages and of their parts, some of them early, foreign or
+// told twice.
+func (h *history) receives(t *rapid.T) {
+	receipts := make([]courier.Receipt, rapid.IntRange(1, 5).Draw(t, "count"))
+	for i := range receipts {
+		id := h.any(t).ID
+		r := h.receipt(id, rapid.SampledFrom(receiptStatuses()).Draw(t, "status"))
+		r.Gateway = drawGateway(t)
+		if r.Status != courier.StatusDelivered {
+			r.Class, r.Code = courier.ClassBarred, "30007"
+		}
+		switch rapid.IntRange(0, 3).Draw(t, "names") {
+		case 0:
+			r.GatewayMessageID = h.part(id, 1)
+		case 1:
+			r.GatewayMessageID, r.MessageID = "", id
+		case 2:
+			r.MessageID = id
+		}
+		receipts[i] = r
+	}
+	got, err := h.store.Receive(t.Context(), receipts)
+	want, wantErr := h.reference.Receive(t.Context(), receipts)
+	if err != nil || wantErr != nil {
+		t.Fatalf("Receive: %v, %v", err, wantErr)
+	}
+	same(t, "what receipts came to", got, want)
+}
+
+func (h *history) resolve(t *rapid.T) {
+	resolve := store.Resolve{ID: h.any(t).ID, Now: h.now}
+	resolve.As = rapid.SampledFrom([]store.Resolution{store.ResolvedSent, store.ResolvedFailed, store.ResolvedResend}).Draw(t, "as")
+	h.decide(t, func(s store.Store) (*courier.Message, error) { return s.Resolve(t.Context(), resolve) })
+}
+
+func (h *history) moves(t *rapid.T) {
+	move := store.Move{ID: h.any(t).ID, From: drawGateway(t), To: drawGateway(t)}
+	h.both(t, "Move", func(s store.Store) (int, error) { return s.Move(t.Context(), []store.Move{move}, h.now) })
 }
 
 // both checks that an operation counts the same in both stores.
@@ -318,5 +361,17 @@ func (h *history) compareAttempts(t *rapid.T) {
 			t.Fatalf("Message: %v, %v", err, wantErr)
 		}
 		same(t, "attempts", got, want)
+		receipts, err := h.store.Receipts(t.Context(), m.ID)
+		wanted, wantErr := h.reference.Receipts(t.Context(), m.ID)
+		if err != nil || wantErr != nil {
+			t.Fatalf("Receipts: %v, %v", err, wantErr)
+		}
+		same(t, "receipts", receipts, wanted)
 	}
+	got, err := h.store.Tallies(t.Context(), time.Time{})
+	want, wantErr := h.reference.Tallies(t.Context(), time.Time{})
+	if err != nil || wantErr != nil {
+		t.Fatalf("Tallies: %v, %v", err, wantErr)
+	}
+	same(t, "tallies", got, want)
 }

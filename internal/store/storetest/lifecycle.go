@@ -97,6 +97,39 @@ func (k *kit) housekeeping() map[string]func(ctx context.Context) error {
 			_, err := k.store.Purge(ctx, k.sweep(k.now, 1))
 			return err
 		},
+		"Receive": func(ctx context.Context) error {
+			_, err := k.store.Receive(ctx, []courier.Receipt{k.receipt(courier.ID{15: 1}, courier.StatusDelivered)})
+			return err
+		},
+		"Receipts": func(ctx context.Context) error {
+			_, err := k.store.Receipts(ctx, courier.ID{15: 1})
+			return err
+		},
+		"Waiting": func(ctx context.Context) error {
+			_, err := k.store.Waiting(ctx, store.WaitingQuery{Gateway: gatewayA, Limit: 1})
+			return err
+		},
+		"Move": func(ctx context.Context) error {
+			_, err := k.store.Move(ctx, []store.Move{{ID: courier.ID{15: 1}, From: gatewayA, To: gatewayB}}, k.now)
+			return err
+		},
+		"Resolve": func(ctx context.Context) error {
+			_, err := k.store.Resolve(ctx, store.Resolve{ID: courier.ID{15: 1}, As: store.ResolvedSent, Now: k.now})
+			return err
+		},
+		"Tallies": func(ctx context.Context) error {
+			_, err := k.store.Tallies(ctx, k.now)
+			return err
+		},
+		"SetWeight": func(ctx context.Context) error { return k.store.SetWeight(ctx, store.Weight{ChangedAt: k.now}) },
+		"Weights": func(ctx context.Context) error {
+			_, err := k.store.Weights(ctx)
+			return err
+		},
+		"WeightHistory": func(ctx context.Context) error {
+			_, err := k.store.WeightHistory(ctx, "one", 1)
+			return err
+		},
 		"Beat": func(ctx context.Context) error {
 			_, err := k.store.Beat(ctx, k.beat(nodeA))
 			return err

@@ -115,3 +115,23 @@ func RunOldMessages(t *testing.T, s store.Store) {
 	}
 	k.hasCounts(t, "a claim and a reclaim", 2, 0, 2)
 }
+
+// RunOldReceipts checks what receipts do to OldMessages, of which those that were sent
+// have the id "SM1" of their gateway: they are found by our id, and by the gateway's once
+// they were sent by this version. None changes what is final.
+func RunOldReceipts(t *testing.T, s store.Store) {
+	t.Helper()
+	k := &kit{store: s, now: epoch().Add(time.Hour)}
+	for _, old := range OldMessages() {
+		want := old.Message.Status
+		switch want { //nolint:exhaustive // the others are final, or parked until they are settled
+		case courier.StatusQueued, courier.StatusSent, courier.StatusUnknown:
+			want = courier.StatusDelivered
+		}
+		k.receive(t, k.reference(gatewayA, old.Message.ID, courier.StatusDelivered))
+		k.is(t, old.Message.ID, want)
+	}
+	k.hasCounts(t, "receipts", 0, 2, 0)
+	m := k.in(t, courier.StatusSent)
+	k.comesTo(t, store.ReceiptApplied, k.receipt(m.ID, courier.StatusDelivered))
+}

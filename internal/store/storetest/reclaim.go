@@ -16,6 +16,7 @@ func reclaimTests() map[string]func(t *testing.T, k *kit) {
 		"FindsNothing":      testReclaimNothing,
 		"CountsTheAttempts": testReclaimCounts,
 		"TakesTheLapsed":    func(t *testing.T, k *kit) { t.Helper(); testReclaimLapsed(t, k, false) },
+		"OfSomeGateways":    testReclaimOfGateways,
 		"HoldsTheLapsed":    func(t *testing.T, k *kit) { t.Helper(); testReclaimLapsed(t, k, true) },
 	}
 }
@@ -44,6 +45,32 @@ func testReclaim(t *testing.T, k *kit, hold bool) {
 	checkQueued()
 	if n := k.reclaim(t, nodeB, hold); n != 0 {
 		t.Errorf("a second Reclaim took back %d leases", n)
+	}
+}
+
+// testReclaimOfGateways has gateways whose messages become different things.
+func testReclaimOfGateways(t *testing.T, k *kit) {
+	t.Helper()
+	gateways := []string{"one", "two", "three"}
+	claimed := map[string]*courier.Message{}
+	for _, gateway := range gateways {
+		k.enqueue(t, k.messages(1, func(_ int, m *courier.Message) { m.Gateway = gateway })...)
+		got, err := k.store.Claim(t.Context(), store.Claim{Gateway: gateway, Node: nodeA, Now: k.now, LeaseUntil: k.now.Add(leaseTime), Limit: 1})
+		if err != nil || len(got) != 1 {
+			t.Fatalf("Claim: %d messages, %v", len(got), err)
+		}
+		claimed[gateway] = got[0]
+	}
+	for _, reclaim := range []store.Reclaim{
+		{Node: nodeB, Now: k.now, Gateways: gateways[:2], Except: true},
+		{Node: nodeB, Now: k.now, Gateways: gateways[:2], Hold: true},
+	} {
+		if _, err := k.store.Reclaim(t.Context(), reclaim); err != nil {
+			t.Fatalf("Reclaim: %v", err)
+		}
+	}
+	for gateway, m := range claimed {
+		k.isReclaimed(t, m, gateway != "three")
 	}
 }
 

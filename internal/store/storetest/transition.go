@@ -93,6 +93,9 @@ func deeds() []deed {
 	for _, status := range settleable() {
 		all = append(all, settling(status))
 	}
+	for _, status := range receiptStatuses() {
+		all = append(all, receiving(status))
+	}
 	return all
 }
 
@@ -119,6 +122,22 @@ func reclaiming(name string, to courier.Status, reclaim store.Reclaim) deed {
 			t.Helper()
 			reclaim.Now = k.now.Add(time.Hour)
 			_, err := k.store.Reclaim(t.Context(), reclaim)
+			return err
+		},
+	}
+}
+
+// receiving is a receipt that names the message.
+func receiving(status courier.Status) deed {
+	from := []courier.Status{courier.StatusSent, courier.StatusUnknown}
+	if status == courier.StatusSent {
+		from = from[1:]
+	}
+	return deed{
+		name: "receipt of " + string(status), to: fromAny(status, slices.DeleteFunc(from, func(s courier.Status) bool { return s == status })...),
+		do: func(t *testing.T, k *kit, m *courier.Message) error {
+			t.Helper()
+			_, err := k.store.Receive(t.Context(), []courier.Receipt{k.reference(m.Gateway, m.ID, status)})
 			return err
 		},
 	}

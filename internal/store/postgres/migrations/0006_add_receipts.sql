@@ -6,7 +6,11 @@ ALTER TABLE courier.message ADD COLUMN failure text;
 -- What went wrong though the attempt was accepted.
 ALTER TABLE courier.attempt ADD COLUMN warning text;
 
-CREATE INDEX message_gateway_message_id ON courier.message (gateway_message_id) WHERE gateway_message_id IS NOT NULL;
+-- Finds a message by what its gateway calls it, see key.go. The messages of before have
+-- none: their gateways were not asked for receipts.
+ALTER TABLE courier.message ADD COLUMN gateway_key bigint;
+CREATE INDEX message_gateway_key ON courier.message (gateway_key) WHERE gateway_key IS NOT NULL;
+CREATE SEQUENCE courier.gateway_key_segment;
 
 -- The ids of attempts that the row of the message has no room for: of each part where
 -- there are several, and of attempts before the last.
@@ -92,6 +96,8 @@ DROP TABLE courier.gateway_minute;
 DROP TABLE courier.parked;
 DROP TABLE courier.receipt;
 DROP TABLE courier.part;
-DROP INDEX courier.message_gateway_message_id;
+DROP SEQUENCE courier.gateway_key_segment;
+DROP INDEX courier.message_gateway_key;
+ALTER TABLE courier.message DROP COLUMN gateway_key;
 ALTER TABLE courier.attempt DROP COLUMN warning;
 ALTER TABLE courier.message DROP COLUMN failure;

@@ -6,7 +6,10 @@ ALTER TABLE message ADD COLUMN failure TEXT;
 -- What went wrong though the attempt was accepted.
 ALTER TABLE attempt ADD COLUMN warning TEXT;
 
-CREATE INDEX message_gateway_message_id ON message (gateway_message_id) WHERE gateway_message_id IS NOT NULL;
+-- Finds a message by what its gateway calls it, see key.go. The messages of before have
+-- none: their gateways were not asked for receipts.
+ALTER TABLE message ADD COLUMN gateway_key INTEGER;
+CREATE INDEX message_gateway_key ON message (gateway_key) WHERE gateway_key IS NOT NULL;
 
 -- The ids of attempts that the row of the message has no room for: of each part where
 -- there are several, and of attempts before the last.
@@ -90,6 +93,7 @@ DROP TABLE gateway_minute;
 DROP TABLE parked;
 DROP TABLE receipt;
 DROP TABLE part;
-DROP INDEX message_gateway_message_id;
+DROP INDEX message_gateway_key;
+ALTER TABLE message DROP COLUMN gateway_key;
 ALTER TABLE attempt DROP COLUMN warning;
 ALTER TABLE message DROP COLUMN failure;

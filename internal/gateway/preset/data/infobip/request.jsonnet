@@ -4,7 +4,7 @@ function(ctx) {
   messages: [{
     [if ctx.from != '' then 'sender']: std.lstripChars(ctx.from, '+'),
     // With an id of ours for each attempt, by which it can be asked for.
-    destinations: [{ to: ctx.to_msisdn, messageId: '%s-%d' % [ctx.id, ctx.attempt] }],
+    destinations: [{ to: ctx.to_msisdn, messageId: ctx.id + '-' + ctx.attempt }],
     content: { text: ctx.body },
     // At most 48 hours.
     [if ctx.expires_in != null then 'options']: {
