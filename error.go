@@ -13,6 +13,7 @@ type ErrorCode string
 const (
 	CodeInvalidRequest      ErrorCode = "invalid_request"
 	CodeInvalidRecipient    ErrorCode = "invalid_recipient"
+	CodeRecipientNotAllowed ErrorCode = "recipient_not_allowed"
 	CodeInvalidSender       ErrorCode = "invalid_sender"
 	CodeMessageTooLong      ErrorCode = "message_too_long"
 	CodeUnknownChannel      ErrorCode = "unknown_channel"
@@ -37,7 +38,7 @@ const (
 // ErrorCodes returns every code.
 func ErrorCodes() []ErrorCode {
 	return []ErrorCode{
-		CodeInvalidRequest, CodeInvalidRecipient, CodeInvalidSender, CodeMessageTooLong, CodeUnknownChannel,
+		CodeInvalidRequest, CodeInvalidRecipient, CodeRecipientNotAllowed, CodeInvalidSender, CodeMessageTooLong, CodeUnknownChannel,
 		CodeSMSDisabled, CodeIdempotencyConflict, CodeIllegalTransition, CodeContentScrubbed, CodeNotFound,
 		CodeMethodNotAllowed, CodeUnauthorized, CodeForbidden, CodeRequestTooLarge, CodeRateLimited, CodeUnsupportedMedia, CodeStoreFull,
 		CodeStoreReadOnly, CodeStoreUnavailable, CodeShuttingDown, CodeInternal,
@@ -49,7 +50,7 @@ func (c ErrorCode) HTTPStatus() int {
 	switch c {
 	case CodeInvalidRequest:
 		return http.StatusBadRequest
-	case CodeInvalidRecipient, CodeInvalidSender, CodeMessageTooLong, CodeUnknownChannel:
+	case CodeInvalidRecipient, CodeRecipientNotAllowed, CodeInvalidSender, CodeMessageTooLong, CodeUnknownChannel:
 		return http.StatusUnprocessableEntity
 	case CodeUnauthorized:
 		return http.StatusUnauthorized

@@ -13,6 +13,7 @@ func httpStatuses() map[courier.ErrorCode]int {
 	return map[courier.ErrorCode]int{
 		"invalid_request":        400,
 		"invalid_recipient":      422,
+		"recipient_not_allowed":  422,
 		"invalid_sender":         422,
 		"message_too_long":       422,
 		"unknown_channel":        422,

@@ -78,6 +78,8 @@ func (c ErrorCode) Explain() Explanation {
 		return Explanation{"The request, or one of its fields, cannot be read.", "Correct the field that the answer names; /openapi.json says what it may be."}
 	case CodeInvalidRecipient:
 		return Explanation{"The recipient is no number that could exist.", "Give it in E.164, such as +12065550199, or set recipients.default_region for national numbers."}
+	case CodeRecipientNotAllowed:
+		return Explanation{"Nothing is sent to numbers of this kind or country: they are expensive, cannot show a text, or are not served.", "Give another number, or allow it in recipients.types or recipients.countries."}
 	case CodeInvalidSender:
 		return Explanation{"The sender is neither a number nor a name that phones show.", "Give a number, a short code, or a name of up to 11 letters and digits."}
 	case CodeMessageTooLong:

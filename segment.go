@@ -41,24 +41,57 @@ func CountSegments(text string) (Encoding, int) {
 	return EncodingUCS2, countUCS2(text)
 }
 
+// FirstSegment returns the part of a text that its first segment has: phones show
+// that first, and alone while others are under way.
+func FirstSegment(text string) string {
+	encoding, segments := CountSegments(text)
+	if segments == 1 {
+		return text
+	}
+	first := packer{room: gsm7Part}
+	if encoding == EncodingUCS2 {
+		first.room = ucs2Part
+	}
+	for at, char := range text {
+		size := septets(char)
+		if encoding == EncodingUCS2 {
+			size = units(char)
+		}
+		if first.add(size); first.full > 0 {
+			return text[:at]
+		}
+	}
+	return text
+}
+
 func countGSM7(text string) (int, bool) {
 	whole := packer{room: gsm7Single}
 	parts := packer{room: gsm7Part}
 	for _, char := range text {
-		var septets int
-		switch {
-		case isPlainASCII(char), strings.ContainsRune(gsm7Basic, char):
-			septets = 1
-		case strings.ContainsRune(gsm7Extension, char):
-			septets = 2
-		default:
+		size := septets(char)
+		if size == 0 {
 			return 0, false
 		}
-		whole.add(septets)
-		parts.add(septets)
+		whole.add(size)
+		parts.add(size)
 	}
 	return fewest(whole, parts), true
 }
+
+// septets is how much room a character takes in the GSM 7 bit alphabet, 0 for one that
+// is not in it.
+func septets(char rune) int {
+	switch {
+	case isPlainASCII(char), strings.ContainsRune(gsm7Basic, char):
+		return 1
+	case strings.ContainsRune(gsm7Extension, char):
+		return 2
+	}
+	return 0
+}
+
+// units is how much room a character takes in UTF-16.
+func units(char rune) int { return max(utf16.RuneLen(char), 1) }
 
 // isPlainASCII is a shortcut for the letters, digits and the space, which most texts are made of.
 func isPlainASCII(char rune) bool {
@@ -69,9 +102,8 @@ func countUCS2(text string) int {
 	whole := packer{room: ucs2Single}
 	parts := packer{room: ucs2Part}
 	for _, char := range text {
-		units := max(utf16.RuneLen(char), 1)
-		whole.add(units)
-		parts.add(units)
+		whole.add(units(char))
+		parts.add(units(char))
 	}
 	return fewest(whole, parts)
 }

@@ -165,3 +165,19 @@ func FuzzCountSegments(f *testing.F) {
 		}
 	})
 }
+
+func TestFirstSegment(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ text, want string }{
+		{"", ""},
+		{strings.Repeat("a", 160), strings.Repeat("a", 160)},
+		{strings.Repeat("a", 161), strings.Repeat("a", 153)},
+		{strings.Repeat("a", 152) + strings.Repeat("€", 9), strings.Repeat("a", 152)},
+		{strings.Repeat("ж", 71), strings.Repeat("ж", 67)},
+		{strings.Repeat("ж", 66) + strings.Repeat("😀", 3), strings.Repeat("ж", 66)},
+	} {
+		if got := courier.FirstSegment(test.text); got != test.want {
+			t.Errorf("%q: got %d bytes, want %d", test.text, len(got), len(test.want))
+		}
+	}
+}

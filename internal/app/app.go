@@ -59,8 +59,8 @@ type App struct {
 	engine *dispatch.Engine
 	intake *intake.Intake
 	listening
-	reload   *reloader
-	receipts receipts
+	reload *reloader
+	inbound
 	webhooks *webhook.Deliverer
 	// node is this process among those that share the store, nil until the engine is made.
 	node atomic.Pointer[cluster.Node]
@@ -68,6 +68,12 @@ type App struct {
 	failed   chan error
 	stopping sync.Once
 	stopErr  error
+}
+
+// inbound is what others bring over the public listener.
+type inbound struct {
+	receipts receipts
+	hooks    hooks
 }
 
 // listening is what speaks HTTP.
@@ -248,6 +254,7 @@ func (a *App) startGateways(ctx context.Context) error {
 	}
 	set.follow(ctx)
 	a.receipts.current.Store(&set.receivers)
+	a.hooks.current.Store(&set.hooks)
 	a.reload = newReloader(ctx, a, a.options.Config, set)
 	a.cleanups.add("gateways", gatewaysShare, a.reload.closeGateways)
 	return nil
@@ -281,13 +288,14 @@ func (a *App) startEngine(ctx context.Context) (err error) {
 		_, err := a.engine.Receipts(ctx, receipts)
 		return err
 	}
-	a.intake = intake.New(intake.Options{Policy: intakePolicy(cfg), NowFunc: a.store.Now})
+	a.intake = intake.New(intake.Options{Policy: intakePolicy(cfg, a.reload.current.texts), NowFunc: a.store.Now})
+	a.hooks.messages = hookMessages{a.intake, a.engine, a.store}
 	a.cleanups.add("engine", cfg.Dispatch.GracePeriod+engineShare, a.engine.Stop)
 	return a.engine.Start(ctx)
 }
 
 func (a *App) gateways(cfg *config.Config) *gatewayBuilder {
-	b := &gatewayBuilder{config: cfg, pool: a.pool, logger: a.logger, starting: a.reload == nil}
+	b := &gatewayBuilder{config: cfg, pool: a.pool, logger: a.logger, starting: a.reload == nil, messages: &a.hooks.messages}
 	if a.reload != nil {
 		b.previous = a.reload.current
 	}
@@ -332,12 +340,20 @@ func engineRoutes(configured []config.Route) []dispatch.Route {
 
 // intakePolicy has one channel, whose messages begin at the first gateway unless a route
 // says otherwise. They get a sender at once only where it is the same for every gateway.
-func intakePolicy(cfg *config.Config) intake.Policy {
+func intakePolicy(cfg *config.Config, made texts) intake.Policy {
 	policy := intake.Policy{
-		DefaultRegion:  cfg.Recipients.DefaultRegion,
-		SkipValidation: !cfg.Recipients.Validate,
-		MaxSegments:    cfg.Messages.MaxSegments,
-		Callbacks:      !cfg.Callbacks.Secret.Empty(),
+		DefaultRegion:   cfg.Recipients.DefaultRegion,
+		SkipValidation:  !cfg.Recipients.Validate,
+		MaxSegments:     cfg.Messages.MaxSegments,
+		AllowKinds:      cfg.Recipients.Kinds.Allow,
+		AllowCountries:  cfg.Recipients.Countries.Allow,
+		DenyCountries:   cfg.Recipients.Countries.Deny,
+		PlainTypography: cfg.Messages.Typography == "gsm",
+		SkipLint:        !cfg.Messages.Lint,
+		Callbacks:       !cfg.Callbacks.Secret.Empty(),
+	}
+	if made.Texts != nil {
+		policy.TextFunc = made.forDraft
 	}
 	for i, g := range cfg.Gateways {
 		if i == 0 {

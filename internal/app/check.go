@@ -9,6 +9,7 @@ import (
 
 	"courier"
 	"courier/internal/config"
+	"courier/internal/dispatch"
 	"courier/internal/intake"
 	"courier/internal/jsonnet"
 )
@@ -30,16 +31,22 @@ func Check(ctx context.Context, cfg *config.Config) error {
 	return &config.InvalidError{Problems: problems, Warnings: cfg.Warnings}
 }
 
-// Render returns the request that the configuration makes of a draft, without
-// sending it. Errors are *config.InvalidError, *courier.Error, *courier.RenderError
+// Render returns the request that the configuration makes of a draft, for the first
+// gateway of its route, without sending it. Errors are *config.InvalidError, *courier.Error, *courier.RenderError
 // or courier.ErrTemplateCanceled. The body of the request can be read once.
 func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http.Request, error) {
-	message, err := intake.New(intake.Options{Policy: intakePolicy(cfg)}).Accept(draft)
-	if err != nil {
-		return nil, err
-	}
 	var request *http.Request
-	err = withGateways(ctx, cfg, func(set *gatewaySet) error {
+	err := withGateways(ctx, cfg, func(set *gatewaySet) error {
+		message, err := intake.New(intake.Options{Policy: intakePolicy(cfg, set.texts)}).Accept(draft)
+		if err != nil {
+			return err
+		}
+		if !message.OnlyGateway {
+			routes := engineRoutes(cfg.Routes)
+			if at := slices.IndexFunc(routes, func(r dispatch.Route) bool { return r.Fits(message) }); at >= 0 {
+				message.Gateway = routes[at].Gateways[0].Gateway
+			}
+		}
 		at := slices.IndexFunc(set.senders, func(s sender) bool { return s.Name() == message.Gateway })
 		if at < 0 {
 			return errors.New("render request: no gateway takes the message")

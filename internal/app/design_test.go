@@ -129,3 +129,32 @@ courier:
 	cfg := load(t, strings.NewReplacer("https://sms.example.com", "").Replace(strings.ReplaceAll(text, `public: { url: "https://sms.example.com" }`, "")))
 	_ = Check(t.Context(), cfg)
 }
+
+// TestCheck_PresetsDir takes a preset of the user's, and reports one that cannot work.
+func TestCheck_PresetsDir(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Join(dir, "mine"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "mine", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := "presets_dir: " + dir + "\ncourier: { gateways: [{ id: a, preset: mine, params: { key: hunter2 } }] }\n"
+	write("preset.yaml", "title: Mine\nparams: { key: { doc: The key., secret: true } }\nrequest: { method: POST, url: 'https://mine.example/send' }\nreceipts: { address: none }\n")
+	write("request.jsonnet", "function(ctx) { to: ctx.to, text: ctx.body, key: ctx.params.key }")
+	if err := Check(t.Context(), load(t, text)); err != nil {
+		t.Errorf("a preset of the user's is refused: %v", err)
+	}
+	write("request.jsonnet", "function(ctx) { to: ctx.too }")
+	if problems := config.Problems(Check(t.Context(), load(t, text))); len(problems) != 1 || problems[0].Path != "courier.gateways[0].preset" || !strings.Contains(problems[0].Message, "ctx.to") {
+		t.Errorf("a template that cannot work: %v", problems)
+	}
+	write("preset.yaml", "titel: Mine\n")
+	if problems := config.Problems(Check(t.Context(), load(t, text))); len(problems) != 1 || problems[0].Path != "presets_dir" || !strings.Contains(problems[0].Message, "titel") {
+		t.Errorf("a preset that cannot be read: %v", problems)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"courier/internal/dispatch"
 	"courier/internal/gateway"
 	"courier/internal/gateway/preset"
+	"courier/internal/hook"
 	"courier/internal/intake"
 	"courier/internal/jsonnet"
 )
@@ -28,6 +29,8 @@ type gatewayBuilder struct {
 	starting bool
 	// presets are read once they are needed.
 	presets *preset.Set
+	// messages takes those of hooks, nil where nothing is sent.
+	messages hook.Messages
 }
 
 // gatewaySet is what one configuration sends through. Its templates are
@@ -37,6 +40,10 @@ type gatewaySet struct {
 	receivers receivers
 	templates []*liveTemplate
 	lanes     []dispatch.GatewayOptions
+	// texts and hooks are what messages come from, as they are built and swapped with
+	// what they go through.
+	texts texts
+	hooks map[string]hookAt
 	// warnings say for which messages a template does not work.
 	warnings []config.Problem
 
@@ -51,12 +58,18 @@ type gatewaySet struct {
 func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	set := &gatewaySet{keepWarm: b.config.Dispatch.KeepWarm, stop: func() {}, receivers: receivers{}}
 	var problems []config.Problem
-	if err := intakePolicy(b.config).Check(); err != nil {
+	if err := intakePolicy(b.config, texts{}).Check(); err != nil {
 		problems = append(problems, b.config.Problem("recipients.default_region", err.Error()))
 	}
 	problems = slices.Concat(problems, checkCountries(b.config), checkWebhooks(b.config))
 	if err := privateIPs(b.config).Check(); err != nil && len(b.config.Gateways) == 0 {
 		problems = append(problems, fieldProblems(b.config, func(string) string { return "clients.http" }, err)...)
+	}
+	made, faults := buildTexts(ctx, b.config)
+	problems = append(problems, faults...)
+	set.texts = made
+	if set.hooks, faults = buildHooks(b.config, made, b.messages); len(faults) > 0 {
+		problems = append(problems, faults...)
 	}
 	for i := range b.config.Gateways {
 		problems = append(problems, b.add(ctx, set, &b.config.Gateways[i])...)

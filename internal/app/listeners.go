@@ -22,6 +22,7 @@ func (a *App) startListeners(ctx context.Context) error {
 		Engine:         a.engine,
 		Store:          a.store,
 		Receipts:       &a.receipts,
+		Hooks:          &a.hooks,
 		Checks:         a.checks(),
 		Keys:           apiKeys(cfg),
 		AnyHost:        cfg.API.OpenAccess && !isLoopback(cfg.API.Host),

@@ -41,7 +41,7 @@ func (r *receipts) Receive(ctx context.Context, request *httpapi.ReceiptRequest)
 			Code: courier.CodeNotFound, Message: "no gateway takes receipts at this address; compare it with that of: courier gateways show",
 		}
 	}
-	result, err := from.Receive(ctx, from.seen(request))
+	result, err := from.Receive(ctx, requestAs(request.Method, request.Target, request.Header, from.public, request.Body))
 	if err != nil {
 		return httpapi.ReceiptReply{}, receiptFault(err)
 	}
@@ -53,15 +53,13 @@ func (r *receipts) Receive(ctx context.Context, request *httpapi.ReceiptRequest)
 	return httpapi.ReceiptReply(result.Reply), nil
 }
 
-// seen is the request as the gateway sent it.
-func (r receiver) seen(request *httpapi.ReceiptRequest) *signature.Request {
-	target, err := url.ParseRequestURI(request.Target)
+// requestAs is a request as its sender made it to a public address.
+func requestAs(method, at string, header http.Header, public string, body []byte) *signature.Request {
+	target, err := url.ParseRequestURI(at)
 	if err != nil {
 		target = &url.URL{}
 	}
-	return signature.NewRequest(&http.Request{
-		Method: request.Method, URL: target, RequestURI: request.Target, Header: request.Header,
-	}, r.public, request.Body)
+	return signature.NewRequest(&http.Request{Method: method, URL: target, RequestURI: at, Header: header}, public, body)
 }
 
 // receiptFault says what is wrong with a request, and no more of it than its kind.

@@ -125,7 +125,8 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	r.app.receipts.current.Store(&set.receivers)
-	r.app.intake.SetPolicy(intakePolicy(cfg))
+	r.app.hooks.current.Store(&set.hooks)
+	r.app.intake.SetPolicy(intakePolicy(cfg, set.texts))
 	r.setKeys(cfg)
 	if r.app.certificate != nil {
 		r.app.certificate.Reload(ctx)

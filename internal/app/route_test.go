@@ -26,7 +26,9 @@ func TestApp_Routes(t *testing.T) {
 	t.Parallel()
 	refusing, a := gatewaytest.Start(t, gatewaytest.Options{Default: gatewaytest.Behavior{Status: http.StatusUnauthorized}})
 	taking, b := gatewaytest.Start(t, gatewaytest.Options{})
-	c := start(t, func(dir string) string { return routed(dir, a, b, `[{ name: none, to: [CA], gateways: [b] }, { name: both, to: [US], gateways: [a, b] }]`) })
+	c := start(t, func(dir string) string {
+		return routed(dir, a, b, `[{ name: none, to: [CA], gateways: [b] }, { name: both, to: [US], gateways: [a, b] }]`)
+	})
 	c.send(t, "first")
 	if err := taking.WaitFor(t.Context(), 1); err != nil {
 		t.Fatal(err)

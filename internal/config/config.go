@@ -22,8 +22,7 @@ type Config struct {
 	Log        Log        `key:"log" doc:"The log."`
 	Tracing    Tracing    `key:"tracing" doc:"OpenTelemetry spans. The OTEL_ variables work too."`
 	PresetsDir string     `key:"presets_dir" example:"/etc/courier/presets" doc:"A folder with presets of your own, one folder each, beside those that are built in. One with the name of a built-in preset takes its place."`
-	Callbacks  Callbacks  `key:"callbacks" doc:"What becomes of a message is also posted to the callback_url that its request names."`
-	_          []webhook  `key:"webhooks" item:"An endpoint." doc:"The endpoints of applications that are told what becomes of messages, as Standard Webhooks: signed, at least once, in the order of a message's changes, tried again for a day."`
+	Applications
 
 	Resolved
 	// Warnings tell of what works and is probably not what was meant.
@@ -33,6 +32,13 @@ type Config struct {
 	IgnoredSections []string
 
 	origin
+}
+
+// Applications are the programs that call the courier, and are called by it.
+type Applications struct {
+	Callbacks Callbacks `key:"callbacks" doc:"What becomes of a message is also posted to the callback_url that its request names."`
+	_         []hook    `key:"hooks" item:"A hook." doc:"The hooks of identity systems, each at POST /hooks/{id} of the public listener: docs/hooks.md."`
+	_         []webhook `key:"webhooks" item:"An endpoint." doc:"The endpoints of applications that are told what becomes of messages, as Standard Webhooks: signed, at least once, in the order of a message's changes, tried again for a day."`
 }
 
 // Resolved is what is read of several keys together.
@@ -46,6 +52,10 @@ type Resolved struct {
 	Routes []Route
 	// Webhooks are the endpoints of applications that hear of each change.
 	Webhooks []Webhook
+	// Hooks are those of identity systems.
+	Hooks []Hook
+	// Texts are the templates of one-time codes, those of template_override_path first.
+	Texts []Text
 }
 
 // origin is what a configuration was read from.
@@ -74,8 +84,8 @@ type Courier struct {
 	_              worker        `key:"worker" open:"true" doc:"Kratos's hints on polling. The courier does not poll, so they are read and change nothing."`
 	_              any           `key:"smtp" doc:"Kratos's e-mail server. Not read."`
 	_              any           `key:"http" doc:"Kratos's e-mail over HTTP. Not read."`
-	_              any           `key:"templates" doc:"Kratos's message texts. Not read."`
-	_              any           `key:"template_override_path" doc:"Kratos's message texts. Not read."`
+	Templates      codeTexts     `key:"templates" open:"true" doc:"The texts of one-time codes, as in Kratos: Go templates with its field names. They make the texts of hooks, and of messages with a template_type, template_data and no body."`
+	TextsPath      string        `key:"template_override_path" example:"/etc/courier/texts" doc:"A folder with texts of one-time codes, as in Kratos: login_code/valid/sms.body.gotmpl and the like. What templates names goes before."`
 	_              any           `key:"delivery_strategy" doc:"How Kratos sends e-mail. Not read."`
 	_              any           `key:"message_ttl" doc:"The time to live of messages in Kratos before v0.11. Not read."`
 }
@@ -155,13 +165,28 @@ type Retry struct {
 
 // Recipients says how recipients are read.
 type Recipients struct {
-	DefaultRegion string `key:"default_region" example:"US" doc:"The two-letter country code of numbers that are written without one. Without it those are refused."`
-	Validate      bool   `key:"validation" kind:"switch" default:"on" doc:"Whether recipients must be possible phone numbers and are normalised to E.164. off passes them on as given."`
+	DefaultRegion string       `key:"default_region" example:"US" doc:"The two-letter country code of numbers that are written without one. Without it those are refused."`
+	Validate      bool         `key:"validation" kind:"switch" default:"on" doc:"Whether recipients must be possible phone numbers and are normalised to E.164. off passes them on as given."`
+	Countries     CountryRules `key:"countries" doc:"Which countries are sent to."`
+	Kinds         KindRules    `key:"types" doc:"Numbers of premium rate, shared cost, pagers, voicemail, toll free, UAN and satellite networks are refused unless allowed."`
+}
+
+// CountryRules say which countries are sent to, as ISO 3166 codes.
+type CountryRules struct {
+	Allow []string `key:"allow" example:"[US, DE]" pattern:"^[A-Z]{2}$" item:"A country." doc:"The only countries that are sent to. Without it, all."`
+	Deny  []string `key:"deny" example:"[XK]" pattern:"^[A-Z]{2}$" item:"A country." doc:"Countries that are not sent to."`
+}
+
+// KindRules say which kinds of number are sent to.
+type KindRules struct {
+	Allow []string `key:"allow" example:"[toll_free]" enum:"pager premium_rate satellite shared_cost toll_free uan voicemail" item:"A kind of number." doc:"The kinds of number that are sent to all the same: they cost much, or show no text. satellite are the country codes 870, 878, 881, 882, 883 and 979."`
 }
 
 // Messages bounds what is accepted.
 type Messages struct {
-	MaxSegments int `key:"max_segments" default:"0" range:"0 255" doc:"The most SMS segments of one message. 0 is no limit."`
+	MaxSegments int    `key:"max_segments" default:"0" range:"0 255" doc:"The most SMS segments of one message. 0 is no limit."`
+	Lint        bool   `key:"lint" kind:"switch" default:"on" doc:"Whether answers tell of what could be better in a text: a code that is not in the first segment, a line @domain #code that is not the last, characters that need UCS-2."`
+	Typography  string `key:"typography" enum:"as_written gsm" default:"as_written" doc:"gsm writes curly quotes, dashes and special blanks plainly where that saves segments, and says so in the answer."`
 }
 
 // Retention says how long messages are kept after their last change, once they

@@ -56,7 +56,7 @@ func TestStarter_IsValid(t *testing.T) {
 		}
 	}
 	// Keys of older versions of Kratos, such as change nothing, and what few need.
-	old := regexp.MustCompile(`^courier\.(worker|sms\.(enabled|request_config)|gateways\[\]|routes\[\])|\.header$|\.query$|^log\.(leak|redaction)`)
+	old := regexp.MustCompile(`^courier\.(worker|sms\.(enabled|request_config)|gateways\[\]|routes\[\]|templates\.)|^hooks\[\]|\.header$|\.query$|^log\.(leak|redaction)`)
 	rootSpec().walk("", func(path string, s *spec) {
 		if s.kind != anySpec && !old.MatchString(path) && !seen[s.name] {
 			t.Errorf("%s is not in the starter file", path)

@@ -16,6 +16,8 @@ func (c *checker) relations() {
 	c.gateways()
 	c.routes()
 	c.webhooks()
+	c.hooks()
+	c.texts()
 	c.presets()
 	c.apiKeys()
 	c.listeners()

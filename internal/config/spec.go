@@ -104,7 +104,7 @@ func fieldSpecs(t reflect.Type, index []int, stored bool) []*spec {
 				s.item.kind = eitherSpec
 			}
 		case s.kind == listSpec:
-			s.item = &spec{kind: textSpec, doc: cmp.Or(get("item"), "A value."), enum: s.enum, pattern: s.pattern}
+			s.item = &spec{kind: textSpec, doc: cmp.Or(get("item"), "A value."), enum: s.enum, pattern: s.pattern, hidden: s.hidden}
 			s.enum, s.pattern = nil, ""
 		}
 		if stored && s.kind != objectSpec {

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -456,5 +457,72 @@ func TestNodes_EachGatewayHoldsForItself(t *testing.T) {
 		wantStatus(t, memory, careful, courier.StatusUnknown)
 		a.link.fail(nil)
 		pass(10 * time.Second)
+	})
+}
+
+// asked is a gateway that knows what it took.
+type asked struct {
+	*fakeGateway
+	receipt courier.Receipt
+	found   bool
+	err     error
+}
+
+// Lookup implements dispatch.Inquirer.
+func (a *asked) Lookup(context.Context, *courier.Message) (courier.Receipt, bool, error) {
+	return a.receipt, a.found, a.err
+}
+
+// TestFailover_AsksBeforeItSendsAgain has attempts end without an answer.
+func TestFailover_AsksBeforeItSendsAgain(t *testing.T) {
+	t.Parallel()
+	errAway := errors.New("away")
+	for name, test := range map[string]struct {
+		gateway asked
+		policy  dispatch.UnknownPolicy
+		want    courier.Status
+		through string
+	}{
+		"Taken":         {asked{found: true, receipt: courier.Receipt{GatewayMessageID: "gw-9"}}, dispatch.ResendUnknown, courier.StatusSent, "a"},
+		"TakenHold":     {asked{found: true}, dispatch.HoldUnknown, courier.StatusSent, "a"},
+		"Delivered":     {asked{found: true, receipt: courier.Receipt{GatewayMessageID: "gw-9", Status: courier.StatusDelivered}}, dispatch.HoldUnknown, courier.StatusDelivered, "a"},
+		"NotFound":      {asked{}, dispatch.ResendUnknown, courier.StatusSent, "b"},
+		"NotFoundHold":  {asked{}, dispatch.HoldUnknown, courier.StatusUnknown, "a"},
+		"CannotBeAsked": {asked{err: errAway}, dispatch.ResendUnknown, courier.StatusSent, "b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				f := newFlow(t, func(o *dispatch.Options) {
+					test.gateway.fakeGateway = newGateway("a", hangs)
+					o.Gateways[0].Gateway, o.Gateways[0].OnUnknown = &test.gateway, test.policy
+				}, newGateway("a", hangs), newGateway("b", brisk))
+				m := newMessage(func(m *courier.Message) { m.Gateway = "" })
+				enqueue(t, f.engine, m)
+				pass(dispatch.DefaultTimeout + time.Second)
+				row, tried := f.memory.read(m.ID)
+				if row.Status != test.want || row.Gateway != test.through || row.GatewayMessageID != "" && row.Gateway == "a" && row.GatewayMessageID != "gw-9" {
+					t.Errorf("message is %s through %s after %+v", row.Status, row.Gateway, tried)
+				}
+			})
+		})
+	}
+}
+
+// TestEngine_AsksForWhatADeadProcessSent has a message back whose attempt was cut short.
+func TestEngine_AsksForWhatADeadProcessSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory, gateway := newMemory(), &asked{fakeGateway: newGateway("sms", brisk), found: true}
+		m := newMessage(func(m *courier.Message) {
+			m.Status, m.Lease = courier.StatusProcessing, courier.Lease{Node: "dead", Token: 1, Until: time.Now().Add(time.Minute)}
+		})
+		memory.put(m)
+		start(t, newOptions(memory, gateway))
+		pass(10 * time.Second)
+		wantStatus(t, memory, m, courier.StatusSent)
+		if sent := len(gateway.sends()); sent != 0 {
+			t.Errorf("it was sent %d times more", sent)
+		}
 	})
 }

@@ -25,8 +25,8 @@ type hop struct {
 	weight int
 }
 
-// fits reports whether a message belongs to the route.
-func (r *route) fits(m *courier.Message) bool {
+// Fits reports whether a message belongs to the route.
+func (r *Route) Fits(m *courier.Message) bool {
 	return (r.Channel == "" || r.Channel == m.Channel) &&
 		(r.TemplateType == "" || r.TemplateType == m.TemplateType) &&
 		(len(r.To) == 0 || slices.ContainsFunc(r.To, func(to string) bool {
@@ -173,7 +173,7 @@ func (r *routing) routeOf(m *courier.Message) *route {
 		}
 	}
 	for _, route := range r.routes {
-		if route.fits(m) {
+		if route.Fits(m) {
 			return route
 		}
 	}

@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,16 @@ func newRouted(s dispatch.Store, routes ...dispatch.Route) (options dispatch.Opt
 	}
 	options.Routes = routes
 	return options, gateways
+}
+
+// downUntil is a gateway that is down until it is well.
+func downUntil(well *atomic.Bool) func(context.Context, *courier.Message) courier.Attempt {
+	return func(ctx context.Context, m *courier.Message) courier.Attempt {
+		if well.Load() {
+			return answer(accepted())(ctx, m)
+		}
+		return answer(down())(ctx, m)
+	}
 }
 
 func TestRoute_FirstThatFits(t *testing.T) {
@@ -76,7 +87,8 @@ func TestRoute_OnlyGatewayWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		options, gateways := newRouted(memory, via("all", "a", "b"))
-		gateways[0].sendFunc = answer(down())
+		var well atomic.Bool
+		gateways[0].sendFunc = downUntil(&well)
 		engine := start(t, options)
 		pass(time.Second)
 		m := newMessage(func(m *courier.Message) { m.Gateway, m.OnlyGateway = "a", true })
@@ -89,7 +101,7 @@ func TestRoute_OnlyGatewayWaits(t *testing.T) {
 		if row := memory.message(m.ID); row.Status == courier.StatusSent || row.Gateway != "a" {
 			t.Errorf("message is %s through %s", row.Status, row.Gateway)
 		}
-		gateways[0].sendFunc = answer(accepted())
+		well.Store(true)
 		pass(10 * time.Minute)
 		if row := memory.message(m.ID); row.Status != courier.StatusSent || row.Gateway != "a" {
 			t.Errorf("message is %s through %s", row.Status, row.Gateway)
@@ -125,7 +137,8 @@ func TestRoute_ReloadHoldsForWhatIsQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
 		options, gateways := newRouted(memory, via("all", "a"))
-		gateways[0].sendFunc = answer(down())
+		var well atomic.Bool
+		gateways[0].sendFunc = downUntil(&well)
 		engine := start(t, options)
 		pass(time.Second)
 		enqueue(t, engine, newMessages(300)...)
@@ -141,7 +154,7 @@ func TestRoute_ReloadHoldsForWhatIsQueued(t *testing.T) {
 		if sent := len(gateways[1].sends()); sent != 300 {
 			t.Errorf("%d of 300 went through the gateway that is theirs now: %v", sent, memory.statuses())
 		}
-		gateways[0].sendFunc = answer(accepted())
+		well.Store(true)
 		scheduled := newMessage(func(m *courier.Message) { m.NextAttemptAt = time.Now().Add(time.Hour) })
 		enqueue(t, engine, scheduled)
 		options.Routes = []dispatch.Route{via("all", "c")}

@@ -252,6 +252,9 @@ func (s *sender) attempt(t *ticket, r rules) {
 		finishSpan(span, result, courier.StatusQueued)
 		return
 	}
+	if result.Outcome == courier.OutcomeUnknown {
+		s.ask(term, options.Gateway, m, result, warnFound)
+	}
 	s.conclude(t, result, r, term.Err() != nil)
 	finishSpan(span, result, t.settlement.Status)
 	s.metrics.attempts[result.Outcome].Inc()
@@ -282,6 +285,9 @@ func (s *sender) try(ctx context.Context, gateway Gateway, t *ticket) (result *c
 			s.recovered(ctx, m, result, sending, fault)
 		}
 	}()
+	if last := m.LastError; last != nil && last.Outcome == courier.OutcomeUnknown && s.ask(ctx, gateway, m, result, warnKnown) {
+		return result, nil
+	}
 	request, fault := gateway.Render(ctx, m)
 	if fault != nil {
 		*result = judgeRender(fault)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,8 @@ type Options struct {
 	Store  Store
 	// Receipts takes what gateways report, on the public listener; nil for nobody.
 	Receipts Receipts
+	// Hooks takes the calls of identity systems; nil for none.
+	Hooks Hooks
 	// Checks must all pass before the courier is ready.
 	Checks []Check
 	// Keys are the API keys; without any, every caller may do everything.
@@ -95,6 +98,7 @@ type API struct {
 	keys     atomic.Pointer[[]Key]
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
+	hooks    *prometheus.CounterVec
 	tracer   trace.Tracer
 	origins  *http.CrossOriginProtection
 
@@ -128,7 +132,7 @@ func New(options Options) (*API, error) {
 		return nil, fmt.Errorf("build openapi document: %w", err)
 	}
 	a.admin = a.serve(listenerAdmin, append(endpoints, a.kratosEndpoints()...))
-	a.public = a.serve(listenerPublic, append(a.healthEndpoints(), a.receiptEndpoints()...))
+	a.public = a.serve(listenerPublic, slices.Concat(a.healthEndpoints(), a.receiptEndpoints(), a.hookEndpoints()))
 	return a, nil
 }
 

@@ -207,7 +207,8 @@ func (a *API) registerMetrics() error {
 		Help:    "Time from the request's header to the end of its answer.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"listener", "route"})
-	if err := errors.Join(a.options.Registerer.Register(a.requests), a.options.Registerer.Register(a.duration)); err != nil {
+	a.hooks = newHookCounter()
+	if err := errors.Join(a.options.Registerer.Register(a.requests), a.options.Registerer.Register(a.duration), a.options.Registerer.Register(a.hooks)); err != nil {
 		return fmt.Errorf("register http metrics: %w", err)
 	}
 	return nil

@@ -29,6 +29,7 @@ type accepted struct {
 	To        string         `json:"to" example:"+12065550199" doc:"The recipient in E.164, or as given when recipients.validation is off."`
 	CreatedAt moment         `json:"created_at" doc:"When the message was taken."`
 	Replayed  bool           `json:"replayed,omitzero" doc:"True when the idempotency key was used before: this is the first message that had it, and no new one was made. Absent otherwise."`
+	Warnings  []string       `json:"warnings,omitempty" doc:"What had better be different in the text, such as a code that is not in the first segment. Absent when there is nothing to say."`
 }
 
 // batchResponse is the answer to a batch.
@@ -44,6 +45,7 @@ type batchResult struct {
 	To        string         `json:"to,omitempty" example:"+12065550199"`
 	CreatedAt moment         `json:"created_at,omitzero"`
 	Replayed  bool           `json:"replayed,omitzero" doc:"As for a single message."`
+	Warnings  []string       `json:"warnings,omitempty" doc:"As for a single message."`
 	Error     *refusal       `json:"error,omitempty" doc:"Why the message was not taken. Without it, the message was taken."`
 }
 
@@ -77,7 +79,7 @@ func (a *API) send(c *call) (any, error) {
 		c.w.Header().Set(headerReplayed, "true")
 	}
 	m := results[0].Message
-	return accepted{m.ID, m.Status, m.To, moment(m.CreatedAt), results[0].Duplicate}, nil
+	return accepted{m.ID, m.Status, m.To, moment(m.CreatedAt), results[0].Duplicate, m.Warnings}, nil
 }
 
 func (a *API) sendBatch(c *call) (any, error) {
@@ -104,7 +106,7 @@ func (a *API) sendBatch(c *call) (any, error) {
 			continue
 		}
 		m := r.Message
-		answer.Results[i] = batchResult{Index: i, ID: m.ID, Status: m.Status, To: m.To, CreatedAt: moment(m.CreatedAt), Replayed: r.Duplicate}
+		answer.Results[i] = batchResult{Index: i, ID: m.ID, Status: m.Status, To: m.To, CreatedAt: moment(m.CreatedAt), Replayed: r.Duplicate, Warnings: m.Warnings}
 	}
 	return answer, nil
 }

@@ -23,7 +23,7 @@ func TestIntake_AcceptCountry(t *testing.T) {
 		{"+4915123456789", "DE", true},
 		{"alice", "", true},
 	} {
-		in := newIntake(func(p *intake.Policy) { p.SkipValidation = test.unverified })
+		in := newIntake(func(p *intake.Policy) { p.SkipValidation, p.AllowKinds = test.unverified, intake.Kinds() })
 		m, err := in.Accept(courier.Draft{To: test.to, Body: "x"})
 		if err != nil || m.Country != test.want {
 			t.Errorf("%s: %+v, %v, want the country %q", test.to, m, err, test.want)

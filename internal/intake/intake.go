@@ -40,6 +40,20 @@ type Policy struct {
 	SkipValidation bool
 	// MaxSegments refuses longer texts; 0 for no limit.
 	MaxSegments int
+	// AllowKinds are those of Kinds that are sent to all the same.
+	AllowKinds []string
+	// AllowCountries, when there are any, are the only ones that are sent to, and
+	// DenyCountries are not, as ISO 3166 codes.
+	AllowCountries, DenyCountries []string
+	// PlainTypography writes quotes, dashes and blanks plainly where that saves segments.
+	PlainTypography bool
+	// SkipLint says nothing of what could be better in a text.
+	SkipLint bool
+	// TextFunc makes the text of a message that has none from its TemplateType and
+	// TemplateData, empty when there is none for it. Nil makes none.
+	TextFunc func(draft *courier.Draft) (string, error)
+
+	refused *refused
 }
 
 // Channel is one kind of message.
@@ -66,6 +80,8 @@ type Intake struct {
 	policy  atomic.Pointer[Policy]
 	nowFunc func() time.Time
 	ids     ids
+	// suspicious is kept, as it is the same for every policy.
+	suspicious suspicious
 }
 
 // New returns an Intake.
@@ -81,6 +97,7 @@ func New(options Options) *Intake {
 // SetPolicy puts other settings in force for the messages to come.
 func (i *Intake) SetPolicy(policy Policy) {
 	policy.DefaultRegion = strings.ToUpper(policy.DefaultRegion)
+	policy.refused = policy.refuse(&i.suspicious)
 	i.policy.Store(&policy)
 }
 
@@ -95,7 +112,7 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	to, country, err := policy.recipient(draft.To)
+	to, country, err := policy.address(draft.To)
 	if err != nil {
 		return nil, err
 	}
@@ -117,15 +134,25 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	text, err := policy.text(&draft)
+	if err != nil {
+		return nil, err
+	}
 	m := &courier.Message{
 		Status: courier.StatusQueued, Channel: channel.ID, Gateway: cmp.Or(draft.Gateway, channel.Gateway), OnlyGateway: draft.Gateway != "",
-		To: to, Country: country, From: cmp.Or(draft.From, channel.From), Body: draft.Body, Subject: draft.Subject,
+		To: to, From: cmp.Or(draft.From, channel.From), Body: text, Country: country, Subject: draft.Subject,
 		TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
 		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata, CallbackURL: draft.CallbackURL,
 		CreatedAt: now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
 		Caller: draft.Caller, IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
 	}
 	m.Encoding, m.Segments = courier.CountSegments(m.Body)
+	if policy.PlainTypography {
+		plain(m)
+	}
+	if !policy.SkipLint {
+		lint(m)
+	}
 	if policy.MaxSegments > 0 && m.Segments > policy.MaxSegments {
 		return nil, &courier.Error{Code: courier.CodeMessageTooLong, Field: "body", Message: fmt.Sprintf(
 			"the text takes %d segments in %s and messages.max_segments allows %d; shorten it or raise the limit",
@@ -138,11 +165,45 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	return m, nil
 }
 
+// address returns a recipient that may be sent to, and its country.
+func (p *Policy) address(text string) (to, country string, err error) {
+	to, number, err := p.recipient(text)
+	if err != nil || number == nil {
+		return to, "", err
+	}
+	country, err = p.refused.check(number)
+	return to, country, err
+}
+
+// text returns the text of a message, made for one that has none.
+func (p *Policy) text(draft *courier.Draft) (string, error) {
+	if draft.Body != "" || p.TextFunc == nil || draft.TemplateType == "" {
+		return draft.Body, nil
+	}
+	text, err := p.TextFunc(draft)
+	if err != nil {
+		return "", invalid("template_data", err.Error())
+	}
+	return text, nil
+}
+
 func encodingName(encoding courier.Encoding) string {
 	if encoding == courier.EncodingUCS2 {
 		return "UCS-2 (some characters are not in the GSM 7 bit alphabet)"
 	}
 	return "the GSM 7 bit alphabet"
+}
+
+// Complete gives an id, times and a gateway to a message that is kept though it can
+// never be sent.
+func (i *Intake) Complete(m *courier.Message) *courier.Message {
+	now := i.now()
+	channel, _ := i.policy.Load().channel(m.Channel) // without one the engine chooses
+	m.Gateway, m.From = cmp.Or(m.Gateway, channel.Gateway), cmp.Or(m.From, channel.From)
+	m.Encoding, m.Segments = courier.CountSegments(m.Body)
+	m.CreatedAt, m.UpdatedAt, m.NextAttemptAt = now, now, now
+	m.ID = i.ids.next(now)
+	return m
 }
 
 // Expiry returns when a message that is due now expires by the given lifetime,

@@ -57,9 +57,9 @@ func TestIntake_Accept(t *testing.T) {
 	}
 	want := &courier.Message{
 		ID: got.ID, Status: courier.StatusQueued, Channel: "sms", Gateway: "main",
-		To: "+12065550199", From: "Ory Kratos", Body: "Hi", Subject: "s", TemplateType: "login_code_valid",
+		To: "+12065550199", Country: "US", From: "Ory Kratos", Body: "Hi", Subject: "s", TemplateType: "login_code_valid",
 		TemplateData: json.RawMessage(`{"code":"1"}`), RequestHeaders: json.RawMessage(`{"A":["b"],"C":["d"]}`),
-		Encoding: courier.EncodingGSM7, Segments: 1, Country: "US",
+		Encoding: courier.EncodingGSM7, Segments: 1,
 		CreatedAt: now(), UpdatedAt: now(), NextAttemptAt: now(), TraceParent: "00-a-b-01",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

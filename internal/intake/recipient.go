@@ -14,34 +14,24 @@ import (
 // maxRecipient bounds a recipient as it is written, in bytes.
 const maxRecipient = 128
 
-// recipient returns a recipient in E.164 (ITU-T E.164), or as it is written when
-// validation is off, and its country where that is known.
-func (p *Policy) recipient(text string) (to, country string, err error) {
+// recipient returns a recipient in E.164 (ITU-T E.164) or as it is written when
+// validation is off, and its number, nil for none.
+func (p *Policy) recipient(text string) (string, *phonenumbers.PhoneNumber, error) {
 	text = strings.TrimFunc(text, func(char rune) bool { return unicode.IsSpace(char) || isFormat(char) })
 	fault := impossibleText(text)
+	var number *phonenumbers.PhoneNumber
 	if fault == "" && !p.SkipValidation {
-		text, country, fault = parseNumber(text, p.DefaultRegion)
-	} else if parsed, err := phonenumbers.Parse(text, p.DefaultRegion); fault == "" && err == nil {
-		country = countryOf(parsed)
+		number, fault = parseNumber(text, p.DefaultRegion)
 	}
 	if fault != "" {
-		return "", "", &courier.Error{Code: courier.CodeInvalidRecipient, Field: "to", Message: fault}
+		return "", nil, &courier.Error{Code: courier.CodeInvalidRecipient, Field: "to", Message: fault}
 	}
-	return text, country, nil
-}
-
-// countryOf returns the country of a number as ISO 3166-1 has it, empty for a number of no
-// country. Where several share a code, a number that none of them has is taken for one of
-// the largest's.
-func countryOf(number *phonenumbers.PhoneNumber) string {
-	country := phonenumbers.GetRegionCodeForNumber(number)
-	if country == "" {
-		country = phonenumbers.GetRegionCodeForCountryCode(int(number.GetCountryCode()))
+	if p.SkipValidation {
+		number, _ = phonenumbers.Parse(text, p.DefaultRegion) // of what is no number nothing is known
+	} else {
+		text = phonenumbers.Format(number, phonenumbers.E164)
 	}
-	if len(country) != 2 || country == phonenumbers.UNKNOWN_REGION {
-		return ""
-	}
-	return country
+	return text, number, nil
 }
 
 // isFormat reports whether a character only says how others are laid out, such as
@@ -63,9 +53,9 @@ func impossibleText(text string) string {
 	return ""
 }
 
-// parseNumber returns the number in E.164 and its country, or what is wrong with it. What the parser
+// parseNumber returns the number, or what is wrong with it. What the parser
 // would silently drop or read as digits is refused before.
-func parseNumber(text, region string) (number, country, fault string) {
+func parseNumber(text, region string) (number *phonenumbers.PhoneNumber, fault string) {
 	text = strings.TrimPrefix(strings.Map(func(char rune) rune {
 		if isFormat(char) {
 			return -1
@@ -74,16 +64,16 @@ func parseNumber(text, region string) (number, country, fault string) {
 	}, text), "tel:")
 	switch {
 	case !strings.ContainsFunc(text, unicode.IsDigit):
-		return "", "", "the recipient holds no digits; give a phone number such as +12065550199"
+		return nil, "the recipient holds no digits; give a phone number such as +12065550199"
 	case strings.ContainsFunc(text, unicode.IsLetter):
-		return "", "", "the recipient holds letters; give the number in digits, such as +12065550199"
+		return nil, "the recipient holds letters; give the number in digits, such as +12065550199"
 	case strings.ContainsFunc(text, isNoPartOfNumber):
-		return "", "", "the recipient holds a character that is no part of a phone number; give one number, such as +12065550199"
+		return nil, "the recipient holds a character that is no part of a phone number; give one number, such as +12065550199"
 	}
-	parsed, err := phonenumbers.Parse(text, region)
+	number, err := phonenumbers.Parse(text, region)
 	switch {
 	case err == nil:
-		fault = lengthFault(phonenumbers.IsPossibleNumberWithReason(parsed))
+		fault = lengthFault(phonenumbers.IsPossibleNumberWithReason(number))
 	case errors.Is(err, phonenumbers.ErrInvalidCountryCode) && region == "" && !isInternational(text):
 		fault = "the number has no country code; write it as +… or set recipients.default_region"
 	case errors.Is(err, phonenumbers.ErrInvalidCountryCode):
@@ -95,10 +85,7 @@ func parseNumber(text, region string) (number, country, fault string) {
 	default:
 		fault = "the recipient is not a phone number; give one such as +12065550199"
 	}
-	if fault != "" {
-		return "", "", fault
-	}
-	return phonenumbers.Format(parsed, phonenumbers.E164), countryOf(parsed), ""
+	return number, fault
 }
 
 // isNoPartOfNumber lets pass digits and what people write between them; the

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"hash/fnv"
-	"sync"
-)
+import "sync"
 
 // A message is found by what its gateway calls it through a key: the hash of that in the
 // low bits, and above them the number of a segment. A segment has the keys of messages
@@ -20,9 +17,14 @@ const (
 
 // HashID returns the low bits of the key of what a gateway calls a message.
 func HashID(gateway, id string) int64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(gateway + "\x00" + id))
-	return int64(h.Sum64() & (1<<KeyBits - 1)) //nolint:gosec // 40 bits
+	const offset, prime = 14695981039346656037, 1099511628211 // FNV-1a of 64 bits, without memory
+	h := uint64(offset)
+	for _, text := range [...]string{id, gateway} {
+		for i := range len(text) {
+			h = (h ^ uint64(text[i])) * prime
+		}
+	}
+	return int64(h >> (64 - KeyBits))
 }
 
 // Segments gives segments to messages. It is safe for concurrent use.

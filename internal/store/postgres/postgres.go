@@ -59,16 +59,20 @@ type Store struct {
 	beaten chan bool
 	// shared has room for the tries of all but the node itself, so that one connection
 	// is left to say that it is alive.
-	shared chan struct{}
-	// segments are those of the keys of messages that are sent from now on.
-	segments store.Segments
-	// tallies are those that are not written yet.
-	tallies  store.Tallies
+	shared   chan struct{}
 	metrics  *store.Metrics
 	logger   *slog.Logger
 	nowFunc  func() time.Time
 	retryFor time.Duration
+	outgoing
 	background
+}
+
+// outgoing is what this process keeps for messages that are sent: the segments of their
+// keys, and the tallies that are not written yet.
+type outgoing struct {
+	segments store.Segments
+	tallies  store.Tallies
 }
 
 // background is what runs next to the calls of a store, until Close.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -173,5 +174,31 @@ func TestFault_KeepsTheWords(t *testing.T) {
 	}
 	if err := s.fault("try", nil); err != nil {
 		t.Errorf("no error becomes %v", err)
+	}
+}
+
+// TestParked_IsBounded keeps the newest of the receipts that wait.
+func TestParked_IsBounded(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	receipts := make([]courier.Receipt, 30)
+	for i := range receipts {
+		receipts[i] = courier.Receipt{Gateway: "sms", GatewayMessageID: strconv.Itoa(i), Status: courier.StatusDelivered, ReceivedAt: time.Now()}
+	}
+	for range 2 { // those that are known take no place
+		if _, err := s.Receive(t.Context(), receipts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.inWriter(t.Context(), func(ctx context.Context, session *session) error {
+		_, err := session.exec(ctx, "BoundParked", int64(10))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var count, first int
+	err := s.readDB.QueryRowContext(t.Context(), "SELECT count(*), min(CAST(gateway_message_id AS INTEGER)) FROM parked").Scan(&count, &first)
+	if err != nil || count != 10 || first != 20 {
+		t.Errorf("%d receipts wait from %d on, %v, want the last 10", count, first, err)
 	}
 }

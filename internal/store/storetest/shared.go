@@ -34,7 +34,7 @@ func RunShared(t *testing.T, open OpenFunc, openShared OpenSharedFunc) {
 		"KeysHoldForBoth":               testKeysOfTwo,
 		"SweepsOfTwoTakeEachOnce":       testSweepsOfTwo,
 		"WhatOneStoresTheOtherGoesOnAt": testOneAfterTheOther,
-		"OneSettlesTheOtherReceives":    func(t *testing.T, p *pair) { p.race(t, p.other) },
+		"OneSettlesTheOtherReceives":    testSettleAndReceiveOfTwo,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -346,6 +346,8 @@ func (p *pair) sweepsOnce(t *testing.T, name string, want int, sweep func(s stor
 		t.Errorf("%s took %v messages, %v, want %d together", name, counts, err, want)
 	}
 }
+
+func testSettleAndReceiveOfTwo(t *testing.T, p *pair) { p.race(t, p.other) }
 
 // testOneAfterTheOther moves a message on by one node and the other in turn.
 func testOneAfterTheOther(t *testing.T, p *pair) {

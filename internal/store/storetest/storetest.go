@@ -64,6 +64,7 @@ func runGroups(t *testing.T, open OpenFunc) {
 		{"Transition", transitionTests()},
 		{"Event", eventTests()},
 		{"Receipt", receiptTests()},
+		{"Operate", operateTests()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
