@@ -42,7 +42,7 @@ func (r *Request) judge(ctx context.Context, answer *Answer) courier.Attempt {
 	if warning != "" {
 		judged.advice += "; " + warning
 	}
-	attempt.Message = answer.sentence(fmt.Sprintf("%q (%s)", g.name, originOf(g.target)), mask.mask(judged.what, maxErrorText), judged.advice)
+	attempt.Message = answer.sentence(fmt.Sprintf("%q (%s)", g.name, originOf(g.target)), mask.keeping("answered "+statusName(answer.Status), judged.what, maxErrorText), judged.advice)
 	attempt.RetryAfter = said.retryAfter
 	if said.retryAfter < 0 {
 		attempt.RetryAfter = retryAfter(answer.Header, g.nowFunc())
