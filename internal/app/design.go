@@ -27,6 +27,8 @@ type design struct {
 	templates []template
 	// lane is how hard the gateway may be driven.
 	lane dispatch.GatewayOptions
+	// rate is that of lane as it is configured, zero where all gateways have the same.
+	rate config.RateLimit
 	// registered is true when the operator has to tell the provider where receipts go.
 	registered bool
 	from       string
@@ -287,11 +289,11 @@ func (d *design) limit(cfg *config.Config, from *config.Gateway, limits preset.L
 		OnUnknown:   dispatch.UnknownPolicy(from.OnUnknown),
 		Retry:       dispatch.Retry(from.Retry),
 		Breaker:     dispatch.Breaker{Failures: from.Breaker.Failures, Share: from.Breaker.Share, Window: from.Breaker.Window},
-		Rate:        dispatch.Rate(cmp.Or(from.RateLimit, config.RateLimit(limits.Rate))),
+		MaxRate:     all.MaxRate,
 		Receipts:    d.receiver != nil,
 	}
-	if d.lane.Rate.Per == 0 {
-		d.lane.MaxRate = all.MaxRate
+	if d.rate = cmp.Or(from.RateLimit, config.RateLimit(limits.Rate)); d.rate.Per > 0 {
+		d.lane.MaxRate = float64(d.rate.Count) / d.rate.Per.Seconds()
 	}
 	if d.lane.Retry.Max > 0 && d.lane.Retry.Initial == 0 {
 		d.lane.Retry.Initial = min(all.Retry.Initial, d.lane.Retry.Max)

@@ -53,7 +53,7 @@ dispatch: { timeout: 5s, max_in_flight: 11, max_rate: 20 }
 	t.Cleanup(set.close)
 	for i, want := range []dispatch.GatewayOptions{
 		{
-			Timeout: 3 * time.Second, MaxInFlight: 7, Rate: dispatch.Rate{Count: 30, Per: time.Minute}, OnUnknown: dispatch.HoldUnknown,
+			Timeout: 3 * time.Second, MaxInFlight: 7, MaxRate: 0.5, OnUnknown: dispatch.HoldUnknown,
 			Retry: dispatch.Retry{Initial: 100 * time.Millisecond, Max: 100 * time.Millisecond}, Breaker: dispatch.Breaker{Failures: 9},
 		},
 		{Timeout: 5 * time.Second, MaxInFlight: 11, MaxRate: 20},

@@ -261,13 +261,13 @@ func TestGate_OneProbeAtATime(t *testing.T) {
 	}
 	for opened := range 60 {
 		wait := q.plan2(now).wait
-		if wait < probeEach || wait > DefaultBreakerOpenMax {
+		if wait < probeEach || wait > probeMax {
 			t.Fatalf("probe %d comes after %s", opened, wait)
 		}
 		now = now.Add(wait)
 		g.through(testTicket(q.plan2(now), opened), ambiguousAttempt(), now)
 	}
-	now = now.Add(DefaultBreakerOpenMax)
+	now = now.Add(probeMax)
 	if _, changed := g.through(testTicket(q.plan2(now), 1), taken(), now); !changed.closed {
 		t.Error("a message that was accepted does not close the breaker")
 	}
