@@ -157,7 +157,9 @@ func (h *Hook) Serve(ctx context.Context, r *signature.Request, inAddress bool) 
 	}
 	c, err := h.kind.parse(r, &h.options)
 	if err != nil {
-		return h.refuse(http.StatusBadRequest, ResultMalformed, "The call is not as expected: "+err.Error()+".")
+		answer := h.refuse(http.StatusBadRequest, ResultMalformed, "The call is not as expected: "+err.Error()+".")
+		answer.Err = err
+		return answer
 	}
 	return h.take(ctx, c, now)
 }
