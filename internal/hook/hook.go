@@ -127,7 +127,7 @@ func New(options Options) (*Hook, error) {
 		return nil, fmt.Errorf("type: no identity system is called %q; there are %s", options.Type, strings.Join(Types(), ", "))
 	}
 	if len(options.Secrets) == 0 || slices.Contains(options.Secrets, "") {
-		return nil, errors.New("secret: it is missing; give the one that the identity system was given")
+		return nil, errors.New("it is missing; give the one that the identity system was given")
 	}
 	if options.NowFunc == nil {
 		options.NowFunc = time.Now
@@ -136,7 +136,7 @@ func New(options Options) (*Hook, error) {
 	for _, make := range found.auth {
 		one, err := make(&h.options)
 		if err != nil {
-			return nil, fmt.Errorf("secret: %w", err)
+			return nil, err
 		}
 		h.verifiers = append(h.verifiers, one)
 	}

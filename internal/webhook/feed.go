@@ -341,7 +341,7 @@ func (f *feed) record(ctx context.Context, r result) {
 		case fell:
 			f.d.logger.LogAttrs(ctx, slog.LevelWarn, "a webhook does not take events; they are kept for a day and posted again, look at the endpoint", where...)
 		case s.failures == downAfter && !t.down(): // few messages, as while somebody sets it up
-			f.d.logger.LogAttrs(ctx, slog.LevelWarn, "an event was refused three times; it is posted again for a day, look at the endpoint", where...)
+			f.d.logger.LogAttrs(ctx, slog.LevelWarn, "an event was not taken at the third try either; it is posted again for a day, look at the endpoint", where...)
 		}
 	}
 }
