@@ -55,6 +55,14 @@ func (r role) argument() string {
 	return map[role]string{bodyRole: "ctx", queryRole: "ctx", lookupRole: "ctx", responseRole: "res", foundRole: "res", receiptRole: "req"}[r]
 }
 
+// file is the name of the template in the folder of a preset.
+func (r role) file() string {
+	if r == bodyRole {
+		return "request.jsonnet"
+	}
+	return string(r) + ".jsonnet"
+}
+
 // tried is what a template of the role is tried with.
 func (r role) tried() string {
 	return map[string]string{"ctx": "messages", "res": "answers", "req": "receipts"}[r.argument()]
@@ -134,7 +142,7 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 			{role: foundRole, given: built.Templates.Found},
 		}
 		for i := range d.templates {
-			d.templates[i].name, d.templates[i].key = from.Preset+" "+string(d.templates[i].role), from.Path+".preset"
+			d.templates[i].name, d.templates[i].key = from.Preset+"/"+d.templates[i].role.file(), from.Path+".preset"
 		}
 	}
 	d.replace(template{role: responseRole, source: from.Response, key: from.Path + ".response"})
@@ -189,6 +197,8 @@ func keyOf(from *config.Gateway, field string) string {
 		}
 	case "":
 		return from.Path
+	case "name":
+		return from.Path + ".id"
 	}
 	return from.Path + "." + field
 }

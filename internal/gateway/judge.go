@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"courier"
 )
@@ -37,7 +38,7 @@ func (r *Request) judge(ctx context.Context, answer *Answer) courier.Attempt {
 		return attempt
 	}
 	if said.message != "" {
-		judged.what += " and said: " + said.message
+		judged.what += " and said: " + strings.TrimSuffix(said.message, ".")
 	}
 	if warning != "" {
 		judged.advice += "; " + warning

@@ -18,6 +18,9 @@ type authFunc func(o *Options) (signature.Verifier, error)
 // and a blank, where the standard has a blank.
 func standardWebhooks(o *Options) (signature.Verifier, error) {
 	inner, err := signature.New("standard_webhooks", map[string]string{"secret": strings.Join(o.Secrets, "\n")})
+	if err != nil {
+		err = errors.New("it must be whsec_ and base64, as the identity system shows it")
+	}
 	return verifierFunc(func(r *signature.Request, now time.Time) error {
 		given := r.Header.Get("Webhook-Signature")
 		tidied := *r

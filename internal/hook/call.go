@@ -331,6 +331,9 @@ func parseCasdoor(r *signature.Request, o *Options) (*call, error) {
 	var p struct{ PhoneNumber, Content string }
 	if r.Form != nil {
 		p.PhoneNumber, p.Content = r.Form.Get("phoneNumber"), r.Form.Get("content")
+		if strings.HasPrefix(p.PhoneNumber, " ") { // a plus that was not encoded, as by curl -d
+			p.PhoneNumber = withPlus(p.PhoneNumber)
+		}
 	} else if err := decode(r.Body, &p); err != nil {
 		return nil, err
 	}
@@ -365,12 +368,15 @@ func parseWebhook(r *signature.Request, o *Options) (*call, error) {
 		SendAt                           string          `json:"send_at"`
 		ExpiresAt                        string          `json:"expires_at"`
 		TTL                              string          `json:"ttl"`
+		Gateway                          string          `json:"gateway"`
+		CallbackURL                      string          `json:"callback_url"`
 	}
 	if err := decode(r.Body, &p); err != nil {
 		return nil, err
 	}
 	c := &call{to: p.To, body: p.Body, kind: kindAsIs, asked: courier.Draft{
 		From: p.From, Channel: p.Channel, Subject: p.Subject, TemplateType: p.TemplateType, TemplateData: p.TemplateData, Metadata: p.Metadata,
+		Gateway: p.Gateway, CallbackURL: p.CallbackURL,
 		Lifetime: courier.Lifetime{SendAt: p.SendAt, ExpiresAt: p.ExpiresAt, TTL: p.TTL},
 	}}
 	c.key = cmp.Or(r.Header.Get("Webhook-Id"), r.Header.Get("Idempotency-Key"))

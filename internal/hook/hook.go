@@ -123,7 +123,7 @@ func New(options Options) (*Hook, error) {
 		return nil, fmt.Errorf("type: no identity system is called %q; there are %s", options.Type, strings.Join(Types(), ", "))
 	}
 	if len(options.Secrets) == 0 || slices.Contains(options.Secrets, "") {
-		return nil, errors.New("secret: it is missing; give the one that the identity system was given")
+		return nil, errors.New("it is missing; give the one that the identity system was given")
 	}
 	if options.NowFunc == nil {
 		options.NowFunc = time.Now
@@ -132,7 +132,7 @@ func New(options Options) (*Hook, error) {
 	for _, make := range found.auth {
 		one, err := make(&h.options)
 		if err != nil {
-			return nil, fmt.Errorf("secret: %w", err)
+			return nil, err
 		}
 		h.verifiers = append(h.verifiers, one)
 	}
@@ -150,7 +150,9 @@ func (h *Hook) Serve(ctx context.Context, r *signature.Request, inAddress bool) 
 	}
 	c, err := h.kind.parse(r, &h.options)
 	if err != nil {
-		return h.refuse(http.StatusBadRequest, ResultMalformed, "The call is not as expected: "+err.Error()+".")
+		answer := h.refuse(http.StatusBadRequest, ResultMalformed, "The call is not as expected: "+err.Error()+".")
+		answer.Err = err
+		return answer
 	}
 	return h.take(ctx, c, now)
 }

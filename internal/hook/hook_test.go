@@ -185,7 +185,7 @@ func TestHook_Serve(t *testing.T) {
 				}
 			}
 			for _, body := range []string{"", "null", "[]", "{", `{"a":1}`, want.body[:len(want.body)-3], want.body + "x"} {
-				if got := h.Serve(t.Context(), callOf(kind, body, time.Now()), false); got.Status != http.StatusBadRequest || len(m.all(t)) != 0 {
+				if got := h.Serve(t.Context(), callOf(kind, body, time.Now()), false); got.Status != http.StatusBadRequest || got.Err == nil || len(m.all(t)) != 0 {
 					t.Errorf("%q: got %d %s", body, got.Status, got.Body)
 				}
 			}
@@ -412,6 +412,28 @@ func TestHook_Secret(t *testing.T) {
 	}
 	if got := h.Serve(t.Context(), callOf("casdoor", calls()["casdoor"].body, time.Now()), false); got.Status != http.StatusOK || len(m.all(t)) != 2 {
 		t.Errorf("got %d %s", got.Status, got.Body)
+	}
+	// A plus that the caller did not encode arrives as a blank.
+	form.Form, form.Body = map[string][]string{"phoneNumber": {" 12065550109"}, "content": {"Use 2"}}, []byte("2")
+	if got := h.Serve(t.Context(), form, true); got.Status != http.StatusOK || m.all(t)[0].To != "+12065550109" {
+		t.Errorf("got %d %s", got.Status, got.Body)
+	}
+}
+
+// TestHook_Webhook keeps what a caller says of the way of its message.
+func TestHook_Webhook(t *testing.T) {
+	t.Parallel()
+	m := newMessages("")
+	m.SetPolicy(intake.Policy{
+		Channels: []intake.Channel{{ID: "sms", Gateway: "main"}}, Gateways: []string{"main", "second"}, Callbacks: true, MaxSegments: 4,
+	})
+	h := newHook(t, m, hook.Options{Type: "webhook"})
+	body := `{"to":"+12065550109","body":"Hi","gateway":"second","callback_url":"https://shop.example/done"}`
+	if got := h.Serve(t.Context(), callOf("webhook", body, time.Now()), false); got.Status != http.StatusOK {
+		t.Fatalf("got %d %s", got.Status, got.Body)
+	}
+	if got := m.all(t)[0]; got.Gateway != "second" || !got.OnlyGateway || got.CallbackURL != "https://shop.example/done" {
+		t.Errorf("got %+v", got)
 	}
 }
 

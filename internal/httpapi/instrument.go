@@ -88,7 +88,15 @@ func (a *API) logRefusal(ctx context.Context, fault *courier.Error) {
 		return
 	}
 	a.options.Logger.LogAttrs(ctx, level, "request refused", slog.String("code", string(fault.Code)),
-		slog.String("detail", fault.Message), slog.Any("error", fault.Err), slog.Int("more_before", left))
+		slog.String("detail", fault.Message), errorAttr(fault.Err), slog.Int("more_before", left))
+}
+
+// errorAttr is an error for the log, and nothing for none.
+func errorAttr(err error) slog.Attr {
+	if err == nil {
+		return slog.Attr{}
+	}
+	return slog.Any("error", err)
 }
 
 // What is read of a body after its refusal, at most. The server itself reads

@@ -338,8 +338,11 @@ func (f *feed) record(ctx context.Context, r result) {
 		f.d.metrics.posts.WithLabelValues(f.name, "failed").Inc()
 		where = append(where, slog.String("fault", r.answer.fault))
 		f.d.logger.LogAttrs(ctx, slog.LevelDebug, "an event was not taken", where...)
-		if t.refused(s, now, r.answer.retryAfter) {
+		switch fell := t.refused(s, now, r.answer.retryAfter); {
+		case fell:
 			f.d.logger.LogAttrs(ctx, slog.LevelWarn, "a webhook does not take events; they are kept for a day and posted again, look at the endpoint", where...)
+		case s.failures == downAfter && !t.down(): // few messages, as while somebody sets it up
+			f.d.logger.LogAttrs(ctx, slog.LevelWarn, "an event was not taken at the third try either; it is posted again for a day, look at the endpoint", where...)
 		}
 	}
 }
