@@ -70,7 +70,7 @@ func (p *Preset) Build(c Config) (*Built, error) {
 	err = p.authenticate(built, v)
 	if p.file.Receipts.Address != addressNone {
 		built.Gateway.ReceiptURL = receiptURL(c)
-		built.Receiver = &gateway.ReceiverOptions{Gateway: c.ID, Errors: plain(p.Errors.Receipts()), Params: shown}
+		built.Receiver = &gateway.ReceiverOptions{Gateway: c.ID, Tried: p.ours, Errors: plain(p.Errors.Receipts()), Params: shown}
 		err = errors.Join(err, p.verify(built.Receiver, v))
 	}
 	if err != nil {
@@ -180,7 +180,7 @@ func (p *Preset) authenticate(built *Built, v values) error {
 	case "sign":
 		signer, err := signature.NewSigner(auth.Kind, settings)
 		if err != nil {
-			return &gateway.OptionError{Field: "params", Err: err}
+			return settingFault(err, auth.Settings)
 		}
 		built.Gateway.Signer = signer
 	}
@@ -194,10 +194,22 @@ func (p *Preset) verify(receiver *gateway.ReceiverOptions, v values) error {
 	}
 	verifier, err := signature.New(verify.Kind, v.fillAll(verify.Settings, p.Params))
 	if err != nil {
-		return &gateway.OptionError{Field: "params", Err: err}
+		return settingFault(err, verify.Settings)
 	}
 	receiver.Verifiers = []signature.Verifier{verifier}
 	return nil
+}
+
+// settingFault names the parameter that gives the setting at fault, where one does alone.
+func settingFault(err error, settings map[string]string) error {
+	fault, ok := errors.AsType[*signature.SettingError](err)
+	if ok {
+		text := settings[fault.Setting]
+		if name := strings.Trim(text, "{}"); text == "{"+name+"}" {
+			return &gateway.OptionError{Field: "params." + name, Err: fault.Err}
+		}
+	}
+	return &gateway.OptionError{Field: "params", Err: err}
 }
 
 // checkBase wants scheme, host and port alone. Its errors quote nothing.

@@ -37,6 +37,8 @@ type Preset struct {
 	Emulator string
 
 	file file
+	// ours is true for a preset of this program, which the tests try.
+	ours bool
 }
 
 // Param is one parameter of a preset.
@@ -120,6 +122,9 @@ func Load(dir string) (*Set, error) {
 	}
 	if err := set.load(ours, ""); err != nil {
 		return nil, fmt.Errorf("load presets: %w", err)
+	}
+	for _, p := range set.presets {
+		p.ours = true
 	}
 	if dir == "" {
 		return set, nil

@@ -73,6 +73,8 @@ type Store struct {
 type outgoing struct {
 	segments store.Segments
 	tallies  store.Tallies
+	// tallying is held while tallies are written, so that whoever reads them waits.
+	tallying sync.Mutex
 }
 
 // background is what runs next to the calls of a store, until Close.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +24,7 @@ func receiptTests() map[string]func(t *testing.T, k *kit) {
 		"ParkedUntilTheReclaim":        testReceiptBeforeReclaim,
 		"ParkedIsForgotten":            testParkedIsForgotten,
 		"ProvesAnUnknownAttempt":       testReceiptOfUnknownAttempt,
+		"TellsTheNameToOthers":         testReceiptTellsTheName,
 		"OfAnotherGatewayIsNoProof":    testReceiptOfAnotherGateway,
 		"AfterAFailover":               testReceiptAfterFailover,
 		"AfterARetryByHand":            testReceiptAfterRequeue,
@@ -349,6 +349,18 @@ func testReceiptOfUnknownAttempt(t *testing.T, k *kit) {
 	k.hasCounts(t, "receipts", 0, 0, 1)
 }
 
+// testReceiptTellsTheName has a receipt without our id wait for one that has both.
+func testReceiptTellsTheName(t *testing.T, k *kit) {
+	m := k.unknownAttempt(t, courier.StatusQueued)
+	byName := courier.Receipt{Gateway: gatewayA, GatewayMessageID: "later", Status: courier.StatusUndelivered, ReceivedAt: k.now}
+	k.comesTo(t, store.ReceiptParked, byName)
+	both := k.reference(gatewayA, m.ID, courier.StatusSent)
+	both.GatewayMessageID = "later"
+	k.receive(t, both)
+	k.is(t, m.ID, courier.StatusUndelivered)
+	k.comesTo(t, store.ReceiptDuplicate, byName)
+}
+
 func testReceiptOfAnotherGateway(t *testing.T, k *kit) {
 	for _, status := range []courier.Status{courier.StatusQueued, courier.StatusSent, courier.StatusUnknown, courier.StatusProcessing} {
 		m := k.in(t, status)
@@ -554,37 +566,4 @@ func testManyReceipts(t *testing.T, k *kit) {
 	same(t, "results", results, map[store.ReceiptResult]int{
 		store.ReceiptApplied: count / 2, store.ReceiptLate: count / 2, store.ReceiptDuplicate: count / 2, store.ReceiptParked: 3 * count / 2,
 	})
-}
-
-// testSettleAndReceive lets receipts race with the settlements of their messages:
-// whichever is first, both count.
-func testSettleAndReceive(t *testing.T, k *kit) { k.race(t, k.store) }
-
-func (k *kit) race(t *testing.T, other store.Store) {
-	t.Helper()
-	const count = 60
-	k.enqueue(t, k.messages(count, nil)...)
-	var group sync.WaitGroup
-	claimed := k.claim(t, count)
-	for i, m := range claimed {
-		r := k.receipt(m.ID, courier.StatusDelivered)
-		if i%2 == 0 {
-			r = k.reference(gatewayA, m.ID, courier.StatusDelivered)
-		}
-		group.Go(func() { k.settleOne(t, m, courier.StatusSent) })
-		group.Go(func() {
-			if _, err := other.Receive(t.Context(), []courier.Receipt{r}); err != nil {
-				t.Errorf("Receive: %v", err)
-			}
-		})
-	}
-	group.Wait()
-	for _, m := range claimed {
-		for got, _ := k.read(t, m.ID); got.Status != courier.StatusDelivered; got, _ = k.read(t, m.ID) {
-			if t.Context().Err() != nil {
-				t.Fatalf("message stays %s", got.Status)
-			}
-			beatOn(t, k.store, k.beat(nodeA)) // the housekeeping looks at what crossed
-		}
-	}
 }
