@@ -314,7 +314,7 @@ type RateLimit struct {
 // Breaker says when a gateway is taken not to work. Zero is what the engine does by
 // itself.
 type Breaker struct {
-	Share    float64       `key:"share" range:"0.01 1" example:"0.5" doc:"The share of failed attempts at which it opens. By default 0.5."`
+	Share    float64       `key:"share" range:"0.01 1" example:"0.5" doc:"The share of failed attempts at which it opens. By default 0.5. Where another gateway stands in, ten failures in a row open it too."`
 	Failures int           `key:"failures" range:"1 10000" example:"5" doc:"The least number of failed attempts, of several recipients, for it to open. By default 5."`
 	Window   time.Duration `key:"window" range:"1s 10m" example:"10s" doc:"The time in which attempts count. By default 10s."`
 }
