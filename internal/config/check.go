@@ -93,7 +93,7 @@ func (c *checker) object(s *spec, n *node, path string) {
 }
 
 // childFor returns the spec of a key in a map: any header and any setting of a
-// gateway is a secret, and what config holds depends on the type beside it. With a type that is missing or
+// gateway is a secret, and what config holds depends on the type next to it. With a type that is missing or
 // unknown, config is not looked into.
 func (s *spec) childFor(key string, in *node) *spec {
 	switch {

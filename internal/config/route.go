@@ -20,7 +20,7 @@ func (c *checker) gatewayList() {
 		c.requireKeys(item.children, n, at)
 		g := Gateway{Name: textOr(n.get("id"), ""), Channel: smsChannel, Path: at}
 		if c.id(n, at) && slices.ContainsFunc(c.config.Gateways, func(other Gateway) bool { return other.Name == g.Name }) {
-			c.problem(n.get("id").at, joinPath(at, "id"), "the id is that of another gateway; give each its own, other than sms beside courier.sms or a channel")
+			c.problem(n.get("id").at, joinPath(at, "id"), "the id is that of another gateway; give each its own, and none the id sms where courier.sms or a channel is used")
 		}
 		g.Preset, g.From = textOr(n.get("preset"), ""), textOr(n.get("from"), "")
 		g.Response, g.Receipt = c.template(n, at, "response"), c.template(n, at, "receipt")

@@ -14,7 +14,7 @@ import (
 )
 
 // decodeReceipts reads what a template gave for a request: one receipt, a list of them,
-// either of these as receipts beside a reply, or nothing.
+// either of these as receipts with a reply, or nothing.
 func decodeReceipts(value any) (result Result, misfit string) {
 	result.Reply = Reply{Status: http.StatusOK}
 	if object, ok := value.(map[string]any); ok {

@@ -77,8 +77,7 @@ func (r *emulated) violation() string {
 	return ""
 }
 
-// match compares a text with one that has places for parameters, which is a regular
-// expression elsewhere only in its dots.
+// match compares a text with one that has places for parameters; elsewhere the two are equal.
 func (r *emulated) match(pattern, text string) bool {
 	expression, names := "^", []string{}
 	for pattern != "" {

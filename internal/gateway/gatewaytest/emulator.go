@@ -93,7 +93,7 @@ func (e *Emulator) all() map[string]bool {
 	return all
 }
 
-// Answers are the names of the answers that it can give beside "ok", sorted.
+// Answers are the names of the answers that it can give, but for "ok", sorted.
 func (e *Emulator) Answers() []string {
 	names := slices.Collect(maps.Keys(e.spec.Answers))
 	names = slices.AppendSeq(names, maps.Keys(e.options.AnswerCodes))

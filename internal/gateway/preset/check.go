@@ -10,7 +10,7 @@ import (
 	"courier"
 )
 
-// The settings of a gateway that conditions may name beside the parameters.
+// The settings of a gateway that conditions may name as well as parameters.
 const (
 	baseURL       = "base_url"
 	settingFrom   = "from"
