@@ -163,13 +163,13 @@ func onlySubcommands(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
 }
 
-// oneArg wants one argument and says where to find it.
-func oneArg(name, where string) cobra.PositionalArgs {
+// oneID wants one id and says where to find it.
+func oneID(where string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 1 {
 			return nil
 		}
-		return fmt.Errorf("expected one %s, got %d; %s, and %s --help has an example", name, len(args), where, cmd.CommandPath())
+		return fmt.Errorf("expected one ID, got %d; %s, and %s --help has an example", len(args), where, cmd.CommandPath())
 	}
 }
 

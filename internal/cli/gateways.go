@@ -70,7 +70,7 @@ func newGatewaysShow(shared *shared) *cobra.Command {
 		Short: "Print what a gateway of a configuration does, and what to set at the provider",
 		Example: `  courier gateways show twilio -c courier.yml
   courier gateways show infobip -c courier.yml --reveal    # the whole address for receipts`,
-		Args: oneArg("ID", "courier gateways list shows them"),
+		Args: oneID("courier gateways list shows them"),
 	}
 	format := addFormat(cmd)
 	reveal := cmd.Flags().Bool("reveal", false, "show the secret in the address for receipts")
@@ -130,7 +130,7 @@ say, and tell of each change until its receipt is there. The exit code is 0 when
 was delivered, or with --sent when the gateway took it.`,
 		Example: `  courier gateways test twilio --to +12065550199
   courier gateways test twilio --to +12065550199 --body "Hello" --wait-timeout 10m`,
-		Args: oneArg("ID", "courier gateways list shows them"),
+		Args: oneID("courier gateways list shows them"),
 	}
 	connection, format := addConnection(cmd, shared), addFormat(cmd)
 	var flags gatewayTest
