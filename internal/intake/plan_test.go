@@ -38,7 +38,7 @@ func TestPlans_AsLibrary(t *testing.T) {
 				if example := phonenumbers.GetExampleNumberForType(region, kind); example != nil {
 					text := phonenumbers.Format(example, phonenumbers.E164)
 					at := len(text) - 1 - rand.IntN(len(text)-4)
-					for _, variant := range []string{text, text[:at] + fmt.Sprint(rand.IntN(10)) + text[at+1:], text[:at] + text[at+1:], text + "0", text} {
+					for _, variant := range []string{text, text[:at] + fmt.Sprint(rand.IntN(10)) + text[at+1:], text[:at] + text[at+1:]} {
 						wantAsLibrary(t, policy, variant)
 					}
 				}
@@ -48,7 +48,7 @@ func TestPlans_AsLibrary(t *testing.T) {
 	t.Run("Random", func(t *testing.T) {
 		t.Parallel()
 		for code := range phonenumbers.GetSupportedCallingCodes() {
-			for range 30 {
+			for range 15 {
 				text := fmt.Sprintf("+%d%0*d", code, 2+rand.IntN(13), rand.Uint64())
 				wantAsLibrary(t, policy, text[:min(len(text), 5+rand.IntN(14))])
 			}
