@@ -240,7 +240,7 @@ func (h *Hook) withKey(ctx context.Context, c *call, m *courier.Message, now tim
 		return nil
 	}
 	prefix := c.key + "."
-	m.IdempotencyKey = prefix + fmt.Sprint(now.UnixNano()/int64(c.window))
+	m.IdempotencyKey = prefix + fmt.Sprint(m.CreatedAt.UnixNano()/int64(c.window))
 	m.Fingerprint = sha256.Sum256([]byte(m.IdempotencyKey))
 	// The message of an equal call may have the number of the window before.
 	const looked = 50
@@ -249,7 +249,7 @@ func (h *Hook) withKey(ctx context.Context, c *call, m *courier.Message, now tim
 		return nil // storing it will fail too, or find the repeat
 	}
 	for _, earlier := range page.Messages {
-		if earlier.Caller == m.Caller && strings.HasPrefix(earlier.IdempotencyKey, prefix) && now.Sub(earlier.CreatedAt) < c.window {
+		if earlier.Caller == m.Caller && strings.HasPrefix(earlier.IdempotencyKey, prefix) && m.CreatedAt.Sub(earlier.CreatedAt) < c.window {
 			return earlier
 		}
 	}
