@@ -214,8 +214,8 @@ func read(from fs.FS, name, place string) (*Preset, error) {
 func (p *Preset) complete() {
 	p.Title, p.Site, p.Docs = p.file.Title, p.file.Site, p.file.Docs
 	p.Params = map[string]Param{baseURL: {
-		Doc:     "Scheme, host and port to use in place of the provider's, such as http://127.0.0.1:4480 for `courier inbox`.",
-		Example: "http://127.0.0.1:4480",
+		Doc:     "Scheme, host and port to use in place of the provider's, such as http://127.0.0.1:4479 for `courier inbox`.",
+		Example: "http://127.0.0.1:4479",
 	}}
 	maps.Copy(p.Params, p.file.Params)
 }
