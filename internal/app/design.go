@@ -136,6 +136,7 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 			d.templates[i].name, d.templates[i].key = from.Preset+" "+string(d.templates[i].role), from.Path+".preset"
 		}
 	}
+	d.options.RequestFunc = b.requests[from.Name]
 	d.replace(template{role: responseRole, source: from.Response, key: from.Path + ".response"})
 	d.replace(template{role: receiptRole, source: from.Receipt, key: from.Path + ".receipt"})
 	d.connect()

@@ -45,7 +45,7 @@ func (a *API) ready(c *call) (any, error) {
 }
 
 func notReady(name string, err error) *courier.Error {
-	fault := asFault(err)
+	fault := FaultOf(err)
 	text := fault.Message
 	if _, meant := errors.AsType[*courier.Error](err); !meant && fault.Code == courier.CodeInternal {
 		text = "it does not work; the log says more"
