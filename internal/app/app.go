@@ -50,7 +50,8 @@ type Options struct {
 }
 
 // Host is what a Go program gives a courier that is a part of it. Such a courier starts
-// no other process and changes nothing of the program.
+// no other process, changes nothing of the program, and leaves the metrics of the process
+// to it.
 type Host struct {
 	// Memory keeps the messages in this process, with which they are lost, and not in
 	// store.dsn.
@@ -123,6 +124,7 @@ func New(options Options) (*App, error) {
 	}
 	if options.Host != nil {
 		a.logger = options.Host.Logger
+		return a, nil
 	}
 	a.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -107,10 +108,14 @@ func (a *API) metricsHandler() handler {
 	}
 }
 
-// document serves a text that is known once the listener serves.
-func document(content *[]byte, contentType string) handler {
+// document serves the OpenAPI document in one of its spellings.
+func (a *API) document(contentType string, spelling func(*specification) []byte) handler {
 	return func(c *call) (any, error) {
-		writeContent(c.w, http.StatusOK, contentType, *content)
+		spec, err := a.specFunc()
+		if err != nil {
+			return nil, fmt.Errorf("build openapi document: %w", err)
+		}
+		writeContent(c.w, http.StatusOK, contentType, spelling(&spec))
 		return nil, nil
 	}
 }
