@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -177,7 +178,7 @@ func (c *Courier) explain(to string) string {
 		case last.Status == 0:
 			return "the gateway had one and did not answer"
 		default:
-			return "the gateway answered " + http.StatusText(last.Status)
+			return fmt.Sprintf("the gateway answered %d %s", last.Status, http.StatusText(last.Status))
 		}
 	}
 	return "none was sent to the gateway; the log of the test says more"

@@ -136,10 +136,12 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 			d.templates[i].name, d.templates[i].key = from.Preset+" "+string(d.templates[i].role), from.Path+".preset"
 		}
 	}
-	d.options.RequestFunc = b.requests[from.Name]
 	d.replace(template{role: responseRole, source: from.Response, key: from.Path + ".response"})
 	d.replace(template{role: receiptRole, source: from.Receipt, key: from.Path + ".receipt"})
 	d.connect()
+	if function := b.requests[from.Name]; function != nil {
+		d.options.Template = gateway.NewRequestTemplate(function)
+	}
 	if d.receiver != nil && len(d.receiver.Verifiers) == 0 && from.ReceiptSecret.Empty() {
 		problems = append(problems, b.config.Problem(from.Path+".receipt_secret", "the key is missing; without it anybody could send receipts: give a long random text"))
 	}

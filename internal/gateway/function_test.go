@@ -18,10 +18,10 @@ func TestGateway_RequestFunc(t *testing.T) {
 	made := Made{Method: "PUT", URL: url + "/to/1", Header: http.Header{"x-own": {"1"}, "Host": {"no"}}, Body: []byte("text")}
 	g := newGateway(t, Options{
 		URL: url + "/sms", Header: map[string]string{"X-Key": "s3cret", "Content-Type": "text/plain"},
-		RequestFunc: func(_ context.Context, m *courier.Message) (Made, error) {
+		Template: NewRequestTemplate(func(_ context.Context, m *courier.Message) (Made, error) {
 			m.To = "" // of a copy
 			return made, nil
-		},
+		}),
 	})
 	message := loginMessage()
 	if attempt := send(t, g, message); attempt.Outcome != courier.OutcomeAccepted || message.To == "" {
@@ -48,13 +48,14 @@ func TestGateway_RequestFunc_faults(t *testing.T) {
 		"gave a URL that is not absolute":               func() (Made, error) { return Made{URL: "/sms"}, nil },
 		"gave a wrong header.X: the value holds a line": func() (Made, error) { return Made{Header: http.Header{"X": {"a\nb"}}}, nil },
 	} {
-		g := newGateway(t, Options{URL: "http://localhost/", RequestFunc: func(context.Context, *courier.Message) (Made, error) { return function() }})
+		template := NewRequestTemplate(func(context.Context, *courier.Message) (Made, error) { return function() })
+		g := newGateway(t, Options{URL: "http://localhost/", Template: template})
 		_, err := g.Render(t.Context(), message)
 		wantText(t, err, says)
 	}
-	g := newGateway(t, Options{URL: "http://localhost/", RequestFunc: func(context.Context, *courier.Message) (Made, error) {
+	g := newGateway(t, Options{URL: "http://localhost/", Template: NewRequestTemplate(func(context.Context, *courier.Message) (Made, error) {
 		return Made{}, courier.ErrTemplateCanceled
-	}})
+	})})
 	if _, err := g.Render(t.Context(), message); !errors.Is(err, courier.ErrTemplateCanceled) {
 		t.Errorf("Render() = %v", err)
 	}

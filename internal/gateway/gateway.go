@@ -43,24 +43,23 @@ func New(options Options) (*Gateway, error) {
 		return nil, fmt.Errorf("configure gateway %q: %w", options.Name, err)
 	}
 	g := &Gateway{
-		name:        options.Name,
-		method:      options.Method,
-		target:      withoutUser(target),
-		header:      staticHeader(&options, target),
-		template:    options.Template,
-		query:       options.Query,
-		requestFunc: options.RequestFunc,
-		signer:      options.Signer,
-		lookup:      options.Lookup,
-		params:      params,
-		receiptURL:  options.ReceiptURL,
-		timeout:     options.Timeout,
-		rules:       defaultRules(),
-		masked:      newSecretSet(&options, target),
-		nowFunc:     options.NowFunc,
+		name:       options.Name,
+		method:     options.Method,
+		target:     withoutUser(target),
+		header:     staticHeader(&options, target),
+		template:   options.Template,
+		query:      options.Query,
+		signer:     options.Signer,
+		lookup:     options.Lookup,
+		params:     params,
+		receiptURL: options.ReceiptURL,
+		timeout:    options.Timeout,
+		rules:      defaultRules(),
+		masked:     newSecretSet(&options, target),
+		nowFunc:    options.NowFunc,
 	}
-	if g.requestFunc != nil {
-		g.template, g.query = nil, nil
+	if g.template != nil && g.template.requestFunc != nil {
+		g.requestFunc, g.template, g.query = g.template.requestFunc, nil, nil
 	}
 	if options.Response != nil {
 		g.response = &responseRules{template: options.Response.Template, errors: codes, faults: faultLog{logger: options.Logger}}

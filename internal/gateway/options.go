@@ -31,13 +31,12 @@ type Options struct {
 	Header map[string]string
 	// Auth is a BasicAuth, an APIKey, or nil.
 	Auth Auth
-	// Template builds the body, nil sends none.
+	// Template builds the body, or is a function that makes the whole request without Query;
+	// nil sends no body.
 	Template *Template
 	// Query builds query parameters, which join those of URL; nil adds none. It gives
 	// an object, which is encoded as a form is.
 	Query *Template
-	// RequestFunc makes the request in the place of Template and Query, nil for those.
-	RequestFunc RequestFunc
 	// Response judges what the gateway answers. Without one the HTTP status decides.
 	Response *Rules
 	// Lookup asks the gateway what became of a message, nil where it cannot be asked.
