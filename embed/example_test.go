@@ -51,7 +51,7 @@ func Example() {
 	if err := sms.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer sms.Stop(ctx)
+	defer func() { _ = sms.Stop(ctx) }()
 
 	message, err := sms.Send(ctx, courier.Draft{To: "+12065550100", Body: "Your code is 204961"})
 	if err != nil {
@@ -91,7 +91,7 @@ func ExampleRequestFunc() {
 	if err := sms.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer sms.Stop(ctx)
+	defer func() { _ = sms.Stop(ctx) }()
 
 	if _, err := sms.Send(ctx, courier.Draft{To: "+12065550100", Body: "Hello"}); err != nil {
 		log.Fatal(err)
@@ -110,14 +110,14 @@ func ExampleOptions() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 
 	sms, err := embed.New(embed.Options{
 		Store: "sqlite://" + filepath.Join(dir, "courier.db"),
 		Gateways: []embed.Gateway{{
 			ID:     "main",
 			Preset: "webhook",
-			Params: map[string]string{
+			Params: map[string]string{ //nolint:gosec // the secret opens nothing
 				"url":    gateway.URL + "/send",
 				"secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", // better env://SMS_SECRET
 			},
@@ -135,7 +135,7 @@ dispatch:
 	if err := sms.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer sms.Stop(ctx)
+	defer func() { _ = sms.Stop(ctx) }()
 
 	message, err := sms.Send(ctx, courier.Draft{To: "206 555 0100", Body: "Hello"})
 	if err != nil {
@@ -168,9 +168,9 @@ func ExampleCourier_AdminHandler() {
 	if err := sms.Start(ctx); err != nil {
 		log.Fatal(err)
 	}
-	defer sms.Stop(ctx)
+	defer func() { _ = sms.Stop(ctx) }()
 
-	request := httptest.NewRequest(http.MethodGet, "https://app.example.com/sms/v1/messages", nil)
+	request := httptest.NewRequestWithContext(ctx, http.MethodGet, "https://app.example.com/sms/v1/messages", http.NoBody)
 	answer := httptest.NewRecorder()
 	mux.ServeHTTP(answer, request)
 	fmt.Println(answer.Code, answer.Body)
