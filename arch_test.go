@@ -22,8 +22,10 @@ func layout() map[string][]string {
 	return map[string][]string{
 		".":                              {},
 		"client":                         {root},
+		"couriertest":                    {root, "courier/embed", catcher, "courier/internal/inbox"},
 		"cmd/courier":                    {"courier/internal/cli", jsonnet},
 		"docs":                           {},
+		"embed":                          {root, "courier/internal/app", "courier/internal/config", "courier/internal/gateway"},
 		"internal/app":                   {"*"},
 		"internal/cli":                   {root, "courier/client", "courier/docs", "courier/internal/app", "courier/internal/config", "courier/internal/inbox", mask, catcher, "courier/internal/gateway/preset", "courier/internal/signature"},
 		"internal/cluster":               {store},
@@ -143,7 +145,7 @@ func importFault(file goFile, imported string, allowed []string) string {
 
 func ownFault(file goFile, imported string, allowed []string) string {
 	composition := imported == "courier/internal/app" || imported == "courier/internal/cli"
-	above := strings.HasPrefix(file.Dir, "cmd/") || file.Dir == "internal/cli" || file.Dir == "internal/app"
+	above := strings.HasPrefix(file.Dir, "cmd/") || file.Dir == "internal/cli" || file.Dir == "internal/app" || file.Dir == "embed"
 	switch {
 	case file.Dir == "internal/app" && imported == "courier/internal/cli":
 		return "the commands are above the composition root"

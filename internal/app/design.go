@@ -151,6 +151,9 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 	if d.receiver != nil {
 		d.options.ReceiptURL = preset.ReceiptURL(b.config.Public.URL, from.Name, from.ReceiptSecret.Reveal())
 	}
+	if function := b.requests[from.Name]; function != nil {
+		d.options.Template = gateway.NewRequestTemplate(function)
+	}
 	if d.receiver != nil && len(d.receiver.Verifiers) == 0 && from.ReceiptSecret.Empty() {
 		problems = append(problems, b.config.Problem(from.Path+".receipt_secret", "the key is missing; without it anybody could send receipts: give a long random text"))
 	}

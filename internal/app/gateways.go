@@ -29,6 +29,8 @@ type gatewayBuilder struct {
 	starting bool
 	// presets are read once they are needed.
 	presets *preset.Set
+	// requests make the requests of some gateways in the place of templates.
+	requests map[string]gateway.RequestFunc
 	// messages takes those of hooks, nil where nothing is sent.
 	messages hook.Messages
 }

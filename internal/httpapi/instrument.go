@@ -50,7 +50,7 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 		}()
 		if err := a.answer(ctx, &call{w: recorder, r: r.WithContext(ctx)}, listener, e); err != nil {
 			refused = true
-			fault := asFault(err)
+			fault := FaultOf(err)
 			a.logRefusal(ctx, fault)
 			e.fail(recorder, fault)
 		}

@@ -95,8 +95,8 @@ func writeContent(w http.ResponseWriter, status int, contentType string, content
 	_, _ = w.Write(content)
 }
 
-// asFault turns any error into what a caller may see of it.
-func asFault(err error) *courier.Error {
+// FaultOf turns any error of a part into what a caller may see of it.
+func FaultOf(err error) *courier.Error {
 	if fault, ok := errors.AsType[*courier.Error](err); ok {
 		return fault
 	}

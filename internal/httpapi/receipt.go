@@ -91,7 +91,7 @@ func (a *API) receive(c *call) (any, error) {
 // line in a while is enough. A gateway that is not known is not named, as anybody may
 // have written it.
 func (a *API) logReceipt(c *call, err error) {
-	fault := asFault(err)
+	fault := FaultOf(err)
 	if fault.Code.HTTPStatus() >= http.StatusInternalServerError {
 		return // logRefusal has it
 	}
