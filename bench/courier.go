@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -46,7 +47,7 @@ func (b *bench) startCourier(ctx context.Context, spec courierSpec) (*courier, e
 	if err != nil {
 		return nil, err
 	}
-	config := fmt.Sprintf(configuration, b.gateway.url(spec.under.wire), templateURL(spec.template), spec.dsn, spec.under.inFlight, ports[0], ports[1]) + spec.extra
+	config := b.gatewayText(spec) + fmt.Sprintf(configuration, spec.dsn, spec.under.inFlight, ports[0], ports[1]) + spec.extra
 	if err := os.WriteFile(name+".yml", []byte(config), 0o600); err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
@@ -72,18 +73,34 @@ func (b *bench) startCourier(ctx context.Context, spec courierSpec) (*courier, e
 	return c, nil
 }
 
-// configuration leaves everything but the addresses and the limit in flight at
-// its default. The time-out lets attempts wait at a gateway that does not answer yet.
-const configuration = `courier:
-  channels:
-    - id: sms
-      type: http
-      request_config: { url: "%s", method: POST, body: "%s" }
+// configuration, after the gateway, leaves everything but the addresses and the limit in
+// flight at its default. The time-out lets attempts wait at a gateway that does not answer yet.
+const configuration = `
 store: { dsn: "%s" }
 dispatch: { max_in_flight: %d, timeout: 1h }
 api: { port: %d }
-public: { port: %d }
+public: { port: %d, url: "https://sms.example.com" }
 `
+
+// gatewayText is the configuration of the gateway: one of one's own, or a preset that
+// is asked for receipts too.
+func (b *bench) gatewayText(spec courierSpec) string {
+	if spec.template == twilioPreset {
+		return fmt.Sprintf(`courier:
+  gateways:
+    - id: twilio
+      preset: twilio
+      from: "+12065550110"
+      receipt_secret: not-so-secret
+      params: { account_sid: %s, auth_token: "00000000000000000000000000000002", base_url: "%s" }`,
+			twilioAccount, strings.TrimSuffix(b.gateway.url(spec.under.wire), "/send"))
+	}
+	return fmt.Sprintf(`courier:
+  channels:
+    - id: sms
+      type: http
+      request_config: { url: "%s", method: POST, body: "%s" }`, b.gateway.url(spec.under.wire), templateURL(spec.template))
+}
 
 // awaitReady asks until the courier is ready or startTimeout is over.
 func (c *courier) awaitReady(ctx context.Context) error {

@@ -49,6 +49,8 @@ const documentTail = `
   nothing, until all attempts that may be in flight are. Then it answers, and the
   clock runs from that moment until the last message, not counting those that were
   in flight, has arrived.
+- **preset: twilio** is a drain through the ready-made gateway: a form, basic
+  authentication, an address for receipts, and an answer with Twilio's fields.
 - **API.** The clock runs from the first request until the last message is at the
   gateway: each is accepted, stored, sent and settled while others come in.
 - **A gateway that takes its time**: a drain. *Part* is the rate as a part of

@@ -13,8 +13,15 @@ import (
 	"time"
 )
 
-// gatewayAnswer is what a provider says of a message that it took.
-const gatewayAnswer = `{"id":"SM0f2a4e6c8b1d3f5a7c9e","status":"queued","segments":1}`
+// The answers of a provider that took a message, which it calls by an id of its own.
+// That of Twilio has the fields of the real one.
+const (
+	gatewayAnswer = `{"id":"SM%032x","status":"queued","segments":1}`
+	twilioAnswer  = `{"sid":"SM%032x","account_sid":"` + twilioAccount + `","api_version":"2010-04-01","body":"Your login",` +
+		`"date_created":"Wed, 25 Nov 2026 12:00:00 +0000","date_sent":null,"date_updated":"Wed, 25 Nov 2026 12:00:00 +0000",` +
+		`"direction":"outbound-api","error_code":null,"error_message":null,"from":"+12065550110","messaging_service_sid":null,` +
+		`"num_media":"0","num_segments":"1","price":null,"price_unit":null,"status":"queued","to":"+12065550100"}`
+)
 
 // gateway is the provider: it reads a request whole, waits for its latency and
 // answers 201. It counts what arrives in rounds; each begins with /hold or /open.
@@ -66,7 +73,8 @@ func serveGateway(args []string, in io.Reader, out io.Writer) error {
 	g := &gateway{bodies: sync.Pool{New: func() any { return new(bytes.Buffer) }}}
 	g.begin(newRound(true, 0, 0))
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /send", g.send)
+	mux.HandleFunc("POST /send", g.send(gatewayAnswer))
+	mux.HandleFunc("POST "+twilioPath, g.send(twilioAnswer))
 	mux.HandleFunc("POST /hold", g.control)
 	mux.HandleFunc("POST /open", g.control)
 	mux.HandleFunc("GET /tally", g.tally)
@@ -123,8 +131,12 @@ func (r *round) open() bool {
 	}
 }
 
-// send takes one message.
-func (g *gateway) send(w http.ResponseWriter, request *http.Request) {
+// send returns a handler that takes one message.
+func (g *gateway) send(answer string) http.HandlerFunc {
+	return func(w http.ResponseWriter, request *http.Request) { g.take(w, request, answer) }
+}
+
+func (g *gateway) take(w http.ResponseWriter, request *http.Request, answer string) {
 	body, ok := g.bodies.Get().(*bytes.Buffer)
 	if !ok {
 		return
@@ -134,8 +146,8 @@ func (g *gateway) send(w http.ResponseWriter, request *http.Request) {
 	if _, err := body.ReadFrom(request.Body); err != nil {
 		return
 	}
-	r := g.current.Load()
-	r.arrive(request, body.Bytes(), g.seen.mark(messageNumber(body.Bytes())))
+	r, number := g.current.Load(), messageNumber(body.Bytes())
+	r.arrive(request, body.Bytes(), g.seen.mark(number))
 	defer r.inside.Add(-1)
 	select {
 	case <-r.answers:
@@ -153,7 +165,8 @@ func (g *gateway) send(w http.ResponseWriter, request *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	_, _ = io.WriteString(w, gatewayAnswer)
+	const spread = 0x9e3779b97f4a7c15 // ids are not in order, and no two are the same
+	_, _ = fmt.Fprintf(w, answer, uint64(number)*spread)
 }
 
 // arrive counts a request, and notes the moment if it is the wanted one.

@@ -32,8 +32,8 @@ func (l *ledger) count() (distinct, repeated int64) {
 	return l.distinct.Load(), l.repeated.Load()
 }
 
-// numberMark stands before the number in the text of every message.
-const numberMark = "code is: "
+// numberMark stands before the number in the text of every message. It is the same in a form.
+const numberMark = "code-"
 
 // numberDigits is the width of the number, so that all messages are as long.
 const numberDigits = 8

@@ -20,6 +20,14 @@ func templateURL(template string) string {
 	return "base64://" + base64.StdEncoding.EncodeToString([]byte(template))
 }
 
+// twilioPreset stands for a template where messages go through the preset. The gateway
+// then takes requests at twilioPath.
+const (
+	twilioPreset  = "preset: twilio"
+	twilioAccount = "AC00000000000000000000000000000001"
+	twilioPath    = "/2010-04-01/Accounts/" + twilioAccount + "/Messages.json"
+)
+
 // recipient spreads the messages over eight million numbers.
 func recipient(number int) string {
 	return fmt.Sprintf("+1206%07d", 2_000_000+number*7919%8_000_000)

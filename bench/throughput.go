@@ -19,6 +19,7 @@ func throughput(k kind, s size) []measurement {
 		drain(k, k.drainMany, condition{https2, s.many}, placingTemplate),
 		drain(k, "", condition{plain, s.inFlight}, placingTemplate),
 		drain(k, "", usual, stdTemplate),
+		drain(k, k.drain, usual, twilioPreset),
 		steady(k, goal{k.row("API, batches of %d", batchSize), k.batch}, usual, func(r *rig, count int) *load {
 			return r.batches(count, batchSize, batchCallers)
 		}),
@@ -33,8 +34,11 @@ func singleRow(k kind) string { return k.row("API, single requests") }
 // drain times a queue that waits until the gateway answers.
 func drain(k kind, target string, under condition, template string) measurement {
 	name := k.row("drain, %s", under)
-	if template == stdTemplate {
+	switch template {
+	case stdTemplate:
 		name += ", template with std functions"
+	case twilioPreset:
+		name += ", " + twilioPreset
 	}
 	return measurement{goals: []goal{{name, target}}, compares: true, under: under, run: func(ctx context.Context, b *bench) ([]row, error) {
 		return b.with(ctx, b.engine(k), courierSpec{template: template, under: under}, func(r *rig) ([]row, error) {

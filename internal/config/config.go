@@ -233,12 +233,6 @@ type OTLP struct {
 	AuthorizationHeader Secret  `key:"authorization_header" example:"env://OTLP_AUTHORIZATION" doc:"The Authorization header sent to the collector."`
 }
 
-// The values of Dispatch.OnUnknown.
-const (
-	OnUnknownResend = "resend"
-	OnUnknownHold   = "hold"
-)
-
 // Gateway is one gateway, resolved from courier.sms, a channel or courier.gateways.
 type Gateway struct {
 	// Name is the gateway's name in attempts and metrics, and in the address of its

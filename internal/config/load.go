@@ -115,7 +115,7 @@ func (c *checker) finish(problems []Problem) (*Config, error) {
 // Problem returns a problem of a key, with its place, for what is found out
 // only after the configuration was read, such as a template that does not compile.
 func (c *Config) Problem(path, message string) Problem {
-	return Problem{Position: c.place(path), Path: path, Message: message}
+	return Problem{Position: c.place(path), Path: path, Message: strings.ReplaceAll(message, "\n", "; ")}
 }
 
 // Problems returns the problems of an error of this package, nil for another.

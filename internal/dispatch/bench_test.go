@@ -43,6 +43,9 @@ func (s *fifo) Claim(_ context.Context, claim store.Claim) ([]*courier.Message, 
 	defer s.mu.Unlock()
 	claimed := s.queued[:min(len(s.queued), claim.Limit)]
 	s.queued = s.queued[len(claimed):]
+	for _, m := range claimed {
+		m.Lease = courier.Lease{Node: claim.Node, Token: 1, Until: claim.LeaseUntil}
+	}
 	return claimed, nil
 }
 

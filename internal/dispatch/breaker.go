@@ -25,6 +25,7 @@ const (
 	// away is asked less and less often.
 	probeFirst = 500 * time.Millisecond
 	probeEach  = time.Second
+	probeMax   = 5 * time.Second
 	probesSoon = 10
 	// A gateway whose messages can go another way gets them back after probesSpare
 	// successes, one more for each time that it was opened, up to probesMost. Of new
@@ -208,9 +209,9 @@ func (b *breaker) openFor(random float64) time.Duration {
 	case b.cause.isRefusal() && b.opened <= probesSoon:
 		return jitter(probeEach)
 	case b.cause.isRefusal():
-		return min(jitter(probeEach*time.Duration(b.opened-probesSoon+1)), b.settings.OpenMax)
+		return min(jitter(probeEach*time.Duration(b.opened-probesSoon+1)), probeMax)
 	}
-	return min(jitter(probeEach<<min(b.opened-2, 8)), b.settings.OpenMax)
+	return min(jitter(probeEach<<min(b.opened-2, 8)), probeMax)
 }
 
 // isRecovering reports whether an outage ended a short while ago.

@@ -273,7 +273,7 @@ func TestFailover_ARateLetsNothingExpire(t *testing.T) {
 	for name, edit := range map[string]func(*dispatch.Options){
 		"New":  nil,
 		"Old":  func(o *dispatch.Options) { o.Routes = []dispatch.Route{via("all", "a")} },
-		"Long": func(o *dispatch.Options) { o.Gateways[0].Rate = dispatch.Rate{Count: 60, Per: time.Minute} },
+		"Long": func(o *dispatch.Options) { o.Gateways[0].MaxRate = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

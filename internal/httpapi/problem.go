@@ -88,11 +88,9 @@ func encodeJSON(value any) ([]byte, error) {
 
 // writeContent writes an answer whole. A caller that is gone is no fault.
 func writeContent(w http.ResponseWriter, status int, contentType string, content []byte) {
-	header := w.Header()
-	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(content)))
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Content-Type-Options", "nosniff")
+	header, values := w.Header(), [...]string{contentType, strconv.Itoa(len(content)), "no-store", "nosniff"}
+	header["Content-Type"], header["Content-Length"] = values[0:1:1], values[1:2:2]
+	header["Cache-Control"], header["X-Content-Type-Options"] = values[2:3:3], values[3:4:4]
 	w.WriteHeader(status)
 	_, _ = w.Write(content)
 }

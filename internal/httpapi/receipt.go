@@ -95,7 +95,7 @@ func (a *API) logReceipt(c *call, err error) {
 	if fault.Code.HTTPStatus() >= http.StatusInternalServerError {
 		return // logRefusal has it
 	}
-	attributes := []slog.Attr{slog.String("code", string(fault.Code)), slog.String("detail", fault.Message), slog.Any("error", errors.Unwrap(fault))}
+	attributes := []slog.Attr{slog.String("code", string(fault.Code)), slog.String("detail", fault.Message), errorAttr(errors.Unwrap(fault))}
 	kind := string(fault.Code)
 	if fault.Code == courier.CodeNotFound {
 		peer, _, _ := net.SplitHostPort(c.r.RemoteAddr)

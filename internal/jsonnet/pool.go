@@ -17,9 +17,10 @@ const (
 	startTries = 3
 	// startPause is how long after that no worker is started.
 	startPause = time.Second
-	// idleTime is how long a worker may have nothing to do: it takes memory, and
-	// templates that run in this process need it only while they are read.
-	idleTime = 3 * time.Second
+	// idleTime is how long a worker may have nothing to do, as it takes memory, and
+	// idleTimeReading how long where templates need workers only to be read.
+	idleTime        = 3 * time.Second
+	idleTimeReading = 500 * time.Millisecond
 )
 
 // Pool evaluates templates in child processes. It is safe for concurrent use.
@@ -75,14 +76,16 @@ func newPool(o Options, startFunc func(*Options) (*worker, error)) *Pool {
 
 // tidy ends the workers that are not needed, until the pool is closed.
 func (p *Pool) tidy() {
-	ticker := time.NewTicker(idleTime)
-	defer ticker.Stop()
 	for {
+		idle := idleTimeReading
+		if p.interprets.Load() {
+			idle = idleTime
+		}
 		select {
 		case <-p.closed:
 			return
-		case now := <-ticker.C:
-			p.endIdle(now.Add(-idleTime))
+		case now := <-time.After(idle):
+			p.endIdle(now.Add(-idle))
 		}
 	}
 }

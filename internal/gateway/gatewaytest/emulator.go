@@ -252,6 +252,9 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 func (e *Emulator) take(request *emulated, message Message) {
 	e.mu.Lock()
 	e.messages = append(e.messages, message)
+	if keep := e.options.Options.Keep; keep > 0 && len(e.messages) > keep {
+		e.messages = e.messages[len(e.messages)-keep:]
+	}
 	maps.Copy(e.learned, request.learned)
 	e.mu.Unlock()
 	if e.options.OnMessageFunc != nil {

@@ -69,7 +69,7 @@ func (p *Preset) Build(c Config) (*Built, error) {
 	}
 	err = p.authenticate(built, v)
 	if p.file.Receipts.Address != addressNone {
-		built.Gateway.ReceiptURL = receiptURL(c)
+		built.Gateway.ReceiptURL = ReceiptURL(c.PublicURL, c.ID, c.ReceiptSecret)
 		built.Receiver = &gateway.ReceiverOptions{Gateway: c.ID, Tried: p.ours, Errors: plain(p.Errors.Receipts()), Params: shown}
 		err = errors.Join(err, p.verify(built.Receiver, v))
 	}
@@ -240,14 +240,14 @@ func rebase(address, base string) string {
 	return strings.TrimRight(base, "/") + rest[start:]
 }
 
-// receiptURL is where the provider reports to, empty without a public address.
-func receiptURL(c Config) string {
-	if c.PublicURL == "" {
+// ReceiptURL is where the provider of a gateway reports to, empty without a public address.
+func ReceiptURL(public, gateway, secret string) string {
+	if public == "" {
 		return ""
 	}
-	address := strings.TrimRight(c.PublicURL, "/") + "/receipts/" + url.PathEscape(c.ID)
-	if c.ReceiptSecret != "" {
-		address += "/" + url.PathEscape(c.ReceiptSecret)
+	address := strings.TrimRight(public, "/") + "/receipts/" + url.PathEscape(gateway)
+	if secret != "" {
+		address += "/" + url.PathEscape(secret)
 	}
 	return address
 }

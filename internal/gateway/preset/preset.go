@@ -129,6 +129,9 @@ func Load(dir string) (*Set, error) {
 	if dir == "" {
 		return set, nil
 	}
+	if found, err := os.Stat(dir); err != nil || !found.IsDir() {
+		return nil, fmt.Errorf("load presets: there is no folder %s; a path that does not begin with / starts at the working directory", dir)
+	}
 	if err := set.load(os.DirFS(dir), dir); err != nil {
 		return nil, fmt.Errorf("load presets: %w", err)
 	}
@@ -150,7 +153,7 @@ func (s *Set) Get(name string) (*Preset, error) {
 func (s *Set) load(from fs.FS, dir string) error {
 	entries, err := fs.ReadDir(from, ".")
 	if err != nil {
-		return fmt.Errorf("presets_dir: %w", err)
+		return err
 	}
 	var errs []error
 	for _, entry := range entries {

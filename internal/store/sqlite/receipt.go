@@ -79,7 +79,7 @@ func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies
 	return answers, store.Named(known), nil
 }
 
-// span are the segments of keys that there are, see store.Keys.
+// span are the segments of keys that there are, see store.KeyOf.
 type span struct{ newest, oldest int64 }
 
 func (s *session) segments(ctx context.Context) (span, error) {

@@ -179,7 +179,7 @@ func (h *history) receives(t *rapid.T) {
 	receipts := make([]courier.Receipt, rapid.IntRange(1, 5).Draw(t, "count"))
 	for i := range receipts {
 		id := h.any(t).ID
-		r := h.receipt(id, rapid.SampledFrom(receiptStatuses()).Draw(t, "status"))
+		r := h.receipt(id, rapid.SampledFrom(courier.ReceiptStatuses()).Draw(t, "status"))
 		r.Gateway = drawGateway(t)
 		if r.Status != courier.StatusDelivered {
 			r.Class, r.Code = courier.ClassBarred, "30007"

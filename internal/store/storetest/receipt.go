@@ -37,14 +37,6 @@ func receiptTests() map[string]func(t *testing.T, k *kit) {
 	}
 }
 
-// receiptStatuses are the statuses that a receipt can have.
-func receiptStatuses() []courier.Status {
-	return []courier.Status{
-		courier.StatusSent, courier.StatusDelivered, courier.StatusUndelivered, courier.StatusRejected,
-		courier.StatusExpired, courier.StatusCanceled, courier.StatusUnknown,
-	}
-}
-
 // receipt is one of gatewayA for a message by the id that settlements give it.
 func (k *kit) receipt(id courier.ID, status courier.Status) courier.Receipt {
 	return courier.Receipt{Gateway: gatewayA, GatewayMessageID: "SM-" + id.String(), Status: status, ReceivedAt: k.now}
@@ -98,7 +90,7 @@ func (k *kit) kept(t *testing.T, id courier.ID) (statuses []courier.Status) {
 
 func testReceiptOfEveryStatus(t *testing.T, k *kit) {
 	f := Follow(t, k.store)
-	for _, status := range receiptStatuses() {
+	for _, status := range courier.ReceiptStatuses() {
 		before := k.in(t, courier.StatusSent)
 		_, attempts := k.read(t, before.ID)
 		f.Check(t)
@@ -135,8 +127,8 @@ func testReceiptOfEveryStatus(t *testing.T, k *kit) {
 }
 
 func testReceiptsAreMonotonic(t *testing.T, k *kit) {
-	for _, first := range receiptStatuses() {
-		for _, second := range receiptStatuses() {
+	for _, first := range courier.ReceiptStatuses() {
+		for _, second := range courier.ReceiptStatuses() {
 			if !first.Final() || first == second {
 				continue
 			}
@@ -317,7 +309,7 @@ func (k *kit) unknownAttempt(t *testing.T, status courier.Status) *courier.Messa
 func testReceiptOfUnknownAttempt(t *testing.T, k *kit) {
 	f := Follow(t, k.store)
 	for _, before := range []courier.Status{courier.StatusQueued, courier.StatusUnknown} {
-		for _, status := range receiptStatuses() {
+		for _, status := range courier.ReceiptStatuses() {
 			m := k.unknownAttempt(t, before)
 			k.now = k.now.Add(time.Second)
 			r := k.reference(gatewayA, m.ID, status)
