@@ -217,6 +217,32 @@ func unknownTexts(t *testing.T, p *process) []string {
 	}
 }
 
+// record returns what the API says of the message with a text.
+func record(t *testing.T, p *process, text string) string {
+	t.Helper()
+	for token := ""; ; {
+		_, body := get(t, p.url("/v1/messages?page_size=500&page_token="+url.QueryEscape(token)))
+		var page struct {
+			Messages []struct {
+				ID, Body string
+			}
+			NextPageToken string `json:"next_page_token"`
+		}
+		if err := json.Unmarshal(body, &page); err != nil {
+			return err.Error()
+		}
+		for _, m := range page.Messages {
+			if m.Body == text {
+				_, whole := get(t, p.url("/v1/messages/"+m.ID))
+				return string(whole)
+			}
+		}
+		if token = page.NextPageToken; token == "" {
+			return "not stored"
+		}
+	}
+}
+
 // audit waits until the queue is empty and compares what was acknowledged with
 // what the gateway was handed. At most the attempts that were cut off may have
 // an unknown outcome: they are repeated, or with the policy hold they are listed
@@ -240,7 +266,7 @@ func (f *fleet) audit(t *testing.T, posted *load, most int) {
 		t.Errorf("%d messages are unknown although they are to be sent again", len(unknown))
 	}
 	if len(missing) > 0 {
-		t.Errorf("%d of %d acknowledged messages never reached the gateway, e.g. %q", len(missing), len(acknowledged), missing[0])
+		t.Errorf("%d of %d acknowledged messages never reached the gateway, e.g. %q: %s", len(missing), len(acknowledged), missing[0], record(t, p, missing[0]))
 	}
 	if repeats > most || most < 0 {
 		t.Errorf("%d messages were repeated and %d are unknown, more than were cut off", repeats, len(unknown))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -45,8 +46,10 @@ type warmKey struct{}
 type warmDial struct {
 	ctx     context.Context //nolint:containedctx // net/http detaches the context of a dial from that of the request
 	callOff context.CancelFunc
-	// calledOff is closed when the request has ended, dialed when the dial has.
+	// calledOff is closed when the request has ended, dialed when a dial has: net/http
+	// may dial once more for one request.
 	calledOff, dialed chan struct{}
+	ended             sync.Once
 }
 
 // warm makes net/http dial a connection that it keeps for the next request. It
@@ -85,6 +88,6 @@ func (d *dialer) begin(ctx context.Context) (context.Context, context.CancelFunc
 	return ctx, func() {
 		stop()
 		cancel()
-		close(dial.dialed)
+		dial.ended.Do(func() { close(dial.dialed) })
 	}
 }
