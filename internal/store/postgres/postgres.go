@@ -73,6 +73,7 @@ type Store struct {
 type outgoing struct {
 	segments store.Segments
 	tallies  store.Tallies
+	tallying sync.Mutex
 }
 
 // background is what runs next to the calls of a store, until Close.

@@ -33,6 +33,8 @@ func (s *Store) Tallies(ctx context.Context, since time.Time) ([]store.Tally, er
 // written twice: it is statistics.
 func (s *Store) writeTallies(ctx context.Context, on *session) error {
 	type row = store.Tally
+	s.tallying.Lock() // what a beat is writing is not in memory any more
+	defer s.tallying.Unlock()
 	list := s.tallies.Take()
 	if len(list) == 0 {
 		return nil
