@@ -65,7 +65,7 @@ bench: build postgres ## Measure throughput, latency and memory, write docs/benc
 	cd bench && $(GO) run .
 
 docs: ## Write the generated documents
-	$(GO) test . ./internal/config ./internal/httpapi -run 'TestGenerated|OpenAPIIsCommitted' -count=1 -update
+	$(GO) test . ./internal/config ./internal/httpapi ./internal/gateway/preset -run 'TestGenerated|OpenAPIIsCommitted|TestPreset_Pages' -count=1 -update
 
 tidy-check: ## Fail when go.mod or go.sum of a module is not tidy
 	$(GO) mod tidy -diff

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // layout names every package of the module and what it may import of the
@@ -20,8 +22,10 @@ func layout() map[string][]string {
 	return map[string][]string{
 		".":                              {},
 		"client":                         {root},
+		"couriertest":                    {root, "courier/embed", catcher, "courier/internal/inbox"},
 		"cmd/courier":                    {"courier/internal/cli", jsonnet},
 		"docs":                           {},
+		"embed":                          {root, "courier/internal/app", "courier/internal/config", "courier/internal/gateway"},
 		"internal/app":                   {"*"},
 		"internal/cli":                   {root, "courier/client", "courier/docs", "courier/internal/app", "courier/internal/config", "courier/internal/inbox", mask, catcher, "courier/internal/gateway/preset", "courier/internal/signature"},
 		"internal/cluster":               {store},
@@ -141,7 +145,7 @@ func importFault(file goFile, imported string, allowed []string) string {
 
 func ownFault(file goFile, imported string, allowed []string) string {
 	composition := imported == "courier/internal/app" || imported == "courier/internal/cli"
-	above := strings.HasPrefix(file.Dir, "cmd/") || file.Dir == "internal/cli" || file.Dir == "internal/app"
+	above := strings.HasPrefix(file.Dir, "cmd/") || file.Dir == "internal/cli" || file.Dir == "internal/app" || file.Dir == "embed"
 	switch {
 	case file.Dir == "internal/app" && imported == "courier/internal/cli":
 		return "the commands are above the composition root"
@@ -287,6 +291,40 @@ func TestPackageComments_Two(t *testing.T) {
 		"client/b.go": {Data: []byte("// Package client is two.\npackage client")},
 	}
 	expect(t, checkPackageComments(parseTree(t, tree)), "has 2 package comments")
+}
+
+// TestLayout_Document holds the table of ARCHITECTURE.md against the layout.
+func TestLayout_Document(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]string{}
+	for line := range strings.Lines(string(document)) {
+		if cells := strings.Split(line, "|"); len(cells) == 5 && strings.HasPrefix(cells[1], " `") {
+			dir := strings.Trim(cells[1], " `")
+			if _, twice := told[dir]; twice {
+				t.Errorf("ARCHITECTURE.md has two rows of %s", dir)
+			}
+			imports := strings.Split(strings.TrimSpace(cells[3]), ", ")
+			slices.Sort(imports)
+			told[dir] = strings.Join(imports, ", ")
+		}
+	}
+	delete(told, "bench") // a module of its own
+	want := map[string]string{}
+	for dir, imports := range layout() {
+		names := make([]string, len(imports))
+		for i, imported := range imports {
+			names[i] = strings.NewReplacer("courier", "root", "*", "all below").Replace(path.Base(imported))
+		}
+		slices.Sort(names)
+		want[dir] = strings.Join(names, ", ")
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("the layout (-) is not that of ARCHITECTURE.md (+):\n%s", diff)
+	}
 }
 
 // TestLayout_Current fails when the layout names a package that is gone.

@@ -28,21 +28,31 @@ func ParseID(text string) (ID, error) {
 
 // String returns the canonical form in lower case.
 func (id ID) String() string {
-	var out [36]byte
+	text := id.text()
+	return string(text[:])
+}
+
+func (id ID) text() (out [36]byte) {
 	hex.Encode(out[0:8], id[0:4])
 	hex.Encode(out[9:13], id[4:6])
 	hex.Encode(out[14:18], id[6:8])
 	hex.Encode(out[19:23], id[8:10])
 	hex.Encode(out[24:36], id[10:16])
 	out[8], out[13], out[18], out[23] = '-', '-', '-', '-'
-	return string(out[:])
+	return out
 }
 
 // IsZero reports whether the ID was never set.
 func (id ID) IsZero() bool { return id == ID{} }
 
+// AppendText implements encoding.TextAppender with the canonical form.
+func (id ID) AppendText(out []byte) ([]byte, error) {
+	text := id.text()
+	return append(out, text[:]...), nil
+}
+
 // MarshalText implements encoding.TextMarshaler with the canonical form.
-func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+func (id ID) MarshalText() ([]byte, error) { return id.AppendText(nil) }
 
 // UnmarshalText implements encoding.TextUnmarshaler; errors are ErrInvalidID.
 func (id *ID) UnmarshalText(text []byte) error {

@@ -11,7 +11,7 @@ type Receipt struct {
 	GatewayMessageID string
 	// MessageID is ours, the zero ID when the gateway does not repeat it.
 	MessageID ID
-	// Status is sent, delivered, undelivered, rejected, expired, canceled or unknown.
+	// Status is one of ReceiptStatuses.
 	Status Status
 	// Class and Code say why a message was not delivered; Code is the gateway's own.
 	Class   Class
@@ -20,4 +20,9 @@ type Receipt struct {
 	// At is the gateway's own time, zero when it gave none.
 	At         time.Time
 	ReceivedAt time.Time
+}
+
+// ReceiptStatuses returns the statuses that a receipt can report.
+func ReceiptStatuses() []Status {
+	return []Status{StatusSent, StatusDelivered, StatusUndelivered, StatusRejected, StatusExpired, StatusCanceled, StatusUnknown}
 }

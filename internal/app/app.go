@@ -20,11 +20,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"courier"
 	"courier/internal/cluster"
 	"courier/internal/config"
 	"courier/internal/dispatch"
+	"courier/internal/gateway"
 	"courier/internal/httpapi"
 	"courier/internal/intake"
 	"courier/internal/jsonnet"
@@ -43,6 +45,25 @@ type Options struct {
 	LogOutput io.Writer
 	// Version is shown at /version and in traces.
 	Version string
+	// Host is nil for a courier that is a program of its own.
+	Host *Host
+}
+
+// Host is what a Go program gives a courier that is a part of it. Such a courier starts
+// no other process, changes nothing of the program, and leaves the metrics of the process
+// to it.
+type Host struct {
+	// Memory keeps the messages in this process, with which they are lost, and not in
+	// store.dsn.
+	Memory bool
+	// Listen opens the listeners. Without it the host serves Admin and Public.
+	Listen bool
+	// Requests make the requests of gateways, by their names, in the place of templates.
+	Requests map[string]gateway.RequestFunc
+	// Logger is mandatory; the log keys of the configuration count for nothing.
+	Logger *slog.Logger
+	// TracerProvider makes the spans, nil for none; the tracing keys count for nothing.
+	TracerProvider trace.TracerProvider
 }
 
 // App is a courier: store, engine, gateways and listeners.
@@ -100,6 +121,10 @@ func New(options Options) (*App, error) {
 		logger:   NewLogger(log, options.Config.Log.Level, options.Config.Log.Format),
 		registry: prometheus.NewRegistry(),
 		failed:   make(chan error, 1),
+	}
+	if options.Host != nil {
+		a.logger = options.Host.Logger
+		return a, nil
 	}
 	a.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -170,11 +195,20 @@ func (a *App) fail(err error) {
 	}
 }
 
-// AdminAddr returns the address of the admin listener, host:port, after Start.
-func (a *App) AdminAddr() string { return a.admin.Addr().String() }
+// AdminAddr returns the address of the admin listener, host:port, after Start; empty when
+// there is none.
+func (a *App) AdminAddr() string { return addrOf(a.admin) }
 
-// PublicAddr returns the address of the public listener, host:port, after Start.
-func (a *App) PublicAddr() string { return a.public.Addr().String() }
+// PublicAddr returns the address of the public listener, host:port, after Start; empty when
+// there is none.
+func (a *App) PublicAddr() string { return addrOf(a.public) }
+
+func addrOf(server *httpapi.Server) string {
+	if server == nil {
+		return ""
+	}
+	return server.Addr().String()
+}
 
 // logStart says what starts, of the store its kind alone, as its address may hold a password.
 func (a *App) logStart(ctx context.Context) {
@@ -184,7 +218,7 @@ func (a *App) logStart(ctx context.Context) {
 		gateways[i] = GatewaySummary(&cfg.Gateways[i])
 	}
 	a.logger.InfoContext(ctx, "courier starts", slog.String("version", a.options.Version),
-		slog.String("store", engineOf(cfg.Store.DSN.Reveal())), slog.Any("gateways", gateways))
+		slog.String("store", a.storeKind()), slog.Any("gateways", gateways))
 	if len(cfg.IgnoredSections) > 0 {
 		a.logger.InfoContext(ctx, "sections of the configuration that belong to other programs are ignored",
 			slog.Any("sections", cfg.IgnoredSections))
@@ -217,6 +251,12 @@ func logWarnings(ctx context.Context, logger *slog.Logger, cfg *config.Config) {
 }
 
 func (a *App) startTracing(ctx context.Context) error {
+	if host := a.options.Host; host != nil {
+		if a.tracer = host.TracerProvider; a.tracer == nil {
+			a.tracer = noop.NewTracerProvider()
+		}
+		return nil
+	}
 	provider, stop, err := newTracing(ctx, a.options.Config.Tracing, a.options.Version, a.logger)
 	if err != nil {
 		return err
@@ -227,16 +267,13 @@ func (a *App) startTracing(ctx context.Context) error {
 }
 
 func (a *App) startTemplates(context.Context) error {
-	a.pool = jsonnet.NewPool(jsonnet.Options{Logger: a.logger, Registerer: a.registry})
+	a.pool = jsonnet.NewPool(jsonnet.Options{Logger: a.logger, Registerer: a.registry, InProcess: a.options.Host != nil})
 	a.cleanups.add("templates", templatesShare, a.pool.Close)
 	return nil
 }
 
 func (a *App) startStore(ctx context.Context) error {
-	if err := checkStore(a.options.Config); err != nil {
-		return err
-	}
-	opened, err := openStore(ctx, a.options.Config.Store.DSN.Reveal(), a.logger, a.registry)
+	opened, err := a.ownStore(ctx)
 	if err != nil {
 		return err
 	}
@@ -296,6 +333,9 @@ func (a *App) startEngine(ctx context.Context) (err error) {
 
 func (a *App) gateways(cfg *config.Config) *gatewayBuilder {
 	b := &gatewayBuilder{config: cfg, pool: a.pool, logger: a.logger, starting: a.reload == nil, messages: &a.hooks.messages}
+	if a.options.Host != nil {
+		b.requests = a.options.Host.Requests
+	}
 	if a.reload != nil {
 		b.previous = a.reload.current
 	}

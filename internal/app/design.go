@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 
@@ -28,6 +27,8 @@ type design struct {
 	templates []template
 	// lane is how hard the gateway may be driven.
 	lane dispatch.GatewayOptions
+	// rate is that of lane as it is configured, zero where all gateways have the same.
+	rate config.RateLimit
 	// registered is true when the operator has to tell the provider where receipts go.
 	registered bool
 	from       string
@@ -52,6 +53,14 @@ const (
 // argument is the name of what a template of the role is a function of.
 func (r role) argument() string {
 	return map[role]string{bodyRole: "ctx", queryRole: "ctx", lookupRole: "ctx", responseRole: "res", foundRole: "res", receiptRole: "req"}[r]
+}
+
+// file is the name of the template in the folder of a preset.
+func (r role) file() string {
+	if r == bodyRole {
+		return "request.jsonnet"
+	}
+	return string(r) + ".jsonnet"
 }
 
 // tried is what a template of the role is tried with.
@@ -112,7 +121,7 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 	d, problems := &design{from: from.From}, []config.Problem(nil)
 	var limits preset.Limits
 	if from.Preset == "" {
-		d.options = ownOptions(b.config, from)
+		d.options = ownOptions(from)
 		d.templates = []template{
 			{role: bodyRole, source: from.Body, key: from.RequestPath() + ".body"},
 			{role: queryRole, source: from.Query, key: from.RequestPath() + ".query"},
@@ -133,12 +142,18 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 			{role: foundRole, given: built.Templates.Found},
 		}
 		for i := range d.templates {
-			d.templates[i].name, d.templates[i].key = from.Preset+" "+string(d.templates[i].role), from.Path+".preset"
+			d.templates[i].name, d.templates[i].key = from.Preset+"/"+d.templates[i].role.file(), from.Path+".preset"
 		}
 	}
 	d.replace(template{role: responseRole, source: from.Response, key: from.Path + ".response"})
 	d.replace(template{role: receiptRole, source: from.Receipt, key: from.Path + ".receipt"})
 	d.connect()
+	if d.receiver != nil {
+		d.options.ReceiptURL = preset.ReceiptURL(b.config.Public.URL, from.Name, from.ReceiptSecret.Reveal())
+	}
+	if function := b.requests[from.Name]; function != nil {
+		d.options.Template = gateway.NewRequestTemplate(function)
+	}
 	if d.receiver != nil && len(d.receiver.Verifiers) == 0 && from.ReceiptSecret.Empty() {
 		problems = append(problems, b.config.Problem(from.Path+".receipt_secret", "the key is missing; without it anybody could send receipts: give a long random text"))
 	}
@@ -185,11 +200,13 @@ func keyOf(from *config.Gateway, field string) string {
 		}
 	case "":
 		return from.Path
+	case "name":
+		return from.Path + ".id"
 	}
 	return from.Path + "." + field
 }
 
-func ownOptions(cfg *config.Config, from *config.Gateway) gateway.Options {
+func ownOptions(from *config.Gateway) gateway.Options {
 	header := make(map[string]string, len(from.Header))
 	for name, value := range from.Header {
 		header[name] = value.Reveal()
@@ -205,13 +222,9 @@ func ownOptions(cfg *config.Config, from *config.Gateway) gateway.Options {
 			params[name] = text
 		}
 	}
-	options := gateway.Options{
+	return gateway.Options{
 		Name: from.Name, URL: from.URL.Reveal(), Method: from.Method, Header: header, Auth: gatewayAuth(from.Auth), Params: params,
 	}
-	if cfg.Public.URL != "" && from.Receipt.Kind != config.TemplateNone {
-		options.ReceiptURL = cfg.Public.URL + "/receipts/" + from.Name + "/" + url.PathEscape(from.ReceiptSecret.Reveal())
-	}
-	return options
 }
 
 func gatewayAuth(auth config.Auth) gateway.Auth {
@@ -289,11 +302,11 @@ func (d *design) limit(cfg *config.Config, from *config.Gateway, limits preset.L
 		OnUnknown:   dispatch.UnknownPolicy(from.OnUnknown),
 		Retry:       dispatch.Retry(from.Retry),
 		Breaker:     dispatch.Breaker{Failures: from.Breaker.Failures, Share: from.Breaker.Share, Window: from.Breaker.Window},
-		Rate:        dispatch.Rate(cmp.Or(from.RateLimit, config.RateLimit(limits.Rate))),
+		MaxRate:     all.MaxRate,
 		Receipts:    d.receiver != nil,
 	}
-	if d.lane.Rate.Per == 0 {
-		d.lane.MaxRate = all.MaxRate
+	if d.rate = cmp.Or(from.RateLimit, config.RateLimit(limits.Rate)); d.rate.Per > 0 {
+		d.lane.MaxRate = float64(d.rate.Count) / d.rate.Per.Seconds()
 	}
 	if d.lane.Retry.Max > 0 && d.lane.Retry.Initial == 0 {
 		d.lane.Retry.Initial = min(all.Retry.Initial, d.lane.Retry.Max)

@@ -53,7 +53,7 @@ dispatch: { timeout: 5s, max_in_flight: 11, max_rate: 20 }
 	t.Cleanup(set.close)
 	for i, want := range []dispatch.GatewayOptions{
 		{
-			Timeout: 3 * time.Second, MaxInFlight: 7, Rate: dispatch.Rate{Count: 30, Per: time.Minute}, OnUnknown: dispatch.HoldUnknown,
+			Timeout: 3 * time.Second, MaxInFlight: 7, MaxRate: 0.5, OnUnknown: dispatch.HoldUnknown,
 			Retry: dispatch.Retry{Initial: 100 * time.Millisecond, Max: 100 * time.Millisecond}, Breaker: dispatch.Breaker{Failures: 9},
 		},
 		{Timeout: 5 * time.Second, MaxInFlight: 11, MaxRate: 20},
@@ -72,6 +72,28 @@ courier:
 	if got := settings.Routes[0]; got.Name != "r" || !slices.Equal(got.To, []string{"+1", "DE"}) || got.TemplateType != "x" || !got.Demote ||
 		got.Gateways[0] != (dispatch.RouteGateway{Gateway: "a", Weight: 7}) {
 		t.Errorf("route %+v", got)
+	}
+}
+
+// TestDesign_ReceiptURL gives every gateway whose receipts are read an address for them,
+// also one whose preset reads none.
+func TestDesign_ReceiptURL(t *testing.T) {
+	t.Parallel()
+	infos, err := Gateways(load(t, `
+public: { url: "https://sms.example.com/in/" }
+courier:
+  gateways:
+    - { id: own, request_config: { url: "https://a.example/x", method: POST }, receipt: "base64://W10=", receipt_secret: s/1 }
+    - { id: preset, preset: aws, params: { access_key_id: AKIDEXAMPLE, secret_access_key: x, region: eu-west-1 }, receipt: "base64://W10=", receipt_secret: s2 }
+    - { id: none, request_config: { url: "https://a.example/x", method: POST } }
+`), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"https://sms.example.com/in/receipts/own/s%2F1", "https://sms.example.com/in/receipts/preset/s2", ""} {
+		if got := infos[i].ReceiptURL; got != want {
+			t.Errorf("%s: %q, want %q", infos[i].ID, got, want)
+		}
 	}
 }
 

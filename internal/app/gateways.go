@@ -29,6 +29,8 @@ type gatewayBuilder struct {
 	starting bool
 	// presets are read once they are needed.
 	presets *preset.Set
+	// requests make the requests of some gateways in the place of templates.
+	requests map[string]gateway.RequestFunc
 	// messages takes those of hooks, nil where nothing is sent.
 	messages hook.Messages
 }
@@ -188,16 +190,23 @@ func (s sender) render(ctx context.Context, m *courier.Message) (*gateway.Reques
 // fieldProblems gives what a part says of its options a place in the configuration: each
 // fault at the key of its field, or with all keys at that of none.
 func fieldProblems(cfg *config.Config, keyOf func(field string) string, err error) []config.Problem {
-	var problems []config.Problem
+	return problemsOf(cfg, keyOf(""), err, func(fault *gateway.OptionError) (path, text string) {
+		path = fault.Field
+		if !strings.HasPrefix(path, "clients.") { // a setting of all gateways
+			path = keyOf(path)
+		}
+		return path, fault.Err.Error()
+	})
+}
+
+// problemsOf gives the faults of a type, of which a part may report several, a place each.
+// An error without one has the place of the whole.
+func problemsOf[T error](cfg *config.Config, whole string, err error, place func(fault T) (path, text string)) (problems []config.Problem) {
 	var visit func(error)
 	visit = func(err error) {
 		switch err := err.(type) { //nolint:errorlint // it walks the tree of errors itself
-		case *gateway.OptionError:
-			key := err.Field
-			if !strings.HasPrefix(key, "clients.") { // a setting of all gateways
-				key = keyOf(key)
-			}
-			problems = append(problems, cfg.Problem(key, err.Err.Error()))
+		case T:
+			problems = append(problems, cfg.Problem(place(err)))
 		case interface{ Unwrap() []error }:
 			for _, one := range err.Unwrap() {
 				visit(one)
@@ -207,8 +216,8 @@ func fieldProblems(cfg *config.Config, keyOf func(field string) string, err erro
 		}
 	}
 	visit(err)
-	if problems == nil {
-		return []config.Problem{cfg.Problem(keyOf(""), err.Error())}
+	if err != nil && problems == nil {
+		return []config.Problem{cfg.Problem(whole, err.Error())}
 	}
 	return problems
 }

@@ -1,14 +1,11 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -88,30 +85,11 @@ func (t texts) Render(kind, locale, to, domain string, data json.RawMessage) (st
 // forDraft makes the text of a message that came without one. One of a type that has no
 // text, or without a code, is left to the template of its gateway.
 func (t texts) forDraft(draft *courier.Draft) (string, error) {
-	made, err := t.Render(draft.TemplateType, localeOf(draft), draft.To, "", draft.TemplateData)
+	made, err := t.Render(draft.TemplateType, hook.KratosLocale(draft.TemplateData, draft.RequestHeaders), draft.To, "", draft.TemplateData)
 	if errors.Is(err, text.ErrNoText) || errors.Is(err, text.ErrNoCode) {
 		return "", nil
 	}
 	return made, err
-}
-
-// localeOf is the language that Kratos tells of: that of the flow's transient payload,
-// or what the browser asks for first.
-func localeOf(draft *courier.Draft) string {
-	var data struct {
-		TransientPayload struct {
-			Lang any `json:"lang"`
-		} `json:"transient_payload"`
-	}
-	var headers map[string][]string
-	_ = json.Unmarshal(draft.TemplateData, &data)      // what is no JSON names no language
-	_ = json.Unmarshal(draft.RequestHeaders, &headers) // the same
-	lang, _ := data.TransientPayload.Lang.(string)
-	if values := headers["Accept-Language"]; lang == "" && len(values) > 0 {
-		lang, _, _ = strings.Cut(values[0], ",")
-		lang, _, _ = strings.Cut(lang, ";")
-	}
-	return strings.TrimSpace(lang)
 }
 
 // buildTexts reads and tries the templates of codes.
@@ -129,52 +107,27 @@ func buildTexts(ctx context.Context, cfg *config.Config) (texts, []config.Proble
 		paths[&sources[len(sources)-1]] = from.Path
 	}
 	made, err := text.New(sources)
-	for _, one := range flatten(err) {
-		path := "courier.templates"
-		if fault, ok := errors.AsType[*text.SourceError](one); ok {
-			path = cmp.Or(paths[fault.Source], path)
-		}
-		problems = append(problems, cfg.Problem(path, one.Error()))
-	}
-	return texts{made}, problems
-}
-
-// flatten returns the errors that one error joins.
-func flatten(err error) []error {
-	if err == nil {
-		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it takes the tree apart
-		return joined.Unwrap()
-	}
-	return []error{err}
+	return texts{made}, append(problems, problemsOf(cfg, "courier.templates", err, func(fault *text.SourceError) (path, text string) {
+		return paths[fault.Source], fault.Error()
+	})...)
 }
 
 // readText reads a template of a code. One of an http(s) address is fetched now, and at
 // each reload.
 func readText(ctx context.Context, cfg *config.Config, from *config.Text) (text.Source, error) {
-	source := text.Source{Type: from.Type, Locale: from.Locale, Name: "text"}
+	source := text.Source{Type: from.Type, Locale: from.Locale, Name: "text", Others: map[string][]byte{}}
 	var err error
-	switch from.Source.Kind {
-	case config.TemplateNone:
-	case config.TemplateInline:
-		source.Text, err = decodeTemplate(from.Source.URI.Reveal())
-	case config.TemplateFile:
-		source.Name = filepath.Base(from.Source.Path)
-		source.Text, err = readTemplateFile(from.Source.Path)
-	case config.TemplateHTTP:
+	if from.Source.Kind == config.TemplateHTTP {
 		source.Text, err = fetchText(ctx, cfg, from.Source.URI.Reveal())
+	} else {
+		source.Text, err = readTemplate(from.Source)
+	}
+	if from.Source.Kind == config.TemplateFile {
+		source.Name = filepath.Base(from.Source.Path)
 	}
 	for _, other := range from.Others {
-		content, readErr := os.ReadFile(other)
-		if readErr != nil {
-			err = errors.Join(err, readErr)
-			continue
-		}
-		if source.Others == nil {
-			source.Others = map[string][]byte{}
-		}
-		source.Others[filepath.Base(other)] = content
+		content, readErr := readRegular(other)
+		source.Others[filepath.Base(other)], err = content, errors.Join(err, readErr)
 	}
 	return source, err
 }

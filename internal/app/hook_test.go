@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestApp_Hook takes the call of an identity system, makes its text and sends it; a
@@ -42,7 +43,7 @@ store: { dsn: "sqlite://%s" }
 			t.Fatal(err)
 		}
 		r.Header.Set("Authorization", secret)
-		response, err := http.DefaultClient.Do(r)
+		response, err := (&http.Client{Timeout: time.Minute}).Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,7 @@ func TestDocuments_Hooks(t *testing.T) {
 	for _, block := range blocks {
 		text, _, _ := strings.Cut(block, "```")
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, "courier.yml"), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "courier.yml"), []byte(text), 0o600); err != nil { //nolint:gosec // a file of this test
 			t.Fatal(err)
 		}
 		cfg, err := config.Load(config.Options{

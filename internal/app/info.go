@@ -56,8 +56,8 @@ func Gateways(cfg *config.Config, reveal bool) ([]GatewayInfo, error) {
 			info.ReceiptURL = strings.TrimSuffix(info.ReceiptURL, url.PathEscape(secret)) + "***"
 		}
 		switch {
-		case d.lane.Rate.Per > 0:
-			info.RateLimit = fmt.Sprintf("%d in %s", d.lane.Rate.Count, d.lane.Rate.Per)
+		case d.rate.Per > 0:
+			info.RateLimit = fmt.Sprintf("%d in %s", d.rate.Count, d.rate.Per)
 		case d.lane.MaxRate > 0:
 			info.RateLimit = fmt.Sprintf("%g in 1s", d.lane.MaxRate)
 		}

@@ -41,6 +41,9 @@ func (a *App) startListeners(ctx context.Context) error {
 	if a.certificate, err = loadCertificate(cfg, a.logger); err != nil {
 		return err
 	}
+	if a.options.Host != nil && !a.options.Host.Listen {
+		return nil
+	}
 	a.public = a.newServer("public", "public", cfg.Public.Listener, api.Public())
 	a.admin = a.newServer("admin", "api", cfg.API.Listener, api.Admin())
 	for _, server := range []*httpapi.Server{a.public, a.admin} {

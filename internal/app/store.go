@@ -14,6 +14,7 @@ import (
 
 	"courier/internal/config"
 	"courier/internal/store"
+	"courier/internal/store/memory"
 	"courier/internal/store/postgres"
 	"courier/internal/store/sqlite"
 )
@@ -48,6 +49,27 @@ func checkStore(cfg *config.Config) (err error) {
 		return &config.InvalidError{Problems: []config.Problem{cfg.Problem("store.dsn", err.Error())}, Warnings: cfg.Warnings}
 	}
 	return nil
+}
+
+func (a *App) inMemory() bool { return a.options.Host != nil && a.options.Host.Memory }
+
+// storeKind is the kind of store for people.
+func (a *App) storeKind() string {
+	if a.inMemory() {
+		return "memory"
+	}
+	return engineOf(a.options.Config.Store.DSN.Reveal())
+}
+
+// ownStore opens the store of the courier.
+func (a *App) ownStore(ctx context.Context) (store.Store, error) {
+	if a.inMemory() {
+		return memory.New(memory.Options{}), nil
+	}
+	if err := checkStore(a.options.Config); err != nil {
+		return nil, err
+	}
+	return openStore(ctx, a.options.Config.Store.DSN.Reveal(), a.logger, a.registry)
 }
 
 // openStore opens the store that a DSN names.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -52,12 +53,9 @@ func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate) ([]b
 	switch t.source.Kind {
 	case config.TemplateNone:
 		return []byte(t.given), nil
-	case config.TemplateInline:
-		t.name = "base64"
-		return decodeTemplate(t.source.URI.Reveal())
-	case config.TemplateFile:
-		t.name = t.source.Path
-		return readTemplateFile(t.source.Path)
+	case config.TemplateInline, config.TemplateFile:
+		t.name = cmp.Or(t.source.Path, "base64")
+		return readTemplate(t.source)
 	case config.TemplateHTTP:
 	}
 	var err error
@@ -88,6 +86,20 @@ func (b *gatewayBuilder) readTemplate(ctx context.Context, t *liveTemplate) ([]b
 	return nil, nil
 }
 
+// readTemplate reads a template that is a file or in the configuration.
+func readTemplate(source config.TemplateSource) (text []byte, err error) {
+	if source.Kind != config.TemplateFile {
+		return decodeTemplate(source.URI.Reveal())
+	}
+	if source.Path == "" {
+		return nil, errors.New("read template: file:// names no file; write file://./sms.jsonnet or file:///etc/courier/sms.jsonnet")
+	}
+	if text, err = readRegular(source.Path); err == nil && len(bytes.TrimSpace(text)) == 0 {
+		err = fmt.Errorf("read template: %s is empty", source.Path)
+	}
+	return text, err
+}
+
 // decodeTemplate reads a template that is written in the configuration.
 func decodeTemplate(address string) ([]byte, error) {
 	encoded, found := strings.CutPrefix(address, "base64://")
@@ -104,11 +116,8 @@ func decodeTemplate(address string) ([]byte, error) {
 	return text, nil
 }
 
-// readTemplateFile reads a regular file; another could block or never end.
-func readTemplateFile(path string) ([]byte, error) {
-	if path == "" {
-		return nil, errors.New("read template: file:// names no file; write file://./sms.jsonnet or file:///etc/courier/sms.jsonnet")
-	}
+// readRegular reads a regular file; another could block or never end.
+func readRegular(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
@@ -119,9 +128,6 @@ func readTemplateFile(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read template %s: it is larger than %d bytes", path, gateway.MaxTemplate)
 	}
 	text, err := os.ReadFile(path)
-	if err == nil && len(bytes.TrimSpace(text)) == 0 {
-		err = fmt.Errorf("%s is empty", path)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}

@@ -109,8 +109,8 @@ func TestReadTemplate_Faults(t *testing.T) {
 		"": "names no file", folder + "/missing": "missing: no such file", folder: "no regular file", "/dev/zero": "no regular file",
 		folder + "/empty": "empty is empty", folder + "/large": "larger than 1048576 bytes",
 	} {
-		if _, err := readTemplateFile(path); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("readTemplateFile(%q) = %v, want %s", path, err, says)
+		if _, err := readTemplate(config.TemplateSource{Kind: config.TemplateFile, Path: path}); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("readTemplate(%q) = %v, want %s", path, err, says)
 		}
 	}
 	for address, says := range map[string]string{

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"courier/internal/config"
@@ -60,20 +59,8 @@ func checkWebhooks(cfg *config.Config) (problems []config.Problem) {
 	return problems
 }
 
-func endpointProblems(cfg *config.Config, path string, err error) (problems []config.Problem) {
-	if err == nil {
-		return nil
-	}
-	faults := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		faults = joined.Unwrap()
-	}
-	for _, fault := range faults {
-		if option, ok := errors.AsType[*webhook.OptionError](fault); ok {
-			problems = append(problems, cfg.Problem(path+"."+option.Field, option.Err.Error()))
-		} else {
-			problems = append(problems, cfg.Problem(path, fault.Error()))
-		}
-	}
-	return problems
+func endpointProblems(cfg *config.Config, path string, err error) []config.Problem {
+	return problemsOf(cfg, path, err, func(fault *webhook.OptionError) (at, text string) {
+		return path + "." + fault.Field, fault.Err.Error()
+	})
 }

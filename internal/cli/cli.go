@@ -163,6 +163,16 @@ func onlySubcommands(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown command %q for %q; see %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
 }
 
+// oneID wants one id and says where to find it.
+func oneID(where string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return fmt.Errorf("expected one ID, got %d; %s, and %s --help has an example", len(args), where, cmd.CommandPath())
+	}
+}
+
 // nearest prefers the names that begin with the same letter.
 func nearest(text string, names []string) []string {
 	same := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return text == "" || name[0] != text[0] })

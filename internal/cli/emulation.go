@@ -53,7 +53,7 @@ func (f *emulationFlags) options() (gatewaytest.EmulatorOptions, error) {
 	}
 	return gatewaytest.EmulatorOptions{
 		Source: chosen.Emulator, ReceiptURL: f.receiptURL,
-		AnswerCodes: meanings(chosen.Errors.Answers()), ReceiptCodes: meanings(chosen.Errors.Receipts()),
+		AnswerCodes: chosen.Errors.AnswerMeanings(), ReceiptCodes: chosen.Errors.ReceiptMeanings(),
 	}, nil
 }
 
@@ -68,14 +68,6 @@ func loadPreset(dir, name string) (*preset.Preset, error) {
 		return nil, &usageError{err}
 	}
 	return chosen, nil
-}
-
-func meanings(codes map[string]preset.Code) map[string]string {
-	texts := make(map[string]string, len(codes))
-	for code, known := range codes {
-		texts[code] = known.Means
-	}
-	return texts
 }
 
 // printNumbers prints which recipients get which answers and receipts.

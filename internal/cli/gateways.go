@@ -70,7 +70,7 @@ func newGatewaysShow(shared *shared) *cobra.Command {
 		Short: "Print what a gateway of a configuration does, and what to set at the provider",
 		Example: `  courier gateways show twilio -c courier.yml
   courier gateways show infobip -c courier.yml --reveal    # the whole address for receipts`,
-		Args: cobra.ExactArgs(1),
+		Args: oneID("courier gateways list shows them"),
 	}
 	format := addFormat(cmd)
 	reveal := cmd.Flags().Bool("reveal", false, "show the secret in the address for receipts")
@@ -127,10 +127,10 @@ func newGatewaysTest(shared *shared) *cobra.Command {
 		Short: "Send one real message through a gateway, and follow it to its receipt",
 		Long: `Send one real message through a gateway of a running courier, whatever the routes
 say, and tell of each change until its receipt is there. The exit code is 0 when it
-was delivered, or when a gateway without receipts took it.`,
+was delivered, or with --sent when the gateway took it.`,
 		Example: `  courier gateways test twilio --to +12065550199
   courier gateways test twilio --to +12065550199 --body "Hello" --wait-timeout 10m`,
-		Args: cobra.ExactArgs(1),
+		Args: oneID("courier gateways list shows them"),
 	}
 	connection, format := addConnection(cmd, shared), addFormat(cmd)
 	var flags gatewayTest
@@ -186,9 +186,13 @@ func (g *gatewayTest) run(ctx context.Context, cmd *cobra.Command, from *client.
 	case message.Status == courier.StatusDelivered, g.sent && message.Status == courier.StatusSent:
 		return nil
 	case message.Status == courier.StatusSent:
-		return fmt.Errorf("the gateway took the message, and no receipt came within %s; compare public.url and the address that the provider has with: courier gateways show %s", g.timeout, g.gateway)
+		return fmt.Errorf("the gateway took the message, and no receipt came within %s; compare public.url and the address that the provider has with courier gateways show %s, or give --sent if it has no receipts", g.timeout, g.gateway)
 	}
-	return fmt.Errorf("the message is %s: %s; see courier messages get %s", message.Status, faultText(message.LastError), message.ID)
+	status := string(message.Status)
+	if fault := faultText(message.LastError); fault != "" {
+		status += ": " + fault
+	}
+	return fmt.Errorf("the message is %s; see courier messages get %s", status, message.ID)
 }
 
 // follow tells of each change of the message until its last, or the time is over.

@@ -42,7 +42,7 @@ own log: sent, if it took the message; failed, if it did not and the message has
 its use; resend, to have it sent again, which delivers it twice if it was taken.`,
 		Example: `  courier messages list --status unknown
   courier messages resolve 0190163d-8694-739b-aea5-966c26f8ad91 --as sent`,
-		Args: cobra.ExactArgs(1),
+		Args: oneID("courier messages list shows them"),
 	}
 	connection, format := addConnection(cmd, shared), addFormat(cmd)
 	as := cmd.Flags().String("as", "", "what became of it: "+strings.Join(texts(client.Resolutions()), ", "))
@@ -69,7 +69,7 @@ func newOnMessage(shared *shared, verb, short, long string, call onMessage) *cob
 		Short:   short,
 		Long:    long,
 		Example: "  courier messages " + verb + " 0190163d-8694-739b-aea5-966c26f8ad91",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneID("courier messages list shows them"),
 	}
 	connection, format := addConnection(cmd, shared), addFormat(cmd)
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
@@ -306,15 +306,15 @@ func attemptRows(attempts []client.Attempt) []entry {
 }
 
 func faultText(fault *client.Fault) string {
-	if fault == nil || fault.Class == "" {
+	if fault == nil {
 		return ""
 	}
 	text := string(fault.Class)
 	if fault.Code != "" {
-		text += " (" + fault.Code + ")"
+		text = strings.TrimSpace(text + " (" + fault.Code + ")")
 	}
-	if fault.Message != "" {
-		text += ": " + fault.Message
+	if text != "" && fault.Message != "" {
+		text += ": "
 	}
-	return text
+	return text + fault.Message
 }

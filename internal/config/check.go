@@ -93,7 +93,7 @@ func (c *checker) object(s *spec, n *node, path string) {
 }
 
 // childFor returns the spec of a key in a map: any header and any setting of a
-// gateway is a secret, and what config holds depends on the type beside it. With a type that is missing or
+// gateway is a secret, and what config holds depends on the type next to it. With a type that is missing or
 // unknown, config is not looked into.
 func (s *spec) childFor(key string, in *node) *spec {
 	switch {
@@ -134,7 +134,7 @@ func (c *checker) unknownSection(s *spec, e *entry) {
 	case slices.Contains(known, e.key):
 		c.config.IgnoredSections = append(c.config.IgnoredSections, e.key)
 	default:
-		c.problem(e.at, joinPath("", e.key), "unknown key%s", cmp.Or(suggest(e.key, known), "; it is neither a key of the courier nor of Ory Kratos"))
+		c.problem(e.at, joinPath("", e.key), "unknown key%s", cmp.Or(suggest(e.key, known), c.home(s, "", e.key), "; it is neither a key of the courier nor of Ory Kratos"))
 	}
 }
 
@@ -151,6 +151,11 @@ func (c *checker) hint(s *spec, path, key string) string {
 			}
 		}
 	}
+	return cmp.Or(c.home(s, path, key), "; the keys here are "+strings.ReplaceAll(quoted(s.childNames()), " or ", " and "))
+}
+
+// home tells of the same key at another place, below a path if it can be.
+func (c *checker) home(s *spec, path, key string) string {
 	home := ""
 	look := func(at string, s *spec) {
 		if (home == "" || len(at) < len(home)) && strings.EqualFold(s.name, key) && s.kind != anySpec {
@@ -160,10 +165,10 @@ func (c *checker) hint(s *spec, path, key string) string {
 	if s.walk(path, look); home == "" {
 		c.root.walk("", look)
 	}
-	if home != "" {
-		return `; there is a key "` + home + `"`
+	if home == "" {
+		return ""
 	}
-	return "; the keys here are " + strings.ReplaceAll(quoted(s.childNames()), " or ", " and ")
+	return `; there is a key "` + home + `"`
 }
 
 func (c *checker) list(s *spec, n *node, path string) {

@@ -21,7 +21,7 @@ type Config struct {
 	Clients    Clients    `key:"clients" open:"true" doc:"Kratos's settings for outgoing calls."`
 	Log        Log        `key:"log" doc:"The log."`
 	Tracing    Tracing    `key:"tracing" doc:"OpenTelemetry spans. The OTEL_ variables work too."`
-	PresetsDir string     `key:"presets_dir" example:"/etc/courier/presets" doc:"A folder with presets of your own, one folder each, beside those that are built in. One with the name of a built-in preset takes its place."`
+	PresetsDir string     `key:"presets_dir" example:"/etc/courier/presets" doc:"A folder with presets of your own, one folder each, in addition to the built-in ones. One with the name of a built-in preset takes its place."`
 	Applications
 
 	Resolved
@@ -80,7 +80,7 @@ type Courier struct {
 	_              []channel     `key:"channels" item:"A channel." doc:"The gateways by kind of message. The first channel with the id sms is used."`
 	_              []gatewayKeys `key:"gateways" item:"A gateway." doc:"The gateways to send through, in order. That of courier.sms or of a channel is called sms and comes before them."`
 	_              []routeKeys   `key:"routes" item:"A route." doc:"Which gateways serve which messages; the first route that matches counts. Without any, every gateway in order serves everything."`
-	SMS            SMS           `key:"sms" doc:"The gateway in the form of Kratos v0.9 to v1.0. With a channel sms beside it, only from is used."`
+	SMS            SMS           `key:"sms" doc:"The gateway in the form of Kratos v0.9 to v1.0. When there is a channel sms too, only from is used."`
 	_              worker        `key:"worker" open:"true" doc:"Kratos's hints on polling. The courier does not poll, so they are read and change nothing."`
 	_              any           `key:"smtp" doc:"Kratos's e-mail server. Not read."`
 	_              any           `key:"http" doc:"Kratos's e-mail over HTTP. Not read."`
@@ -233,12 +233,6 @@ type OTLP struct {
 	AuthorizationHeader Secret  `key:"authorization_header" example:"env://OTLP_AUTHORIZATION" doc:"The Authorization header sent to the collector."`
 }
 
-// The values of Dispatch.OnUnknown.
-const (
-	OnUnknownResend = "resend"
-	OnUnknownHold   = "hold"
-)
-
 // Gateway is one gateway, resolved from courier.sms, a channel or courier.gateways.
 type Gateway struct {
 	// Name is the gateway's name in attempts and metrics, and in the address of its
@@ -320,7 +314,7 @@ type RateLimit struct {
 // Breaker says when a gateway is taken not to work. Zero is what the engine does by
 // itself.
 type Breaker struct {
-	Share    float64       `key:"share" range:"0.01 1" example:"0.5" doc:"The share of failed attempts at which it opens. By default 0.5."`
+	Share    float64       `key:"share" range:"0.01 1" example:"0.5" doc:"The share of failed attempts at which it opens. By default 0.5. Where another gateway stands in, ten failures in a row open it too."`
 	Failures int           `key:"failures" range:"1 10000" example:"5" doc:"The least number of failed attempts, of several recipients, for it to open. By default 5."`
 	Window   time.Duration `key:"window" range:"1s 10m" example:"10s" doc:"The time in which attempts count. By default 10s."`
 }

@@ -25,12 +25,8 @@ type Hook struct {
 	Path string
 }
 
-// hookTypes are the identity systems whose calls are understood, and templates the texts
-// that a hook can have.
-const (
-	hookTypes = "authentik casdoor fusionauth kratos logto supabase webhook zitadel"
-	textTypes = "login_code_valid recovery_code_valid registration_code_valid verification_code_valid"
-)
+// textTypes are the types of message that have texts of ours.
+const textTypes = "login_code_valid recovery_code_valid registration_code_valid verification_code_valid"
 
 type hook struct {
 	ID        string        `key:"id" example:"supabase" pattern:"^[a-z0-9][a-z0-9_-]*$" required:"true" doc:"The last part of the address of the hook, /hooks/{id}."`

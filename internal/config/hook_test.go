@@ -68,7 +68,7 @@ messages: { lint: off, typography: gsm }
 
 func TestLoad_HooksRefused(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
+	for text, want := range map[string]string{ //nolint:gosec // the secrets open nothing
 		"hooks: [{ id: a, type: keycloak, secret: x }]":                                                    "hooks[0].type",
 		"hooks: [{ id: a, type: logto }]":                                                                  "hooks[0].secret",
 		"hooks: [{ id: A b, type: logto, secret: x }]":                                                     "hooks[0].id",

@@ -66,7 +66,7 @@ type channel struct {
 
 type gatewayKeys struct {
 	ID            string            `key:"id" example:"twilio" pattern:"^[a-z0-9][a-z0-9_-]*$" required:"true" doc:"The name of the gateway in messages, attempts, metrics and routes, and in the address of its receipts. sms is that of courier.sms or a channel."`
-	Preset        string            `key:"preset" example:"twilio" doc:"The ready-made gateway that it is: docs/gateways.md has them all. Either this or request_config."`
+	Preset        string            `key:"preset" example:"twilio" doc:"The ready-made gateway that it is: docs/presets has them all. Either this or request_config."`
 	From          string            `key:"from" example:"+12065550110" doc:"The sender of every message that names none."`
 	Params        map[string]Secret `key:"params" kind:"params" example:"{ account_sid: AC0, auth_token: env://TWILIO_TOKEN }" doc:"The settings and secrets of the preset, or what the templates find in ctx.params: texts, whole numbers and booleans."`
 	ReceiptSecret Secret            `key:"receipt_secret" example:"env://RECEIPT_SECRET" doc:"The last part of the address of receipts, /receipts/{id}/{receipt_secret}, known to the gateway alone. Mandatory where receipts are not signed."`

@@ -12,18 +12,31 @@ import (
 const orderEnviron = 1 << 20
 
 // Options say where a configuration comes from. Later sources win: defaults,
-// Files in their order, Environ.
+// Files in their order, Snippets in theirs, Environ.
 type Options struct {
 	// Files are YAML, JSON (.json) or TOML (.toml).
 	Files []string
+	// Snippets are YAML.
+	Snippets []Snippet
 	// Environ has entries NAME=value, as os.Environ returns them.
 	Environ []string
+	// ReferencesOnly leaves Environ to values env://NAME: it sets no keys.
+	ReferencesOnly bool
 	// IgnoreEnviron are names with the prefix COURIER_ that are no keys and no
 	// reason for a warning.
 	IgnoreEnviron []string
 	// Dir is the directory that relative paths start at; empty is the working
 	// directory.
 	Dir string
+}
+
+// Snippet is a configuration that a program has, and no file.
+type Snippet struct {
+	// Name stands for it where it is at fault.
+	Name string
+	// Made is true when nobody has written the text, so lines and columns tell nothing.
+	Made bool
+	YAML []byte
 }
 
 // Load reads a configuration. The error is an *InvalidError with everything
@@ -80,8 +93,10 @@ func read(options Options) *checker {
 		placeholders: placeholders(),
 	}
 	applyDefaults(c.root, c.config)
-	c.readFiles(options.Files)
-	c.readEnviron()
+	c.readSources(&options)
+	if !options.ReferencesOnly {
+		c.readEnviron()
+	}
 	c.check(c.root, c.tree, "")
 	if c.readable {
 		c.relations()
@@ -90,18 +105,26 @@ func read(options Options) *checker {
 	return c
 }
 
-// readFiles merges the files, and notes whether all of them could be read.
-func (c *checker) readFiles(files []string) {
+// readSources merges the files and snippets, and notes whether all of them could be read.
+func (c *checker) readSources(options *Options) {
 	c.readable = true
-	for i, name := range files {
-		tree, s := c.readSource(name, c.file(name), i)
-		c.problems = append(c.problems, s.problems...)
-		c.warnings = append(c.warnings, s.warnings...)
-		if tree != nil {
-			c.tree = merge(c.tree, tree)
-		}
-		c.readable = c.readable && !s.broken
+	for i, name := range options.Files {
+		c.lay(c.readSource(name, c.file(name), i))
 	}
+	for i, text := range options.Snippets {
+		s := &source{name: text.Name, order: len(options.Files) + i, made: text.Made, data: text.YAML}
+		c.lay(s.tree(".yml"), s)
+	}
+}
+
+// lay lays what a source holds over what was read before.
+func (c *checker) lay(tree *node, s *source) {
+	c.problems = append(c.problems, s.problems...)
+	c.warnings = append(c.warnings, s.warnings...)
+	if tree != nil {
+		c.tree = merge(c.tree, tree)
+	}
+	c.readable = c.readable && !s.broken
 }
 
 // finish returns the configuration, or an error when something is wrong with it.
@@ -115,7 +138,7 @@ func (c *checker) finish(problems []Problem) (*Config, error) {
 // Problem returns a problem of a key, with its place, for what is found out
 // only after the configuration was read, such as a template that does not compile.
 func (c *Config) Problem(path, message string) Problem {
-	return Problem{Position: c.place(path), Path: path, Message: message}
+	return Problem{Position: c.place(path), Path: path, Message: strings.ReplaceAll(message, "\n", "; ")}
 }
 
 // Problems returns the problems of an error of this package, nil for another.

@@ -20,7 +20,7 @@ func (c *checker) gatewayList() {
 		c.requireKeys(item.children, n, at)
 		g := Gateway{Name: textOr(n.get("id"), ""), Channel: smsChannel, Path: at}
 		if c.id(n, at) && slices.ContainsFunc(c.config.Gateways, func(other Gateway) bool { return other.Name == g.Name }) {
-			c.problem(n.get("id").at, joinPath(at, "id"), "the id is that of another gateway; give each its own, other than sms beside courier.sms or a channel")
+			c.problem(n.get("id").at, joinPath(at, "id"), "the id is that of another gateway; give each its own, and none the id sms where courier.sms or a channel is used")
 		}
 		g.Preset, g.From = textOr(n.get("preset"), ""), textOr(n.get("from"), "")
 		g.Response, g.Receipt = c.template(n, at, "response"), c.template(n, at, "receipt")
@@ -133,12 +133,28 @@ func (c *checker) routes() {
 		}
 		route.Gateways = c.routeGateways(item.child("gateways").item, n.get("gateways"), joinPath(path, "gateways"))
 		route.Name = textOr(n.get("name"), route.describe())
-		if first, again := names[route.Name]; again {
+		first, again := names[route.Name]
+		switch before := slices.IndexFunc(c.config.Routes, func(r Route) bool { return r.covers(&route) }); {
+		case again && n.get("name") != nil:
 			c.fault(joinPath(path, "name"), "the name %q is that of courier.routes[%d]; give each its own", clip(route.Name), first)
+		case again && len(route.To) == len(n.get("to").list()):
+			c.fault(path, "the route is the same as courier.routes[%d]; take one of them out", first)
+		case before >= 0 && !slices.ContainsFunc(c.problems, func(p Problem) bool { return strings.HasPrefix(p.Path, "courier.routes[") }):
+			c.warn(n.at, path, "the route is never used, as %s takes all that it matches; the first that matches counts, so put this one before it", c.config.Routes[before].Path)
 		}
 		names[route.Name] = i
 		c.config.Routes = append(c.config.Routes, route)
 	}
+}
+
+// covers reports whether a route fits every message that another one fits.
+func (r *Route) covers(other *Route) bool {
+	if r.TemplateType != "" && r.TemplateType != other.TemplateType || len(r.To) > 0 && len(other.To) == 0 {
+		return false
+	}
+	return len(r.To) == 0 || !slices.ContainsFunc(other.To, func(to string) bool {
+		return !slices.ContainsFunc(r.To, func(mine string) bool { return mine == to || mine[0] == '+' && strings.HasPrefix(to, mine) })
+	})
 }
 
 // describe names a route after what it matches and where it leads.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ courier:
 			"account_sid": text("AC1"), "auth_token": text("hunter2"), "api_key_sid": text("SK0"),
 			"retries": {NewSecret("7"), false, ParamNumber}, "fast": {NewSecret("true"), false, ParamBool},
 		},
-		Timeout: 3 * time.Second, RateLimit: RateLimit{30, time.Minute}, OnUnknown: OnUnknownHold,
+		Timeout: 3 * time.Second, RateLimit: RateLimit{30, time.Minute}, OnUnknown: "hold",
 		Retry: Retry{Initial: time.Minute}, Breaker: Breaker{0.3, 9, time.Minute}, Path: "courier.gateways[0]",
 	}
 	own := Gateway{Name: "own_2", Channel: "sms", Path: "courier.gateways[1]", Params: map[string]Param{"a": text("b")}}
@@ -81,5 +82,39 @@ presets_dir: /etc/presets
 	}
 	if cfg.Public.URL != "https://sms.example.com/courier" || cfg.PresetsDir != "/etc/presets" {
 		t.Errorf("public.url %q, presets_dir %q", cfg.Public.URL, cfg.PresetsDir)
+	}
+}
+
+// TestRoutes_Overlap refuses two routes that are one, and warns of one that nothing is left for.
+func TestRoutes_Overlap(t *testing.T) {
+	t.Parallel()
+	const gateways = "courier:\n  gateways: [{ id: a, preset: twilio }, { id: b, preset: plivo }]\n  routes:\n"
+	for routes, want := range map[string]string{
+		"    - { gateways: [a] }\n    - { gateways: [a] }":                                                          "courier.routes[1]: the route is the same as courier.routes[0]",
+		"    - { name: x, gateways: [a] }\n    - { name: x, to: [DE], gateways: [b] }":                              "courier.routes[1].name: the name \"x\" is that of courier.routes[0]",
+		"    - { gateways: [a] }\n    - { to: [\"+1\"], gateways: [b] }":                                            "courier.routes[1]: the route is never used",
+		"    - { to: [\"+1\", DE], gateways: [a] }\n    - { to: [\"+1206\"], template_type: x, gateways: [b] }":     "courier.routes[1]: the route is never used",
+		"    - { to: [\"+1\"], gateways: [a] }\n    - { to: [\"+1\", DE], gateways: [b] }\n    - { gateways: [b] }": "",
+		"    - { template_type: x, gateways: [a] }\n    - { template_type: y, gateways: [a] }":                      "",
+	} {
+		cfg, err := Load(Options{Files: []string{"c.yaml"}, Dir: write(t, map[string]string{"c.yaml": gateways + routes})})
+		var found []Problem
+		if err != nil {
+			found = Problems(err)
+		} else {
+			found = cfg.Warnings
+		}
+		if (len(found) > 0) != (want != "") || len(found) > 0 && !strings.Contains(found[0].String(), want) {
+			t.Errorf("%s\ngot %v, want %q", routes, found, want)
+		}
+	}
+}
+
+// TestUnknownSection names the key of a section that is at the wrong place.
+func TestUnknownSection(t *testing.T) {
+	t.Parallel()
+	_, err := Load(Options{Files: []string{"c.yaml"}, Dir: write(t, map[string]string{"c.yaml": "gateways: []\n"})})
+	if err == nil || !strings.Contains(err.Error(), `there is a key "courier.gateways"`) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -30,6 +30,8 @@ type source struct {
 	name  string
 	order int
 	data  []byte
+	// made is true for a text that nobody has written.
+	made bool
 
 	// offset, line and column are the last place, from which the next is counted.
 	offset, line, column int
@@ -41,6 +43,9 @@ type source struct {
 }
 
 func (s *source) at(line, column int) Position {
+	if s.made {
+		return Position{Source: s.name, order: s.order}
+	}
 	return Position{Source: s.name, Line: line, Column: column, order: s.order}
 }
 
@@ -78,20 +83,26 @@ func (c *checker) readSource(name, path string, order int) (*node, *source) {
 		s.problem(Position{Source: name, order: order}, "", "read configuration file: %s", explainFile(err))
 		return nil, s
 	}
-	s.data = withoutMark(data)
+	s.data = data
+	return s.tree(strings.ToLower(filepath.Ext(path))), s
+}
+
+// tree returns the keys and values of a text in the format of a file extension, nil for none.
+func (s *source) tree(extension string) *node {
+	s.data, s.broken = withoutMark(s.data), true
 	if _, valid, err := transform.Bytes(encoding.UTF8Validator, s.data); err != nil {
 		s.problem(s.place(valid), "", "the file is not UTF-8 text; save it as UTF-8")
-		return nil, s
+		return nil
 	}
 	s.broken = false
-	root := s.parse(strings.ToLower(filepath.Ext(path)))
+	root := s.parse(extension)
 	s.broken = s.broken || root == nil && len(s.problems) > 0
 	if root != nil && root.kind != mapNode && root.kind != nullNode {
 		s.broken = true
 		s.problem(root.at, "", "expected keys and values, got %s", root.describe(true))
-		return nil, s
+		return nil
 	}
-	return root, s
+	return root
 }
 
 // withoutMark drops a byte order mark, and turns the UTF-16 that one of those

@@ -55,7 +55,7 @@ type spec struct {
 	children []*spec
 	// item is the element of a list.
 	item *spec
-	// variants are the children of config by the value of type beside it.
+	// variants are the children of config by the value of type next to it.
 	variants map[string][]*spec
 	// chosen is the spec with variants and the type for which this object is one of them.
 	chosen *chosenVariant

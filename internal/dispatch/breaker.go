@@ -12,6 +12,10 @@ const (
 	// severalRecipients: one that is poisonous cannot. breakerSlots are the parts of the
 	// window.
 	breakerSlots = 10
+	// After many successes it takes long until failures are a share of the window, while messages
+	// wait for slots in which attempts time out: where they can go another way, failuresInARow
+	// open it too.
+	failuresInARow = 10
 	// unsentFew attempts in a row of which nothing was processed open it whatever the
 	// message, as no message can be at fault.
 	unsentFew = 3
@@ -21,6 +25,7 @@ const (
 	// away is asked less and less often.
 	probeFirst = 500 * time.Millisecond
 	probeEach  = time.Second
+	probeMax   = 5 * time.Second
 	probesSoon = 10
 	// A gateway whose messages can go another way gets them back after probesSpare
 	// successes, one more for each time that it was opened, up to probesMost. Of new
@@ -84,7 +89,8 @@ type breaker struct {
 
 	troubled, worked window
 	who              crowd
-	unsent           int
+	// unsent counts attempts in a row of which nothing was processed, inARow other failures.
+	unsent, inARow int
 }
 
 func newBreaker() breaker {
@@ -114,7 +120,7 @@ func (b *breaker) enter(state breakerState) {
 	b.state = state
 	b.epoch++
 	b.probing = false
-	b.unsent = 0
+	b.unsent, b.inARow = 0, 0
 	b.troubled.reset()
 	b.worked.reset()
 	b.who.reset()
@@ -127,7 +133,7 @@ func (b *breaker) isCurrent(epoch uint64) bool { return epoch == b.epoch }
 // breaker closes. After trouble that takes two probes of different messages, as one
 // may have come through by chance, and several when nobody has to wait for it.
 func (b *breaker) works(id courier.ID, now time.Time) bool {
-	b.unsent = 0
+	b.unsent, b.inARow = 0, 0
 	b.worked.add(now)
 	if b.state == breakerClosed {
 		return false
@@ -172,11 +178,12 @@ func (b *breaker) fails(k kind, who digest, now time.Time) bool {
 		return b.unsent >= unsentFew
 	}
 	b.unsent = 0
+	b.inARow++
 	b.troubled.add(now)
 	b.who.add(who, now)
 	failed := b.troubled.sum(now)
 	share := float64(failed) / float64(failed+b.worked.sum(now))
-	return failed >= b.settings.Failures && share >= b.settings.Share &&
+	return failed >= b.settings.Failures && (share >= b.settings.Share || b.spare && b.inARow >= failuresInARow) &&
 		b.who.since(now.Add(-b.settings.Window)) >= severalRecipients
 }
 
@@ -202,9 +209,9 @@ func (b *breaker) openFor(random float64) time.Duration {
 	case b.cause.isRefusal() && b.opened <= probesSoon:
 		return jitter(probeEach)
 	case b.cause.isRefusal():
-		return min(jitter(probeEach*time.Duration(b.opened-probesSoon+1)), b.settings.OpenMax)
+		return min(jitter(probeEach*time.Duration(b.opened-probesSoon+1)), probeMax)
 	}
-	return min(jitter(probeEach<<min(b.opened-2, 8)), b.settings.OpenMax)
+	return min(jitter(probeEach<<min(b.opened-2, 8)), probeMax)
 }
 
 // isRecovering reports whether an outage ended a short while ago.

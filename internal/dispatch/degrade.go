@@ -144,25 +144,31 @@ func judgeTallies(before *quality, tallies []store.Tally, gateways []GatewayOpti
 		degraded: make(map[string]map[string]verdict), slow: make(map[string]string),
 		counts: make(map[string]map[string]store.Tally), weights: make(map[place]store.Weight),
 	}
-	earlier := make(map[string]map[string]store.Tally)
+	// earlier is what was before the window, latest the last minute after it that tells anything.
+	earlier, latest := make(map[string]map[string]store.Tally), make(map[string]map[string]store.Tally)
 	from, to := now.Add(-judgeLag-judgeWindow), now.Add(-judgeLag)
 	for _, g := range gateways {
 		name := g.Gateway.Name()
-		q.counts[name], earlier[name] = make(map[string]store.Tally), make(map[string]store.Tally)
+		q.counts[name], earlier[name], latest[name] = make(map[string]store.Tally), make(map[string]store.Tally), make(map[string]store.Tally)
 		for i := range tallies {
-			if t := &tallies[i]; g.Receipts && t.Gateway == name && !t.Minute.Add(time.Minute).After(to) {
-				sums := q.counts[name]
-				if t.Minute.Before(from) {
-					sums = earlier[name]
+			if t := &tallies[i]; g.Receipts && t.Gateway == name {
+				switch sums := q.counts[name]; {
+				case t.Minute.Before(from):
+					earlier[name][t.Country] = add(earlier[name][t.Country], *t)
+				case !t.Minute.Add(time.Minute).After(to):
+					sums[t.Country] = add(sums[t.Country], *t)
+				case t.Accepted >= judgeLeast && t.Minute.After(latest[name][t.Country].Minute):
+					latest[name][t.Country] = *t
+					sums[t.Country] = add(sums[t.Country], store.Tally{})
 				}
-				sums[t.Country] = add(sums[t.Country], *t)
 			}
 		}
 	}
 	for name, countries := range q.counts {
 		q.degraded[name] = make(map[string]verdict)
 		for country, last := range before.degraded[name] {
-			if countries[country].Accepted < judgeLeast && now.Sub(last.at) < judgedFor {
+			if since := now.Sub(last.at); countries[country].Accepted < judgeLeast && since < judgedFor ||
+				latest[name][country].Accepted < judgeLeast && since < judgeWindow {
 				q.degraded[name][country] = last
 			}
 		}
@@ -173,7 +179,16 @@ func judgeTallies(before *quality, tallies []store.Tally, gateways []GatewayOpti
 			for other := range q.counts {
 				expected = max(expected, share(q.counts[other][country]))
 			}
-			if t.Accepted >= judgeLeast && share(t) < collapsed*expected {
+			// The receipts of the latest may be on their way, but not those that said that a
+			// message was not delivered.
+			last := latest[name][country]
+			atMost := last
+			atMost.Delivered = last.Accepted - last.Undelivered
+			switch {
+			case last.Accepted >= judgeLeast && share(atMost) < collapsed*expected:
+				q.degraded[name][country] = verdict{fmt.Sprintf("%d of %d messages to %s were reported undelivered, where %.0f%% are expected to be delivered",
+					last.Undelivered, last.Accepted, orUnknown(country), 100*expected), now}
+			case t.Accepted >= judgeLeast && share(t) < collapsed*expected:
 				q.degraded[name][country] = verdict{fmt.Sprintf("%d of %d messages to %s were delivered, where %.0f%% are expected",
 					t.Delivered, t.Accepted, orUnknown(country), 100*expected), now}
 			}

@@ -18,6 +18,15 @@ func tallied(gateway, country string, from, to time.Duration, accepted, delivere
 	return tallies
 }
 
+// reported are those of which so many a minute were reported undelivered since a minute ago.
+func reported(gateway string, accepted, delivered, undelivered int64) []store.Tally {
+	tallies := tallied(gateway, "DE", time.Minute, 0, accepted, delivered, 0)
+	for i := range tallies {
+		tallies[i].Undelivered = undelivered
+	}
+	return tallies
+}
+
 // named is a gateway that does nothing.
 type named struct {
 	Gateway
@@ -26,6 +35,21 @@ type named struct {
 
 // Name implements Gateway.
 func (n named) Name() string { return n.name }
+
+// TestJudgeTallies_Keeps keeps that a gateway is degraded while it gets too few messages
+// to tell, though what it did before that was well.
+func TestJudgeTallies_Keeps(t *testing.T) {
+	t.Parallel()
+	gateways := []GatewayOptions{{Gateway: named{name: "a"}, Receipts: true}}
+	before := tallied("a", "DE", time.Hour, time.Minute, 100, 90, 0)
+	q := judgeTallies(&quality{}, append(before, reported("a", 100, 0, 90)...), gateways, at(0))
+	for wait, want := range map[time.Duration]int{judgeLag: 1, judgeWindow: 0} {
+		after := append(before, tallied("a", "DE", -time.Minute, -wait, 1, 1, 0)...)
+		if got := judgeTallies(q, after, gateways, at(wait)); len(got.degraded["a"]) != want {
+			t.Errorf("%s later got %v", wait, got.degraded["a"])
+		}
+	}
+}
 
 func TestRoute_Reweigh(t *testing.T) {
 	t.Parallel()
@@ -46,21 +70,26 @@ func TestRoute_Reweigh(t *testing.T) {
 			tallies: [][]store.Tally{tallied("a", "DE", hour, lately, 10, 9, 0), tallied("a", "DE", lately, 0, 10, 2, 0)},
 			want:    weights{"a": weightLeast},
 		},
-		"NeverDelivered":  {tallies: [][]store.Tally{tallied("a", "DE", lately, 0, 10, 0, 0), well("b")}, want: weights{"a": weightLeast}},
-		"AlwaysHalf":      {tallies: [][]store.Tally{tallied("a", "DE", hour, 0, 10, 5, 0)}, want: weights{}},
-		"LessThanOther":   {tallies: [][]store.Tally{tallied("a", "DE", hour, 0, 10, 4, 0), well("b")}, want: weights{"a": weightLeast}},
-		"OtherCountry":    {tallies: [][]store.Tally{tallied("a", "FR", hour, 0, 10, 4, 0), well("a"), well("b")}, want: weights{}},
-		"NotOfTheRoute":   {tallies: [][]store.Tally{tallied("a", "FR", hour, 0, 50, 1, 0), well("a"), well("b")}, country: "DE", want: weights{}},
-		"Few":             {tallies: [][]store.Tally{tallied("a", "DE", lately, 0, 1, 0, 0)}, want: weights{}},
-		"TooEarly":        {tallies: [][]store.Tally{tallied("a", "DE", judgeLag, 0, 100, 0, 0)}, want: weights{}},
-		"AllCollapsed":    {tallies: [][]store.Tally{tallied("a", "DE", lately, 0, 10, 0, 0), tallied("b", "DE", lately, 0, 10, 0, 0)}, want: weights{}},
-		"Slow":            {tallies: [][]store.Tally{slow("a"), well("b")}, want: weights{"a": 90}},
-		"SlowForLong":     {tallies: [][]store.Tally{slow("a"), well("b")}, before: weights{"a": 8}, changed: time.Minute, want: weights{"a": weightLeast}},
-		"SlowJustChanged": {tallies: [][]store.Tally{slow("a"), well("b")}, before: weights{"a": 80}, changed: time.Second, want: weights{}},
-		"AllSlow":         {tallies: [][]store.Tally{slow("a"), slow("b")}, want: weights{}},
-		"Quiet":           {tallies: [][]store.Tally{well("a"), well("b")}, before: weights{"a": 5}, changed: quietFor, want: weights{"a": 15}},
-		"NotQuietYet":     {tallies: [][]store.Tally{well("a"), well("b")}, before: weights{"a": 5}, changed: quietFor - time.Second, want: weights{}},
-		"Whole":           {tallies: [][]store.Tally{well("a"), well("b")}, before: weights{"a": 95}, changed: time.Hour, want: weights{"a": 100}},
+		"NeverDelivered": {tallies: [][]store.Tally{tallied("a", "DE", lately, 0, 10, 0, 0), well("b")}, want: weights{"a": weightLeast}},
+		"AlwaysHalf":     {tallies: [][]store.Tally{tallied("a", "DE", hour, 0, 10, 5, 0)}, want: weights{}},
+		"LessThanOther":  {tallies: [][]store.Tally{tallied("a", "DE", hour, 0, 10, 4, 0), well("b")}, want: weights{"a": weightLeast}},
+		"OtherCountry":   {tallies: [][]store.Tally{tallied("a", "FR", hour, 0, 10, 4, 0), well("a"), well("b")}, want: weights{}},
+		"NotOfTheRoute":  {tallies: [][]store.Tally{tallied("a", "FR", hour, 0, 50, 1, 0), well("a"), well("b")}, country: "DE", want: weights{}},
+		"Few":            {tallies: [][]store.Tally{tallied("a", "DE", lately, 0, 1, 0, 0)}, want: weights{}},
+		"TooEarly":       {tallies: [][]store.Tally{tallied("a", "DE", judgeLag, 0, 100, 0, 0)}, want: weights{}},
+		"UndeliveredJustNow": {
+			tallies: [][]store.Tally{tallied("a", "DE", hour, time.Minute, 100, 90, 0), reported("a", 100, 0, 90), well("b")},
+			want:    weights{"a": weightLeast},
+		},
+		"FewUndeliveredJustNow": {tallies: [][]store.Tally{well("a"), reported("a", 100, 0, 20), well("b")}, want: weights{}},
+		"AllCollapsed":          {tallies: [][]store.Tally{tallied("a", "DE", lately, 0, 10, 0, 0), tallied("b", "DE", lately, 0, 10, 0, 0)}, want: weights{}},
+		"Slow":                  {tallies: [][]store.Tally{slow("a"), well("b")}, want: weights{"a": 90}},
+		"SlowForLong":           {tallies: [][]store.Tally{slow("a"), well("b")}, before: weights{"a": 8}, changed: time.Minute, want: weights{"a": weightLeast}},
+		"SlowJustChanged":       {tallies: [][]store.Tally{slow("a"), well("b")}, before: weights{"a": 80}, changed: time.Second, want: weights{}},
+		"AllSlow":               {tallies: [][]store.Tally{slow("a"), slow("b")}, want: weights{}},
+		"Quiet":                 {tallies: [][]store.Tally{well("a"), well("b")}, before: weights{"a": 5}, changed: quietFor, want: weights{"a": 15}},
+		"NotQuietYet":           {tallies: [][]store.Tally{well("a"), well("b")}, before: weights{"a": 5}, changed: quietFor - time.Second, want: weights{}},
+		"Whole":                 {tallies: [][]store.Tally{well("a"), well("b")}, before: weights{"a": 95}, changed: time.Hour, want: weights{"a": 100}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

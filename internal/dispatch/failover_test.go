@@ -204,6 +204,33 @@ func TestFailover_WhatIsQueuedGoesToo(t *testing.T) {
 	})
 }
 
+// TestFailover_HangsAfterALoad has a gateway hang that accepted many just before.
+func TestFailover_HangsAfterALoad(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const timeout, interval = 2 * time.Second, 2500 * time.Microsecond
+		var isBad atomic.Bool
+		a := newGateway("a", func(ctx context.Context, m *courier.Message) courier.Attempt {
+			if isBad.Load() {
+				return hangs(ctx, m)
+			}
+			return brisk(ctx, m)
+		})
+		f := newFlow(t, func(o *dispatch.Options) { o.Gateways[0].Timeout = timeout }, a, newGateway("b", brisk))
+		f.send(t, 2000, interval)
+		isBad.Store(true)
+		turning := f.send(t, 1200, interval)
+		after := f.send(t, 800, interval)
+		pass(timeout)
+		if took := p99(f.delays(t, turning)); took > timeout+time.Second {
+			t.Errorf("p99 is %s while it goes bad", took)
+		}
+		if took := p99(f.delays(t, after)); took > 100*time.Millisecond {
+			t.Errorf("p99 is %s once it is known to be bad", took)
+		}
+	})
+}
+
 // TestFailover_OwnMessagesWaitBehindFew has a slow gateway take over a long queue: what
 // is its own waits behind few of them, and the rest goes back.
 func TestFailover_OwnMessagesWaitBehindFew(t *testing.T) {
@@ -246,7 +273,7 @@ func TestFailover_ARateLetsNothingExpire(t *testing.T) {
 	for name, edit := range map[string]func(*dispatch.Options){
 		"New":  nil,
 		"Old":  func(o *dispatch.Options) { o.Routes = []dispatch.Route{via("all", "a")} },
-		"Long": func(o *dispatch.Options) { o.Gateways[0].Rate = dispatch.Rate{Count: 60, Per: time.Minute} },
+		"Long": func(o *dispatch.Options) { o.Gateways[0].MaxRate = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -52,7 +52,7 @@ func (g *gate) configure(options GatewayOptions, now, storeNow time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	another := options.Fingerprint == "" || options.Fingerprint != g.fingerprint
-	g.limit, g.maxRate, g.fingerprint = options.MaxInFlight, options.rate(), options.Fingerprint
+	g.limit, g.maxRate, g.fingerprint = options.MaxInFlight, options.MaxRate, options.Fingerprint
 	g.careful = options.OnUnknown == HoldUnknown
 	g.breaker.configure(options.Breaker)
 	if another {

@@ -50,9 +50,9 @@ func (s *sender) logAttempt(ctx context.Context, t *ticket, a *courier.Attempt, 
 	logger.LogAttrs(ctx, level, "attempt", attrs...)
 }
 
-// logExpired tells of a message that expired before it could be attempted.
+// logExpired tells of a message that expired before a gateway took it.
 func (s *sender) logExpired(m *courier.Message) {
-	const text = "message expired before it could be attempted"
+	const text = "message expired before a gateway took it"
 	s.engine.logger.LogAttrs(s.engine.lifetime.attemptCtx, slog.LevelWarn, text, s.about(m, slog.Time("expires_at", m.ExpiresAt))...)
 }
 

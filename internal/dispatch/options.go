@@ -106,7 +106,6 @@ const (
 	DefaultBreakerFailures = 5
 	DefaultBreakerShare    = 0.5
 	DefaultBreakerWindow   = 10 * time.Second
-	DefaultBreakerOpenMax  = 5 * time.Second
 )
 
 // Retention says how long messages are kept after their last change, once they
@@ -133,21 +132,12 @@ type GatewayOptions struct {
 	// MaxRate is the most attempts in a second of all nodes together, each of which gets
 	// the same part; 0 is no limit.
 	MaxRate float64
-	// Rate is the same as a count in a time, for gateways that say it so. The lower of
-	// the two holds.
-	Rate Rate
 	// OnUnknown and Retry are those of the Settings when zero.
 	OnUnknown UnknownPolicy
 	Retry     Retry
 	Breaker   Breaker
 	// Receipts is true when the gateway reports what became of a message that it took.
 	Receipts bool
-}
-
-// Rate is so many attempts in a time. The zero value is no limit.
-type Rate struct {
-	Count int
-	Per   time.Duration
 }
 
 // Breaker says when trouble (time-outs, broken connections, answers of an overloaded
@@ -161,8 +151,6 @@ type Breaker struct {
 	Share float64
 	// Window is how long failures count. 0 is DefaultBreakerWindow.
 	Window time.Duration
-	// OpenMax is the longest time between two probes. 0 is DefaultBreakerOpenMax.
-	OpenMax time.Duration
 }
 
 // Route says through which gateways a part of the messages goes. A message belongs to
@@ -305,7 +293,6 @@ func (b Breaker) withDefaults() Breaker {
 	setDefault(&b.Failures, DefaultBreakerFailures)
 	setDefault(&b.Share, DefaultBreakerShare)
 	setDefault(&b.Window, DefaultBreakerWindow)
-	setDefault(&b.OpenMax, DefaultBreakerOpenMax)
 	return b
 }
 
@@ -360,28 +347,14 @@ func (g *GatewayOptions) validate() error {
 		return errors.New("max_in_flight and timeout must be positive")
 	case !(g.MaxRate >= 0) || math.IsInf(g.MaxRate, 0):
 		return fmt.Errorf("max_rate is %v; give attempts per second, or 0 for no limit", g.MaxRate)
-	case g.Rate != Rate{} && (g.Rate.Count < 1 || g.Rate.Per <= 0):
-		return fmt.Errorf("rate is %d per %s; give a count and a time above 0", g.Rate.Count, g.Rate.Per)
 	case g.OnUnknown != ResendUnknown && g.OnUnknown != HoldUnknown:
 		return fmt.Errorf("on_unknown is %q; give resend or hold", g.OnUnknown)
 	case g.Retry.Initial < 0 || g.Retry.Max < g.Retry.Initial:
 		return fmt.Errorf("retry.max %s is below retry.initial %s; raise it", g.Retry.Max, g.Retry.Initial)
-	case b.Failures < 1 || !(b.Share > 0 && b.Share <= 1) || b.Window < time.Second || b.OpenMax < probeEach:
-		return fmt.Errorf("breaker is %+v; give at least 1 failure, a share above 0 to 1, and times of 1s or more", b)
+	case b.Failures < 1 || !(b.Share > 0 && b.Share <= 1) || b.Window < time.Second:
+		return fmt.Errorf("breaker is %+v; give at least 1 failure, a share above 0 to 1, and a window of 1s or more", b)
 	}
 	return nil
-}
-
-// rate is the most attempts a second, or 0.
-func (g *GatewayOptions) rate() float64 {
-	if g.Rate.Count == 0 {
-		return g.MaxRate
-	}
-	rate := float64(g.Rate.Count) / g.Rate.Per.Seconds()
-	if g.MaxRate > 0 {
-		rate = min(rate, g.MaxRate)
-	}
-	return rate
 }
 
 func validateRoutes(routes []Route, gateways []GatewayOptions) error {

@@ -35,8 +35,9 @@ func TestEngine_GatewayDownSpendsNoAttempts(t *testing.T) {
 		if got := memory.statuses()[courier.StatusQueued]; got != 200 {
 			t.Fatalf("%d of 200 are queued, %v", got, memory.statuses())
 		}
-		// At most 64 at once before the breaker opened, and a probe each 8 s at the end.
-		if sent := len(gateway.sends()); sent > 64+80 {
+		// At most 64 at once before the breaker opened, 14 probes in the first 20 s, and then
+		// one each 5 s.
+		if sent := len(gateway.sends()); sent > 64+14+580/5 {
 			t.Errorf("%d attempts in ten minutes", sent)
 		}
 		current(accepted())

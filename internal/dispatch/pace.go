@@ -76,11 +76,14 @@ const (
 	// room for everybody.
 	throttledShare = 10
 	// throttledWhole is the share from which on Retry-After stops everything: the
-	// gateway takes next to nothing. Below it, the pace was only a little too fast.
-	throttledWhole = 50
-	retryAfterMax  = time.Minute
-	paceInterval   = 300 * time.Millisecond
-	paceMin        = 0.5
+	// gateway takes next to nothing. Below it, the pace was only a little too fast, unless
+	// so many in a row were throttled and nobody was accepted for so long.
+	throttledWhole  = 50
+	throttledInARow = 10
+	throttledFor    = 250 * time.Millisecond
+	retryAfterMax   = time.Minute
+	paceInterval    = 300 * time.Millisecond
+	paceMin         = 0.5
 	// A cut goes to a little below what was accepted lately, within these bounds of the
 	// pace that was too fast.
 	paceBelow        = 0.98
@@ -104,7 +107,10 @@ type pace struct {
 	// tooFast is the pace that was throttled last.
 	tooFast                 float64
 	cutAt, grownAt, refusal time.Time
-	pausedUntil             time.Time
+	// inARow counts the throttled since one was accepted, the first of them at inARowFrom.
+	inARow      int
+	inARowFrom  time.Time
+	pausedUntil time.Time
 }
 
 func newPace() pace {
@@ -112,7 +118,10 @@ func newPace() pace {
 }
 
 // take notes that the gateway took a message.
-func (p *pace) acceptedOne(now time.Time) { p.accepted.add(now) }
+func (p *pace) acceptedOne(now time.Time) {
+	p.inARow = 0
+	p.accepted.add(now)
+}
 
 // throttledOne takes in that a recipient was throttled, and reports whether it is
 // about the gateway: several are, and not just a few among many that are taken.
@@ -122,11 +131,16 @@ func (p *pace) throttledOne(who digest, retryAfter time.Duration, now time.Time)
 	p.refusal = now
 	// What was refused took nothing from the gateway, so the next may follow sooner.
 	p.tokens = min(p.tokens+0.5, p.burst())
+	if p.inARow++; p.inARow == 1 {
+		p.inARowFrom = now
+	}
 	refused, taken := p.throttled.sum(now), p.accepted.sum(now)
-	if p.who.since(now.Add(-paceCalm)) < severalRecipients || refused*100 < (refused+taken)*throttledShare {
+	whole := refused*100 >= (refused+taken)*throttledWhole ||
+		p.inARow >= throttledInARow && now.Sub(p.inARowFrom) >= throttledFor
+	few := refused*100 < (refused+taken)*throttledShare
+	if p.who.since(now.Add(-paceCalm)) < severalRecipients || few && !whole {
 		return p.rate > 0
 	}
-	whole := refused*100 >= (refused+taken)*throttledWhole
 	if whole {
 		p.pausedUntil = later(p.pausedUntil, now.Add(min(retryAfter, retryAfterMax)))
 	}

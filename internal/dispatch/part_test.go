@@ -261,13 +261,13 @@ func TestGate_OneProbeAtATime(t *testing.T) {
 	}
 	for opened := range 60 {
 		wait := q.plan2(now).wait
-		if wait < probeEach || wait > DefaultBreakerOpenMax {
+		if wait < probeEach || wait > probeMax {
 			t.Fatalf("probe %d comes after %s", opened, wait)
 		}
 		now = now.Add(wait)
 		g.through(testTicket(q.plan2(now), opened), ambiguousAttempt(), now)
 	}
-	now = now.Add(DefaultBreakerOpenMax)
+	now = now.Add(probeMax)
 	if _, changed := g.through(testTicket(q.plan2(now), 1), taken(), now); !changed.closed {
 		t.Error("a message that was accepted does not close the breaker")
 	}
@@ -520,6 +520,8 @@ func TestDecide(t *testing.T) {
 	unsent.Unsent = true
 	slow := attempt(retry, courier.ClassGatewayError, moment)
 	slow.RetryAfter = 48 * time.Hour
+	later := attempt(downed, courier.ClassInsufficientCredit, gateway)
+	later.RetryAfter = 40 * time.Second
 	for name, test := range map[string]struct {
 		attempt courier.Attempt
 		found   finding
@@ -551,6 +553,10 @@ func TestDecide(t *testing.T) {
 		"GatewayScopeUndecided": {
 			attempt: attempt(downed, courier.ClassUnauthorized, gateway), found: finding{fault: faultUndecided},
 			want: decision{status: courier.StatusQueued, wait: wait, outcome: downed, class: courier.ClassUnauthorized},
+		},
+		"GatewayAsksForATime": {
+			attempt: later, found: finding{fault: faultGateway}, count: 2,
+			want: decision{status: courier.StatusQueued, retryCount: 2, wait: 40 * time.Second, outcome: downed, class: courier.ClassInsufficientCredit},
 		},
 		"AmbiguousUndecided": {
 			attempt: ambiguousAttempt(), found: finding{fault: faultUndecided},

@@ -143,7 +143,7 @@ func (r rules) decide(m *courier.Message, a *courier.Attempt, f finding, random 
 	case a.Outcome == courier.OutcomeCanceled:
 		d.status = courier.StatusCanceled
 	case k == kindUnsent || k.isRefusal() && f.fault == faultGateway:
-		d.waitForGateway(m, k, random)
+		d.waitForGateway(m, a, k, random)
 	case k == kindThrottled:
 		d.wait = r.throttledWait(m, a, f, random)
 	case a.Outcome == courier.OutcomeRejected:
@@ -179,10 +179,11 @@ func (r rules) elsewhere(d *decision, m *courier.Message, a *courier.Attempt, ga
 	return true
 }
 
-// waitForGateway queues a message without holding the attempt against it.
-func (d *decision) waitForGateway(m *courier.Message, k kind, random float64) {
+// waitForGateway queues a message without holding the attempt against it, for as long as
+// the gateway asks for.
+func (d *decision) waitForGateway(m *courier.Message, a *courier.Attempt, k kind, random float64) {
 	d.outcome = courier.OutcomeGatewayDown
-	d.wait = shortWait(m.SendCount+1, random)
+	d.wait = max(shortWait(m.SendCount+1, random), min(a.RetryAfter, maxRetryAfter))
 	switch k { //nolint:exhaustive // the kinds whose attempts say that the message is at fault
 	case kindGuessed:
 		d.advice = adviceGateway
@@ -196,7 +197,7 @@ func (d *decision) waitForGateway(m *courier.Message, k kind, random float64) {
 // waits, with a count that is one beyond its tries, until that is known.
 func (r rules) countRefusal(d *decision, m *courier.Message, a *courier.Attempt, f finding, random float64) {
 	if f.fault == faultUndecided && a.Scope != courier.ScopeAmbiguous {
-		d.waitForGateway(m, kindRefused, random)
+		d.waitForGateway(m, a, kindRefused, random)
 		return
 	}
 	d.outcome = courier.OutcomeRetry

@@ -293,6 +293,9 @@ func (q *queue) fetch(ctx context.Context, p permit) ([]*courier.Message, error)
 		return q.claimFrom(ctx, p, p.count, time.Time{})
 	}
 	from, err := q.somewhere(ctx)
+	if err == nil && p.probe {
+		from, err = q.untried(ctx, from)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -306,6 +309,23 @@ func (q *queue) fetch(ctx context.Context, p permit) ([]*courier.Message, error)
 		err = nil
 	}
 	return append(messages, more...), err
+}
+
+// probesWeighed is among how many messages a probe is chosen.
+const probesWeighed = 16
+
+// untried says from where to claim a probe that was not tried yet, at a place in the
+// queue or soon after it: one that was refused before tells little.
+func (q *queue) untried(ctx context.Context, from time.Time) (time.Time, error) {
+	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	waiting, err := q.engine.store.Waiting(callCtx, store.WaitingQuery{Gateway: q.key.gateway, DueFrom: from, Limit: probesWeighed})
+	for _, m := range waiting {
+		if m.SendCount == 0 && !m.NextAttemptAt.After(q.engine.now()) {
+			return m.NextAttemptAt, err
+		}
+	}
+	return from, err
 }
 
 func (q *queue) claimFrom(ctx context.Context, p permit, count int, from time.Time) ([]*courier.Message, error) {

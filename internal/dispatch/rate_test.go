@@ -103,9 +103,7 @@ func TestNodes_AFastRateIsExact(t *testing.T) {
 		memory, gateway := newShared(), newGateway("sms", brisk)
 		memory.put(newMessages(6600)...)
 		for i := range 3 {
-			startPeer(t, memory, fmt.Sprint("node-", i), gateway, func(o *dispatch.Options) {
-				o.Gateways[0].Rate = dispatch.Rate{Count: 100, Per: time.Second}
-			})
+			startPeer(t, memory, fmt.Sprint("node-", i), gateway, limit(100))
 		}
 		pass(2 * time.Second)
 		before := len(gateway.sends())

@@ -121,3 +121,37 @@ func TestEngine_ThrottlingLosesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestEngine_ADelayStopsEverybody has a gateway under a load take nothing for a while, and
+// say for how long.
+func TestEngine_ADelayStopsEverybody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const delay = 4 * time.Second
+		until, asked := time.Time{}, 0
+		var mu sync.Mutex
+		f := newFlow(t, nil, newGateway("sms", func(context.Context, *courier.Message) courier.Attempt {
+			mu.Lock()
+			defer mu.Unlock()
+			if left := time.Until(until); left > 0 {
+				asked++
+				a := limited()
+				a.RetryAfter = left
+				return a
+			}
+			return accepted()
+		}))
+		f.send(t, 300, 10*time.Millisecond)
+		mu.Lock()
+		until = time.Now().Add(delay)
+		mu.Unlock()
+		f.send(t, 600, 10*time.Millisecond)
+		pass(20 * time.Second)
+		if asked > 30 {
+			t.Errorf("it was asked %d times while it took nothing", asked)
+		}
+		if took := f.delays(t, f.messages); took[len(took)-1] > 3*delay {
+			t.Errorf("a message took %s", took[len(took)-1])
+		}
+	})
+}

@@ -222,9 +222,9 @@ func readValue(decoder *jsontext.Decoder) (any, error) {
 
 // numberValue is a number as a template has it, or as it is spelled.
 func numberValue(spelled string) any {
-	const maxExact = 1 << 53 // every integer up to it is a float64
+	const maxExact = 1 << 53 // every integer below it has a float64 of its own
 	number, err := strconv.ParseFloat(spelled, 64)
-	if err != nil || math.Abs(number) > maxExact && strings.Trim(spelled, "-0123456789") == "" {
+	if err != nil || math.Abs(number) >= maxExact && strings.Trim(spelled, "-0123456789") == "" {
 		return spelled
 	}
 	return number

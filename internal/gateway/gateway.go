@@ -17,8 +17,10 @@ type Gateway struct {
 	kind     bodyKind
 	template *Template
 	query    *Template
-	signer   Signer
-	params   map[string]any
+	// requestFunc is nil where templates make the request.
+	requestFunc RequestFunc
+	signer      Signer
+	params      map[string]any
 	// receiptURL is for templates.
 	receiptURL string
 	timeout    time.Duration
@@ -55,6 +57,9 @@ func New(options Options) (*Gateway, error) {
 		rules:      defaultRules(),
 		masked:     newSecretSet(&options, target),
 		nowFunc:    options.NowFunc,
+	}
+	if g.template != nil && g.template.requestFunc != nil {
+		g.requestFunc, g.template, g.query = g.template.requestFunc, nil, nil
 	}
 	if options.Response != nil {
 		g.response = &responseRules{template: options.Response.Template, errors: codes, faults: faultLog{logger: options.Logger}}

@@ -23,11 +23,7 @@ func staticHeader(options *Options, target *url.URL) http.Header {
 	for _, name := range slices.Sorted(maps.Keys(options.Header)) {
 		header.Add(name, options.Header[name])
 	}
-	// These are decided by the url, the body and the connection. HTTP/1.1 leaves
-	// them out silently, as Kratos does; HTTP/2 would refuse some.
-	for _, name := range [...]string{"Host", "Content-Length", "Transfer-Encoding", "Trailer"} {
-		header.Del(name)
-	}
+	dropConnectionHeaders(header)
 	if options.Auth != nil {
 		options.Auth.apply(header)
 	}
@@ -38,6 +34,14 @@ func staticHeader(options *Options, target *url.URL) http.Header {
 		header.Set("Authorization", basicToken(user))
 	}
 	return header
+}
+
+// dropConnectionHeaders drops what is decided by the url, the body and the connection.
+// HTTP/1.1 leaves it out silently, as Kratos does; HTTP/2 would refuse some.
+func dropConnectionHeaders(header http.Header) {
+	for _, name := range [...]string{"Host", "Content-Length", "Transfer-Encoding", "Trailer"} {
+		header.Del(name)
+	}
 }
 
 // checkHeader refuses a header that cannot be put on the wire (RFC 9110, 5.1 and 5.5).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"courier"
 )
@@ -37,12 +38,12 @@ func (r *Request) judge(ctx context.Context, answer *Answer) courier.Attempt {
 		return attempt
 	}
 	if said.message != "" {
-		judged.what += " and said: " + said.message
+		judged.what += " and said: " + strings.TrimSuffix(said.message, ".")
 	}
 	if warning != "" {
 		judged.advice += "; " + warning
 	}
-	attempt.Message = answer.sentence(fmt.Sprintf("%q (%s)", g.name, originOf(g.target)), mask.mask(judged.what, maxErrorText), judged.advice)
+	attempt.Message = answer.sentence(fmt.Sprintf("%q (%s)", g.name, originOf(g.target)), mask.keeping("answered "+statusName(answer.Status), judged.what, maxErrorText), judged.advice)
 	attempt.RetryAfter = said.retryAfter
 	if said.retryAfter < 0 {
 		attempt.RetryAfter = retryAfter(answer.Header, g.nowFunc())

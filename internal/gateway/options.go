@@ -31,7 +31,8 @@ type Options struct {
 	Header map[string]string
 	// Auth is a BasicAuth, an APIKey, or nil.
 	Auth Auth
-	// Template builds the body, nil sends none.
+	// Template builds the body, or is a function that makes the whole request without Query;
+	// nil sends no body.
 	Template *Template
 	// Query builds query parameters, which join those of URL; nil adds none. It gives
 	// an object, which is encoded as a form is.

@@ -14,7 +14,7 @@ import (
 )
 
 // decodeReceipts reads what a template gave for a request: one receipt, a list of them,
-// either of these as receipts beside a reply, or nothing.
+// either of these as receipts with a reply, or nothing.
 func decodeReceipts(value any) (result Result, misfit string) {
 	result.Reply = Reply{Status: http.StatusOK}
 	if object, ok := value.(map[string]any); ok {
@@ -67,7 +67,7 @@ func decodeReceipt(value any) (receipt courier.Receipt, isMeant bool, misfit str
 // receipt reads the fields of a receipt.
 func (f *fieldReader) receipt() (receipt courier.Receipt) {
 	f.allow("id", "reference", "status", "class", "code", "message", "at")
-	receipt.Status = oneOf(f, "status", receiptStatuses()...)
+	receipt.Status = oneOf(f, "status", courier.ReceiptStatuses()...)
 	receipt.Class = oneOf(f, "class", courier.Classes()...)
 	if id, _ := f.scalar("id"); isMessageID(id) {
 		receipt.GatewayMessageID = id
@@ -82,14 +82,6 @@ func (f *fieldReader) receipt() (receipt courier.Receipt) {
 		receipt.Class = ""
 	}
 	return receipt
-}
-
-// receiptStatuses are those that a receipt can report.
-func receiptStatuses() []courier.Status {
-	return []courier.Status{
-		courier.StatusSent, courier.StatusDelivered, courier.StatusUndelivered, courier.StatusRejected,
-		courier.StatusExpired, courier.StatusCanceled, courier.StatusUnknown,
-	}
 }
 
 // withoutNumbers is one line of a text in which no number can be a telephone's.

@@ -35,7 +35,7 @@ func FuzzRules(f *testing.F) {
 			t.Errorf("%s: reply %d", text, status)
 		}
 		for _, r := range result.Receipts {
-			if !slices.Contains(receiptStatuses(), r.Status) || r.GatewayMessageID == "" && r.MessageID.IsZero() ||
+			if !slices.Contains(courier.ReceiptStatuses(), r.Status) || r.GatewayMessageID == "" && r.MessageID.IsZero() ||
 				!utf8.ValidString(r.Code+r.Message) || len(r.GatewayMessageID) > maxMessageID {
 				t.Errorf("%s: %+v", text, r)
 			}

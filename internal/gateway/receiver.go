@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"courier"
+	"courier/internal/jsonnet"
 	"courier/internal/signature"
 )
 
@@ -18,7 +19,8 @@ import (
 var (
 	// ErrUnauthentic means that the signature is missing, wrong or stale.
 	ErrUnauthentic = errors.New("the receipt is not signed by the gateway")
-	// ErrMalformed means that the request is not what its Content-Type says.
+	// ErrMalformed means that the request is not what its Content-Type says, or none that
+	// the provider documents.
 	ErrMalformed = errors.New("the receipt cannot be read")
 )
 
@@ -29,6 +31,9 @@ type ReceiverOptions struct {
 	// Template makes receipts of a request, a function of req. No receipt is taken while
 	// it holds nothing.
 	Template *Template
+	// Tried says that Template reads all that its provider documents: what it cannot
+	// read is malformed.
+	Tried bool
 	// Errors are the gateway's own codes and what they mean, req.errors in the template.
 	Errors map[string]any
 	// Verifiers must all find a request authentic.
@@ -61,6 +66,7 @@ type Reply struct {
 type Receiver struct {
 	gateway   string
 	template  *Template
+	tried     bool
 	errors    map[string]any
 	params    map[string]any
 	verifiers []signature.Verifier
@@ -72,7 +78,7 @@ type Receiver struct {
 // *OptionError for each option that cannot work.
 func NewReceiver(options ReceiverOptions) (*Receiver, error) {
 	r := &Receiver{
-		gateway: options.Gateway, template: options.Template, verifiers: options.Verifiers,
+		gateway: options.Gateway, template: options.Template, tried: options.Tried, verifiers: options.Verifiers,
 		nowFunc: options.NowFunc, faults: faultLog{logger: options.Logger},
 	}
 	if r.nowFunc == nil {
@@ -109,6 +115,9 @@ func (r *Receiver) Receive(ctx context.Context, request *signature.Request) (Res
 		}
 	}
 	result, err := r.evaluate(ctx, r.template.evaluator(), request, now)
+	if _, failed := errors.AsType[*jsonnet.TemplateError](err); failed && r.tried {
+		err = fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
 	if err != nil && !errors.Is(err, ErrMalformed) && ctx.Err() == nil {
 		r.faults.report(ctx, r.gateway, "receipt", err.Error())
 	}

@@ -51,6 +51,19 @@ func (m *masker) mask(text string, limit int) string {
 	return c.render(limit)
 }
 
+// keeping is mask for a text that begins with words of ours, which stay as they are: a
+// text message may have one of them too.
+func (m *masker) keeping(ours, text string, limit int) string {
+	rest, begins := strings.CutPrefix(text, ours)
+	switch {
+	case !begins:
+		return m.mask(text, limit)
+	case strings.HasPrefix(rest, " "):
+		ours += " "
+	}
+	return ours + m.mask(rest, limit)
+}
+
 // privateForms are the forms in which an answer may repeat values of a message, and those
 // of their words that hold a digit, as one-time codes do.
 func privateForms(values []string) []string {

@@ -188,3 +188,19 @@ func BenchmarkMasker(b *testing.B) {
 		mask.mask(text, maxExcerpt)
 	}
 }
+
+// TestMasker_Keeping leaves our own words alone, though a text message has them too.
+func TestMasker_Keeping(t *testing.T) {
+	t.Parallel()
+	m := newMasker(t, &courier.Message{To: "+12065550199", Body: "bad 204961"})
+	for text, want := range map[string]string{
+		"answered 400 Bad Request":                     "answered 400 Bad Request",
+		"answered 400 Bad Request and said: 204961 no": "answered 400 Bad Request and said: ••• no",
+		"answered 400 Bad Request, and the rest":       "answered 400 Bad Request, and the rest",
+		"reset the connection":                         "reset the connection",
+	} {
+		if got := m.keeping("answered 400 Bad Request", text, 200); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

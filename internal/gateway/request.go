@@ -31,6 +31,11 @@ func (g *Gateway) Render(ctx context.Context, m *courier.Message) (*Request, err
 		return nil, g.renderError(m, ErrNoTemplate) // the answer could not be judged
 	}
 	var err error
+	if g.requestFunc != nil {
+		if err = g.make(ctx, m, &request.hop); err != nil {
+			return nil, g.renderError(m, err)
+		}
+	}
 	if g.template != nil && g.method != http.MethodTrace {
 		if request.body, err = g.bodyWith(ctx, g.template.evaluator(), m); err != nil {
 			return nil, g.renderError(m, err)

@@ -24,7 +24,12 @@ var ErrNoTemplate = errors.New("the template was not fetched yet: the log says w
 // The zero value holds none.
 type Template struct {
 	current atomic.Pointer[Evaluator]
+	// requestFunc makes the whole request, nil where an evaluator makes the body.
+	requestFunc RequestFunc
 }
+
+// NewRequestTemplate returns a Template that is a function.
+func NewRequestTemplate(function RequestFunc) *Template { return &Template{requestFunc: function} }
 
 // NewTemplate returns a Template that holds the evaluator.
 func NewTemplate(evaluator Evaluator) *Template {

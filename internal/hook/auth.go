@@ -11,18 +11,16 @@ import (
 	"courier/internal/signature"
 )
 
-// verifier tells whether a call is from whom it should be.
-type verifier interface {
-	Verify(r *signature.Request, now time.Time) error
-}
-
 // authFunc makes a verifier of the secrets of a hook.
-type authFunc func(o *Options) (verifier, error)
+type authFunc func(o *Options) (signature.Verifier, error)
 
 // standardWebhooks is Standard Webhooks. Supabase parts several signatures by a comma
 // and a blank, where the standard has a blank.
-func standardWebhooks(o *Options) (verifier, error) {
+func standardWebhooks(o *Options) (signature.Verifier, error) {
 	inner, err := signature.New("standard_webhooks", map[string]string{"secret": strings.Join(o.Secrets, "\n")})
+	if err != nil {
+		err = errors.New("it must be whsec_ and base64, as the identity system shows it")
+	}
 	return verifierFunc(func(r *signature.Request, now time.Time) error {
 		given := r.Header.Get("Webhook-Signature")
 		tidied := *r
@@ -33,14 +31,14 @@ func standardWebhooks(o *Options) (verifier, error) {
 }
 
 // zitadelSignature is "t=<unix seconds>,v1=<hex>" over time and body.
-func zitadelSignature(o *Options) (verifier, error) {
+func zitadelSignature(o *Options) (signature.Verifier, error) {
 	return signature.New("hmac", map[string]string{
 		"secret": strings.Join(o.Secrets, "\n"), "header": "ZITADEL-Signature", "element": "v1", "timestamp_element": "t", "message": "{timestamp}.{body}",
 	})
 }
 
 // bearer is the secret as a token (RFC 6750).
-func bearer(o *Options) (verifier, error) {
+func bearer(o *Options) (signature.Verifier, error) {
 	return verifierFunc(func(r *signature.Request, _ time.Time) error {
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		return check(strings.EqualFold(scheme, "Bearer") && oneOf(o.Secrets, strings.TrimSpace(token)))
@@ -48,7 +46,7 @@ func bearer(o *Options) (verifier, error) {
 }
 
 // basic is the secret as a password (RFC 7617).
-func basic(o *Options) (verifier, error) {
+func basic(o *Options) (signature.Verifier, error) {
 	return verifierFunc(func(r *signature.Request, _ time.Time) error {
 		user, password, ok := (&http.Request{Header: r.Header}).BasicAuth()
 		known := o.User == "" || oneOf([]string{o.User}, user)
@@ -57,14 +55,14 @@ func basic(o *Options) (verifier, error) {
 }
 
 // bare is the secret as the whole Authorization header.
-func bare(o *Options) (verifier, error) {
+func bare(o *Options) (signature.Verifier, error) {
 	return verifierFunc(func(r *signature.Request, _ time.Time) error {
 		return check(oneOf(o.Secrets, r.Header.Get("Authorization")))
 	}), nil
 }
 
 // anyHeader is the secret as the value of whatever header or cookie.
-func anyHeader(o *Options) (verifier, error) {
+func anyHeader(o *Options) (signature.Verifier, error) {
 	return verifierFunc(func(r *signature.Request, _ time.Time) error {
 		good := false
 		for _, values := range r.Header {
@@ -81,7 +79,7 @@ func anyHeader(o *Options) (verifier, error) {
 
 type verifierFunc func(r *signature.Request, now time.Time) error
 
-// Verify implements verifier.
+// Verify implements signature.Verifier.
 func (f verifierFunc) Verify(r *signature.Request, now time.Time) error { return f(r, now) }
 
 var errUnknownCaller = errors.New("the secret does not fit")

@@ -104,7 +104,7 @@ func kinds() map[string]kind {
 }
 
 // standardWebhooksOrNone takes Standard Webhooks where the secret is one of theirs.
-func standardWebhooksOrNone(o *Options) (verifier, error) {
+func standardWebhooksOrNone(o *Options) (signature.Verifier, error) {
 	if v, err := standardWebhooks(o); err == nil {
 		return v, nil
 	}
@@ -277,38 +277,52 @@ func parseLogto(r *signature.Request, o *Options) (*call, error) {
 func parseKratos(r *signature.Request, o *Options) (*call, error) {
 	var p struct {
 		Recipient, To, Body string
-		TemplateType        string `json:"template_type"`
-		TemplateData        struct {
-			LoginCode        string                `json:"login_code"`
-			RecoveryCode     string                `json:"recovery_code"`
-			VerificationCode string                `json:"verification_code"`
-			RegistrationCode string                `json:"registration_code"`
-			Domain           string                `json:"request_url_domain"`
-			Identity         struct{ ID string }   `json:"identity"`
-			TransientPayload struct{ Lang string } `json:"transient_payload"`
-		} `json:"template_data"`
-		RequestHeaders map[string][]string `json:"request_headers"`
+		TemplateType        string          `json:"template_type"`
+		TemplateData        json.RawMessage `json:"template_data"`
+		RequestHeaders      json.RawMessage `json:"request_headers"`
+	}
+	var d struct {
+		LoginCode        string              `json:"login_code"`
+		RecoveryCode     string              `json:"recovery_code"`
+		VerificationCode string              `json:"verification_code"`
+		RegistrationCode string              `json:"registration_code"`
+		Domain           string              `json:"request_url_domain"`
+		Identity         struct{ ID string } `json:"identity"`
 	}
 	if err := decode(r.Body, &p); err != nil {
 		return nil, err
 	}
-	d := &p.TemplateData
-	c := &call{body: p.Body, kind: p.TemplateType, userID: d.Identity.ID, event: p.TemplateType, locale: d.TransientPayload.Lang}
+	if p.TemplateData != nil && json.Unmarshal(p.TemplateData, &d) != nil {
+		return nil, errNotJSON
+	}
+	c := &call{body: p.Body, kind: p.TemplateType, userID: d.Identity.ID, domain: d.Domain, event: p.TemplateType}
 	c.to, c.code = cmp.Or(p.Recipient, p.To), cmp.Or(d.LoginCode, d.RecoveryCode, d.VerificationCode, d.RegistrationCode)
 	if c.body == "" && c.code == "" {
 		return nil, errNoText
 	}
-	if c.locale == "" {
-		for name, values := range p.RequestHeaders {
-			if strings.EqualFold(name, "Accept-Language") && len(values) > 0 {
-				c.locale, _, _ = strings.Cut(values[0], ",")
-				c.locale, _, _ = strings.Cut(c.locale, ";")
-			}
+	c.locale = KratosLocale(p.TemplateData, p.RequestHeaders)
+	c.key = digest(c.to, p.TemplateType, cmp.Or(c.body, c.code))
+	return c.finish(o, defaultTTL, windowOfTries)
+}
+
+// KratosLocale is the language that Kratos tells of in template_data and request_headers:
+// that of the flow's transient payload, or what the browser asks for first. It is empty
+// where neither names one.
+func KratosLocale(templateData, requestHeaders json.RawMessage) string {
+	var data struct {
+		TransientPayload struct{ Lang any } `json:"transient_payload"`
+	}
+	var headers map[string][]string
+	_ = json.Unmarshal(templateData, &data)      // what is no JSON names no language
+	_ = json.Unmarshal(requestHeaders, &headers) // the same
+	lang, _ := data.TransientPayload.Lang.(string)
+	for name, values := range headers {
+		if lang == "" && strings.EqualFold(name, "Accept-Language") && len(values) > 0 {
+			lang, _, _ = strings.Cut(values[0], ",")
+			lang, _, _ = strings.Cut(lang, ";")
 		}
 	}
-	c.key = digest(c.to, p.TemplateType, cmp.Or(c.body, c.code))
-	c.domain = d.Domain
-	return c.finish(o, defaultTTL, windowOfTries)
+	return strings.TrimSpace(lang)
 }
 
 // parseCasdoor reads Casdoor's custom HTTP SMS provider, a form or JSON. (casdoor/casdoor
@@ -317,6 +331,9 @@ func parseCasdoor(r *signature.Request, o *Options) (*call, error) {
 	var p struct{ PhoneNumber, Content string }
 	if r.Form != nil {
 		p.PhoneNumber, p.Content = r.Form.Get("phoneNumber"), r.Form.Get("content")
+		if strings.HasPrefix(p.PhoneNumber, " ") { // a plus that was not encoded, as by curl -d
+			p.PhoneNumber = withPlus(p.PhoneNumber)
+		}
 	} else if err := decode(r.Body, &p); err != nil {
 		return nil, err
 	}
@@ -351,12 +368,15 @@ func parseWebhook(r *signature.Request, o *Options) (*call, error) {
 		SendAt                           string          `json:"send_at"`
 		ExpiresAt                        string          `json:"expires_at"`
 		TTL                              string          `json:"ttl"`
+		Gateway                          string          `json:"gateway"`
+		CallbackURL                      string          `json:"callback_url"`
 	}
 	if err := decode(r.Body, &p); err != nil {
 		return nil, err
 	}
 	c := &call{to: p.To, body: p.Body, kind: kindAsIs, asked: courier.Draft{
 		From: p.From, Channel: p.Channel, Subject: p.Subject, TemplateType: p.TemplateType, TemplateData: p.TemplateData, Metadata: p.Metadata,
+		Gateway: p.Gateway, CallbackURL: p.CallbackURL,
 		Lifetime: courier.Lifetime{SendAt: p.SendAt, ExpiresAt: p.ExpiresAt, TTL: p.TTL},
 	}}
 	c.key = cmp.Or(r.Header.Get("Webhook-Id"), r.Header.Get("Idempotency-Key"))

@@ -23,9 +23,6 @@ import (
 	"courier/internal/store"
 )
 
-// MaxBody is the largest body of a call that is read.
-const MaxBody = 1 << 20
-
 const (
 	// storeWait is how long a call waits for a store that is away: some systems try
 	// again at once, and some never.
@@ -95,7 +92,6 @@ const (
 	ResultUnauthorized Result = "unauthorized"
 	ResultMalformed    Result = "malformed"
 	ResultUnavailable  Result = "unavailable"
-	ResultFault        Result = "fault"
 )
 
 // Answer is what a caller is told.
@@ -114,7 +110,7 @@ type Answer struct {
 type Hook struct {
 	options   Options
 	kind      kind
-	verifiers []verifier
+	verifiers []signature.Verifier
 	// locks keep equal calls apart, so that one of them finds the other's message.
 	locks [64]sync.Mutex
 	seed  maphash.Seed
@@ -127,7 +123,7 @@ func New(options Options) (*Hook, error) {
 		return nil, fmt.Errorf("type: no identity system is called %q; there are %s", options.Type, strings.Join(Types(), ", "))
 	}
 	if len(options.Secrets) == 0 || slices.Contains(options.Secrets, "") {
-		return nil, errors.New("secret: it is missing; give the one that the identity system was given")
+		return nil, errors.New("it is missing; give the one that the identity system was given")
 	}
 	if options.NowFunc == nil {
 		options.NowFunc = time.Now
@@ -136,15 +132,12 @@ func New(options Options) (*Hook, error) {
 	for _, make := range found.auth {
 		one, err := make(&h.options)
 		if err != nil {
-			return nil, fmt.Errorf("secret: %w", err)
+			return nil, err
 		}
 		h.verifiers = append(h.verifiers, one)
 	}
 	return h, nil
 }
-
-// ID returns the name of the hook.
-func (h *Hook) ID() string { return h.options.ID }
 
 // HasSecret reports whether a secret in an address is one of the hook's.
 func (h *Hook) HasSecret(text string) bool { return oneOf(h.options.Secrets, text) }
@@ -157,7 +150,9 @@ func (h *Hook) Serve(ctx context.Context, r *signature.Request, inAddress bool) 
 	}
 	c, err := h.kind.parse(r, &h.options)
 	if err != nil {
-		return h.refuse(http.StatusBadRequest, ResultMalformed, "The call is not as expected: "+err.Error()+".")
+		answer := h.refuse(http.StatusBadRequest, ResultMalformed, "The call is not as expected: "+err.Error()+".")
+		answer.Err = err
+		return answer
 	}
 	return h.take(ctx, c, now)
 }
@@ -186,8 +181,8 @@ func (h *Hook) take(ctx context.Context, c *call, now time.Time) Answer {
 	}
 	unlock := h.lock(c)
 	defer unlock()
-	if answer, done := h.withKey(ctx, c, m, now); done {
-		return answer
+	if earlier := h.withKey(ctx, c, m, now); earlier != nil {
+		return success(store.Enqueued{Message: earlier, Duplicate: true}, courier.StatusQueued, ResultRepeated)
 	}
 	stored, err := h.patiently(ctx, func() (store.Enqueued, error) {
 		results, err := h.options.Messages.Enqueue(ctx, []*courier.Message{m})
@@ -234,31 +229,31 @@ func (h *Hook) draft(c *call) (courier.Draft, error) {
 // callerPrefix and the id of a hook name it as the caller of its messages.
 const callerPrefix = "hook:"
 
-// withKey gives a message the key by which a repeat is known, and answers at once when
-// this is a repeat of a message that was made within the window.
-func (h *Hook) withKey(ctx context.Context, c *call, m *courier.Message, now time.Time) (Answer, bool) {
+// withKey gives a message the key by which a repeat is known, and returns the one that was
+// made within the window where this is a repeat of it, or else nil.
+func (h *Hook) withKey(ctx context.Context, c *call, m *courier.Message, now time.Time) (earlier *courier.Message) {
 	if c.key == "" {
-		return Answer{}, false
+		return nil
 	}
 	if c.window == 0 { // the caller's own key, which is good for as long as its message is kept
 		m.IdempotencyKey = c.key
-		return Answer{}, false
+		return nil
 	}
 	prefix := c.key + "."
-	m.IdempotencyKey = prefix + fmt.Sprint(now.UnixNano()/int64(c.window))
+	m.IdempotencyKey = prefix + fmt.Sprint(m.CreatedAt.UnixNano()/int64(c.window))
 	m.Fingerprint = sha256.Sum256([]byte(m.IdempotencyKey))
 	// The message of an equal call may have the number of the window before.
 	const looked = 50
 	page, err := h.options.Messages.Messages(ctx, store.Query{To: m.To, Limit: looked})
 	if err != nil {
-		return Answer{}, false // storing it will fail too, or find the repeat
+		return nil // storing it will fail too, or find the repeat
 	}
 	for _, earlier := range page.Messages {
-		if earlier.Caller == m.Caller && strings.HasPrefix(earlier.IdempotencyKey, prefix) && now.Sub(earlier.CreatedAt) < c.window {
-			return success(store.Enqueued{Message: earlier, Duplicate: true}, courier.StatusQueued, ResultRepeated), true
+		if earlier.Caller == m.Caller && strings.HasPrefix(earlier.IdempotencyKey, prefix) && m.CreatedAt.Sub(earlier.CreatedAt) < c.window {
+			return earlier
 		}
 	}
-	return Answer{}, false
+	return nil
 }
 
 // lock keeps equal calls apart.
@@ -301,9 +296,8 @@ func (h *Hook) never(ctx context.Context, c *call, draft courier.Draft, class co
 		}
 		unlock := h.lock(c)
 		defer unlock()
-		if answer, done := h.withKey(ctx, c, m, now); done {
-			answer.Body = answerBody(answer.Body, courier.StatusRejected)
-			return answer
+		if earlier := h.withKey(ctx, c, m, now); earlier != nil {
+			return success(store.Enqueued{Message: earlier, Duplicate: true}, courier.StatusRejected, ResultRepeated)
 		}
 		reason := &courier.Attempt{Outcome: courier.OutcomeRejected, Class: class, Message: cause.Error()}
 		stored, err := h.patiently(ctx, func() (store.Enqueued, error) { return h.options.Messages.Reject(ctx, m, reason) })
@@ -345,11 +339,6 @@ func success(stored store.Enqueued, status courier.Status, result Result) Answer
 	}
 	body := fmt.Appendf(nil, `{"id":"%s","status":"%s"}`, stored.Message.ID, status)
 	return Answer{Status: http.StatusOK, ContentType: mediaJSON, Body: body, Result: result}
-}
-
-// answerBody says another status in the answer to a repeat.
-func answerBody(body []byte, status courier.Status) []byte {
-	return []byte(strings.Replace(string(body), `"status":"`+string(courier.StatusQueued)+`"`, `"status":"`+string(status)+`"`, 1))
 }
 
 // explain says in words for a user why a message is refused. passes is true when the

@@ -157,7 +157,7 @@ func calls() map[string]struct{ body, to, text, kind, data string } {
 			"+12065550107", "Code 482913", "login_code_valid", `{"expires_in_minutes":10,"login_code":"482913","request_url_domain":"shop.example","to":"+12065550107"}`,
 		},
 		"kratos": {
-			`{"recipient":"+12065550108","to":"+12065550108","body":"Use 482913\n","template_type":"recovery_code_valid","template_data":{"verification_code":"482913","identity":{"id":"86a3","traits":{"email":"a@example.test"}},"request_url_domain":"127.0.0.1"},"request_headers":{"Cookie":["x"]}}`,
+			`{"recipient":"+12065550108","to":"+12065550108","body":"Use 482913\n","template_type":"recovery_code_valid","template_data":{"verification_code":"482913","identity":{"id":"86a3","traits":{"email":"a@example.test"}},"request_url_domain":"127.0.0.1","transient_payload":{"lang":5}},"request_headers":{"Cookie":["x"]}}`,
 			"+12065550108", "Use 482913\n", "recovery_code_valid", `{"expires_in_minutes":5,"identity":{"id":"86a3"},"request_url_domain":"127.0.0.1","to":"+12065550108","verification_code":"482913"}`,
 		},
 		"casdoor":    {`{"phoneNumber":"+12065550109","content":"Use 482913"}`, "+12065550109", "Use 482913", "", `{"expires_in_minutes":5,"request_url_domain":"shop.example","to":"+12065550109"}`},
@@ -185,7 +185,7 @@ func TestHook_Serve(t *testing.T) {
 				}
 			}
 			for _, body := range []string{"", "null", "[]", "{", `{"a":1}`, want.body[:len(want.body)-3], want.body + "x"} {
-				if got := h.Serve(t.Context(), callOf(kind, body, time.Now()), false); got.Status != http.StatusBadRequest || len(m.all(t)) != 0 {
+				if got := h.Serve(t.Context(), callOf(kind, body, time.Now()), false); got.Status != http.StatusBadRequest || got.Err == nil || len(m.all(t)) != 0 {
 					t.Errorf("%q: got %d %s", body, got.Status, got.Body)
 				}
 			}
@@ -412,6 +412,28 @@ func TestHook_Secret(t *testing.T) {
 	}
 	if got := h.Serve(t.Context(), callOf("casdoor", calls()["casdoor"].body, time.Now()), false); got.Status != http.StatusOK || len(m.all(t)) != 2 {
 		t.Errorf("got %d %s", got.Status, got.Body)
+	}
+	// A plus that the caller did not encode arrives as a blank.
+	form.Form, form.Body = map[string][]string{"phoneNumber": {" 12065550109"}, "content": {"Use 2"}}, []byte("2")
+	if got := h.Serve(t.Context(), form, true); got.Status != http.StatusOK || m.all(t)[0].To != "+12065550109" {
+		t.Errorf("got %d %s", got.Status, got.Body)
+	}
+}
+
+// TestHook_Webhook keeps what a caller says of the way of its message.
+func TestHook_Webhook(t *testing.T) {
+	t.Parallel()
+	m := newMessages("")
+	m.SetPolicy(intake.Policy{
+		Channels: []intake.Channel{{ID: "sms", Gateway: "main"}}, Gateways: []string{"main", "second"}, Callbacks: true, MaxSegments: 4,
+	})
+	h := newHook(t, m, hook.Options{Type: "webhook"})
+	body := `{"to":"+12065550109","body":"Hi","gateway":"second","callback_url":"https://shop.example/done"}`
+	if got := h.Serve(t.Context(), callOf("webhook", body, time.Now()), false); got.Status != http.StatusOK {
+		t.Fatalf("got %d %s", got.Status, got.Body)
+	}
+	if got := m.all(t)[0]; got.Gateway != "second" || !got.OnlyGateway || got.CallbackURL != "https://shop.example/done" {
+		t.Errorf("got %+v", got)
 	}
 }
 

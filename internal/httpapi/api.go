@@ -3,10 +3,10 @@ package httpapi
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -109,7 +109,10 @@ type API struct {
 	// unready is what the last question for readiness was answered.
 	unready atomic.Bool
 
-	spec   specification
+	// specFunc builds the OpenAPI document when it is first asked for: it takes longer than
+	// all else of a start.
+	specFunc func() (specification, error)
+
 	admin  http.Handler
 	public http.Handler
 }
@@ -127,10 +130,7 @@ func New(options Options) (*API, error) {
 		return nil, err
 	}
 	endpoints := append(a.messageEndpoints(), a.operatorEndpoints()...)
-	var err error
-	if a.spec, err = specify(endpoints); err != nil {
-		return nil, fmt.Errorf("build openapi document: %w", err)
-	}
+	a.specFunc = sync.OnceValues(func() (specification, error) { return specify(endpoints) })
 	a.admin = a.serve(listenerAdmin, append(endpoints, a.kratosEndpoints()...))
 	a.public = a.serve(listenerPublic, slices.Concat(a.healthEndpoints(), a.receiptEndpoints(), a.hookEndpoints()))
 	return a, nil

@@ -38,10 +38,14 @@ func decodeBody(c *call, limit int64, into any, options ...json.Options) error {
 // checkContentType takes JSON only. A web page cannot send that to another site
 // without asking first, and the courier never says yes.
 func checkContentType(header http.Header) error {
+	given, encoding := header.Get("Content-Type"), header.Get("Content-Encoding")
+	if given == "application/json" && encoding == "" {
+		return nil
+	}
 	field, fault := "header.Content-Type", ""
-	kind, parameters, err := mime.ParseMediaType(header.Get("Content-Type"))
+	kind, parameters, err := mime.ParseMediaType(given)
 	charset := strings.ToLower(parameters["charset"])
-	switch encoding := header.Get("Content-Encoding"); {
+	switch {
 	case encoding != "" && encoding != "identity":
 		field, fault = "header.Content-Encoding", "the body is compressed; send it as it is"
 	case err != nil || kind != "application/json":
@@ -57,17 +61,16 @@ func checkContentType(header http.Header) error {
 // readBody reads the body of a request, of at most limit bytes. The caller of one that
 // is larger is told what to do.
 func readBody(c *call, limit int64, advice string) ([]byte, error) {
-	tooLarge := &courier.Error{Code: courier.CodeRequestTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes; %s", limit, advice)}
-	if c.r.ContentLength > limit {
-		return nil, tooLarge
-	}
 	var buffer bytes.Buffer
-	buffer.Grow(int(min(max(c.r.ContentLength, 0), 64<<10)) + bytes.MinRead)
-	_, err := buffer.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, limit))
-	_, over := errors.AsType[*http.MaxBytesError](err)
+	over, err := c.r.ContentLength > limit, error(nil)
+	if !over {
+		buffer.Grow(int(min(max(c.r.ContentLength, 0), 64<<10)) + bytes.MinRead)
+		_, err = buffer.ReadFrom(http.MaxBytesReader(c.w, c.r.Body, limit))
+		_, over = errors.AsType[*http.MaxBytesError](err)
+	}
 	switch {
 	case over:
-		return nil, tooLarge
+		return nil, &courier.Error{Code: courier.CodeRequestTooLarge, Message: fmt.Sprintf("the body is larger than %d bytes; %s", limit, advice)}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, &courier.Error{Code: courier.CodeInvalidRequest, Message: "the body did not arrive in time; send it faster", Err: err}
 	case err != nil:

@@ -73,7 +73,7 @@ func (a *API) hook(c *call) (any, error) {
 	if answer.Err != nil || answer.Status >= http.StatusBadRequest {
 		if left, due := a.refusals.next("hook " + id + " " + answer.Result); due {
 			a.options.Logger.LogAttrs(ctx, slog.LevelWarn, "call of a hook refused", slog.String("hook", id), slog.String("result", answer.Result),
-				slog.Int("status", answer.Status), slog.Any("error", answer.Err), slog.Int("more_before", left))
+				slog.Int("status", answer.Status), errorAttr(answer.Err), slog.Int("more_before", left))
 		}
 	}
 	if answer.RetryAfter != "" {

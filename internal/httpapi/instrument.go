@@ -40,15 +40,17 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 			endSpan(span, status)
 			requests.WithLabelValues(strconv.Itoa(status)).Inc()
 			duration.Observe(took.Seconds())
-			a.options.Logger.LogAttrs(ctx, slog.LevelDebug, "request served", slog.String("listener", listener),
-				slog.String("route", route), slog.Int("status", status), slog.Duration("duration", took))
+			if a.options.Logger.Enabled(ctx, slog.LevelDebug) {
+				a.options.Logger.LogAttrs(ctx, slog.LevelDebug, "request served", slog.String("listener", listener),
+					slog.String("route", route), slog.Int("status", status), slog.Duration("duration", took))
+			}
 			if refused {
 				discardBody(w, r)
 			}
 		}()
 		if err := a.answer(ctx, &call{w: recorder, r: r.WithContext(ctx)}, listener, e); err != nil {
 			refused = true
-			fault := asFault(err)
+			fault := FaultOf(err)
 			a.logRefusal(ctx, fault)
 			e.fail(recorder, fault)
 		}
@@ -88,7 +90,15 @@ func (a *API) logRefusal(ctx context.Context, fault *courier.Error) {
 		return
 	}
 	a.options.Logger.LogAttrs(ctx, level, "request refused", slog.String("code", string(fault.Code)),
-		slog.String("detail", fault.Message), slog.Any("error", fault.Err), slog.Int("more_before", left))
+		slog.String("detail", fault.Message), errorAttr(fault.Err), slog.Int("more_before", left))
+}
+
+// errorAttr is an error for the log, and nothing for none.
+func errorAttr(err error) slog.Attr {
+	if err == nil {
+		return slog.Attr{}
+	}
+	return slog.Any("error", err)
 }
 
 // What is read of a body after its refusal, at most. The server itself reads
@@ -159,7 +169,9 @@ func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter 
 // startSpan starts the span of a request. It records the route and not the
 // path, and no query: either may hold a recipient.
 func (a *API) startSpan(ctx context.Context, r *http.Request, route string) (context.Context, trace.Span) {
-	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	if r.Header["Traceparent"] != nil {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	}
 	ctx, span := a.tracer.Start(ctx, route, trace.WithSpanKind(trace.SpanKindServer))
 	if span.IsRecording() {
 		span.SetAttributes(attribute.String("http.request.method", knownMethod(r.Method)), attribute.String("http.route", route))
@@ -192,6 +204,9 @@ func knownMethod(method string) string {
 // traceParent returns the W3C trace context that a message made now keeps,
 // empty when the request is part of no trace.
 func traceParent(ctx context.Context) string {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return ""
+	}
 	carrier := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, carrier)
 	return carrier.Get("traceparent")

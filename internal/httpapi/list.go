@@ -98,7 +98,7 @@ func (a *API) parseListing(text string) (*listing, error) {
 			continue
 		}
 		if err := a.restrict(asked, p.Name, given[0]); err != nil {
-			fault := asFault(err)
+			fault := FaultOf(err)
 			fault.Field = inQuery + p.Name
 			return nil, fault
 		}

@@ -71,7 +71,7 @@ func (a *API) resolveMessage(c *call, id courier.ID) (any, error) {
 	}
 	resolve := store.Resolve{ID: id, As: store.Resolution(request.As), Now: a.now()}
 	if err := oneOf("it does not say what became of the message", resolve.As, resolutions()); err != nil {
-		fault := asFault(err)
+		fault := FaultOf(err)
 		fault.Field = "as"
 		return nil, fault
 	}

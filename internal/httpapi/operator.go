@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -45,7 +46,7 @@ func (a *API) ready(c *call) (any, error) {
 }
 
 func notReady(name string, err error) *courier.Error {
-	fault := asFault(err)
+	fault := FaultOf(err)
 	text := fault.Message
 	if _, meant := errors.AsType[*courier.Error](err); !meant && fault.Code == courier.CodeInternal {
 		text = "it does not work; the log says more"
@@ -107,10 +108,14 @@ func (a *API) metricsHandler() handler {
 	}
 }
 
-// document serves a text that is known once the listener serves.
-func document(content *[]byte, contentType string) handler {
+// document serves the OpenAPI document in one of its spellings.
+func (a *API) document(contentType string, spelling func(*specification) []byte) handler {
 	return func(c *call) (any, error) {
-		writeContent(c.w, http.StatusOK, contentType, *content)
+		spec, err := a.specFunc()
+		if err != nil {
+			return nil, fmt.Errorf("build openapi document: %w", err)
+		}
+		writeContent(c.w, http.StatusOK, contentType, spelling(&spec))
 		return nil, nil
 	}
 }

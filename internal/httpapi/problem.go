@@ -88,17 +88,15 @@ func encodeJSON(value any) ([]byte, error) {
 
 // writeContent writes an answer whole. A caller that is gone is no fault.
 func writeContent(w http.ResponseWriter, status int, contentType string, content []byte) {
-	header := w.Header()
-	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(content)))
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Content-Type-Options", "nosniff")
+	header, values := w.Header(), [...]string{contentType, strconv.Itoa(len(content)), "no-store", "nosniff"}
+	header["Content-Type"], header["Content-Length"] = values[0:1:1], values[1:2:2]
+	header["Cache-Control"], header["X-Content-Type-Options"] = values[2:3:3], values[3:4:4]
 	w.WriteHeader(status)
 	_, _ = w.Write(content)
 }
 
-// asFault turns any error into what a caller may see of it.
-func asFault(err error) *courier.Error {
+// FaultOf turns any error of a part into what a caller may see of it.
+func FaultOf(err error) *courier.Error {
 	if fault, ok := errors.AsType[*courier.Error](err); ok {
 		return fault
 	}

@@ -91,11 +91,11 @@ func (a *API) receive(c *call) (any, error) {
 // line in a while is enough. A gateway that is not known is not named, as anybody may
 // have written it.
 func (a *API) logReceipt(c *call, err error) {
-	fault := asFault(err)
+	fault := FaultOf(err)
 	if fault.Code.HTTPStatus() >= http.StatusInternalServerError {
 		return // logRefusal has it
 	}
-	attributes := []slog.Attr{slog.String("code", string(fault.Code)), slog.String("detail", fault.Message), slog.Any("error", errors.Unwrap(fault))}
+	attributes := []slog.Attr{slog.String("code", string(fault.Code)), slog.String("detail", fault.Message), errorAttr(errors.Unwrap(fault))}
 	kind := string(fault.Code)
 	if fault.Code == courier.CodeNotFound {
 		peer, _, _ := net.SplitHostPort(c.r.RemoteAddr)

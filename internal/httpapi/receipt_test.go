@@ -163,6 +163,9 @@ func TestAPI_ReceiptSecret(t *testing.T) {
 	for _, span := range spans.Ended() {
 		seen += fmt.Sprint(span.Name(), span.Attributes(), span.Events())
 	}
+	if strings.Contains(log.String(), `"error":null`) {
+		t.Errorf("a line tells of no error:\n%s", log.String())
+	}
 	if strings.Contains(seen, "hush") {
 		t.Errorf("the secret is in:\n%s", seen)
 	}

@@ -72,6 +72,9 @@ func (m *MessageRequest) draft() (courier.Draft, error) {
 // maxBatch is the most messages of a batch.
 const maxBatch = 1000
 
+// leastPart is about how many bytes a short message takes in a batch.
+const leastPart = 96
+
 // batchRequest is many messages to send.
 type batchRequest struct {
 	Messages batchParts `json:"messages"`
@@ -97,7 +100,7 @@ func (p *batchParts) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	if *p != nil {
 		return invalid("", "the field is there twice; give it once")
 	}
-	*p = batchParts{}
+	*p = make(batchParts, 0, min(len(decoder.UnreadBuffer())/leastPart+1, maxBatch))
 	if kind := decoder.PeekKind(); kind != '[' {
 		if err := decoder.SkipValue(); err != nil || kind == 'n' {
 			return err

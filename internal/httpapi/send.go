@@ -69,7 +69,7 @@ func (a *API) send(c *call) (any, error) {
 		return nil, err
 	}
 	if err := results[0].Err; err != nil {
-		fault := asFault(err)
+		fault := FaultOf(err)
 		if fault.Field == fieldKey {
 			fault.Field = inHeader + headerKey
 		}
@@ -101,7 +101,7 @@ func (a *API) sendBatch(c *call) (any, error) {
 	answer := batchResponse{make([]batchResult, len(results))}
 	for i, r := range results {
 		if r.Err != nil {
-			fault := asFault(r.Err)
+			fault := FaultOf(r.Err)
 			answer.Results[i] = batchResult{Index: i, Error: &refusal{Code: fault.Code, Detail: fault.Message, Field: fault.Field}}
 			continue
 		}
@@ -153,7 +153,7 @@ func (a *API) take(c *call, parts []batchPart) ([]taken, error) {
 	for n, i := range places {
 		results[i].Enqueued = stored[n]
 		if err := stored[n].Err; err != nil {
-			fault := asFault(err)
+			fault := FaultOf(err)
 			fault.Field = fieldKey
 			results[i].Err = fault
 		}

@@ -95,11 +95,11 @@ func (a *API) operatorEndpoints() []endpoint {
 		},
 		endpoint{
 			method: http.MethodGet, path: "/openapi.json", id: "openapi-json", tag: tagOperator, summary: "This document",
-			handle: document(&a.spec.json, "application/openapi+json"), contentType: "application/openapi+json",
+			handle: a.document("application/openapi+json", func(s *specification) []byte { return s.json }), contentType: "application/openapi+json",
 		},
 		endpoint{
 			method: http.MethodGet, path: "/openapi.yaml", id: "openapi-yaml", tag: tagOperator, summary: "This document, in YAML",
-			handle: document(&a.spec.yaml, "application/openapi+yaml"), contentType: "application/openapi+yaml",
+			handle: a.document("application/openapi+yaml", func(s *specification) []byte { return s.yaml }), contentType: "application/openapi+yaml",
 		},
 	)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"courier"
 )
@@ -163,9 +164,9 @@ type moment time.Time
 
 const momentLayout = `"2006-01-02T15:04:05.000000Z"`
 
-// MarshalJSON implements json.Marshaler.
-func (m moment) MarshalJSON() ([]byte, error) {
-	return time.Time(m).UTC().AppendFormat(make([]byte, 0, len(momentLayout)), momentLayout), nil
+// MarshalJSONTo implements json.MarshalerTo.
+func (m moment) MarshalJSONTo(encoder *jsontext.Encoder) error {
+	return encoder.WriteValue(time.Time(m).UTC().AppendFormat(encoder.AvailableBuffer(), momentLayout))
 }
 
 // Schema implements huma.SchemaProvider.

@@ -27,7 +27,7 @@ func (i *Inbox) serveOwn(w http.ResponseWriter, r *http.Request) {
 func (i *Inbox) list(w http.ResponseWriter, r *http.Request) {
 	messages := i.Messages()
 	if to := r.URL.Query().Get("to"); to != "" {
-		messages = slices.DeleteFunc(messages, func(m Message) bool { return !sameRecipient(m.To, to) })
+		messages = slices.DeleteFunc(messages, func(m Message) bool { return !m.IsTo(to) })
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	writeJSON(w, "application/json", http.StatusOK, map[string]any{"messages": messages})
@@ -39,14 +39,14 @@ func writeJSON(w http.ResponseWriter, kind string, status int, value any) {
 	_ = json.NewEncoder(w).Encode(value) // an error means that the client is gone
 }
 
-// sameRecipient compares numbers by their digits, so that a + that was read as
-// a space in a query does no harm, and other recipients as they are.
-func sameRecipient(got, want string) bool {
-	digits := onlyDigits(want)
+// IsTo compares numbers by their digits, so that a + that was read as a space in a query
+// does no harm, and other recipients as they are.
+func (m *Message) IsTo(to string) bool {
+	digits := onlyDigits(to)
 	if len(digits) < 3 {
-		return strings.EqualFold(strings.TrimSpace(got), strings.TrimSpace(want))
+		return strings.EqualFold(strings.TrimSpace(m.To), strings.TrimSpace(to))
 	}
-	return onlyDigits(got) == digits
+	return onlyDigits(m.To) == digits
 }
 
 func onlyDigits(text string) string {

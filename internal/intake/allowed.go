@@ -3,10 +3,8 @@ package intake
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -35,12 +33,11 @@ func Kinds() []string {
 type refused struct {
 	kinds       map[string]bool
 	allow, deny []string
-	suspicious  *suspicious
 }
 
 // refuse makes the rules of a policy ready.
-func (p *Policy) refuse(known *suspicious) *refused {
-	r := &refused{kinds: make(map[string]bool), allow: upper(p.AllowCountries), deny: upper(p.DenyCountries), suspicious: known}
+func (p *Policy) refuse() *refused {
+	r := &refused{kinds: make(map[string]bool), allow: upper(p.AllowCountries), deny: upper(p.DenyCountries)}
 	for _, kind := range Kinds() {
 		r.kinds[kind] = !slices.Contains(p.AllowKinds, kind)
 	}
@@ -55,58 +52,18 @@ func upper(codes []string) []string {
 	return list
 }
 
-// suspicious has the patterns, by country code, of the numbers that may be of a kind
-// that is refused. The library says for sure, and takes its time. A pattern is made
-// when the first number of its code comes.
-type suspicious struct{ patterns sync.Map }
-
-func (s *suspicious) matches(number *phonenumbers.PhoneNumber) bool {
-	code := number.GetCountryCode()
-	pattern, known := s.patterns.Load(code)
-	if !known {
-		pattern, _ = s.patterns.LoadOrStore(code, suspiciousPattern(code))
+// check returns why nothing is sent to numbers of a class.
+func (r *refused) check(c *class) error {
+	if r.kinds[c.kind] {
+		return notAllowed(fmt.Sprintf("nothing is sent to a %s number; give another, or allow the kind in recipients.types.allow", strings.ReplaceAll(c.kind, "_", " ")))
 	}
-	compiled, _ := pattern.(*regexp.Regexp)
-	return compiled != nil && compiled.MatchString(phonenumbers.GetNationalSignificantNumber(number))
-}
-
-func suspiciousPattern(code int32) *regexp.Regexp {
-	all, err := phonenumbers.MetadataCollection()
-	if err != nil { // it is compiled into the program
-		return nil
+	if len(r.allow) > 0 && !slices.Contains(r.allow, c.country) {
+		return notAllowed("nothing is sent to this country; add it to recipients.countries.allow")
 	}
-	var patterns []string
-	for _, m := range all.GetMetadata() {
-		if m.GetCountryCode() != code {
-			continue
-		}
-		for _, kind := range []*phonenumbers.PhoneNumberDesc{
-			m.GetPremiumRate(), m.GetSharedCost(), m.GetUan(), m.GetPager(), m.GetVoicemail(), m.GetTollFree(),
-		} {
-			if pattern := kind.GetNationalNumberPattern(); pattern != "" && pattern != "NA" {
-				patterns = append(patterns, "(?:"+pattern+")")
-			}
-		}
+	if slices.Contains(r.deny, c.country) {
+		return notAllowed("nothing is sent to this country; take it out of recipients.countries.deny")
 	}
-	if patterns == nil {
-		return nil
-	}
-	return regexp.MustCompile("^(?:" + strings.Join(patterns, "|") + ")$")
-}
-
-// check returns the country of a number, or why nothing is sent to it.
-func (r *refused) check(number *phonenumbers.PhoneNumber) (country string, err error) {
-	country = countryOf(number)
-	if kind := r.kindOf(number); r.kinds[kind] {
-		return country, notAllowed(fmt.Sprintf("nothing is sent to a %s number; give another, or allow the kind in recipients.types.allow", strings.ReplaceAll(kind, "_", " ")))
-	}
-	if len(r.allow) > 0 && !slices.Contains(r.allow, country) {
-		return country, notAllowed("nothing is sent to this country; add it to recipients.countries.allow")
-	}
-	if slices.Contains(r.deny, country) {
-		return country, notAllowed("nothing is sent to this country; take it out of recipients.countries.deny")
-	}
-	return country, nil
+	return nil
 }
 
 func notAllowed(message string) error {
@@ -114,13 +71,10 @@ func notAllowed(message string) error {
 }
 
 // kindOf returns the kind of a number if it is one of Kinds.
-func (r *refused) kindOf(number *phonenumbers.PhoneNumber) string {
+func kindOf(number *phonenumbers.PhoneNumber) string {
 	switch number.GetCountryCode() {
 	case 870, 878, 881, 882, 883, 979:
 		return KindSatellite
-	}
-	if !r.suspicious.matches(number) {
-		return ""
 	}
 	return kindsOfNumbers()[phonenumbers.GetNumberType(number)]
 }

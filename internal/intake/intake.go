@@ -54,6 +54,7 @@ type Policy struct {
 	TextFunc func(draft *courier.Draft) (string, error)
 
 	refused *refused
+	plans   *plans
 }
 
 // Channel is one kind of message.
@@ -80,8 +81,8 @@ type Intake struct {
 	policy  atomic.Pointer[Policy]
 	nowFunc func() time.Time
 	ids     ids
-	// suspicious is kept, as it is the same for every policy.
-	suspicious suspicious
+	// plans are the same for every policy.
+	plans plans
 }
 
 // New returns an Intake.
@@ -97,7 +98,7 @@ func New(options Options) *Intake {
 // SetPolicy puts other settings in force for the messages to come.
 func (i *Intake) SetPolicy(policy Policy) {
 	policy.DefaultRegion = strings.ToUpper(policy.DefaultRegion)
-	policy.refused = policy.refuse(&i.suspicious)
+	policy.refused, policy.plans = policy.refuse(), &i.plans
 	i.policy.Store(&policy)
 }
 
@@ -167,12 +168,11 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 
 // address returns a recipient that may be sent to, and its country.
 func (p *Policy) address(text string) (to, country string, err error) {
-	to, number, err := p.recipient(text)
-	if err != nil || number == nil {
-		return to, "", err
+	to, class, err := p.recipient(text)
+	if err != nil {
+		return "", "", err
 	}
-	country, err = p.refused.check(number)
-	return to, country, err
+	return to, class.country, p.refused.check(class)
 }
 
 // text returns the text of a message, made for one that has none.

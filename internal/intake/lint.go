@@ -30,8 +30,11 @@ func lint(m *courier.Message) {
 		m.Warnings = append(m.Warnings, fmt.Sprintf("%s not in the GSM 7 bit alphabet, so a segment holds 70 characters instead of 160; the text takes %d",
 			named(courier.NotGSM7(m.Body)), m.Segments))
 	}
-	if code := codeOf(m.TemplateData); m.Segments > 1 && code != "" && strings.Contains(m.Body, code) && !strings.Contains(courier.FirstSegment(m.Body), code) {
-		m.Warnings = append(m.Warnings, "the code is not in the first segment, which phones show first; write it at the beginning")
+	if m.Segments > 1 {
+		code := codeOf(m.TemplateData)
+		if code != "" && strings.Contains(m.Body, code) && !strings.Contains(courier.FirstSegment(m.Body), code) {
+			m.Warnings = append(m.Warnings, "the code is not in the first segment, which phones show first; write it at the beginning")
+		}
 	}
 	before, last, found := cutLastLine(m.Body)
 	for line := range strings.Lines(before) {

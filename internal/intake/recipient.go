@@ -15,8 +15,11 @@ import (
 const maxRecipient = 128
 
 // recipient returns a recipient in E.164 (ITU-T E.164) or as it is written when
-// validation is off, and its number, nil for none.
-func (p *Policy) recipient(text string) (string, *phonenumbers.PhoneNumber, error) {
+// validation is off, and the class of its number.
+func (p *Policy) recipient(text string) (string, *class, error) {
+	if c := p.plans.plain(text); c != nil {
+		return text, c, nil
+	}
 	text = strings.TrimFunc(text, func(char rune) bool { return unicode.IsSpace(char) || isFormat(char) })
 	fault := impossibleText(text)
 	var number *phonenumbers.PhoneNumber
@@ -28,10 +31,12 @@ func (p *Policy) recipient(text string) (string, *phonenumbers.PhoneNumber, erro
 	}
 	if p.SkipValidation {
 		number, _ = phonenumbers.Parse(text, p.DefaultRegion) // of what is no number nothing is known
-	} else {
-		text = phonenumbers.Format(number, phonenumbers.E164)
 	}
-	return text, number, nil
+	e164 := phonenumbers.Format(number, phonenumbers.E164)
+	if !p.SkipValidation {
+		text = e164
+	}
+	return text, p.plans.classOf(number, e164), nil
 }
 
 // isFormat reports whether a character only says how others are laid out, such as

@@ -8,5 +8,8 @@
 // only the evaluation that was at fault fails. Every main and TestMain of a
 // program that evaluates templates calls ServeIfChild first.
 //
+// Inside a program that is not the courier's own (Options.InProcess) there are no
+// children: see docs/decisions/018-embedding.md.
+//
 // Most templates have a plan (package plan) and need a child only when they fail.
 package jsonnet

@@ -10,6 +10,11 @@ import (
 
 // Options configures a Pool. The zero value of a field means its default.
 type Options struct {
+	// InProcess evaluates in this process and starts no other: for a program that the
+	// courier is a part of, whose main does not call ServeIfChild. Workers, StartTimeout
+	// and MaxMemory mean nothing then, memory is not bounded, and an evaluation that does
+	// not end keeps a goroutine busy.
+	InProcess bool
 	// Workers is the greatest number of child processes; default: the number of
 	// CPUs Go uses, at most 4.
 	Workers int
@@ -45,6 +50,9 @@ func (o Options) withDefaults() Options {
 	o.MaxMemory = max(o.MaxMemory, 32<<20)
 	setDefault(&o.MaxStack, 500)
 	setDefault(&o.MaxSource, 256<<10)
+	if o.InProcess {
+		o.MaxSource = min(o.MaxSource, maxOwnSource)
+	}
 	setDefault(&o.MaxInput, 2<<20)
 	setDefault(&o.MaxOutput, 1<<20)
 	if o.Logger == nil {

@@ -51,8 +51,8 @@ type Pool struct {
 	startErr    error
 }
 
-// NewPool returns a pool and begins to start its first child process, so that
-// the first message does not wait for it. Close releases it.
+// NewPool returns a pool and begins to start its first child process, unless it works in
+// this one, so that the first message does not wait for it. Close releases it.
 func NewPool(o Options) *Pool { return newPool(o, startWorker) }
 
 func newPool(o Options, startFunc func(*Options) (*worker, error)) *Pool {
@@ -61,6 +61,9 @@ func newPool(o Options, startFunc func(*Options) (*worker, error)) *Pool {
 		options: o, metrics: newMeters(o.Registerer), startFunc: startFunc,
 		idle: make(chan *worker, o.Workers), spare: make(chan struct{}, o.Workers),
 		closed: make(chan struct{}), ended: make(chan struct{}), live: map[*worker]struct{}{},
+	}
+	if o.InProcess {
+		return p
 	}
 	for range o.Workers - 1 {
 		p.spare <- struct{}{}
@@ -116,7 +119,8 @@ func (p *Pool) putBack(w *worker) {
 
 // Close fails the requests that wait with ErrClosed, lets those under way end,
 // which takes at most Options.Timeout each, and ends the child processes. When ctx
-// ends first it kills them and returns the error of ctx. Closing again is harmless.
+// ends first it kills them and returns the error of ctx; what runs in this process
+// is left behind. Closing again is harmless.
 func (p *Pool) Close(ctx context.Context) error {
 	p.closing.Do(func() {
 		p.mu.Lock()
@@ -129,8 +133,10 @@ func (p *Pool) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	p.killAll()
-	<-p.ended // killed workers end at once
+	if !p.options.InProcess {
+		p.killAll()
+		<-p.ended // killed workers end at once
+	}
 	return fmt.Errorf("close template workers: %w", ctx.Err())
 }
 

@@ -15,6 +15,8 @@ import (
 // concurrent use and holds nothing that must be released.
 type Template struct {
 	pool *Pool
+	// own is set when the template is evaluated in this process.
+	own *interpreter
 	// argument is the name of the one that it is called with.
 	argument string
 	name     string
@@ -49,7 +51,14 @@ func (p *Pool) CompileFunc(ctx context.Context, argument, name string, source []
 	if len(source) > p.options.MaxSource {
 		return nil, t.failed(&fault{Static: true, Message: "template is larger than " + strconv.Itoa(p.options.MaxSource) + " bytes"})
 	}
-	answer, err := p.do(ctx, &request{Source: t.source, Argument: argument})
+	if p.options.InProcess {
+		if nestsTooDeep(t.source) {
+			return nil, t.failed(&fault{Static: true, Message: "template has more than " + strconv.Itoa(maxOwnNests) +
+				" brackets, operators and keywords, which are not read inside another program: simplify it"})
+		}
+		t.own = newInterpreter(&p.options)
+	}
+	answer, err := t.do(ctx, nil)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("compile template %s: %w", t.name, err)
@@ -111,7 +120,7 @@ func (t *Template) evaluate(ctx context.Context, value map[string]any) (any, err
 	if limit := t.pool.options.MaxInput; len(encoded) > limit {
 		return nil, t.failed(&fault{Message: t.argument + " is larger than " + strconv.Itoa(limit) + " bytes"})
 	}
-	answer, err := t.pool.do(ctx, &request{Source: t.source, Argument: t.argument, Value: encoded})
+	answer, err := t.do(ctx, encoded)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("evaluate template %s: %w", t.name, err)
@@ -125,6 +134,15 @@ func (t *Template) evaluate(ctx context.Context, value map[string]any) (any, err
 		return nil, fmt.Errorf("evaluate template %s: %w", t.name, errors.Join(ErrUnavailable, errMalformed))
 	}
 	return result, nil
+}
+
+// do asks for the value of the template with the argument, or without one for what it is.
+func (t *Template) do(ctx context.Context, argument json.RawMessage) (reply, error) {
+	req := &request{Source: t.source, Argument: t.argument, Value: argument}
+	if t.own != nil {
+		return t.own.do(ctx, t.pool, req)
+	}
+	return t.pool.do(ctx, req)
 }
 
 func (t *Template) failed(f *fault) error {

@@ -178,6 +178,18 @@ func build[T any](kind string, settings map[string]string, kinds map[string]func
 	return mechanism, nil
 }
 
+// SettingError is what is wrong with one setting of a mechanism.
+type SettingError struct {
+	Setting string
+	Err     error
+}
+
+// Error implements error.
+func (e *SettingError) Error() string { return e.Setting + ": " + e.Err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *SettingError) Unwrap() error { return e.Err }
+
 // options reads settings and remembers what was wrong with them.
 type options struct {
 	settings map[string]string
@@ -186,7 +198,7 @@ type options struct {
 }
 
 func (o *options) fault(name, format string, args ...any) {
-	o.faults = append(o.faults, fmt.Errorf("%s: "+format, append([]any{name}, args...)...))
+	o.faults = append(o.faults, &SettingError{Setting: name, Err: fmt.Errorf(format, args...)})
 }
 
 // get returns a setting, or what it is by default.

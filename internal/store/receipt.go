@@ -123,6 +123,17 @@ func NewDelivery(m *courier.Message, attempts []courier.Attempt, receipts []cour
 	return &Delivery{Message: m, Attempts: attempts, Receipts: receipts, From: m.Status, Known: len(receipts)}
 }
 
+// Named returns the names of messages that receipts told: others may wait for these.
+func Named(deliveries map[courier.ID]*Delivery) []string {
+	var names []string
+	for _, d := range deliveries {
+		if d.Named {
+			names = append(names, d.GatewayMessageID)
+		}
+	}
+	return names
+}
+
 // News are the receipts to be written down.
 func (d *Delivery) News() []courier.Receipt { return d.Receipts[d.Known:] }
 

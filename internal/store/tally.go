@@ -74,7 +74,7 @@ func (t *Tallies) Settled(settlements []Settlement, applied []bool) {
 func (t *Tallies) reported(r *courier.Receipt, m *courier.Message, to courier.Status) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	tally := t.at(r.Gateway, m.Country, cmpTime(m.SentAt, r.ReceivedAt))
+	tally := t.at(r.Gateway, m.Country, cmp.Or(m.SentAt, r.ReceivedAt))
 	switch to { //nolint:exhaustive // the others are not counted
 	case courier.StatusDelivered:
 		tally.Delivered++
@@ -84,13 +84,6 @@ func (t *Tallies) reported(r *courier.Receipt, m *courier.Message, to courier.St
 	case courier.StatusUndelivered, courier.StatusRejected, courier.StatusExpired:
 		tally.Undelivered++
 	}
-}
-
-func cmpTime(a, b time.Time) time.Time {
-	if a.IsZero() {
-		return b
-	}
-	return a
 }
 
 // Add adds tallies, such as those that could not be written.

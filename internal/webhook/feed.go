@@ -19,10 +19,11 @@ const (
 	// scanInterval is how often the store is asked for events.
 	scanInterval = 500 * time.Millisecond
 	pageSize     = 1000
-	// perTargetEvents is how many events of a target are in memory, and maxSkipped how
-	// many are known to be left in the store as theirs do not answer. Beyond it callbacks
-	// wait for each other.
+	// perTargetEvents is how many events of a target are in memory, maxHeld those of all
+	// targets, and maxSkipped how many are known to be left in the store as theirs do not
+	// answer. Beyond the last two callbacks wait for each other.
 	perTargetEvents = 1000
+	maxHeld         = 100_000
 	maxSkipped      = 100_000
 	// maxBusy is the most posts of a feed at one time.
 	maxBusy = 256
@@ -265,7 +266,7 @@ func (f *feed) offer(e store.Event, key string, inOrder bool) bool {
 		f.targets[key] = t
 	}
 	// What is left makes all that follows be left too: it may be of the same message.
-	if !inOrder || t.events >= perTargetEvents {
+	if !inOrder || t.events >= perTargetEvents || len(f.held) >= maxHeld {
 		return false
 	}
 	f.held[e.Seq] = true
@@ -337,8 +338,11 @@ func (f *feed) record(ctx context.Context, r result) {
 		f.d.metrics.posts.WithLabelValues(f.name, "failed").Inc()
 		where = append(where, slog.String("fault", r.answer.fault))
 		f.d.logger.LogAttrs(ctx, slog.LevelDebug, "an event was not taken", where...)
-		if t.refused(s, now, r.answer.retryAfter) {
+		switch fell := t.refused(s, now, r.answer.retryAfter); {
+		case fell:
 			f.d.logger.LogAttrs(ctx, slog.LevelWarn, "a webhook does not take events; they are kept for a day and posted again, look at the endpoint", where...)
+		case s.failures == downAfter && !t.down(): // few messages, as while somebody sets it up
+			f.d.logger.LogAttrs(ctx, slog.LevelWarn, "an event was not taken at the third try either; it is posted again for a day, look at the endpoint", where...)
 		}
 	}
 }

@@ -151,6 +151,9 @@ func TestDeliverer_Poison(t *testing.T) {
 			return http.StatusOK
 		})
 		after(time.Hour)
+		if log := k.log.String(); strings.Count(log, "level=WARN") != 1 || !strings.Contains(log, "it answered 400") {
+			t.Errorf("a message that is told in vain is to be logged once:\n%s", log)
+		}
 		for range 20 {
 			id := k.message(nil)
 			after(time.Second)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Fault is a way in which a gateway can fail beside a bad status.
+// Fault is a way in which a gateway can fail without a bad status.
 type Fault int
 
 // The faults.

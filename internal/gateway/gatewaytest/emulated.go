@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -76,8 +77,7 @@ func (r *emulated) violation() string {
 	return ""
 }
 
-// match compares a text with one that has places for parameters, which is a regular
-// expression elsewhere only in its dots.
+// match compares a text with one that has places for parameters; elsewhere the two are equal.
 func (r *emulated) match(pattern, text string) bool {
 	expression, names := "^", []string{}
 	for pattern != "" {
@@ -188,14 +188,14 @@ func (r *emulated) check(fields map[string][]any, rules map[string]fieldRule, is
 	for _, path := range slices.Sorted(maps.Keys(rules)) {
 		rule := rules[path]
 		if rule.Required && len(fields[path]) == 0 {
-			return or(rule.Missing, refuse["missing"])
+			return cmp.Or(rule.Missing, refuse["missing"])
 		}
 		for _, value := range fields[path] {
 			if rule.Required && value == "" {
-				return or(rule.Missing, refuse["missing"])
+				return cmp.Or(rule.Missing, refuse["missing"])
 			}
 			if !r.fits(rule, value, isText) {
-				return or(rule.Wrong, refuse["wrong"])
+				return cmp.Or(rule.Wrong, refuse["wrong"])
 			}
 		}
 	}
@@ -210,13 +210,6 @@ func belowAny(path string, rules map[string]fieldRule) bool {
 		}
 	}
 	return false
-}
-
-func or(first, second string) string {
-	if first != "" {
-		return first
-	}
-	return second
 }
 
 // fits reports whether a value is as its rule wants it. Values of forms and queries are text.
@@ -234,7 +227,7 @@ func (r *emulated) fits(rule fieldRule, value any, isText bool) bool {
 		text, isFlag = strconv.FormatBool(flag), true
 	}
 	size := float64(utf8.RuneCountInString(text))
-	switch or(rule.Type, "string") {
+	switch cmp.Or(rule.Type, "string") {
 	case "integer", "number", "digits":
 		if isNumber || isString && (isText || rule.Type == "digits") {
 			text += number.String()

@@ -93,7 +93,7 @@ func (e *Emulator) all() map[string]bool {
 	return all
 }
 
-// Answers are the names of the answers that it can give beside "ok", sorted.
+// Answers are the names of the answers that it can give, but for "ok", sorted.
 func (e *Emulator) Answers() []string {
 	names := slices.Collect(maps.Keys(e.spec.Answers))
 	names = slices.AppendSeq(names, maps.Keys(e.options.AnswerCodes))
@@ -252,6 +252,9 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 func (e *Emulator) take(request *emulated, message Message) {
 	e.mu.Lock()
 	e.messages = append(e.messages, message)
+	if keep := e.options.Options.Keep; keep > 0 && len(e.messages) > keep {
+		e.messages = e.messages[len(e.messages)-keep:]
+	}
 	maps.Copy(e.learned, request.learned)
 	e.mu.Unlock()
 	if e.options.OnMessageFunc != nil {

@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,7 +104,7 @@ func (e *Emulator) Deliver(ctx context.Context, client *http.Client, m Message, 
 
 // receipt makes and signs one receipt.
 func (e *Emulator) receipt(ctx context.Context, m Message, report Report) (*http.Request, error) {
-	address := or(m.Callback, e.options.ReceiptURL)
+	address := cmp.Or(m.Callback, e.options.ReceiptURL)
 	target, err := url.Parse(address)
 	if err != nil || address == "" {
 		return nil, errors.New("there is no address for receipts")

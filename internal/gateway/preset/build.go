@@ -69,8 +69,8 @@ func (p *Preset) Build(c Config) (*Built, error) {
 	}
 	err = p.authenticate(built, v)
 	if p.file.Receipts.Address != addressNone {
-		built.Gateway.ReceiptURL = receiptURL(c)
-		built.Receiver = &gateway.ReceiverOptions{Gateway: c.ID, Errors: plain(p.Errors.Receipts()), Params: shown}
+		built.Gateway.ReceiptURL = ReceiptURL(c.PublicURL, c.ID, c.ReceiptSecret)
+		built.Receiver = &gateway.ReceiverOptions{Gateway: c.ID, Tried: p.ours, Errors: plain(p.Errors.Receipts()), Params: shown}
 		err = errors.Join(err, p.verify(built.Receiver, v))
 	}
 	if err != nil {
@@ -180,7 +180,7 @@ func (p *Preset) authenticate(built *Built, v values) error {
 	case "sign":
 		signer, err := signature.NewSigner(auth.Kind, settings)
 		if err != nil {
-			return &gateway.OptionError{Field: "params", Err: err}
+			return settingFault(err, auth.Settings)
 		}
 		built.Gateway.Signer = signer
 	}
@@ -194,10 +194,22 @@ func (p *Preset) verify(receiver *gateway.ReceiverOptions, v values) error {
 	}
 	verifier, err := signature.New(verify.Kind, v.fillAll(verify.Settings, p.Params))
 	if err != nil {
-		return &gateway.OptionError{Field: "params", Err: err}
+		return settingFault(err, verify.Settings)
 	}
 	receiver.Verifiers = []signature.Verifier{verifier}
 	return nil
+}
+
+// settingFault names the parameter that gives the setting at fault, where one does alone.
+func settingFault(err error, settings map[string]string) error {
+	fault, ok := errors.AsType[*signature.SettingError](err)
+	if ok {
+		text := settings[fault.Setting]
+		if name := strings.Trim(text, "{}"); text == "{"+name+"}" {
+			return &gateway.OptionError{Field: "params." + name, Err: fault.Err}
+		}
+	}
+	return &gateway.OptionError{Field: "params", Err: err}
 }
 
 // checkBase wants scheme, host and port alone. Its errors quote nothing.
@@ -228,14 +240,14 @@ func rebase(address, base string) string {
 	return strings.TrimRight(base, "/") + rest[start:]
 }
 
-// receiptURL is where the provider reports to, empty without a public address.
-func receiptURL(c Config) string {
-	if c.PublicURL == "" {
+// ReceiptURL is where the provider of a gateway reports to, empty without a public address.
+func ReceiptURL(public, gateway, secret string) string {
+	if public == "" {
 		return ""
 	}
-	address := strings.TrimRight(c.PublicURL, "/") + "/receipts/" + url.PathEscape(c.ID)
-	if c.ReceiptSecret != "" {
-		address += "/" + url.PathEscape(c.ReceiptSecret)
+	address := strings.TrimRight(public, "/") + "/receipts/" + url.PathEscape(gateway)
+	if secret != "" {
+		address += "/" + url.PathEscape(secret)
 	}
 	return address
 }

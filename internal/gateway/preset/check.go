@@ -10,7 +10,7 @@ import (
 	"courier"
 )
 
-// The settings of a gateway that conditions may name beside the parameters.
+// The settings of a gateway that conditions may name as well as parameters.
 const (
 	baseURL       = "base_url"
 	settingFrom   = "from"
@@ -144,16 +144,16 @@ func (p *Preset) checkReceipts() error {
 	return errors.Join(errs...)
 }
 
-// receiptStatuses are what a receipt can say.
-func receiptStatuses() []string {
-	return []string{"sent", "delivered", "undelivered", "rejected", "expired", "canceled", "unknown"}
+func textsOf[T ~string](values []T) []string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = string(value)
+	}
+	return texts
 }
 
 func (e Errors) check() error {
-	var classes []string
-	for _, class := range courier.Classes() {
-		classes = append(classes, string(class))
-	}
+	classes, statuses := textsOf(courier.Classes()), textsOf(courier.ReceiptStatuses())
 	var errs []error
 	for _, table := range []map[string]Code{e.Answers(), e.Receipts()} {
 		for _, code := range names(table) {
@@ -161,8 +161,8 @@ func (e Errors) check() error {
 			if known.Class != "" && !slices.Contains(classes, string(known.Class)) {
 				errs = append(errs, fmt.Errorf("%s: %w", code, unknown("class", string(known.Class), classes)))
 			}
-			if known.Status != "" && !slices.Contains(receiptStatuses(), string(known.Status)) {
-				errs = append(errs, fmt.Errorf("%s: %w", code, unknown("status", string(known.Status), receiptStatuses())))
+			if known.Status != "" && !slices.Contains(statuses, string(known.Status)) {
+				errs = append(errs, fmt.Errorf("%s: %w", code, unknown("status", string(known.Status), statuses)))
 			}
 			if known.Means == "" {
 				errs = append(errs, fmt.Errorf("%s: says not what it means", code))

@@ -108,7 +108,7 @@ func TestLoad_User(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Load(filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "presets_dir") {
+	if _, err := Load(filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "there is no folder") {
 		t.Errorf("a folder that does not exist: %v", err)
 	}
 }

@@ -86,12 +86,15 @@ func (p *Preset) page(t *testing.T) string {
 			text += "\n`" + strings.ReplaceAll(need[0], " ", "` and `") + "` is needed."
 			continue
 		}
-		text += "\nOne of these is needed: `" + strings.ReplaceAll(strings.Join(need, "`, `"), " ", "` with `") + "`."
+		ways := make([]string, len(need))
+		for i, way := range need {
+			ways[i] = strings.ReplaceAll(way, " ", "` with `")
+		}
+		text += "\nOne of these is needed: `" + strings.Join(ways, "`, `") + "`."
 	}
 	if len(p.file.Needs) > 0 {
 		text += "\n"
 	}
-	built := mustBuild(t, p)
 	request := p.file.Request
 	text += "\nMessages go to `" + request.Method + " " + request.URL + "`"
 	if limits := p.file.Limits; limits != (Limits{}) {
@@ -105,7 +108,7 @@ func (p *Preset) page(t *testing.T) string {
 	if p.file.Receipts.Address == addressNone {
 		text += "There are none.\n"
 	} else {
-		text += "Receipts are " + p.receiptsShort() + ".\nThe address is made of `public.url`, the gateway's id and its `receipt_secret`, such as\n`" + built.Gateway.ReceiptURL + "`.\n\n"
+		text += "Receipts are " + p.receiptsShort() + ".\nThe address is `{public.url}/receipts/{id}/{receipt_secret}`; `courier gateways show ID --reveal` prints it.\n\n"
 		text += "| the provider says | the message is |\n|---|---|\n"
 		text += p.stateRows(t)
 	}
@@ -116,15 +119,6 @@ func (p *Preset) page(t *testing.T) string {
 		text += "- " + source + "\n"
 	}
 	return text
-}
-
-func mustBuild(t *testing.T, p *Preset) *Built {
-	t.Helper()
-	built, err := p.Build(readConfig(t, p.Name, "default"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return built
 }
 
 // ordered are the parameters, those that are required first.

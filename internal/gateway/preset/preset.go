@@ -37,6 +37,8 @@ type Preset struct {
 	Emulator string
 
 	file file
+	// ours is true for a preset of this program, which the tests try.
+	ours bool
 }
 
 // Param is one parameter of a preset.
@@ -121,8 +123,14 @@ func Load(dir string) (*Set, error) {
 	if err := set.load(ours, ""); err != nil {
 		return nil, fmt.Errorf("load presets: %w", err)
 	}
+	for _, p := range set.presets {
+		p.ours = true
+	}
 	if dir == "" {
 		return set, nil
+	}
+	if found, err := os.Stat(dir); err != nil || !found.IsDir() {
+		return nil, fmt.Errorf("load presets: there is no folder %s; a path that does not begin with / starts at the working directory", dir)
 	}
 	if err := set.load(os.DirFS(dir), dir); err != nil {
 		return nil, fmt.Errorf("load presets: %w", err)
@@ -145,7 +153,7 @@ func (s *Set) Get(name string) (*Preset, error) {
 func (s *Set) load(from fs.FS, dir string) error {
 	entries, err := fs.ReadDir(from, ".")
 	if err != nil {
-		return fmt.Errorf("presets_dir: %w", err)
+		return err
 	}
 	var errs []error
 	for _, entry := range entries {
@@ -209,8 +217,8 @@ func read(from fs.FS, name, place string) (*Preset, error) {
 func (p *Preset) complete() {
 	p.Title, p.Site, p.Docs = p.file.Title, p.file.Site, p.file.Docs
 	p.Params = map[string]Param{baseURL: {
-		Doc:     "Scheme, host and port to use in place of the provider's, such as http://127.0.0.1:4480 for `courier inbox`.",
-		Example: "http://127.0.0.1:4480",
+		Doc:     "Scheme, host and port to use in place of the provider's, such as http://127.0.0.1:4479 for `courier inbox`.",
+		Example: "http://127.0.0.1:4479",
 	}}
 	maps.Copy(p.Params, p.file.Params)
 }

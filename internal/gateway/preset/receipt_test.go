@@ -1,11 +1,13 @@
 package preset
 
 import (
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"courier/internal/gateway"
 	"courier/internal/signature"
 )
 
@@ -32,8 +34,21 @@ func TestPreset_OddReceipts(t *testing.T) {
 		{"Ours", "webhook", `[{"reference":"` + ours + `","status":"undelivered","class":"opted_out","code":7}]`, ours + " undelivered 7 opted_out"},
 		{"NoId", "webhook", `{"status":"delivered"}`, "400"},
 		{"NoStatus", "webhook", `[{"id":"a","status":"delivered"},{"id":"b","status":"lost"}]`, "400"},
-		{"NoClass", "webhook", `{"id":"a","status":"undelivered","class":"bad_weather"}`, "400"},
+		{"NoClass", "webhook", `{"id":"a","status":"undelivered","class":"bad_weather"}`, "a undelivered"},
+		{"NoText", "webhook", `{"id":{},"status":"delivered"}`, "400"},
+		{"Nulls", "bulksms", `[null,{"id":"a","status":null},{"id":"b","status":{"type":"DELIVERED"}}]`, "b delivered"},
+		{"Nulls", "clickatell", `{"event":{"messageStatusUpdate":[null,{"messageId":"a","statusCode":5}]}}`, "a delivered"},
+		{"Null", "clickatell", `{"event":{"messageStatusUpdate":null}}`, "nothing"},
+		{"Nulls", "azure", `[null,{"eventType":"Microsoft.Communication.SMSDeliveryReportReceived","data":null}]`, "nothing"},
+		{"Null", "android-sms-gateway", `{"event":null,"payload":{"reason":1}}`, "nothing"},
+		{"Null", "textbee", `{"webhookEvent":null}`, "nothing"},
+		{"Null", "httpsms", `{"type":"message.phone.sent","data":null}`, "nothing"},
 		{"NoJSON", "webhook", `"a"`, "400"},
+		{"NoId", "vonage", `{"status":"delivered"}`, "malformed"},
+		{"NoText", "vonage-messages", `{"message_uuid":["a"],"status":"delivered"}`, "malformed"},
+		{"NoError", "vonage-messages", `{"message_uuid":"a","status":"rejected","error":null}`, "a rejected"},
+		{"NoError", "infobip", `{"results":[{"messageId":"a","status":{"groupId":3,"id":5,"name":"DELIVERED_TO_HANDSET"},"error":null},null]}`, "a delivered"},
+		{"OtherName", "infobip", `{"results":[{"messageId":"a","status":{"groupId":5,"id":12,"name":"REJECTED_CREDITS"}}]}`, "a rejected REJECTED_CREDITS insufficient_credit"},
 		{"NotFinal", "httpsms", `{"type":"message.send.expired","data":{"message_id":"a","is_final":false}}`, "nothing"},
 		{"Final", "httpsms", `{"type":"message.send.expired","data":{"message_id":"a","is_final":true}}`, "a expired"},
 		{"Reason", "android-sms-gateway", `{"event":"sms:failed","payload":{"messageId":"a","reason":"Send result: RESULT_ERROR_NO_SERVICE (Failed because service is currently unavailable)"}}`, "a undelivered RESULT_ERROR_NO_SERVICE network_error"},
@@ -53,7 +68,7 @@ func TestPreset_OddReceipts(t *testing.T) {
 			config := readConfig(t, c.preset, "default")
 			config.ReceiptSecret = "s3cret"
 			for name, param := range p.Params {
-				if param.Secret && !param.Required {
+				if param.Secret && !param.Required && name != "api_secret" {
 					delete(config.Params, name) // so that nothing is signed
 				}
 			}
@@ -65,7 +80,9 @@ func TestPreset_OddReceipts(t *testing.T) {
 			r := httptest.NewRequestWithContext(t.Context(), method, "/receipts/main/s3cret"+query, strings.NewReader(body))
 			r.Header.Set("Content-Type", "application/json")
 			result, err := receiver.Receive(t.Context(), signature.NewRequest(r, publicURL, []byte(body)))
-			if err != nil {
+			if errors.Is(err, gateway.ErrMalformed) && c.want == "malformed" {
+				return
+			} else if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
@@ -90,5 +107,26 @@ func TestPreset_OddReceipts(t *testing.T) {
 				t.Errorf("got %s, want %s", text, c.want)
 			}
 		})
+	}
+}
+
+// TestPreset_WrongKeys wants the parameter named whose key cannot be used.
+func TestPreset_WrongKeys(t *testing.T) {
+	t.Parallel()
+	set, err := loadOurs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, config := range map[string]Config{
+		"params.private_key: it is no": {From: "Shop", ReceiptSecret: "s3cret", Params: map[string]string{"application_id": "a", "private_key": "k"}},
+		"params.public_key: it is not": {From: "Shop", Params: map[string]string{"api_key": "k", "public_key": "k"}},
+	} {
+		p, err := set.Get(map[bool]string{true: "telnyx", false: "vonage-messages"}[config.Params["public_key"] != ""])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Build(config); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("got %v, want %s", err, name)
+		}
 	}
 }

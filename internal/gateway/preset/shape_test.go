@@ -60,7 +60,7 @@ func TestPreset_Shapes(t *testing.T) {
 		},
 		"gatewayapi, small letters": {
 			"gatewayapi", "unsigned", json, `{"id":7,"time":1450000000,"status":"UNDELIVERABLE","code":"0x102a"}`, "",
-			[]string{"7 - undelivered absent_subscriber 0x102A 2015-12-13T09:46:40Z"},
+			[]string{"7 - undelivered absent_subscriber 0x102a 2015-12-13T09:46:40Z"},
 		},
 		"gatewayapi, of somebody else": {"gatewayapi", "unsigned", json, `{"id":7,"status":"SOMETHING"}`, "", nil},
 		"46elks, delivered":            {"46elks", "default", form, `id=s1&status=delivered&delivered=2016-10-01T12%3A00%3A00.110000`, "", []string{"s1 - delivered - - 2016-10-01T12:00:00Z"}},

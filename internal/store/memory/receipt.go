@@ -14,11 +14,14 @@ import (
 func (s *Store) Receive(ctx context.Context, receipts []courier.Receipt) ([]store.Received, error) {
 	return get(ctx, s, "receive receipts", func() ([]store.Received, error) {
 		receipts := store.CleanReceipts(receipts, s.nowFunc())
-		answers := s.judge(receipts)
+		answers, named := s.judge(receipts)
 		for i, r := range receipts {
 			if answers[i].Result == store.ReceiptParked {
 				s.park(r, answers[i].MessageID)
 			}
+		}
+		if named {
+			s.unpark()
 		}
 		return answers, nil
 	})
@@ -38,19 +41,23 @@ func (d *database) park(r courier.Receipt, about courier.ID) {
 	d.parked = d.parked[max(len(d.parked)-store.MaxParked, 0):]
 }
 
-// unpark looks at all that is parked again.
+// unpark looks at all that is parked again, and once more when names became known.
 func (d *database) unpark() {
-	parked := d.parked
-	for i, answer := range d.judge(parked) {
-		if answer.Result != store.ReceiptParked {
-			parked[i].Status = "" // it is done with
+	for named := true; named; {
+		var answers []store.Received
+		answers, named = d.judge(d.parked)
+		var waiting []courier.Receipt
+		for i, r := range d.parked {
+			if answers[i].Result == store.ReceiptParked {
+				waiting = append(waiting, r)
+			}
 		}
+		d.parked = waiting
 	}
-	d.parked = slices.DeleteFunc(parked, func(r courier.Receipt) bool { return r.Status == "" })
 }
 
-// judge applies receipts.
-func (d *database) judge(receipts []courier.Receipt) []store.Received {
+// judge applies receipts, and reports whether any told the name of a message.
+func (d *database) judge(receipts []courier.Receipt) ([]store.Received, bool) {
 	deliveries := make([]*store.Delivery, len(receipts))
 	known := map[courier.ID]*store.Delivery{}
 	for i := range receipts {
@@ -73,7 +80,7 @@ func (d *database) judge(receipts []courier.Receipt) []store.Received {
 			})
 		}
 	}
-	return answers
+	return answers, len(store.Named(known)) > 0
 }
 
 // messageOf returns the message that a receipt belongs to: the newest that has its id.

@@ -73,6 +73,7 @@ type Store struct {
 type outgoing struct {
 	segments store.Segments
 	tallies  store.Tallies
+	// tallying is held while tallies are written, so that whoever reads them waits.
 	tallying sync.Mutex
 }
 

@@ -27,10 +27,14 @@ func (s *Store) Receive(ctx context.Context, receipts []courier.Receipt) ([]stor
 	err := s.queue.submit(ctx, &job{name: "receive", decides: true, run: func(ctx context.Context, on *session, _ bool) error {
 		tallies.Take() // of an earlier try
 		return on.inTx(ctx, func(in *session) (err error) {
-			if answers, err = in.judge(ctx, receipts, tallies); err != nil {
+			var named []string
+			if answers, named, err = in.judge(ctx, receipts, tallies); err != nil {
 				return err
 			}
-			return in.park(ctx, receipts, answers)
+			if err := in.park(ctx, receipts, answers); err != nil {
+				return err
+			}
+			return in.unparkNamed(ctx, named, tallies)
 		})
 	}})
 	if err != nil {
@@ -40,8 +44,9 @@ func (s *Store) Receive(ctx context.Context, receipts []courier.Receipt) ([]stor
 	return answers, nil
 }
 
-// judge applies receipts to their messages, which it locks.
-func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies *store.Tallies) ([]store.Received, error) {
+// judge applies receipts to their messages, which it locks, and returns the names that
+// they told.
+func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies *store.Tallies) ([]store.Received, []string, error) {
 	messages := make([]courier.ID, len(receipts))
 	err := s.read(ctx, "MessagesOfReceipts", func(rows pgx.Rows) error {
 		var place int
@@ -54,15 +59,15 @@ func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies
 		column(receipts, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) }),
 		column(receipts, func(r courier.Receipt) int64 { return store.HashID(r.Gateway, r.GatewayMessageID) }))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	known, err := s.deliveries(ctx, messages)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	list := column(messages, func(id courier.ID) *store.Delivery { return known[id] })
 	answers := store.Judge(receipts, list, tallies)
-	return answers, s.writeDeliveries(ctx, known)
+	return answers, store.Named(known), s.writeDeliveries(ctx, known)
 }
 
 // deliveries locks messages and reads what receipts are judged by.
@@ -247,7 +252,7 @@ func (s *session) unpark(ctx context.Context, parked []store.Parked, tallies *st
 	if len(parked) == 0 {
 		return nil
 	}
-	answers, err := s.judge(ctx, column(parked, func(p store.Parked) courier.Receipt { return p.Receipt }), tallies)
+	answers, named, err := s.judge(ctx, column(parked, func(p store.Parked) courier.Receipt { return p.Receipt }), tallies)
 	if err != nil {
 		return err
 	}
@@ -257,7 +262,22 @@ func (s *session) unpark(ctx context.Context, parked []store.Parked, tallies *st
 			done = append(done, p.Seq)
 		}
 	}
-	return s.exec(ctx, "DeleteParked", done)
+	if err := s.exec(ctx, "DeleteParked", done); err != nil {
+		return err
+	}
+	return s.unparkNamed(ctx, named, tallies)
+}
+
+// unparkNamed applies the receipts that waited for names.
+func (s *session) unparkNamed(ctx context.Context, named []string, tallies *store.Tallies) error {
+	if len(named) == 0 {
+		return nil
+	}
+	parked, err := s.parked(ctx, "ParkedOf", []pgtype.UUID{}, named)
+	if err != nil {
+		return err
+	}
+	return s.unpark(ctx, parked, tallies)
 }
 
 // applyCrossed applies receipts that were parked in the last so many seconds though

@@ -282,12 +282,11 @@ func TestMigrations_HaveAWayBack(t *testing.T) {
 	}
 }
 
-// TestMigrations_GatherContent opens a database of version 4 that has messages in
-// every status, and one with a body that no text can hold.
-func TestMigrations_GatherContent(t *testing.T) {
-	t.Parallel()
-	dsn := pgtest.Shared(t).NewDatabase(t)
-	conn := connect(t, dsn)
+// databaseOf returns a database of a version, and a connection to it.
+func databaseOf(t *testing.T, version int64) (dsn string, conn *pgx.Conn) {
+	t.Helper()
+	dsn = pgtest.Shared(t).NewDatabase(t)
+	conn = connect(t, dsn)
 	run(t, conn, createSetup)
 	db := stdlib.OpenDB(*conn.Config())
 	defer func() { _ = db.Close() }()
@@ -295,9 +294,17 @@ func TestMigrations_GatherContent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := provider.UpTo(t.Context(), 4); err != nil {
+	if _, err := provider.UpTo(t.Context(), version); err != nil {
 		t.Fatal(err)
 	}
+	return dsn, conn
+}
+
+// TestMigrations_GatherContent opens a database of version 4 that has messages in
+// every status, and one with a body that no text can hold.
+func TestMigrations_GatherContent(t *testing.T) {
+	t.Parallel()
+	dsn, conn := databaseOf(t, 4)
 	for _, old := range storetest.OldMessages() {
 		m, a := old.Message, old.Attempts[0]
 		if _, err := conn.Exec(t.Context(), `INSERT INTO courier.message (id, status, gateway, next_attempt_at, lease_node,
@@ -339,18 +346,7 @@ func TestMigrations_GatherContent(t *testing.T) {
 // status, one of them with an attempt that was accepted before the last.
 func TestMigrations_AddReceipts(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.Shared(t).NewDatabase(t)
-	conn := connect(t, dsn)
-	run(t, conn, createSetup)
-	db := stdlib.OpenDB(*conn.Config())
-	defer func() { _ = db.Close() }()
-	provider, err := migrations().Provider(db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := provider.UpTo(t.Context(), 5); err != nil {
-		t.Fatal(err)
-	}
+	dsn, conn := databaseOf(t, 5)
 	for i, old := range storetest.OldMessages() {
 		m, a := old.Message, old.Attempts[0]
 		if _, err := conn.Exec(t.Context(), `INSERT INTO courier.message (id, status, gateway, next_attempt_at, lease_node,

@@ -33,7 +33,7 @@ func (s *Store) Tallies(ctx context.Context, since time.Time) ([]store.Tally, er
 // written twice: it is statistics.
 func (s *Store) writeTallies(ctx context.Context, on *session) error {
 	type row = store.Tally
-	s.tallying.Lock() // what a beat is writing is not in memory any more
+	s.tallying.Lock()
 	defer s.tallying.Unlock()
 	list := s.tallies.Take()
 	if len(list) == 0 {

@@ -24,10 +24,14 @@ func (s *Store) Receive(ctx context.Context, receipts []courier.Receipt) ([]stor
 	tallies := &store.Tallies{}
 	err := s.promise(ctx, &operation{name: "receive", rows: 2 * len(receipts), run: func(ctx context.Context, session *session) (err error) {
 		tallies.Take() // of an earlier run
-		if answers, err = session.judge(ctx, receipts, tallies); err != nil {
+		var named []string
+		if answers, named, err = session.judge(ctx, receipts, tallies); err != nil {
 			return err
 		}
-		return session.park(ctx, receipts, answers)
+		if err := session.park(ctx, receipts, answers); err != nil {
+			return err
+		}
+		return session.unparkNamed(ctx, named, tallies)
 	}})
 	if err != nil {
 		return nil, s.fault("receive receipts", err)
@@ -36,17 +40,17 @@ func (s *Store) Receive(ctx context.Context, receipts []courier.Receipt) ([]stor
 	return answers, nil
 }
 
-// judge applies receipts to their messages.
-func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies *store.Tallies) ([]store.Received, error) {
+// judge applies receipts to their messages, and returns the names that they told.
+func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies *store.Tallies) ([]store.Received, []string, error) {
 	deliveries, known, seqs := make([]*store.Delivery, len(receipts)), map[courier.ID]*store.Delivery{}, map[courier.ID]int64{}
 	segments, err := s.segments(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for i := range receipts {
 		row, err := s.rowOf(ctx, &receipts[i], segments)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if row == nil {
 			continue
@@ -55,11 +59,11 @@ func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies
 		if known[id] == nil {
 			attempts, err := s.allAttempts(ctx, *row)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			before, err := s.receipts(ctx, id)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			decode([]messageRow{*row})
 			known[id], seqs[id] = store.NewDelivery(row.message, attempts, before), row.seq
@@ -69,13 +73,13 @@ func (s *session) judge(ctx context.Context, receipts []courier.Receipt, tallies
 	answers := store.Judge(receipts, deliveries, tallies)
 	for id, d := range known {
 		if err := s.writeDelivery(ctx, seqs[id], d); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return answers, nil
+	return answers, store.Named(known), nil
 }
 
-// span are the segments of keys that there are, see store.Keys.
+// span are the segments of keys that there are, see store.KeyOf.
 type span struct{ newest, oldest int64 }
 
 func (s *session) segments(ctx context.Context) (span, error) {
@@ -216,13 +220,29 @@ func (s *session) unpark(ctx context.Context, parked []store.Parked, tallies *st
 	for i, p := range parked {
 		receipts[i] = p.Receipt
 	}
-	answers, err := s.judge(ctx, receipts, tallies)
+	answers, named, err := s.judge(ctx, receipts, tallies)
 	for i, p := range parked {
 		if err == nil && answers[i].Result != store.ReceiptParked {
 			_, err = s.exec(ctx, "DeleteParked", p.Seq)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.unparkNamed(ctx, named, tallies)
+}
+
+// unparkNamed applies the receipts that waited for names.
+func (s *session) unparkNamed(ctx context.Context, named []string, tallies *store.Tallies) error {
+	if len(named) == 0 {
+		return nil
+	}
+	list, _ := json.Marshal(named) // texts can be encoded
+	parked, err := s.parked(ctx, "ParkedOf", "[]", string(list))
+	if err != nil {
+		return err
+	}
+	return s.unpark(ctx, parked, tallies)
 }
 
 // Receipts implements store.Store.

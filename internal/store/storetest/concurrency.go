@@ -264,3 +264,36 @@ func testOneFaultFailsOne(t *testing.T, k *kit) {
 	group.Wait()
 	k.hasCounts(t, "the crowd", 61, 0, 0)
 }
+
+// testSettleAndReceive lets receipts race with the settlements of their messages:
+// whichever is first, both count.
+func testSettleAndReceive(t *testing.T, k *kit) { k.race(t, k.store) }
+
+func (k *kit) race(t *testing.T, other store.Store) {
+	t.Helper()
+	const count = 60
+	k.enqueue(t, k.messages(count, nil)...)
+	var group sync.WaitGroup
+	claimed := k.claim(t, count)
+	for i, m := range claimed {
+		r := k.receipt(m.ID, courier.StatusDelivered)
+		if i%2 == 0 {
+			r = k.reference(gatewayA, m.ID, courier.StatusDelivered)
+		}
+		group.Go(func() { k.settleOne(t, m, courier.StatusSent) })
+		group.Go(func() {
+			if _, err := other.Receive(t.Context(), []courier.Receipt{r}); err != nil {
+				t.Errorf("Receive: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	for _, m := range claimed {
+		for got, _ := k.read(t, m.ID); got.Status != courier.StatusDelivered; got, _ = k.read(t, m.ID) {
+			if t.Context().Err() != nil {
+				t.Fatalf("message stays %s", got.Status)
+			}
+			beatOn(t, k.store, k.beat(nodeA)) // the housekeeping looks at what crossed
+		}
+	}
+}

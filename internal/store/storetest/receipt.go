@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +24,7 @@ func receiptTests() map[string]func(t *testing.T, k *kit) {
 		"ParkedUntilTheReclaim":        testReceiptBeforeReclaim,
 		"ParkedIsForgotten":            testParkedIsForgotten,
 		"ProvesAnUnknownAttempt":       testReceiptOfUnknownAttempt,
+		"TellsTheNameToOthers":         testReceiptTellsTheName,
 		"OfAnotherGatewayIsNoProof":    testReceiptOfAnotherGateway,
 		"OfAGatewayThatSentNone":       testReceiptOfSilentGateway,
 		"AfterAFailover":               testReceiptAfterFailover,
@@ -35,14 +35,6 @@ func receiptTests() map[string]func(t *testing.T, k *kit) {
 		"NewestMessageOfAnID":          testReceiptOfRepeatedID,
 		"ManyInOneBatch":               testManyReceipts,
 		"SettleAndReceiveAtOnce":       testSettleAndReceive,
-	}
-}
-
-// receiptStatuses are the statuses that a receipt can have.
-func receiptStatuses() []courier.Status {
-	return []courier.Status{
-		courier.StatusSent, courier.StatusDelivered, courier.StatusUndelivered, courier.StatusRejected,
-		courier.StatusExpired, courier.StatusCanceled, courier.StatusUnknown,
 	}
 }
 
@@ -99,7 +91,7 @@ func (k *kit) kept(t *testing.T, id courier.ID) (statuses []courier.Status) {
 
 func testReceiptOfEveryStatus(t *testing.T, k *kit) {
 	f := Follow(t, k.store)
-	for _, status := range receiptStatuses() {
+	for _, status := range courier.ReceiptStatuses() {
 		before := k.in(t, courier.StatusSent)
 		_, attempts := k.read(t, before.ID)
 		f.Check(t)
@@ -136,8 +128,8 @@ func testReceiptOfEveryStatus(t *testing.T, k *kit) {
 }
 
 func testReceiptsAreMonotonic(t *testing.T, k *kit) {
-	for _, first := range receiptStatuses() {
-		for _, second := range receiptStatuses() {
+	for _, first := range courier.ReceiptStatuses() {
+		for _, second := range courier.ReceiptStatuses() {
 			if !first.Final() || first == second {
 				continue
 			}
@@ -318,7 +310,7 @@ func (k *kit) unknownAttempt(t *testing.T, status courier.Status) *courier.Messa
 func testReceiptOfUnknownAttempt(t *testing.T, k *kit) {
 	f := Follow(t, k.store)
 	for _, before := range []courier.Status{courier.StatusQueued, courier.StatusUnknown} {
-		for _, status := range receiptStatuses() {
+		for _, status := range courier.ReceiptStatuses() {
 			m := k.unknownAttempt(t, before)
 			k.now = k.now.Add(time.Second)
 			r := k.reference(gatewayA, m.ID, status)
@@ -348,6 +340,18 @@ func testReceiptOfUnknownAttempt(t *testing.T, k *kit) {
 	k.is(t, m.ID, courier.StatusRejected)
 	f.Check(t) // each step of it is legal
 	k.hasCounts(t, "receipts", 0, 0, 1)
+}
+
+// testReceiptTellsTheName has a receipt without our id wait for one that has both.
+func testReceiptTellsTheName(t *testing.T, k *kit) {
+	m := k.unknownAttempt(t, courier.StatusQueued)
+	byName := courier.Receipt{Gateway: gatewayA, GatewayMessageID: "later", Status: courier.StatusUndelivered, ReceivedAt: k.now}
+	k.comesTo(t, store.ReceiptParked, byName)
+	both := k.reference(gatewayA, m.ID, courier.StatusSent)
+	both.GatewayMessageID = "later"
+	k.receive(t, both)
+	k.is(t, m.ID, courier.StatusUndelivered)
+	k.comesTo(t, store.ReceiptDuplicate, byName)
 }
 
 func testReceiptOfAnotherGateway(t *testing.T, k *kit) {
@@ -567,37 +571,4 @@ func testManyReceipts(t *testing.T, k *kit) {
 	same(t, "results", results, map[store.ReceiptResult]int{
 		store.ReceiptApplied: count / 2, store.ReceiptLate: count / 2, store.ReceiptDuplicate: count / 2, store.ReceiptParked: 3 * count / 2,
 	})
-}
-
-// testSettleAndReceive lets receipts race with the settlements of their messages:
-// whichever is first, both count.
-func testSettleAndReceive(t *testing.T, k *kit) { k.race(t, k.store) }
-
-func (k *kit) race(t *testing.T, other store.Store) {
-	t.Helper()
-	const count = 60
-	k.enqueue(t, k.messages(count, nil)...)
-	var group sync.WaitGroup
-	claimed := k.claim(t, count)
-	for i, m := range claimed {
-		r := k.receipt(m.ID, courier.StatusDelivered)
-		if i%2 == 0 {
-			r = k.reference(gatewayA, m.ID, courier.StatusDelivered)
-		}
-		group.Go(func() { k.settleOne(t, m, courier.StatusSent) })
-		group.Go(func() {
-			if _, err := other.Receive(t.Context(), []courier.Receipt{r}); err != nil {
-				t.Errorf("Receive: %v", err)
-			}
-		})
-	}
-	group.Wait()
-	for _, m := range claimed {
-		for got, _ := k.read(t, m.ID); got.Status != courier.StatusDelivered; got, _ = k.read(t, m.ID) {
-			if t.Context().Err() != nil {
-				t.Fatalf("message stays %s", got.Status)
-			}
-			beatOn(t, k.store, k.beat(nodeA)) // the housekeeping looks at what crossed
-		}
-	}
 }

@@ -93,7 +93,7 @@ func deeds() []deed {
 	for _, status := range settleable() {
 		all = append(all, settling(status))
 	}
-	for _, status := range receiptStatuses() {
+	for _, status := range courier.ReceiptStatuses() {
 		all = append(all, receiving(status))
 	}
 	return all

@@ -2,7 +2,7 @@
 function(res)
   local json = if std.isObject(res.json) then res.json else {};
   local list = std.get(json, 'value', []);
-  local item = if std.isArray(list) && std.length(list) > 0 then list[0] else {};
+  local item = if std.isArray(list) && std.length(list) > 0 && std.isObject(list[0]) then list[0] else {};
   local problem = if std.isObject(std.get(json, 'error')) then json['error'] else {};
   local own = std.get(item, 'httpStatusCode');
   local code = if own == null then '' else std.toString(own);
@@ -11,5 +11,5 @@ function(res)
   else {
     class: if code in res.errors then res.errors[code].class else 'gateway_error',
     code: if code != '' then code,
-    message: std.get(item, 'errorMessage'),
+    message: if std.isString(std.get(item, 'errorMessage')) then item.errorMessage,
   }

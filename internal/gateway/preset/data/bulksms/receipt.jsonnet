@@ -2,9 +2,10 @@ function(req)
   local statuses = {
     ACCEPTED: 'sent', SCHEDULED: 'sent', SENT: 'sent', DELIVERED: 'delivered', FAILED: 'undelivered', UNKNOWN: 'unknown',
   };
+  local object(value) = if std.isObject(value) then value else {};
   // An empty list is how the webhook is tried when it is registered.
   [
-    local status = std.get(message, 'status', {});
+    local status = object(std.get(message, 'status'));
     local type = std.get(status, 'type', '');
     local subtype = std.get(status, 'subtype');
     local code = std.get(status, 'id', if subtype != null then type + '.' + subtype else type);
@@ -17,5 +18,5 @@ function(req)
       message: std.get(known, 'means'),
     }
     for message in if std.isArray(req.json) then req.json else []
-    if std.get(message, 'type', 'SENT') == 'SENT'
+    if std.isObject(message) && std.get(message, 'type', 'SENT') == 'SENT'
   ]

@@ -12,17 +12,20 @@ function(res)
     else '';
   local detail = std.get(problem, 'detail');
   local text = if std.isString(detail) then std.asciiLower(detail) else '';
+  local title = std.get(problem, 'title');
   local says(words) = std.any([std.member(text, word) for word in words]);
+  local saysCredit = std.member(text, 'credit') || std.isString(title) && std.member(std.asciiLower(title), 'credit');
   local known = std.get(std.get(res.errors, code, {}), 'class');
   {
     id: std.get(first, 'id'),
     class:
       if known != null then known
       else if failed then 'unroutable'
+      else if res.status == 403 && saysCredit then 'insufficient_credit'
       else if std.member([404, 405, 406, 415], res.status) then 'bad_request'
       else if res.status == 400 && says(["'from'", '"from"', 'sender']) then 'invalid_sender'
       else if res.status == 400 && says(['too long', 'message parts', 'longmessagemaxparts']) then 'message_too_long'
       else if res.status == 400 && says(["'to'", '"to"', 'recipient', 'phone number', 'msisdn']) then 'invalid_destination',
     code: if code != '' then code,
-    message: if detail != null then detail else std.get(problem, 'title'),
+    message: if std.isString(detail) then detail else if std.isString(title) then title,
   }

@@ -22,4 +22,4 @@ function(req)
   local json = if std.isObject(req.json) then req.json else {};
   local event = std.get(json, 'event', {});
   local updates = if std.isObject(event) then std.get(event, 'messageStatusUpdate', []) else [];
-  if std.isArray(updates) then [receipt(update) for update in updates] else [receipt(updates)]
+  [receipt(update) for update in if std.isArray(updates) then updates else [updates] if std.isObject(update)]

@@ -8,5 +8,5 @@ function(res)
   else {
     class: if code != '' then res.errors[code].class,
     code: if code != '' then code,
-    message: std.get(json, 'message'),
+    message: if std.isString(std.get(json, 'message')) then json.message,
   }

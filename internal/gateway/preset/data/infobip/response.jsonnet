@@ -1,3 +1,16 @@
+// The names of the ids, for a status whose name is another.
+local names = {
+  '6': 'REJECTED_NETWORK', '8': 'REJECTED_PREFIX_MISSING', '10': 'REJECTED_DND', '11': 'REJECTED_SOURCE',
+  '12': 'REJECTED_NOT_ENOUGH_CREDITS', '13': 'REJECTED_SENDER', '14': 'REJECTED_DESTINATION',
+  '17': 'REJECTED_PREPAID_PACKAGE_EXPIRED', '18': 'REJECTED_DESTINATION_NOT_REGISTERED',
+  '19': 'REJECTED_ROUTE_NOT_AVAILABLE', '20': 'REJECTED_FLOODING_FILTER', '21': 'REJECTED_SYSTEM_ERROR',
+  '23': 'REJECTED_DUPLICATE_MESSAGE_ID', '24': 'REJECTED_INVALID_UDH', '25': 'REJECTED_MESSAGE_TOO_LONG',
+  '51': 'MISSING_TO', '52': 'REJECTED_DESTINATION',
+};
+local knownOf(errors, status) =
+  std.get(errors, std.asciiUpper(std.toString(std.get(status, 'name', ''))),
+          std.get(errors, std.get(names, std.toString(std.get(status, 'id', '')), ''), {}));
+
 function(res)
   local json = if std.isObject(res.json) then res.json else {};
   local messages = std.get(json, 'messages', []);
@@ -11,7 +24,7 @@ function(res)
       local refused = group == 2 || group == 4 || group == 5;
       {
         id: std.get(messages[0], 'messageId'),
-        class: if refused then std.get(std.get(res.errors, std.get(status, 'name', ''), {}), 'class', 'unroutable'),
+        class: if refused then std.get(knownOf(res.errors, status), 'class', 'unroutable'),
         code: if refused then std.get(status, 'name'),
         message: if refused then std.get(status, 'description'),
       }

@@ -1,12 +1,12 @@
 function(res)
   local json = if std.isObject(res.json) then res.json else {};
-  local errors = std.get(json, 'errors', []);
-  local first = if std.isArray(errors) && std.length(errors) > 0 then errors[0] else {};
+  local head(list) = if std.isArray(list) && std.length(list) > 0 && std.isObject(list[0]) then list[0] else {};
+  local first = head(std.get(json, 'errors'));
   local code = if std.get(first, 'code') == null then '' else std.toString(first.code);
   local known = std.get(res.errors, code, {});
   local recipients = std.get(json, 'recipients', {});
-  local items = if std.isObject(recipients) then std.get(recipients, 'items', []) else [];
-  local item = if std.isArray(items) && std.length(items) > 0 then items[0] else {};
+  local item = if std.isObject(recipients) then head(std.get(recipients, 'items')) else {};
+  local reason = if std.get(item, 'statusErrorCode') == null then '' else std.toString(item.statusErrorCode);
   local parameters = {
     recipient: 'invalid_destination', recipients: 'invalid_destination', originator: 'invalid_sender', access_key: 'unauthorized',
     body: 'message_too_long', reportUrl: 'bad_request', validity: 'bad_request', datacoding: 'bad_request', reference: 'bad_request',
@@ -20,8 +20,8 @@ function(res)
   }
   // A message with an id that nobody was sent.
   else if std.isObject(recipients) && std.get(recipients, 'totalSentCount', 1) == 0 then {
-    class: 'unroutable',
-    code: if std.get(item, 'statusErrorCode') != null then std.toString(item.statusErrorCode),
+    class: if reason in res.errors then res.errors[reason].class else 'unroutable',
+    code: if reason != '' then reason,
     message: 'no recipient was sent the message: ' + std.toString(std.get(item, 'statusReason', std.get(item, 'status', 'no reason given'))),
   }
   else { id: std.get(json, 'id') }

@@ -1,8 +1,10 @@
 local names(text, parameter) = std.length(std.findSubstr(parameter, text)) > 0;
 
-// A refusal has no code: its text names the parameter.
+// A refusal has no code: its text says what it is about, mostly by the name of the parameter.
 local refusal(text) =
-  if names(text, 'dst') then 'invalid_destination'
+  if names(std.asciiLower(text), 'credit') || names(std.asciiLower(text), 'balance') then 'insufficient_credit'
+  else if names(text, 'text') && (names(text, 'long') || names(text, 'length')) then 'message_too_long'
+  else if names(text, 'dst') then 'invalid_destination'
   else if names(text, 'src') || names(text, 'powerpack') then 'invalid_sender';
 
 function(res)

@@ -5,6 +5,7 @@ function(req)
   };
   local object(value) = if std.isObject(value) then value else {};
   local list(value) = if std.isArray(value) then [e for e in value if std.isObject(e)] else [];
+  local text(value) = if std.isString(value) then value else '';
   local data = object(std.get(object(req.json), 'data'));
   local payload = object(std.get(data, 'payload'));
   local errors = list(std.get(payload, 'errors'));
@@ -16,7 +17,7 @@ function(req)
   [
     {
       id: std.get(payload, 'id'),
-      status: if status != null then status else std.get(statuses, std.get(to, 'status', '')),
+      status: if status != null then status else std.get(statuses, text(std.get(to, 'status'))),
       class: std.get(known, 'class'),
       code: if code != '' then code,
       message: std.get(fault, 'title', std.get(fault, 'detail')),

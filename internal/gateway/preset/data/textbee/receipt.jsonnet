@@ -1,6 +1,6 @@
 function(req)
   local json = if std.isObject(req.json) then req.json else {};
-  local event = std.get(json, 'webhookEvent', '');
+  local event = std.toString(std.get(json, 'webhookEvent', ''));
   local statuses = { MESSAGE_SENT: 'sent', MESSAGE_DELIVERED: 'delivered', MESSAGE_FAILED: 'undelivered' };
   local times = { MESSAGE_SENT: 'sentAt', MESSAGE_DELIVERED: 'deliveredAt', MESSAGE_FAILED: 'failedAt' };
   // Also where the network gives no delivery reports: the message may have been delivered.

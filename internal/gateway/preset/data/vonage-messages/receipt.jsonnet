@@ -1,19 +1,22 @@
+local object(value) = if std.isObject(value) then value else {};
+local text(value) = if std.isString(value) then value else '';
+
 function(req)
   local statuses = {
     submitted: 'sent', delivered: 'delivered', read: 'delivered', rejected: 'rejected', undeliverable: 'undelivered',
   };
-  local json = if std.isObject(req.json) then req.json else {};
-  local fault = std.get(json, 'error', {});
+  local json = object(req.json);
+  local fault = object(std.get(json, 'error'));
   // The code is the title, where that is a number, or else the end of the type's address;
   // older accounts have it as code.
   local title = std.toString(std.get(fault, 'code', std.get(fault, 'title', '')));
-  local type = std.split(std.get(fault, 'type', ''), '#');
+  local type = std.split(text(std.get(fault, 'type')), '#');
   local code =
     if title != '' && std.stripChars(title, '0123456789') == '' then title
     else if std.length(type) > 1 then type[1]
     else '';
   local known = std.get(req.errors, code, {});
-  local status = std.get(statuses, std.get(json, 'status', ''));
+  local status = std.get(statuses, text(std.get(json, 'status')));
   local ended = std.get(known, 'status');
   {
     id: std.get(json, 'message_uuid'),

@@ -1,3 +1,5 @@
+local text(value) = if std.isString(value) then value else '';
+
 function(req)
   local statuses = {
     accepted: 'sent', buffered: 'sent', delivered: 'delivered', expired: 'expired',
@@ -10,7 +12,7 @@ function(req)
   {
     id: std.get(given, 'messageId'),
     reference: std.get(given, 'client-ref'),
-    status: std.get(statuses, std.get(given, 'status', '')),
+    status: std.get(statuses, text(std.get(given, 'status'))),
     class: std.get(known, 'class'),
     code: if failed then code,
     message: std.get(known, 'means'),

@@ -2,12 +2,13 @@
 function(res)
   local json = if std.isObject(res.json) then res.json else {};
   local parts = std.get(json, 'messages', []);
-  local taken = [part for part in parts if std.get(part, 'status') == '0'];
-  local failed = [part for part in parts if std.get(part, 'status') != '0'];
+  local statusOf(part) = std.toString(std.get(part, 'status', ''));
+  local taken = [part for part in parts if statusOf(part) == '0'];
+  local failed = [part for part in parts if statusOf(part) != '0'];
   if parts == [] then null
   else if failed == [] then { id: [std.get(part, 'message-id') for part in taken] }
   else
-    local code = std.toString(std.get(failed[0], 'status', ''));
+    local code = statusOf(failed[0]);
     local text = std.get(failed[0], 'error-text', '');
     // A delay stands in the text, in milliseconds: "please wait [ 250 ] and retry".
     local after = std.split(text, 'please wait [');
@@ -20,7 +21,7 @@ function(res)
       warning: '%d of %d parts were refused: %s' % [std.length(failed), std.length(parts), text],
     } else {
       // A refusal that nobody knows counts as a try.
-      class: std.get(std.get(res.errors, code, {}), 'class', 'gateway_error'),
+      class: std.get(std.get(res.errors, code, {}), 'class', if res.status < 300 then 'gateway_error'),
       code: code,
       message: text,
       retry_after: if wait != '' && std.stripChars(wait, '0123456789') == '' then std.parseInt(wait) / 1000,

@@ -9,10 +9,11 @@ function(res)
   ];
   local class = std.get(json, 'class');
   local delay = std.get(json, 'retry_after');
+  local isText(value) = std.isString(value) || std.isNumber(value);
   if res.status < 300 then { id: std.get(json, 'id') }
   else {
     class: if std.member(classes, class) then class,
-    code: std.get(json, 'code'),
-    message: std.get(json, 'message'),
-    retry_after: if std.isNumber(delay) then delay,
+    code: if isText(std.get(json, 'code')) then json.code,
+    message: if isText(std.get(json, 'message')) then json.message,
+    retry_after: if std.isNumber(delay) || std.isString(delay) && delay != '' && std.stripChars(delay, '0123456789') == '' then delay,
   }
