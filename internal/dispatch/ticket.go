@@ -379,7 +379,8 @@ func (s *sender) conclude(t *ticket, a *courier.Attempt, r rules, calledOff bool
 	}
 	t.settlement = store.Settlement{
 		ID: m.ID, Token: m.Lease.Token, Status: d.status, Attempt: a,
-		RetryCount: d.retryCount, NextAttemptAt: notAfterExpiry(m, now.Add(d.wait)), Gateway: to, Country: m.Country, At: now,
+		RetryCount: d.retryCount, NextAttemptAt: notAfterExpiry(m, now.Add(d.wait)), Gateway: to, Country: m.Country,
+		NoReceipts: !s.settings.Load().Receipts, At: now,
 	}
 }
 

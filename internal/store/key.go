@@ -49,5 +49,14 @@ func (s *Segments) Take(count int, next func() (int64, error)) (int64, error) {
 	return s.segment, nil
 }
 
+// LowKey returns the low bits of the key of a settled message, -1 where it needs none.
+func (s *Settlement) LowKey() int64 {
+	id := s.Settled().GatewayMessageID
+	if id == "" || s.NoReceipts {
+		return -1
+	}
+	return HashID(s.Attempt.Gateway, id)
+}
+
 // KeyOf returns a key.
 func KeyOf(segment int64, gateway, id string) int64 { return segment<<KeyBits | HashID(gateway, id) }

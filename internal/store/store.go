@@ -267,6 +267,9 @@ type Settlement struct {
 	Gateway string
 	// Country is that of the message, for the tallies.
 	Country string
+	// NoReceipts is true when the gateway sends none. A receipt may then find the message
+	// by its MessageID only.
+	NoReceipts bool
 	// At is the time of the settlement.
 	At time.Time
 }

@@ -137,7 +137,7 @@ WITH settled AS (
         send_count = greatest(m.send_count + 1, g.number), gateway = g.gateway,
         gateway_message_id = nullif(g.gateway_message_id, ''), accepted_http_status = g.http_status,
         accepted_started_at = g.started_at, accepted_duration = g.duration,
-        gateway_key = CASE WHEN g.gateway_message_id <> '' THEN ($14::bigint << 40) | g.low END
+        gateway_key = CASE WHEN g.low >= 0 THEN ($14::bigint << 40) | g.low END
     FROM unnest($3::uuid[], $4::bigint[], $5::integer[], $6::timestamptz[], $7::integer[], $8::text[], $9::text[],
         $10::integer[], $11::timestamptz[], $12::bigint[], $13::bigint[]) WITH ORDINALITY AS g (
         id, token, retry_count, at, number, gateway, gateway_message_id, http_status, started_at, duration, low, place)
@@ -173,7 +173,7 @@ WITH given AS (
         END,
         failure = CASE WHEN g.outcome = '' THEN m.failure END,
         gateway_message_id = CASE WHEN g.outcome = 'accepted' THEN nullif(g.gateway_message_id, '') END,
-        gateway_key = CASE WHEN g.outcome = 'accepted' AND g.gateway_message_id <> '' THEN ($27::bigint << 40) | g.low END
+        gateway_key = CASE WHEN g.low >= 0 THEN ($27::bigint << 40) | g.low END
     FROM given AS g
     WHERE m.id = g.id AND m.lease_token = g.token
     RETURNING m.id, m.send_count, m.status, g.place

@@ -180,7 +180,7 @@ func sentArguments(list []*store.Settlement) []any {
 		column(list, func(t row) int32 { return small(t.Attempt.HTTPStatus) }),
 		column(list, func(t row) pgtype.Timestamptz { return stamp(t.Attempt.StartedAt) }),
 		column(list, func(t row) int64 { return t.Attempt.Duration.Microseconds() }),
-		column(list, func(t row) int64 { return store.HashID(t.Attempt.Gateway, store.CleanID(t.Attempt.GatewayMessageID)) }),
+		column(list, row.LowKey),
 	}
 }
 
@@ -224,7 +224,7 @@ func otherArguments(list []*store.Settlement) []any {
 		column(attempts, func(a try) pgtype.Timestamptz { return stamp(a.StartedAt) }),
 		column(attempts, func(a try) int64 { return a.Duration.Microseconds() }),
 		column(attempts, func(a try) string { return store.CleanText(a.Warning) }),
-		column(attempts, func(a try) int64 { return store.HashID(a.Gateway, store.CleanID(a.GatewayMessageID)) }),
+		column(list, row.LowKey),
 		places, ids,
 	}
 }

@@ -51,8 +51,8 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 // its message is of a segment.
 func (s *session) settle(ctx context.Context, t *store.Settlement, segment int64) (bool, error) {
 	row, key := t.Settled(), any(nil)
-	if row.GatewayMessageID != "" {
-		key = store.KeyOf(segment, t.Attempt.Gateway, row.GatewayMessageID)
+	if low := t.LowKey(); low >= 0 {
+		key = segment<<store.KeyBits | low
 	}
 	if t.IsPlain() {
 		a, at := t.Attempt, t.At.UnixMicro()

@@ -26,6 +26,7 @@ func receiptTests() map[string]func(t *testing.T, k *kit) {
 		"ProvesAnUnknownAttempt":       testReceiptOfUnknownAttempt,
 		"TellsTheNameToOthers":         testReceiptTellsTheName,
 		"OfAnotherGatewayIsNoProof":    testReceiptOfAnotherGateway,
+		"OfAGatewayThatSentNone":       testReceiptOfSilentGateway,
 		"AfterAFailover":               testReceiptAfterFailover,
 		"AfterARetryByHand":            testReceiptAfterRequeue,
 		"OfEveryPart":                  testReceiptsOfParts,
@@ -362,6 +363,18 @@ func testReceiptOfAnotherGateway(t *testing.T, k *kit) {
 		k.comesTo(t, store.ReceiptParked, foreign, k.reference(gatewayB, m.ID, courier.StatusDelivered), k.reference(gatewayA, k.id(), courier.StatusDelivered))
 		check()
 	}
+}
+
+func testReceiptOfSilentGateway(t *testing.T, k *kit) {
+	m := k.processing(t)
+	s := k.settlement(m, courier.StatusSent)
+	s.NoReceipts = true
+	k.settle(t, s)
+	if got := k.is(t, m.ID, courier.StatusSent); got.GatewayMessageID != s.Attempt.GatewayMessageID {
+		t.Errorf("message has the gateway's id %q, want %q", got.GatewayMessageID, s.Attempt.GatewayMessageID)
+	}
+	k.comesTo(t, store.ReceiptApplied, k.reference(gatewayA, m.ID, courier.StatusDelivered))
+	k.is(t, m.ID, courier.StatusDelivered)
 }
 
 // throughB sends a queued message through gatewayB.
