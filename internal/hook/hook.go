@@ -181,7 +181,7 @@ func (h *Hook) take(ctx context.Context, c *call, now time.Time) Answer {
 	}
 	unlock := h.lock(c)
 	defer unlock()
-	if earlier := h.withKey(ctx, c, m, now); earlier != nil {
+	if earlier := h.withKey(ctx, c, m); earlier != nil {
 		return success(store.Enqueued{Message: earlier, Duplicate: true}, courier.StatusQueued, ResultRepeated)
 	}
 	stored, err := h.patiently(ctx, func() (store.Enqueued, error) {
@@ -231,7 +231,7 @@ const callerPrefix = "hook:"
 
 // withKey gives a message the key by which a repeat is known, and returns the one that was
 // made within the window where this is a repeat of it, or else nil.
-func (h *Hook) withKey(ctx context.Context, c *call, m *courier.Message, now time.Time) (earlier *courier.Message) {
+func (h *Hook) withKey(ctx context.Context, c *call, m *courier.Message) (earlier *courier.Message) {
 	if c.key == "" {
 		return nil
 	}
@@ -296,7 +296,7 @@ func (h *Hook) never(ctx context.Context, c *call, draft courier.Draft, class co
 		}
 		unlock := h.lock(c)
 		defer unlock()
-		if earlier := h.withKey(ctx, c, m, now); earlier != nil {
+		if earlier := h.withKey(ctx, c, m); earlier != nil {
 			return success(store.Enqueued{Message: earlier, Duplicate: true}, courier.StatusRejected, ResultRepeated)
 		}
 		reason := &courier.Attempt{Outcome: courier.OutcomeRejected, Class: class, Message: cause.Error()}
