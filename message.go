@@ -35,6 +35,13 @@ type Message struct {
 	Country string
 	// CallbackURL is where the caller wants to be told of changes of status, or empty.
 	CallbackURL string
+	// Lane is how urgent the message is; a store takes none for LaneNormal.
+	Lane Lane
+	// SupersedeKey is what a newer message of the same Caller has in common with those
+	// whose place it takes, or empty.
+	SupersedeKey string
+	// SupersededBy is the newer message that took the place of this one, zero for none.
+	SupersededBy ID
 
 	CreatedAt time.Time
 	UpdatedAt time.Time

@@ -139,11 +139,16 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	lane, err := laneOf(&draft)
+	if err != nil {
+		return nil, err
+	}
 	m := &courier.Message{
 		Status: courier.StatusQueued, Channel: channel.ID, Gateway: cmp.Or(draft.Gateway, channel.Gateway), OnlyGateway: draft.Gateway != "",
 		To: to, From: cmp.Or(draft.From, channel.From), Body: text, Country: country, Subject: draft.Subject,
 		TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
 		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata, CallbackURL: draft.CallbackURL,
+		Lane: lane, SupersedeKey: supersedeKey(&draft, channel.ID, to),
 		CreatedAt: now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
 		Caller: draft.Caller, IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
 	}

@@ -42,6 +42,7 @@ func Accept(messages []*courier.Message, now time.Time, token int64) ([]Row, err
 		if stored.SendAt = (time.Time{}); stored.NextAttemptAt.After(stored.CreatedAt) {
 			stored.SendAt = stored.NextAttemptAt
 		}
+		stored.Lane, stored.SupersededBy = cmp.Or(stored.Lane, courier.LaneNormal), courier.ID{}
 		leased := stored.Lease.Node != "" && !stored.Lease.Until.IsZero()
 		switch {
 		case stored.ID.IsZero():

@@ -273,5 +273,7 @@ func insertArguments(rows []store.Row) []any {
 			}
 			return m.Fingerprint[:]
 		}),
+		column(rows, func(m row) string { return string(m.Lane) }),
+		column(rows, func(m row) string { return m.SupersedeKey }),
 	}
 }

@@ -7,7 +7,8 @@
 m.id, m.status, m.gateway, m.next_attempt_at, m.lease_node, m.lease_token, m.lease_until,
 m.send_count, m.retry_count, m.last_error, m.updated_at, m.sent_at, m.expires_at, m.gateway_message_id,
 m.accepted_http_status, m.accepted_started_at, m.accepted_duration, m.created_at, m.channel,
-m.recipient, m.sender, m.body, m.content, m.caller, m.idempotency_key, m.fingerprint, m.scrubbed_at, m.failure
+m.recipient, m.sender, m.body, m.content, m.caller, m.idempotency_key, m.fingerprint, m.scrubbed_at, m.failure,
+m.lane, m.supersede_key, m.superseded_by
 
 -- columns: attempt
 number, gateway, outcome, class, code, message, http_status, excerpt,
@@ -40,17 +41,21 @@ ON CONFLICT (store, writer) DO UPDATE SET changed_at = now(), queued = t.queued 
 INSERT INTO courier.message (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     updated_at, expires_at, created_at, channel,
-    recipient, sender, body, content, caller, idempotency_key, fingerprint
+    recipient, sender, body, content, caller, idempotency_key, fingerprint,
+    lane, supersede_key
 )
 SELECT g.id, g.status, g.gateway, g.next_attempt_at, nullif(g.lease_node, ''), nullif(g.lease_token, 0), g.lease_until,
     g.updated_at, g.expires_at, g.created_at, g.channel,
-    g.recipient, g.sender, g.body, g.content, g.caller, nullif(g.idempotency_key, ''), g.fingerprint
+    g.recipient, g.sender, g.body, g.content, g.caller, nullif(g.idempotency_key, ''), g.fingerprint,
+    g.lane, nullif(g.supersede_key, '')
 FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::bigint[], $9::timestamptz[],
     $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[]) AS g (
+    $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::bytea[],
+    $21::text[], $22::text[]) AS g (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     updated_at, expires_at, created_at, channel,
-    recipient, sender, body, content, caller, idempotency_key, fingerprint)
+    recipient, sender, body, content, caller, idempotency_key, fingerprint,
+    lane, supersede_key)
 
 -- name: InsertMessage
 WITH stored AS (

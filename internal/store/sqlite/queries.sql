@@ -6,7 +6,8 @@
 seq, id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
 send_count, retry_count, last_error, updated_at, sent_at, expires_at, gateway_message_id,
 accepted_http_status, accepted_started_at, accepted_duration, created_at, channel,
-recipient, sender, body, content, caller, idempotency_key, fingerprint, scrubbed_at, failure
+recipient, sender, body, content, caller, idempotency_key, fingerprint, scrubbed_at, failure,
+lane, supersede_key, superseded_by
 
 -- columns: attempt
 number, gateway, outcome, class, code, message, http_status, excerpt,
@@ -37,8 +38,9 @@ ROLLBACK
 INSERT INTO message (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     send_count, retry_count, updated_at, expires_at, created_at, channel,
-    recipient, sender, body, content, caller, idempotency_key, fingerprint
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+    recipient, sender, body, content, caller, idempotency_key, fingerprint,
+    lane, supersede_key
+) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
 
 -- A claim reads what is due and then leases it by runs of rows that follow each
 -- other: RETURNING would copy each row once more, and an IN list sort them.
