@@ -431,15 +431,24 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamp
     AS g (id, status_before, status, updated_at, sent_at, gateway, gateway_message_id, failure, gateway_key)
 WHERE m.id = g.id AND m.status = g.status_before
 
--- One that is known takes no number: the numbers tell how many there are.
+-- They are numbered in the order in which they came, and written in that of their names,
+-- so that two nodes wait for each other at most one way. One that is known takes no
+-- number: the numbers tell how many there are.
 -- name: InsertParked
-INSERT INTO courier.parked (message_id, {receipt})
-SELECT g.message_id, g.gateway, g.gateway_message_id, g.status, nullif(g.class, ''), nullif(g.code, ''), nullif(g.message, ''), g.at, g.received_at
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
-    AS g (message_id, gateway, gateway_message_id, status, class, code, message, at, received_at)
-WHERE NOT EXISTS (
-    SELECT FROM courier.parked AS p
-    WHERE p.gateway_message_id = g.gateway_message_id AND p.message_id = g.message_id AND p.gateway = g.gateway AND p.status = g.status)
+WITH fresh AS MATERIALIZED (
+    SELECT nextval('courier.parked_seq_seq') AS seq, g.* FROM (
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+            WITH ORDINALITY AS g (message_id, gateway, gateway_message_id, status, class, code, message, at, received_at, place)
+        WHERE NOT EXISTS (
+            SELECT FROM courier.parked AS p
+            WHERE p.gateway_message_id = g.gateway_message_id AND p.message_id = g.message_id AND p.gateway = g.gateway AND p.status = g.status)
+        ORDER BY place
+    ) AS g
+)
+INSERT INTO courier.parked (seq, message_id, {receipt}) OVERRIDING SYSTEM VALUE
+SELECT seq, message_id, gateway, gateway_message_id, status, nullif(class, ''), nullif(code, ''), nullif(message, ''), at, received_at
+FROM fresh
+ORDER BY gateway_message_id, message_id, gateway, status
 ON CONFLICT DO NOTHING
 
 -- name: DeleteParked
