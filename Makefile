@@ -1,6 +1,7 @@
 # Every target that CI calls, and those a developer calls by hand. Needs Go,
 # git and make; a C compiler adds the race detector to the tests. The tests need
-# a PostgreSQL, which the target postgres finds or, for root on Debian, installs.
+# a PostgreSQL and a Chromium, which the targets postgres and browser find or, for
+# root on Debian, install.
 
 GO       ?= go
 FUZZTIME ?= 10s
@@ -14,7 +15,7 @@ LINT_MOD := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 CC_FOUND := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC | cut -d' ' -f1)" 2>/dev/null)
 RACE     := $(if $(CC_FOUND),-race)
 
-.PHONY: help build dev postgres test test-plain test-repeat lint fmt fuzz bench docs tidy-check clean
+.PHONY: help build dev postgres browser images test test-plain test-repeat lint fmt fuzz bench docs tidy-check clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,12 +30,18 @@ dev: build ## Run a courier with a built-in inbox as its gateway; nothing to con
 postgres: ## Find the PostgreSQL that the tests need, or install Debian's package
 	@tools/postgres.sh
 
-test: postgres ## Run all tests in random order, with the race detector where a C compiler is found
+browser: ## Find the Chromium and the axe-core that the tests need, or install Debian's package and npm's
+	@tools/browser.sh
+
+images: browser ## Make the pictures of the documents anew, in docs/images
+	COURIER_IMAGES=1 $(GO) test -count=1 ./internal/web/... ./internal/inbox/...
+
+test: postgres browser ## Run all tests in random order, with the race detector where a C compiler is found
 	@$(if $(RACE),true,echo "no C compiler found: the tests run without the race detector")
 	$(GO) test $(RACE) -shuffle=on -count=$(COUNT) -timeout 14m ./...
 	cd bench && $(GO) test -shuffle=on -count=$(COUNT) -timeout 5m ./...
 
-test-plain: postgres ## Run all tests without the race detector, reusing earlier results
+test-plain: postgres browser ## Run all tests without the race detector, reusing earlier results
 	$(GO) test ./...
 	cd bench && $(GO) test ./...
 

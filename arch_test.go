@@ -44,6 +44,7 @@ func layout() map[string][]string {
 		"internal/signature":             {},
 		"internal/web":                   {root, "courier/client", "courier/internal/httpapi"},
 		"internal/webhook":               {root, store},
+		"internal/web/webtest":           {},
 		"internal/store":                 {root},
 		"internal/text":                  {root},
 		"internal/store/postgres":        {root, store},
@@ -58,6 +59,7 @@ func layout() map[string][]string {
 // that are not listed may be imported by every package but the root and client.
 func owners() map[string][]string {
 	return map[string][]string{
+		"github.com/chromedp":                {"internal/web/webtest"},
 		"github.com/danielgtaylor/huma":      {"internal/httpapi"},
 		"github.com/go-json-experiment/json": {"internal/gateway", "internal/httpapi", "internal/store"},
 		"github.com/golang-jwt/jwt":          {"internal/signature"},

@@ -74,6 +74,7 @@ func TestClosedSets(t *testing.T) {
 		got            []string
 	}{
 		{"status.go", "Status", texts(courier.Statuses())},
+		{"lane.go", "Lane", texts(courier.Lanes())},
 		{"attempt.go", "Outcome", texts(courier.Outcomes())},
 		{"attempt.go", "Class", texts(courier.Classes())},
 		{"error.go", "ErrorCode", texts(courier.ErrorCodes())},

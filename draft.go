@@ -22,6 +22,13 @@ type Draft struct {
 	Gateway string
 	// CallbackURL is where changes of status are reported.
 	CallbackURL string
+	// Lane is LaneOTP for a one-time code when empty, and else LaneNormal.
+	Lane Lane
+	// IsCode says that the text is a one-time code, whatever its template type.
+	IsCode bool
+	// SupersedeKey is what a newer message has in common with those whose place it
+	// takes. Nil leaves it to the courier; the empty key is for none.
+	SupersedeKey *string
 	Lifetime
 
 	// Caller is the name of the API key that brought the draft, empty for none.

@@ -35,9 +35,18 @@ type Message struct {
 	Country string
 	// CallbackURL is where the caller wants to be told of changes of status, or empty.
 	CallbackURL string
+	// Lane is how urgent the message is; a store takes none for LaneNormal.
+	Lane Lane
+	// SupersedeKey is what a newer message of the same Caller has in common with those
+	// whose place it takes, or empty.
+	SupersedeKey string
+	// SupersededBy is the newer message that took the place of this one, zero for none.
+	SupersededBy ID
 
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	// SendAt is when a scheduled message was first to be sent; zero for at once.
+	SendAt time.Time
 	// SentAt is when a gateway accepted the message.
 	SentAt time.Time
 	// ExpiresAt is when the message loses its use; it is not attempted after it.

@@ -104,6 +104,7 @@ func TestClient_Send(t *testing.T) {
 		RequestHeaders: map[string][]string{"X-A": {"1"}}, Metadata: map[string]any{"order": 7},
 		SendAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), TTL: 5 * time.Minute, IdempotencyKey: "key-1",
 		Gateway: "b", CallbackURL: "https://example.com/status",
+		Lane: courier.LaneOTP, SupersedeKey: new(""),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +128,7 @@ func TestClient_Send(t *testing.T) {
 	}
 	wantJSON(t, request.Body, `{"to":"+12065550199","body":"Hi","from":"Shop","channel":"sms","subject":"s",
 		"template_type":"login_code_valid","template_data":{"code":"123"},"request_headers":{"X-A":["1"]},
-		"metadata":{"order":7},"gateway":"b","callback_url":"https://example.com/status","send_at":"2026-01-01T00:00:00Z","ttl":"5m0s"}`)
+		"metadata":{"order":7},"gateway":"b","callback_url":"https://example.com/status","lane":"otp","supersede_key":"","send_at":"2026-01-01T00:00:00Z","ttl":"5m0s"}`)
 }
 
 func TestClient_SendBatch(t *testing.T) {

@@ -31,7 +31,18 @@ type Message struct {
 	// before: this is the first message that had it, and no new one was made.
 	Replayed bool `json:"replayed,omitempty"`
 	Delivery
+	Precedence
 	Timeline
+}
+
+// Precedence is which messages go before a message, or instead of it.
+type Precedence struct {
+	// Lane is how urgent the message is.
+	Lane courier.Lane `json:"lane,omitempty"`
+	// SupersedeKey is what newer messages have in common that take the place of this one.
+	SupersedeKey string `json:"supersede_key,omitempty"`
+	// SupersededBy is the newer message that took the place of this one, zero for none.
+	SupersededBy courier.ID `json:"superseded_by,omitzero"`
 }
 
 // Delivery is how far a message has come.

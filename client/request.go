@@ -31,6 +31,13 @@ type SendRequest struct {
 	Gateway string `json:"gateway,omitempty"`
 	// CallbackURL is where changes of status are reported, an absolute https or http URL.
 	CallbackURL string `json:"callback_url,omitempty"`
+	// Lane is how urgent the message is; empty leaves it to the courier: courier.LaneOTP
+	// for a one-time code, and else courier.LaneNormal.
+	Lane courier.Lane `json:"lane,omitempty"`
+	// SupersedeKey: a newer message with the same key takes the place of those that no
+	// gateway has taken yet. Nil leaves it to the courier, which gives one to one-time
+	// codes; the empty key is for none.
+	SupersedeKey *string `json:"supersede_key,omitempty"`
 	// SendAt is when the message becomes due: now when zero.
 	SendAt time.Time `json:"send_at,omitzero"`
 	// ExpiresAt is when the message loses its use; TTL says the same as a time

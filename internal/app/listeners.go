@@ -30,6 +30,7 @@ func (a *App) startListeners(ctx context.Context) error {
 		Hooks:          &a.hooks,
 		Pages:          pages,
 		Checks:         a.checks(),
+		DryFunc:        a.dry.Load,
 		Keys:           apiKeys(cfg),
 		AnyHost:        cfg.API.OpenAccess && !isLoopback(cfg.API.Host),
 		MaxBodySize:    cfg.API.MaxBodySize,

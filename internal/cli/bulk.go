@@ -315,6 +315,7 @@ func (k *rowKeys) give(r row) row {
 	identity := rowIdentity{
 		Run: k.runID, To: of.To, Body: of.Body, From: of.From, Channel: of.Channel, Subject: of.Subject, TTL: of.TTL, SendAt: of.SendAt,
 		ExpiresAt: of.ExpiresAt, TemplateType: of.TemplateType, TemplateData: of.TemplateData, Metadata: of.Metadata,
+		Lane: of.Lane, SupersedeKey: of.SupersedeKey,
 	}
 	sum, err := identity.sum()
 	if err == nil {
@@ -344,6 +345,8 @@ type rowIdentity struct {
 	TemplateType string          `json:"template_type,omitempty"`
 	TemplateData json.RawMessage `json:"template_data,omitempty"`
 	Metadata     map[string]any  `json:"metadata,omitempty"`
+	Lane         courier.Lane    `json:"lane,omitempty"`
+	SupersedeKey *string         `json:"supersede_key,omitempty"`
 }
 
 func (i rowIdentity) sum() ([sha256.Size]byte, error) {

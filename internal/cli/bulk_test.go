@@ -402,6 +402,8 @@ func TestRowKey(t *testing.T) {
 		"expires":  key("", func(r *row) { r.request.ExpiresAt = time.Unix(1, 0) }),
 		"type":     key("", func(r *row) { r.request.TemplateType = "t" }),
 		"data":     key("", func(r *row) { r.request.TemplateData = []byte(`{}`) }),
+		"lane":     key("", func(r *row) { r.request.Lane = courier.LaneBulk }),
+		"place":    key("", func(r *row) { r.request.SupersedeKey = new("a") }),
 		"metadata": key("", func(r *row) { r.request.Metadata = map[string]any{"a": "1"} }),
 	} {
 		if before, known := seen[other]; known {

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"courier"
 	"courier/client"
 )
 
@@ -139,8 +140,8 @@ const metadataPrefix = "metadata."
 
 func knownColumns() []string {
 	return []string{
-		"body", "channel", "expires_at", "from", "idempotency_key", "metadata", "send_at", "subject",
-		"template_data", "template_type", "to", "ttl",
+		"body", "channel", "expires_at", "from", "idempotency_key", "lane", "metadata", "send_at", "subject",
+		"supersede_key", "template_data", "template_type", "to", "ttl",
 	}
 }
 
@@ -153,6 +154,10 @@ func setColumn(request *client.SendRequest, name, text string) (err error) {
 			"to": &request.To, "body": &request.Body, "from": &request.From, "channel": &request.Channel, "subject": &request.Subject,
 			"template_type": &request.TemplateType, "idempotency_key": &request.IdempotencyKey,
 		}[name] = text
+	case "lane":
+		request.Lane = courier.Lane(text)
+	case "supersede_key":
+		request.SupersedeKey = &text
 	case "ttl":
 		request.ExpiresAt = time.Time{}
 		if request.TTL, err = time.ParseDuration(text); err != nil || request.TTL <= 0 {

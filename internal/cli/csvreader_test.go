@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"courier"
 	"courier/client"
 )
 
@@ -36,13 +37,13 @@ func readRows(t *testing.T, content string, base client.SendRequest) []row {
 
 func TestRowReader_ReadsEveryColumn(t *testing.T) {
 	t.Parallel()
-	rows := readRows(t, "\xef\xbb\xbfTo , Body,from,channel,subject,ttl,send_at,template_type,template_data,metadata,metadata.City,idempotency_key\r\n"+
-		`+12065550199,"Hi, ""you""`+"\nthere"+`",Shop,sms,Hey,5m,2026-01-31T18:00:00Z,login,"{""code"": 1}","{""n"": 12345678901234567890}",Oslo,k1`+"\r\n",
+	rows := readRows(t, "\xef\xbb\xbfTo , Body,from,channel,subject,ttl,send_at,template_type,template_data,metadata,metadata.City,lane,supersede_key,idempotency_key\r\n"+
+		`+12065550199,"Hi, ""you""`+"\nthere"+`",Shop,sms,Hey,5m,2026-01-31T18:00:00Z,login,"{""code"": 1}","{""n"": 12345678901234567890}",Oslo,bulk,s1,k1`+"\r\n",
 		client.SendRequest{From: "Default", ExpiresAt: time.Unix(1, 0)})
 	want := client.SendRequest{
 		To: "+12065550199", Body: "Hi, \"you\"\nthere", From: "Shop", Channel: "sms", Subject: "Hey", TTL: 5 * time.Minute,
 		SendAt: time.Date(2026, 1, 31, 18, 0, 0, 0, time.UTC), TemplateType: "login", TemplateData: []byte(`{"code": 1}`),
-		IdempotencyKey: "k1",
+		IdempotencyKey: "k1", Lane: courier.LaneBulk, SupersedeKey: new("s1"),
 	}
 	if len(rows) != 1 || rows[0].err != nil {
 		t.Fatalf("rows: %+v", rows)

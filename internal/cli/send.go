@@ -32,8 +32,8 @@ func newSend(shared *shared) *cobra.Command {
 
 The file has a header row with the columns to and body, and optionally from,
 channel, subject, ttl, send_at, expires_at, template_type, template_data (a JSON
-object), metadata (a JSON object), metadata.NAME and idempotency_key. What a flag
-says holds for every row whose own column is empty.
+object), metadata (a JSON object), metadata.NAME, lane, supersede_key and
+idempotency_key. What a flag says holds for every row whose own column is empty.
 
 Repeating a command that was broken off, or with refused rows corrected or
 deleted, sends nothing twice: each row is known by its content, and equal rows
@@ -149,6 +149,8 @@ type sendFlags struct {
 	ttl                              time.Duration
 	templateType, templateData       string
 	gateway, callbackURL             string
+	lane                             string
+	supersedeKey                     *string
 	metadata                         []string
 	idempotencyKey                   string
 	wait                             bool
@@ -162,6 +164,9 @@ func (f *sendFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.expiresAt, "expires-at", "", "do not send it after this `TIME`")
 	flags.DurationVar(&f.ttl, "ttl", 0, "do not send it later than this after now (5m)")
 	flags.StringVar(&f.callbackURL, "callback-url", "", "`URL` that is told of each change of status")
+	flags.StringVar(&f.lane, "lane", "", "how urgent it is: otp, normal or bulk (default otp for a one-time code, or else normal)")
+	flags.Func("supersede-key", "take the place of messages with this `KEY` that no gateway has taken yet (a one-time code has one by default; \"\" for none)",
+		func(key string) error { f.supersedeKey = &key; return nil })
 	flags.StringVar(&f.idempotencyKey, "idempotency-key", "", "send it only if no message with this `KEY` was sent")
 	flags.BoolVar(&f.wait, "wait", false, "wait until a gateway has taken it, or none ever will")
 	flags.DurationVar(&f.waitTimeout, "wait-timeout", time.Minute, "how long to wait")
@@ -206,7 +211,7 @@ func (f *sendFlags) request(stdin io.Reader) (client.SendRequest, error) {
 func (f *sendFlags) base() (client.SendRequest, error) {
 	request := client.SendRequest{
 		From: f.from, Channel: f.channel, Subject: f.subject, TTL: f.ttl, TemplateType: f.templateType,
-		Gateway: f.gateway, CallbackURL: f.callbackURL,
+		Gateway: f.gateway, CallbackURL: f.callbackURL, Lane: courier.Lane(f.lane), SupersedeKey: f.supersedeKey,
 	}
 	if f.ttl < 0 {
 		return request, errors.New("read --ttl: it must not be negative")

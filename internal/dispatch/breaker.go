@@ -48,19 +48,6 @@ const (
 	breakerOpen     breakerState = 2
 )
 
-// String returns the word for logs.
-func (s breakerState) String() string {
-	switch s {
-	case breakerClosed:
-		return "closed"
-	case breakerHalfOpen:
-		return "half_open"
-	case breakerOpen:
-		return "open"
-	}
-	return "invalid"
-}
-
 // breaker stops attempts at a gateway that cannot take them, and asks it now and
 // then with a single message, a probe. Every change of state begins a new epoch;
 // what attempts of an earlier one came to is no news of the present. It is not safe

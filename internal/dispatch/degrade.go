@@ -295,34 +295,3 @@ func (e *Engine) logQuality(ctx context.Context, before, after *quality) {
 		}
 	}
 }
-
-// GatewayState is a gateway as an operator sees it.
-type GatewayState struct {
-	Name string
-	// Breaker is closed, half_open or open; Class says why it is not closed.
-	Breaker string
-	Class   string
-	// InFlight counts the attempts under way on this node.
-	InFlight int
-	// Degraded says for which countries few of its messages are delivered, and Slow why
-	// its deliveries are slow.
-	Degraded map[string]string
-	Slow     string
-}
-
-// Snapshot returns the state of the gateways in the order of the settings.
-func (e *Engine) Snapshot() []GatewayState {
-	r, q := e.routing.Load(), e.quality.Load()
-	states := make([]GatewayState, len(r.all.hops))
-	for i, h := range r.all.hops {
-		name, s := h.queue.key.gateway, h.queue.gate.snapshot(e.tick())
-		states[i] = GatewayState{
-			Name: name, Breaker: s.breaker.String(), Class: string(h.queue.gate.closedBy()), InFlight: s.inFlight,
-			Degraded: make(map[string]string), Slow: q.slow[name],
-		}
-		for country, found := range q.degraded[name] {
-			states[i].Degraded[country] = found.reason
-		}
-	}
-	return states
-}

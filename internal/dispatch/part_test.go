@@ -82,7 +82,7 @@ func bringDown(t *testing.T, g *gate, now time.Time) {
 		g.through(testTicket(g.admit(newTestQueue(nil), false, 1, now).only(1), n), ambiguousAttempt(), now)
 	}
 	if g.breaker.state != breakerOpen {
-		t.Fatalf("the breaker is %s after %d refusals", g.breaker.state, severalRecipients)
+		t.Fatalf("the breaker is not open after %d refusals", severalRecipients)
 	}
 }
 

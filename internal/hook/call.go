@@ -370,13 +370,15 @@ func parseWebhook(r *signature.Request, o *Options) (*call, error) {
 		TTL                              string          `json:"ttl"`
 		Gateway                          string          `json:"gateway"`
 		CallbackURL                      string          `json:"callback_url"`
+		Lane                             courier.Lane    `json:"lane"`
+		SupersedeKey                     *string         `json:"supersede_key"`
 	}
 	if err := decode(r.Body, &p); err != nil {
 		return nil, err
 	}
 	c := &call{to: p.To, body: p.Body, kind: kindAsIs, asked: courier.Draft{
 		From: p.From, Channel: p.Channel, Subject: p.Subject, TemplateType: p.TemplateType, TemplateData: p.TemplateData, Metadata: p.Metadata,
-		Gateway: p.Gateway, CallbackURL: p.CallbackURL,
+		Gateway: p.Gateway, CallbackURL: p.CallbackURL, Lane: p.Lane, SupersedeKey: p.SupersedeKey,
 		Lifetime: courier.Lifetime{SendAt: p.SendAt, ExpiresAt: p.ExpiresAt, TTL: p.TTL},
 	}}
 	c.key = cmp.Or(r.Header.Get("Webhook-Id"), r.Header.Get("Idempotency-Key"))

@@ -212,7 +212,7 @@ func (h *Hook) draft(c *call) (courier.Draft, error) {
 	if c.kind == kindAsIs {
 		return draft, nil
 	}
-	draft.TemplateType, draft.TTL = cmp.Or(o.Template, c.kind), c.ttl.String()
+	draft.TemplateType, draft.TTL, draft.IsCode = cmp.Or(o.Template, c.kind), c.ttl.String(), true
 	var err error
 	if draft.Metadata, err = json.Marshal(map[string]string{"hook": o.ID, "hook_type": o.Type, "event": c.event}); err != nil {
 		return draft, err

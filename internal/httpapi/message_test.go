@@ -49,7 +49,7 @@ const attemptedJSON = `{
 	"id":"` + idText + `","status":"sent","channel":"sms","to":"` + number + `","from":"Shop","body":"Your code is <123456>","subject":"s",
 	"template_type":"login_code_valid","template_data":{"code":"123456"},"metadata":{"order":7},"segments":1,"encoding":"gsm7","country":"US","callback_url":"https://example.com/123456",
 	"gateway":"main","gateway_message_id":"SM1","send_count":2,
-	"last_error":null,
+	"last_error":null,"lane":"normal","supersede_key":null,"superseded_by":null,
 	"created_at":"2026-01-02T03:04:05.000006Z","updated_at":"2026-01-02T03:04:06.000006Z","sent_at":"2026-01-02T03:04:06.000006Z",
 	"expires_at":"2026-01-02T03:05:05.000006Z","next_attempt_at":null,"scrubbed_at":null,
 	"attempts":[
@@ -81,7 +81,7 @@ func TestAPI_GetMessageOfLittle(t *testing.T) {
 	wantJSON(t, w.Body.String(), `{
 		"id":"`+idText+`","status":"queued","channel":"sms","to":"`+number+`","from":"Shop","body":"Your code is 123456","subject":null,
 		"template_type":null,"template_data":null,"metadata":null,"segments":1,"encoding":"gsm7","country":null,"callback_url":null,
-		"gateway":"main","gateway_message_id":null,"send_count":0,"last_error":null,
+		"gateway":"main","gateway_message_id":null,"send_count":0,"last_error":null,"lane":"normal","supersede_key":null,"superseded_by":null,
 		"created_at":"2026-01-02T03:04:05.000006Z","updated_at":"2026-01-02T03:04:05.000006Z","sent_at":null,"expires_at":null,
 		"next_attempt_at":"2026-01-02T03:04:05.000006Z","scrubbed_at":null,"attempts":[],"receipts":[]}`)
 }

@@ -25,6 +25,8 @@ type MessageRequest struct {
 	Metadata       jsonObject `json:"metadata,omitempty" doc:"The caller's own, kept and shown."`
 	Gateway        string     `json:"gateway,omitempty" doc:"The only gateway that may take the message. The route chooses when absent."`
 	CallbackURL    string     `json:"callback_url,omitempty" format:"uri" maxLength:"2048" example:"https://example.com/sms-status" doc:"Where changes of status are reported, signed with callbacks.secret."`
+	Lane           lane       `json:"lane,omitempty"`
+	SupersedeKey   *string    `json:"supersede_key,omitempty" maxLength:"255" doc:"A newer message with the same key takes the place of those that no gateway has taken yet. One-time codes have one of their channel, recipient and template_type when absent; the empty one switches it off."`
 	SendAt         string     `json:"send_at,omitempty" format:"date-time" doc:"When the message becomes due, at most a year ahead. Now when absent."`
 	RetryRequest
 	Type messageType `json:"type,omitzero" doc:"Kratos's kind of message. Only a text message is taken."`
@@ -64,7 +66,7 @@ func (m *MessageRequest) draft() (courier.Draft, error) {
 		To: to, Body: m.Body, From: m.From, Channel: m.Channel, Subject: m.Subject,
 		TemplateType: m.TemplateType, TemplateData: json.RawMessage(m.TemplateData),
 		RequestHeaders: json.RawMessage(m.RequestHeaders), Metadata: json.RawMessage(m.Metadata),
-		Gateway: m.Gateway, CallbackURL: m.CallbackURL,
+		Gateway: m.Gateway, CallbackURL: m.CallbackURL, Lane: courier.Lane(m.Lane), SupersedeKey: m.SupersedeKey,
 		Lifetime: courier.Lifetime{SendAt: m.SendAt, ExpiresAt: m.ExpiresAt, TTL: m.TTL},
 	}, nil
 }

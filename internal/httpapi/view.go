@@ -17,25 +17,38 @@ const redacted = "<redacted>"
 // Message is a message in an answer. Every field is always there; null says
 // that it does not apply.
 type Message struct {
-	ID               courier.ID `json:"id" format:"uuid" doc:"The message's id, a UUID version 7."`
-	Status           status     `json:"status"`
-	Channel          string     `json:"channel" example:"sms" doc:"The kind of message."`
-	To               string     `json:"to" example:"+12065550199" doc:"The recipient."`
-	From             string     `json:"from" example:"+12065550110" doc:"The sender."`
-	Body             string     `json:"body" doc:"The text; <redacted> for a key without the scope read_body, empty once it was scrubbed."`
-	Subject          *string    `json:"subject" doc:"The subject; <redacted> as the body is."`
-	TemplateType     *string    `json:"template_type" example:"login_code_valid"`
-	TemplateData     jsonObject `json:"template_data" doc:"What the gateway's template was given; null for a key without the scope read_body."`
-	Metadata         jsonObject `json:"metadata" doc:"The caller's own."`
-	Segments         int        `json:"segments" doc:"How many segments the text takes."`
-	Encoding         encoding   `json:"encoding"`
-	Country          *string    `json:"country" example:"DE" doc:"The recipient's country, as ISO 3166-1 has it; null when it is not known."`
-	CallbackURL      *string    `json:"callback_url" doc:"Where changes of status are reported; <redacted> as the body is, as it may hold a secret of its own."`
+	ID           courier.ID `json:"id" format:"uuid" doc:"The message's id, a UUID version 7."`
+	Status       status     `json:"status"`
+	Channel      string     `json:"channel" example:"sms" doc:"The kind of message."`
+	To           string     `json:"to" example:"+12065550199" doc:"The recipient."`
+	From         string     `json:"from" example:"+12065550110" doc:"The sender."`
+	Body         string     `json:"body" doc:"The text; <redacted> for a key without the scope read_body, empty once it was scrubbed."`
+	Subject      *string    `json:"subject" doc:"The subject; <redacted> as the body is."`
+	TemplateType *string    `json:"template_type" example:"login_code_valid"`
+	TemplateData jsonObject `json:"template_data" doc:"What the gateway's template was given; null for a key without the scope read_body."`
+	Metadata     jsonObject `json:"metadata" doc:"The caller's own."`
+	Segments     int        `json:"segments" doc:"How many segments the text takes."`
+	Encoding     encoding   `json:"encoding"`
+	Country      *string    `json:"country" example:"DE" doc:"The recipient's country, as ISO 3166-1 has it; null when it is not known."`
+	CallbackURL  *string    `json:"callback_url" doc:"Where changes of status are reported; <redacted> as the body is, as it may hold a secret of its own."`
+	Delivery
+	Precedence
+	Timeline
+}
+
+// Delivery is how far a message has come.
+type Delivery struct {
 	Gateway          *string    `json:"gateway" doc:"The gateway that the message waits for or was last attempted through."`
 	GatewayMessageID *string    `json:"gateway_message_id" doc:"The gateway's own name for the message."`
 	SendCount        int        `json:"send_count" doc:"How many attempts were made."`
 	LastError        maybeFault `json:"last_error" doc:"Why the last attempt that failed did; null when none failed."`
-	Timeline
+}
+
+// Precedence is which messages go before a message, or instead of it.
+type Precedence struct {
+	Lane         lane    `json:"lane"`
+	SupersedeKey *string `json:"supersede_key" doc:"A newer message with the same key takes the place of this one; null for none."`
+	SupersededBy *string `json:"superseded_by" format:"uuid" doc:"The newer message that took the place of this one; null for none."`
 }
 
 // messageDetail is all that is known of a message.
@@ -98,7 +111,8 @@ func newMessage(m *courier.Message, by Key) Message {
 		Body: m.Body, Subject: orNull(m.Subject), TemplateType: orNull(m.TemplateType),
 		TemplateData: jsonObject(m.TemplateData), Metadata: jsonObject(m.Metadata), Segments: m.Segments, Encoding: encoding(m.Encoding),
 		Country: orNull(m.Country), CallbackURL: orNull(m.CallbackURL),
-		Gateway: orNull(m.Gateway), GatewayMessageID: orNull(m.GatewayMessageID), SendCount: m.SendCount,
+		Precedence: Precedence{Lane: lane(m.Lane), SupersedeKey: orNull(m.SupersedeKey)},
+		Delivery:   Delivery{Gateway: orNull(m.Gateway), GatewayMessageID: orNull(m.GatewayMessageID), SendCount: m.SendCount},
 		Timeline: Timeline{
 			CreatedAt: moment(m.CreatedAt), UpdatedAt: moment(m.UpdatedAt), SentAt: momentOrNull(m.SentAt),
 			ExpiresAt: momentOrNull(m.ExpiresAt), ScrubbedAt: momentOrNull(m.ScrubbedAt),
@@ -106,6 +120,9 @@ func newMessage(m *courier.Message, by Key) Message {
 	}
 	if m.Status == courier.StatusQueued {
 		view.NextAttemptAt = momentOrNull(m.NextAttemptAt)
+	}
+	if !m.SupersededBy.IsZero() {
+		view.SupersededBy = new(m.SupersededBy.String())
 	}
 	if m.LastError != nil {
 		last := newFault(m.LastError)
@@ -198,6 +215,7 @@ type (
 	status   courier.Status
 	outcome  courier.Outcome
 	encoding courier.Encoding
+	lane     courier.Lane
 )
 
 // Schema implements huma.SchemaProvider.
@@ -213,6 +231,11 @@ func (outcome) Schema(huma.Registry) *huma.Schema {
 // Schema implements huma.SchemaProvider.
 func (encoding) Schema(huma.Registry) *huma.Schema {
 	return enumeration("The alphabet in which the text travels.", []courier.Encoding{courier.EncodingGSM7, courier.EncodingUCS2})
+}
+
+// Schema implements huma.SchemaProvider.
+func (lane) Schema(huma.Registry) *huma.Schema {
+	return enumeration("How urgent the message is among those that wait for the same gateway.", courier.Lanes())
 }
 
 func enumeration[T ~string](description string, values []T) *huma.Schema {

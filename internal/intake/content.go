@@ -18,6 +18,7 @@ const (
 	maxSubject        = 4 << 10
 	maxTemplateType   = 128
 	maxIdempotencyKey = 255
+	maxSupersedeKey   = 255
 	maxTemplateData   = 512 << 10
 	maxRequestHeaders = 64 << 10
 	maxMetadata       = 64 << 10
@@ -48,13 +49,19 @@ func checkTexts(draft courier.Draft) error {
 			return invalid(text.field, "it holds a NUL character, which no phone shows; remove it")
 		}
 	}
-	// A key is what a header field can carry.
-	key := draft.IdempotencyKey
-	if len(key) > maxIdempotencyKey {
-		return invalid("idempotency_key", "the key is longer than 255 characters; shorten it")
+	if err := checkKey("idempotency_key", draft.IdempotencyKey, maxIdempotencyKey); err != nil || draft.SupersedeKey == nil {
+		return err
+	}
+	return checkKey("supersede_key", *draft.SupersedeKey, maxSupersedeKey)
+}
+
+// checkKey judges a key, which is what a header field can carry.
+func checkKey(field, key string, limit int) error {
+	if len(key) > limit {
+		return invalid(field, fmt.Sprintf("the key is longer than %d characters; shorten it", limit))
 	}
 	if strings.ContainsFunc(key, func(char rune) bool { return char < '!' || char > '~' }) {
-		return invalid("idempotency_key", "the key may hold visible ASCII characters only, no spaces; a UUID does well")
+		return invalid(field, "the key may hold visible ASCII characters only, no spaces; a UUID does well")
 	}
 	return nil
 }

@@ -29,6 +29,13 @@ func fingerprint(m *courier.Message, draft courier.Draft) [sha256.Size]byte {
 		writeField(digest, []byte(draft.Gateway))
 		writeField(digest, []byte(draft.CallbackURL))
 	}
+	// So has one without these.
+	if draft.Lane != "" {
+		writeField(digest, []byte("lane "+draft.Lane))
+	}
+	if draft.SupersedeKey != nil {
+		writeField(digest, []byte("supersede_key "+*draft.SupersedeKey))
+	}
 	return [sha256.Size]byte(digest.Sum(nil))
 }
 

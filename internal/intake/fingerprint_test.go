@@ -71,11 +71,13 @@ func TestIntake_AcceptFingerprintOfAnother(t *testing.T) {
 		"ExpiresAt":      func(d *courier.Draft) { d.ExpiresAt, d.TTL = "2026-05-06T09:00:00Z", "" },
 		"TTL":            func(d *courier.Draft) { d.TTL = "6m" },
 		"Gateway":        func(d *courier.Draft) { d.Gateway = "b" },
+		"Lane":           func(d *courier.Draft) { d.Lane = courier.LaneBulk },
+		"SupersedeKey":   func(d *courier.Draft) { d.SupersedeKey = new("") },
 		"CallbackURL":    func(d *courier.Draft) { d.CallbackURL = "https://example.com/b" },
 	}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[courier.Draft]()) {
 		// There is one channel, and the others say who asks and not for what.
-		others := []string{"Channel", "Caller", "IdempotencyKey", "TraceParent", "Lifetime"}
+		others := []string{"Channel", "Caller", "IdempotencyKey", "TraceParent", "Lifetime", "IsCode"}
 		if changes[field.Name] == nil && !slices.Contains(others, field.Name) {
 			t.Errorf("no change of %s is tried: another value of it is another message", field.Name)
 		}

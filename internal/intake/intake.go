@@ -47,6 +47,8 @@ type Policy struct {
 	AllowCountries, DenyCountries []string
 	// PlainTypography writes quotes, dashes and blanks plainly where that saves segments.
 	PlainTypography bool
+	// Notice, unless empty, is a warning with every message.
+	Notice string
 	// SkipLint says nothing of what could be better in a text.
 	SkipLint bool
 	// TextFunc makes the text of a message that has none from its TemplateType and
@@ -139,15 +141,23 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	lane, err := laneOf(&draft)
+	if err != nil {
+		return nil, err
+	}
 	m := &courier.Message{
 		Status: courier.StatusQueued, Channel: channel.ID, Gateway: cmp.Or(draft.Gateway, channel.Gateway), OnlyGateway: draft.Gateway != "",
 		To: to, From: cmp.Or(draft.From, channel.From), Body: text, Country: country, Subject: draft.Subject,
 		TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
 		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata, CallbackURL: draft.CallbackURL,
+		Lane: lane, SupersedeKey: supersedeKey(&draft, channel.ID, to),
 		CreatedAt: now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
 		Caller: draft.Caller, IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
 	}
 	m.Encoding, m.Segments = courier.CountSegments(m.Body)
+	if policy.Notice != "" {
+		m.Warnings = append(m.Warnings, policy.Notice)
+	}
 	if policy.PlainTypography {
 		plain(m)
 	}

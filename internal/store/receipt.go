@@ -288,7 +288,7 @@ func (d *Delivery) apply(r *courier.Receipt, about *courier.Attempt, to courier.
 		// The outcome of the attempt was unknown until now.
 		m.SentAt, m.Gateway, m.GatewayMessageID = r.ReceivedAt, about.Gateway, r.GatewayMessageID
 		d.Named = m.GatewayMessageID != ""
-		tallies.accepted(r.Gateway, m.Country, m.SentAt)
+		tallies.accepted(r.Gateway, m, m.SentAt)
 	}
 	tallies.reported(r, m, to)
 	m.Status, m.UpdatedAt, m.NextAttemptAt = to, r.ReceivedAt, time.Time{}
@@ -342,4 +342,32 @@ func DecodeFailure(m *courier.Message, document string) {
 		Number: f.Number, Gateway: f.Gateway, Outcome: courier.OutcomeAccepted, Class: f.Class, Code: f.Code, Message: f.Message,
 		GatewayMessageID: f.ID, StartedAt: f.At,
 	}
+}
+
+// ToPark returns those of receipts that are parked by their answers, with the messages
+// that they are about, and when the newest came.
+func ToPark(receipts []courier.Receipt, answers []Received) (waiting []courier.Receipt, newest time.Time) {
+	for i, r := range receipts {
+		if answers[i].Result != ReceiptParked {
+			continue
+		}
+		if !answers[i].MessageID.IsZero() {
+			r.MessageID = answers[i].MessageID
+		}
+		if waiting = append(waiting, r); r.ReceivedAt.After(newest) {
+			newest = r.ReceivedAt
+		}
+	}
+	return waiting, newest
+}
+
+// Done returns the places of parked receipts that need not wait any more, by their answers.
+func Done(parked []Parked, answers []Received) []int64 {
+	var done []int64
+	for i, p := range parked {
+		if answers[i].Result != ReceiptParked {
+			done = append(done, p.Seq)
+		}
+	}
+	return done
 }

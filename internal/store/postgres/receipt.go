@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -205,19 +204,7 @@ func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*sto
 
 // park keeps those receipts that wait, and forgets what waited too long.
 func (s *session) park(ctx context.Context, receipts []courier.Receipt, answers []store.Received) error {
-	var waiting []courier.Receipt
-	var newest time.Time
-	for i, r := range receipts {
-		if answers[i].Result != store.ReceiptParked {
-			continue
-		}
-		if !answers[i].MessageID.IsZero() {
-			r.MessageID = answers[i].MessageID
-		}
-		if waiting = append(waiting, r); r.ReceivedAt.After(newest) {
-			newest = r.ReceivedAt
-		}
-	}
+	waiting, newest := store.ToPark(receipts, answers)
 	if len(waiting) == 0 {
 		return nil
 	}
@@ -256,13 +243,7 @@ func (s *session) unpark(ctx context.Context, parked []store.Parked, tallies *st
 	if err != nil {
 		return err
 	}
-	var done []int64
-	for i, p := range parked {
-		if answers[i].Result != store.ReceiptParked {
-			done = append(done, p.Seq)
-		}
-	}
-	if err := s.exec(ctx, "DeleteParked", done); err != nil {
+	if err := s.exec(ctx, "DeleteParked", store.Done(parked, answers)); err != nil {
 		return err
 	}
 	return s.unparkNamed(ctx, named, tallies)

@@ -39,6 +39,7 @@ func newMessageRow() *messageRow {
 		&m.SendCount, &m.RetryCount, &r.lastError, &m.UpdatedAt, at(&m.SentAt), at(&m.ExpiresAt), text(&m.GatewayMessageID),
 		&k.status, at(&k.attempt.StartedAt), &k.duration, &m.CreatedAt, &m.Channel,
 		&m.To, &m.From, &m.Body, &r.content, &m.Caller, text(&m.IdempotencyKey), &r.fingerprint, at(&m.ScrubbedAt), text(&r.failure),
+		(*string)(&m.Lane), text(&m.SupersedeKey), (*zeronull.UUID)(&m.SupersededBy),
 	}
 	r.targets = append(r.targets, a.targets()...)
 	return r

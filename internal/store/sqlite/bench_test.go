@@ -5,9 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	mathrand "math/rand/v2"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -16,6 +14,7 @@ import (
 	"courier"
 	"courier/internal/store"
 	"courier/internal/store/sqlite"
+	"courier/internal/store/storetest"
 )
 
 // benchSerial makes the ids of benchmarks rise as those of UUIDv7 do.
@@ -173,32 +172,7 @@ func BenchmarkLeased(b *testing.B) {
 // BenchmarkReceive takes in receipts in batches, one message an iteration: each is
 // delivered, after one receipt that says it is sent, and every third is told twice.
 func BenchmarkReceive(b *testing.B) {
-	const size = 100
 	s := openBench(b)
-	fill(b, s, b.N+size)
-	var receipts []courier.Receipt
-	for len(receipts) < b.N*2 {
-		settlements := sent(claim(b, s, 700))
-		if _, err := s.Settle(b.Context(), settlements); err != nil {
-			b.Fatal(err)
-		}
-		for i, t := range settlements {
-			r := courier.Receipt{Gateway: "sms", GatewayMessageID: t.Attempt.GatewayMessageID, Status: courier.StatusSent, ReceivedAt: t.At}
-			receipts = append(receipts, r)
-			if i%3 == 0 {
-				receipts = append(receipts, r)
-			}
-			r.Status = courier.StatusDelivered
-			receipts = append(receipts, r)
-		}
-	}
-	mathrand.Shuffle(len(receipts), func(i, j int) { receipts[i], receipts[j] = receipts[j], receipts[i] })
-	b.ReportAllocs()
-	b.ResetTimer()
-	for batch := range slices.Chunk(receipts, size) {
-		if _, err := s.Receive(b.Context(), batch); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(len(receipts))/b.Elapsed().Seconds(), "receipts/s")
+	fill(b, s, b.N+100)
+	storetest.BenchmarkReceive(b, s, func() []store.Settlement { return sent(claim(b, s, 700)) })
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
-	"time"
 
 	"courier"
 	"courier/internal/store"
@@ -142,14 +141,11 @@ func (s *session) writeDelivery(ctx context.Context, seq int64, d *store.Deliver
 
 // park keeps those receipts that wait, and forgets what waited too long.
 func (s *session) park(ctx context.Context, receipts []courier.Receipt, answers []store.Received) error {
-	var newest time.Time
-	for i, r := range receipts {
-		if answers[i].Result != store.ReceiptParked {
-			continue
-		}
-		if !answers[i].MessageID.IsZero() {
-			r.MessageID = answers[i].MessageID
-		}
+	waiting, newest := store.ToPark(receipts, answers)
+	if len(waiting) == 0 {
+		return nil
+	}
+	for _, r := range waiting {
 		id := r.MessageID[:]
 		if r.MessageID.IsZero() {
 			id = []byte{}
@@ -157,12 +153,6 @@ func (s *session) park(ctx context.Context, receipts []courier.Receipt, answers 
 		if _, err := s.exec(ctx, "InsertParked", receiptArguments(&r, id)...); err != nil {
 			return err
 		}
-		if r.ReceivedAt.After(newest) {
-			newest = r.ReceivedAt
-		}
-	}
-	if newest.IsZero() {
-		return nil
 	}
 	_, err := s.exec(ctx, "ForgetParked", newest.Add(-store.ParkedFor).UnixMicro())
 	if err == nil {
@@ -221,13 +211,13 @@ func (s *session) unpark(ctx context.Context, parked []store.Parked, tallies *st
 		receipts[i] = p.Receipt
 	}
 	answers, named, err := s.judge(ctx, receipts, tallies)
-	for i, p := range parked {
-		if err == nil && answers[i].Result != store.ReceiptParked {
-			_, err = s.exec(ctx, "DeleteParked", p.Seq)
-		}
-	}
 	if err != nil {
 		return err
+	}
+	for _, seq := range store.Done(parked, answers) {
+		if _, err := s.exec(ctx, "DeleteParked", seq); err != nil {
+			return err
+		}
 	}
 	return s.unparkNamed(ctx, named, tallies)
 }

@@ -10,7 +10,7 @@ import (
 
 // The counts of the columns in the blocks of queries.sql.
 const (
-	messageColumns = 29
+	messageColumns = 32
 	attemptColumns = 13
 	receiptColumns = 8
 )
@@ -78,9 +78,11 @@ func (r *rowScanner) message() messageRow {
 		UpdatedAt: r.time(11), SentAt: r.time(12), ExpiresAt: r.time(13), GatewayMessageID: r.text(14),
 		CreatedAt: r.time(18), Channel: r.text(19), To: r.text(20), From: r.text(21), Body: r.text(22),
 		Caller: r.text(24), IdempotencyKey: r.text(25), ScrubbedAt: r.time(27),
+		Lane: courier.Lane(r.text(29)), SupersedeKey: r.text(30),
 	}
 	copy(m.ID[:], r.blob(1))
 	copy(m.Fingerprint[:], r.blob(26))
+	copy(m.SupersededBy[:], r.blob(31))
 	row := messageRow{seq: r.integer(0), message: m, content: r.text(23), lastError: int(r.integer(10)), failure: r.text(28)}
 	if r.values[15] != nil {
 		row.accepted = &courier.Attempt{
@@ -121,6 +123,7 @@ func insertArguments(m store.Row) []any {
 		m.ID[:], string(m.Status), m.Gateway, micros(m.NextAttemptAt), nil, nil, nil,
 		micros(m.UpdatedAt), micros(m.ExpiresAt), micros(m.CreatedAt), m.Channel,
 		m.To, m.From, m.BodyText, m.Content, m.Caller, optional(m.IdempotencyKey), nil,
+		string(m.Lane), optional(m.SupersedeKey),
 	}
 	if m.Status == courier.StatusProcessing {
 		arguments[4], arguments[5], arguments[6] = m.Lease.Node, m.Lease.Token, m.Lease.Until.UnixMicro()

@@ -44,7 +44,9 @@ func (k *kit) full() *courier.Message {
 	m.Metadata = json.RawMessage(`{"order":42}`)
 	m.Encoding, m.Segments = courier.EncodingUCS2, 3
 	m.Country, m.CallbackURL, m.OnlyGateway = "DE", "https://example.com/changes?a=b&c", true
+	m.Lane, m.SupersedeKey = courier.LaneOTP, "code-1"
 	m.ExpiresAt, m.NextAttemptAt = k.now.Add(time.Hour), k.now.Add(time.Minute)
+	m.SendAt = floor(m.NextAttemptAt)
 	m.Caller, m.IdempotencyKey, m.Fingerprint = "shop", "key-1", [32]byte{1, 2, 3, 31: 9}
 	m.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	return m
@@ -66,7 +68,7 @@ func testKeepsEveryField(t *testing.T, k *kit) {
 // store sets or does not keep, so that a new field of courier.Message has its place in full.
 func wantFull(t *testing.T, m *courier.Message) {
 	t.Helper()
-	later := []string{"SentAt", "ScrubbedAt", "GatewayMessageID", "SendCount", "RetryCount", "LastError", "Lease", "Warnings"}
+	later := []string{"SentAt", "ScrubbedAt", "GatewayMessageID", "SendCount", "RetryCount", "LastError", "Lease", "Warnings", "SupersededBy"}
 	value := reflect.ValueOf(*m)
 	for i := range value.NumField() {
 		if name := value.Type().Field(i).Name; value.Field(i).IsZero() && !slices.Contains(later, name) {

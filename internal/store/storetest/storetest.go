@@ -117,7 +117,7 @@ func (k *kit) message() *courier.Message {
 	return &courier.Message{
 		ID: k.id(), Status: courier.StatusQueued, Channel: courier.DefaultChannel, Gateway: gatewayA,
 		To: "+12065550199", From: "Example", Body: "Your code is 123456", Encoding: courier.EncodingGSM7, Segments: 1,
-		CreatedAt: k.now, UpdatedAt: k.now, NextAttemptAt: k.now,
+		CreatedAt: k.now, UpdatedAt: k.now, NextAttemptAt: k.now, Lane: courier.LaneNormal,
 	}
 }
 

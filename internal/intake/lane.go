@@ -1,0 +1,42 @@
+package intake
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+
+	"courier"
+)
+
+// laneOf returns the lane of a message: the one that is asked for, or that of its kind.
+func laneOf(draft *courier.Draft) (courier.Lane, error) {
+	switch {
+	case draft.Lane.Valid():
+		return draft.Lane, nil
+	case draft.Lane != "":
+		return "", invalid("lane", "there is no such lane; give otp, normal or bulk, or leave it out")
+	case isCode(draft):
+		return courier.LaneOTP, nil
+	}
+	return courier.LaneNormal, nil
+}
+
+// isCode reports whether a message carries a one-time code.
+func isCode(draft *courier.Draft) bool { return draft.IsCode || courier.IsCodeType(draft.TemplateType) }
+
+// supersedeKey returns the key by which a newer message takes the place of this one.
+// A code without one has that of its channel, recipient and template type: a digest, as
+// the key must not tell the number.
+func supersedeKey(draft *courier.Draft, channel, to string) string {
+	switch {
+	case draft.SupersedeKey != nil:
+		return *draft.SupersedeKey
+	case !isCode(draft):
+		return ""
+	}
+	digest := sha256.New()
+	for _, text := range []string{channel, to, draft.TemplateType} {
+		writeField(digest, []byte(text))
+	}
+	const length = 16
+	return "code-" + base64.RawURLEncoding.EncodeToString(digest.Sum(nil)[:length])
+}

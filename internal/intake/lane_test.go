@@ -1,0 +1,78 @@
+package intake_test
+
+import (
+	"testing"
+
+	"courier"
+)
+
+func TestIntake_AcceptLane(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		draft courier.Draft
+		want  courier.Lane
+	}{
+		"Nothing":       {courier.Draft{}, courier.LaneNormal},
+		"CodeType":      {courier.Draft{TemplateType: "recovery_code_valid"}, courier.LaneOTP},
+		"OldCodeType":   {courier.Draft{TemplateType: "otp"}, courier.LaneOTP},
+		"OtherType":     {courier.Draft{TemplateType: "order_shipped"}, courier.LaneNormal},
+		"Hook":          {courier.Draft{IsCode: true}, courier.LaneOTP},
+		"AskedFor":      {courier.Draft{Lane: courier.LaneBulk}, courier.LaneBulk},
+		"AskedForACode": {courier.Draft{Lane: courier.LaneNormal, TemplateType: "login_code_valid"}, courier.LaneNormal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.draft.To, test.draft.Body = "+12065550199", "Hi"
+			if got, err := newIntake(nil).Accept(test.draft); err != nil || got.Lane != test.want {
+				t.Errorf("got %+v, %v; want %s", got, err, test.want)
+			}
+		})
+	}
+	_, err := newIntake(nil).Accept(courier.Draft{To: "+12065550199", Body: "Hi", Lane: "fast"})
+	wantFault(t, err, courier.CodeInvalidRequest, "lane", "give otp, normal or bulk")
+}
+
+func TestIntake_AcceptSupersedeKey(t *testing.T) {
+	t.Parallel()
+	keyOf := func(change func(d *courier.Draft)) string {
+		draft := courier.Draft{To: "+12065550199", Body: "Hi", TemplateType: "login_code_valid"}
+		change(&draft)
+		m, err := newIntake(nil).Accept(draft)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.SupersedeKey
+	}
+	first := keyOf(func(*courier.Draft) {})
+	for name, change := range map[string]func(d *courier.Draft){
+		"Body":    func(d *courier.Draft) { d.Body = "Ho" },
+		"Spelled": func(d *courier.Draft) { d.To = "+1 206 555 0199" },
+		"Lane":    func(d *courier.Draft) { d.Lane = courier.LaneNormal },
+	} {
+		if got := keyOf(change); got != first || first == "" {
+			t.Errorf("%s: key %q, want %q as without the change", name, got, first)
+		}
+	}
+	for name, change := range map[string]func(d *courier.Draft){
+		"To":   func(d *courier.Draft) { d.To = "+12065550198" },
+		"Type": func(d *courier.Draft) { d.TemplateType = "recovery_code_valid" },
+		"Hook": func(d *courier.Draft) { d.TemplateType, d.IsCode = "", true },
+	} {
+		if got := keyOf(change); got == first || got == "" {
+			t.Errorf("%s: key %q, want another", name, got)
+		}
+	}
+	for want, change := range map[string]func(d *courier.Draft){
+		"":     func(d *courier.Draft) { d.SupersedeKey = new("") },
+		"mine": func(d *courier.Draft) { d.SupersedeKey = new("mine") },
+	} {
+		if got := keyOf(change); got != want {
+			t.Errorf("key %q, want %q", got, want)
+		}
+	}
+	if got := keyOf(func(d *courier.Draft) { d.TemplateType, d.Lane = "", courier.LaneOTP }); got != "" {
+		t.Errorf("a message that is no code has the key %q", got)
+	}
+	_, err := newIntake(nil).Accept(courier.Draft{To: "+12065550199", Body: "Hi", SupersedeKey: new("a b")})
+	wantFault(t, err, courier.CodeInvalidRequest, "supersede_key", "no spaces")
+}

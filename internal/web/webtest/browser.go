@@ -1,0 +1,58 @@
+// Package webtest shows pages in a real Chromium and fails a test for what a user
+// would not like: an error on the console, a request to another host, a serious
+// finding of axe-core, a page that is wider than the screen.
+package webtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// chromiumVariable names the program of the browser to use.
+const chromiumVariable = "COURIER_CHROMIUM"
+
+// Browser is a running Chromium. Its tabs may be used in parallel.
+type Browser struct{ ctx context.Context } //nolint:containedctx // it is what chromedp calls a browser
+
+// Start starts a browser for a test, in about 300 ms, and stops it at its end.
+func Start(tb testing.TB) *Browser {
+	tb.Helper()
+	program, err := program()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	// A copy: its array is a variable of the package. No name but that of this machine
+	// is found, so what a page asks of another host goes nowhere.
+	options := append(append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...),
+		chromedp.ExecPath(program),
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost , EXCLUDE *.localhost"),
+	)
+	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(tb.Context()), options...)
+	ctx, closeBrowser := chromedp.NewContext(allocator)
+	tb.Cleanup(func() {
+		closeBrowser()
+		stop()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		tb.Fatalf("start %s: %v", program, err)
+	}
+	return &Browser{ctx}
+}
+
+// program returns the browser that the environment names, or one of the path.
+func program() (string, error) {
+	if given := os.Getenv(chromiumVariable); given != "" {
+		return given, nil
+	}
+	for _, name := range []string{"chromium-headless-shell", "chromium", "google-chrome", "chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			return found, nil
+		}
+	}
+	return "", fmt.Errorf("find Chromium: none is on the path; install it with: make browser (Debian, as root), or set %s to the program", chromiumVariable)
+}

@@ -1,0 +1,155 @@
+package webtest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
+)
+
+const (
+	// axeFile is where tools/browser.sh puts axe-core, from the top of the repository on.
+	axeFile = "bin/axe-core-4.14.1.js"
+	// screenshotsVariable names a folder for the pictures of what was inspected.
+	screenshotsVariable = "COURIER_SCREENSHOTS"
+	// imagesVariable, when it is set, has the pictures of the documents made anew.
+	imagesVariable = "COURIER_IMAGES"
+	// PhoneWidth is that of a small phone.
+	PhoneWidth = 390
+)
+
+// Inspect checks the page as it is, twice: light on a wide screen, and dark on a phone.
+// axe-core finds nothing serious, and nothing is wider than the screen. The pictures are
+// NAME-light.png and NAME-phone-dark.png in the folder of COURIER_SCREENSHOTS. The tab
+// then has the first look.
+func (t *Tab) Inspect(name string) {
+	t.tb.Helper()
+	for suffix, look := range map[string]Look{"-light": {}, "-phone-dark": {Dark: true, Width: PhoneWidth, Height: 844}} {
+		t.Look(look)
+		t.Fits()
+		t.Axe()
+		if folder := os.Getenv(screenshotsVariable); folder != "" {
+			t.save(filepath.Join(folder, name+suffix+".png"))
+		}
+	}
+	t.Look(Look{})
+}
+
+// Fits fails the test when the page is wider than the screen.
+func (t *Tab) Fits() {
+	t.tb.Helper()
+	const wide = `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+		.slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join("\n")`
+	if Eval[bool](t, "document.documentElement.scrollWidth > document.documentElement.clientWidth") {
+		t.tb.Errorf("the page is wider than the screen of %d px:\n%s", Eval[int](t, "innerWidth"), Eval[string](t, wide))
+	}
+}
+
+// finding is what axe-core does not like.
+type finding struct {
+	ID, Impact, Help string
+	Nodes            []struct {
+		HTML           string
+		FailureSummary string `json:"failureSummary"` //nolint:tagliatelle // axe-core calls it so
+	}
+}
+
+// Axe fails the test for the findings of axe-core that are serious or critical.
+func (t *Tab) Axe() {
+	t.tb.Helper()
+	if Eval[bool](t, "!window.axe") {
+		step(t, "load axe-core", chromedp.Evaluate[chromedp.Void](t.axe()))
+	}
+	// It returns text, as the findings have null where Go wants a list.
+	text := Eval[string](t, `axe.run({resultTypes: ["violations"], preload: false}).then(r => JSON.stringify(r.violations))`)
+	var findings []finding
+	if err := json.Unmarshal([]byte(text), &findings); err != nil {
+		t.tb.Fatalf("read the findings of axe-core: %v", err)
+	}
+	for _, found := range findings {
+		if found.Impact != "serious" && found.Impact != "critical" {
+			continue
+		}
+		for _, node := range found.Nodes {
+			t.tb.Errorf("axe-core: %s (%s, %s)\n%s\n%s", found.Help, found.ID, found.Impact, node.HTML, node.FailureSummary)
+		}
+	}
+}
+
+// axe returns the text of axe-core.
+func (t *Tab) axe() string {
+	t.tb.Helper()
+	path := filepath.Join(t.top(), axeFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		t.tb.Fatalf("find axe-core: there is no %s; make it with: make browser", path)
+	} else if err != nil {
+		t.tb.Fatal(err)
+	}
+	return string(text)
+}
+
+// top returns the folder of the repository.
+func (t *Tab) top() string {
+	t.tb.Helper()
+	folder, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(folder, "go.mod")); missing == nil {
+			return folder
+		}
+		if folder == filepath.Dir(folder) {
+			err = errors.New("no go.mod above it")
+		}
+		folder = filepath.Dir(folder)
+	}
+	t.tb.Fatalf("find the top of the repository: %v", err)
+	return ""
+}
+
+// Image is a picture of the page as it is for the documents, docs/images/NAME.png. It
+// must exist; with COURIER_IMAGES set it is made anew.
+func (t *Tab) Image(name string) {
+	t.tb.Helper()
+	path := filepath.Join(t.top(), "docs", "images", name+".png")
+	if os.Getenv(imagesVariable) != "" {
+		t.save(path)
+	} else if _, err := os.Stat(path); err != nil {
+		t.tb.Errorf("find the picture of the documents: %v; make it with: make images", err)
+	}
+}
+
+// save writes a picture of what the screen shows.
+func (t *Tab) save(path string) {
+	t.tb.Helper()
+	picture := step(t, "take a picture", chromedp.CaptureScreenshot())
+	err := os.MkdirAll(filepath.Dir(path), 0o750) //nolint:gosec // the developer names the folder
+	if err == nil {
+		err = os.WriteFile(path, picture, 0o600) //nolint:gosec // as above
+	}
+	if err != nil {
+		t.tb.Fatalf("save the picture: %v", err)
+	}
+}
+
+// Clipboard returns the text that the page copied.
+func (t *Tab) Clipboard() string {
+	t.tb.Helper()
+	step(t, "allow the clipboard", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.CallBrowser(ctx, browser.SetPermission, browser.SetPermissionParams{
+			Permission: &browser.PermissionDescriptor{Name: "clipboard-read"}, Setting: browser.PermissionSettingGranted,
+			BrowserContextID: chromedp.FromContext(ctx).BrowserContextID,
+		})
+		return err
+	}))
+	return Eval[string](t, "navigator.clipboard.readText()")
+}
+
+// quote makes a JavaScript string.
+func quote(text string) string {
+	quoted, _ := json.Marshal(text) // a string can be written
+	return string(quoted)
+}
