@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
@@ -199,6 +200,14 @@ type Store interface {
 	// WeightHistory the changes of a route, newest first.
 	Weights(ctx context.Context) ([]Weight, error)
 	WeightHistory(ctx context.Context, route string, limit int) ([]Weight, error)
+
+	// PutSession stores a session of a visitor, or that it was used, and forgets those
+	// that are over at its SeenAt. Session returns one, and ErrNotFound for one that is not
+	// there; EndSession is no error then. An engine that one process has for itself keeps
+	// them in its memory.
+	PutSession(ctx context.Context, session Session) error
+	Session(ctx context.Context, id [sha256.Size]byte) (Session, error)
+	EndSession(ctx context.Context, id [sha256.Size]byte) error
 
 	// Now is the clock by which messages are due, expire and are leased. All nodes
 	// of one database have the same one, whatever their own clocks say.

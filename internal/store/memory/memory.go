@@ -52,6 +52,7 @@ type database struct {
 	events    []event
 	lastEvent int64
 	stores    []*Store
+	store.Sessions
 }
 
 // key is what a repeat has in common with the first.

@@ -746,3 +746,16 @@ DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
 
 -- name: DeleteEventsOf
 DELETE FROM courier.event WHERE listener = $1
+
+-- name: PutSession
+INSERT INTO courier.session (id, key, created_at, seen_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+
+-- name: EndSessions
+DELETE FROM courier.session WHERE seen_at <= $1 OR created_at <= $2
+
+-- name: Session
+SELECT key, created_at, seen_at FROM courier.session WHERE id = $1
+
+-- name: EndSession
+DELETE FROM courier.session WHERE id = $1
