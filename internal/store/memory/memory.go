@@ -45,7 +45,7 @@ type database struct {
 	receipts  map[courier.ID][]courier.Receipt
 	parked    []courier.Receipt
 	tallies   store.Tallies
-	written   []store.Tally
+	written   store.Sums
 	weights   []store.Weight
 	lastToken int64
 	nodes     map[string]node
@@ -186,6 +186,7 @@ func (s *Store) insert(rows []store.Row) []store.Enqueued {
 	for i := range answers {
 		answers[i].Message = clone(answers[i].Message)
 	}
+	s.tallies.Enqueued(answers)
 	return answers
 }
 
@@ -365,7 +366,9 @@ func (s *Store) decide(ctx context.Context, name string, id courier.ID, rule fun
 		if m == nil {
 			return nil, store.ErrNotFound
 		}
+		from := m.Status
 		if s.change(m, func() { err = rule(m) }); err == nil {
+			s.tallies.Decided(m, from)
 			s.wakeOthers(m)
 		}
 		return clone(m), err
