@@ -156,6 +156,8 @@ type routing struct {
 	gates  map[string]*gate
 	queues map[queueKey]*queue
 	routes []*route
+	// only are the routes of recipients that have a gateway to themselves.
+	only map[string]*route
 	// all is the route of messages that no other fits; without hops when there is no gateway.
 	all      *route
 	settings Settings
@@ -164,9 +166,12 @@ type routing struct {
 // queue returns where messages of a gateway wait, nil for one that there is not.
 func (r *routing) queue(gateway string) *queue { return r.queues[queueKey{gateway, laneNormal}] }
 
-// routeOf returns the route of a message: the gateway that its caller asked for, while
-// there is one of that name, or else the first that fits.
+// routeOf returns the route of a message: that of its recipient alone, the gateway that
+// its caller asked for, while there is one of that name, or else the first that fits.
 func (r *routing) routeOf(m *courier.Message) *route {
+	if only := r.only[m.To]; only != nil {
+		return only
+	}
 	if m.OnlyGateway {
 		if q := r.queue(m.Gateway); q != nil {
 			return &route{hops: []hop{{queue: q}}}
@@ -183,8 +188,11 @@ func (r *routing) routeOf(m *courier.Message) *route {
 // misplaced reports whether a ticket may be in its queue by the routes of before, and
 // is not to be there by those of today.
 func (r *routing) misplaced(t *ticket) bool {
-	return len(r.routes) > 0 && !t.queue.isSorted() && !r.serves(t)
+	return r.isSplit() && !t.queue.isSorted() && !r.serves(t)
 }
+
+// isSplit reports whether not every gateway serves every message.
+func (r *routing) isSplit() bool { return len(r.routes)+len(r.only) > 0 }
 
 // serves reports whether the queue of a ticket is one of its message's route.
 func (r *routing) serves(t *ticket) bool { return r.routeOf(t.message).index(t.queue) >= 0 }
@@ -204,7 +212,13 @@ func (r *routing) names() []string { return slices.Sorted(maps.Keys(r.gates)) }
 // newRouting makes gates, queues and routes for settings, and keeps those of old that
 // are still there. A gateway that is the same as before keeps what was learnt of it.
 func (e *Engine) newRouting(old *routing, settings Settings) *routing {
-	next := &routing{gates: make(map[string]*gate), queues: make(map[queueKey]*queue), all: &route{ofOwn: true}, settings: settings}
+	next := &routing{
+		gates: make(map[string]*gate), queues: make(map[queueKey]*queue), only: make(map[string]*route), all: &route{ofOwn: true}, settings: settings,
+	}
+	apart := make(map[string]bool)
+	for _, name := range settings.Only {
+		apart[name] = true
+	}
 	for _, options := range settings.Gateways {
 		name := options.Gateway.Name()
 		key := queueKey{name, laneNormal}
@@ -217,14 +231,21 @@ func (e *Engine) newRouting(old *routing, settings Settings) *routing {
 		g.sender.configure(options)
 		g.configure(options, e.tick(), e.now())
 		next.gates[name], next.queues[key] = g, q
-		next.all.hops = append(next.all.hops, hop{queue: q})
+		if !apart[name] {
+			next.all.hops = append(next.all.hops, hop{queue: q})
+		}
+	}
+	for to, name := range settings.Only {
+		if q := next.queue(name); q != nil {
+			next.only[to] = &route{Route: Route{Name: name}, hops: []hop{{queue: q}}}
+		}
 	}
 	for _, r := range settings.Routes {
 		next.routes = append(next.routes, next.newRoute(r))
 	}
 	next.setSpare()
 	for _, q := range next.queues {
-		q.configure(len(next.routes) > 0)
+		q.configure(next.isSplit())
 	}
 	return next
 }

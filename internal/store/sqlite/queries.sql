@@ -43,12 +43,13 @@ INSERT INTO message (
 ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
 
 -- A claim reads what is due and then leases it by runs of rows that follow each
--- other: RETURNING would copy each row once more, and an IN list sort them.
+-- other: RETURNING would copy each row once more, and an IN list sort them. SQLite
+-- plans a statement anew after each LIMIT that is a bare parameter of 1.
 -- name: DueMessages
 SELECT {message} FROM message
 WHERE status = 'queued' AND gateway = ? AND next_attempt_at BETWEEN ? AND ?
 ORDER BY next_attempt_at, seq
-LIMIT ?
+LIMIT ? + 0
 
 -- name: LeaseMessages
 UPDATE message

@@ -55,8 +55,6 @@ type Store struct {
 	lastSegment int64
 	// tallies are those that are not written yet.
 	tallies store.Tallies
-	// thinner is of the writer alone.
-	thinner store.Thinner
 	logger  *slog.Logger
 	nowFunc func() time.Time
 	// registry has this process as its one node.
