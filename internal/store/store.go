@@ -396,6 +396,13 @@ type Query struct {
 	Status  courier.Status
 	To      string
 	Gateway string
+	// TemplateType, Country and the Class of LastError are looked for among the messages
+	// that the other fields select.
+	TemplateType, Country string
+	Class                 courier.Class
+	// Since and Until bound when a message was taken, to the millisecond; one that was taken
+	// at Until is not selected.
+	Since, Until time.Time
 	// Limit is the most messages that a page holds, at least 1.
 	Limit int
 	// After is the cursor of the page before, nil for the first.
