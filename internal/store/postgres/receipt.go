@@ -199,8 +199,6 @@ func (s *session) park(ctx context.Context, receipts []courier.Receipt, answers 
 	if len(waiting) == 0 {
 		return nil
 	}
-	// In the order of their names, so that two nodes wait for each other at most one way.
-	slices.SortStableFunc(waiting, func(a, b courier.Receipt) int { return cmp.Compare(a.GatewayMessageID, b.GatewayMessageID) })
 	ids := column(waiting, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) })
 	return s.callAll(ctx, []call{
 		{name: "InsertParked", arguments: append([]any{ids}, receiptArguments(waiting)...)},
