@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
@@ -210,6 +211,14 @@ type Store interface {
 	Weights(ctx context.Context) ([]Weight, error)
 	WeightHistory(ctx context.Context, route string, limit int) ([]Weight, error)
 
+	// PutSession stores a session of a visitor, or that it was used, and forgets those
+	// that are over at its SeenAt. Session returns one, and ErrNotFound for one that is not
+	// there; EndSession is no error then. An engine that one process has for itself keeps
+	// them in its memory.
+	PutSession(ctx context.Context, session Session) error
+	Session(ctx context.Context, id [sha256.Size]byte) (Session, error)
+	EndSession(ctx context.Context, id [sha256.Size]byte) error
+
 	// Now is the clock by which messages are due, expire and are leased. All nodes
 	// of one database have the same one, whatever their own clocks say.
 	Now() time.Time
@@ -387,6 +396,13 @@ type Query struct {
 	Status  courier.Status
 	To      string
 	Gateway string
+	// TemplateType, Country and the Class of LastError are looked for among the messages
+	// that the other fields select.
+	TemplateType, Country string
+	Class                 courier.Class
+	// Since and Until bound when a message was taken, to the millisecond; one that was taken
+	// at Until is not selected.
+	Since, Until time.Time
 	// Limit is the most messages that a page holds, at least 1.
 	Limit int
 	// After is the cursor of the page before, nil for the first.

@@ -54,6 +54,7 @@ type database struct {
 	events    []event
 	lastEvent int64
 	stores    []*Store
+	store.Sessions
 }
 
 // key is what a repeat has in common with the first.
@@ -330,9 +331,7 @@ func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, [
 func (s *Store) Messages(ctx context.Context, query store.Query) (store.Page, error) {
 	return get(ctx, s, "list messages", func() (page store.Page, _ error) {
 		found := s.find(func(m *courier.Message) bool {
-			return (query.Status == "" || m.Status == query.Status) && (query.To == "" || m.To == query.To) &&
-				(query.Gateway == "" || m.Gateway == query.Gateway) &&
-				(query.After == nil || bytes.Compare(m.ID[:], query.After[:]) < 0)
+			return query.Matches(m) && (query.After == nil || bytes.Compare(m.ID[:], query.After[:]) < 0)
 		})
 		slices.SortFunc(found, func(a, b *courier.Message) int { return bytes.Compare(b.ID[:], a.ID[:]) })
 		limit := max(query.Limit, 1)

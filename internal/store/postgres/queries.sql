@@ -504,15 +504,24 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamp
     AS g (id, status_before, status, updated_at, sent_at, gateway, gateway_message_id, failure, gateway_key)
 WHERE m.id = g.id AND m.status = g.status_before
 
--- One that is known takes no number: the numbers tell how many there are.
+-- They are numbered in the order in which they came, and written in that of their names,
+-- so that two nodes wait for each other at most one way. One that is known takes no
+-- number: the numbers tell how many there are.
 -- name: InsertParked
-INSERT INTO courier.parked (message_id, {receipt})
-SELECT g.message_id, g.gateway, g.gateway_message_id, g.status, nullif(g.class, ''), nullif(g.code, ''), nullif(g.message, ''), g.at, g.received_at
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
-    AS g (message_id, gateway, gateway_message_id, status, class, code, message, at, received_at)
-WHERE NOT EXISTS (
-    SELECT FROM courier.parked AS p
-    WHERE p.gateway_message_id = g.gateway_message_id AND p.message_id = g.message_id AND p.gateway = g.gateway AND p.status = g.status)
+WITH fresh AS MATERIALIZED (
+    SELECT nextval('courier.parked_seq_seq') AS seq, g.* FROM (
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+            WITH ORDINALITY AS g (message_id, gateway, gateway_message_id, status, class, code, message, at, received_at, place)
+        WHERE NOT EXISTS (
+            SELECT FROM courier.parked AS p
+            WHERE p.gateway_message_id = g.gateway_message_id AND p.message_id = g.message_id AND p.gateway = g.gateway AND p.status = g.status)
+        ORDER BY place
+    ) AS g
+)
+INSERT INTO courier.parked (seq, message_id, {receipt}) OVERRIDING SYSTEM VALUE
+SELECT seq, message_id, gateway, gateway_message_id, status, nullif(class, ''), nullif(code, ''), nullif(message, ''), at, received_at
+FROM fresh
+ORDER BY gateway_message_id, message_id, gateway, status
 ON CONFLICT DO NOTHING
 
 -- name: DeleteParked
@@ -710,6 +719,10 @@ SELECT '00000000-0000-0000-0000-000000000000', 0, sum(queued), sum(processing), 
 
 -- columns: listed
 m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5) AND ($6 = '' OR m.recipient = $6)
+    AND ($7 = '' OR strpos(m.content, $7) > 0 OR strpos(m.content, $8) > 0) AND ($9 = '' OR strpos(m.content, $9) > 0 OR strpos(m.content, $10) > 0)
+    AND ($11 = '' OR strpos(m.failure, $11) > 0 OR EXISTS (
+        SELECT FROM courier.attempt AS f WHERE f.message_id = m.id AND f.number = m.last_error AND f.class = $12
+    ))
 ORDER BY m.id DESC
 LIMIT $3
 
@@ -810,3 +823,16 @@ DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
 
 -- name: DeleteEventsOf
 DELETE FROM courier.event WHERE listener = $1
+
+-- name: PutSession
+INSERT INTO courier.session (id, key, created_at, seen_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+
+-- name: EndSessions
+DELETE FROM courier.session WHERE seen_at <= $1 OR created_at <= $2
+
+-- name: Session
+SELECT key, created_at, seen_at FROM courier.session WHERE id = $1
+
+-- name: EndSession
+DELETE FROM courier.session WHERE id = $1

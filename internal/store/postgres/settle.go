@@ -129,38 +129,18 @@ func (n *settling) try(ctx context.Context, on *session, again bool) error {
 	return on.confirm(ctx)
 }
 
-// write sends the statements together: what is sent in one go without a word
-// about a transaction is one. It reports whether any receipt waits.
+// write writes all in one go. It reports whether any receipt waits.
 func (n *settling) write(ctx context.Context, on *session) (parked bool, err error) {
 	segment, err := on.segment(ctx, len(n.named))
 	if err != nil {
 		return false, err
 	}
-	batch := &pgx.Batch{}
+	var calls []call
 	for _, s := range n.statements {
-		batch.Queue(on.texts[s.name], append(on.counted(s.arguments...), segment)...)
+		calls = append(calls, call{s.name, append(on.counted(s.arguments...), segment), n.mark(s)})
 	}
-	batch.Queue(on.texts["AnyParked"])
-	results := on.on.SendBatch(ctx, batch)
-	for _, s := range n.statements {
-		rows, err := results.Query()
-		if err == nil {
-			err = readAll(rows, s.name, n.mark(s))
-		}
-		if err != nil {
-			_ = results.Close()
-			return false, err
-		}
-	}
-	rows, err := results.Query()
-	if err == nil {
-		err = readAll(rows, "AnyParked", func(rows pgx.Rows) error { return rows.Scan(&parked) })
-	}
-	if err != nil {
-		_ = results.Close()
-		return false, err
-	}
-	return parked, results.Close()
+	calls = append(calls, call{name: "AnyParked", read: func(rows pgx.Rows) error { return rows.Scan(&parked) }})
+	return parked, on.callAll(ctx, calls)
 }
 
 // mark returns a function that reads the place of a settlement that applied.

@@ -453,9 +453,16 @@ WHERE status = 'unknown' AND {rare}
 
 -- The pages of a listing: below ?1, not below ?2, at most ?3. A statement named
 -- Floor… finds the ?2 that leaves a bounded number of rows to examine.
+-- columns: sought
+(?5 IS NULL OR gateway = ?5)
+    AND (?7 = '' OR instr(content, ?7) > 0 OR instr(content, ?8) > 0) AND (?9 = '' OR instr(content, ?9) > 0 OR instr(content, ?10) > 0)
+    AND (?11 = '' OR instr(failure, ?11) > 0 OR EXISTS (
+        SELECT 1 FROM attempt AS a WHERE a.message_seq = message.seq AND a.number = message.last_error AND a.class = ?12
+    ))
+
 -- name: ListAll
 SELECT {message} FROM message
-WHERE id < ?1 AND id >= ?2 AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR gateway = ?5)
+WHERE id < ?1 AND id >= ?2 AND (?4 IS NULL OR status = ?4) AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 
@@ -464,7 +471,7 @@ SELECT id FROM message WHERE id < ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2
 
 -- name: ListByRecipient
 SELECT {message} FROM message INDEXED BY message_recipient
-WHERE recipient = ?6 AND id < ?1 AND id >= ?2 AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR gateway = ?5)
+WHERE recipient = ?6 AND id < ?1 AND id >= ?2 AND (?4 IS NULL OR status = ?4) AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 
@@ -474,7 +481,7 @@ SELECT id FROM message WHERE recipient = ?3 AND id < ?1 ORDER BY id DESC LIMIT 1
 -- name: ListRare
 SELECT {message} FROM message INDEXED BY message_rare
 WHERE status = ?4 AND {rare}
-    AND id < ?1 AND id >= ?2 AND (?5 IS NULL OR gateway = ?5)
+    AND id < ?1 AND id >= ?2 AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 
@@ -487,13 +494,13 @@ LIMIT 1 OFFSET ?2
 -- These two sort all that they find, so they serve only while that is little.
 -- name: ListQueued
 SELECT {message} FROM message INDEXED BY message_due
-WHERE status = 'queued' AND id < ?1 AND (?5 IS NULL OR gateway = ?5)
+WHERE status = 'queued' AND id < ?1 AND id >= ?2 AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 
 -- name: ListProcessing
 SELECT {message} FROM message INDEXED BY message_processing
-WHERE status = 'processing' AND id < ?1 AND (?5 IS NULL OR gateway = ?5)
+WHERE status = 'processing' AND id < ?1 AND id >= ?2 AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 

@@ -59,8 +59,8 @@ type Store struct {
 	tallies store.Tallies
 	logger  *slog.Logger
 	nowFunc func() time.Time
-	// registry has this process as its one node.
-	registry registry
+	// registry has this process as its one node, and the sessions of visitors.
+	registry
 	// lastToken is the highest token of a lease that is known of.
 	lastToken atomic.Int64
 	// watching ends when stopWatching is called.
