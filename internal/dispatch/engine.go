@@ -47,6 +47,7 @@ type Engine struct {
 	health   *store.Health
 	settler  *settler
 	receiver *receiver
+	holds    holds
 	// quality is what receipts say of the gateways.
 	quality  atomic.Pointer[quality]
 	cluster  Cluster
