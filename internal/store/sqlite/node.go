@@ -17,6 +17,8 @@ type registry struct {
 	seen  time.Time
 	// paused are the gateways that are to take no messages.
 	paused []string
+
+	store.Sessions
 }
 
 // Now implements store.Store: with one process there is one clock.

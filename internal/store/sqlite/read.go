@@ -109,7 +109,8 @@ func (s statements) rows(ctx context.Context, name string, arguments ...any) ([]
 	}, arguments...)
 	for _, row := range found {
 		store.DecodeFailure(row.message, row.failure)
-		if row.lastError == 0 || row.failure != "" || err != nil {
+		store.NoteSuperseded(row.message)
+		if row.lastError == 0 || row.message.LastError != nil || err != nil {
 			continue
 		}
 		var failed []courier.Attempt
