@@ -47,6 +47,9 @@ type database struct {
 	tallies   store.Tallies
 	written   store.Sums
 	weights   []store.Weight
+	pauses    []store.Pause
+	audit     []store.Entry
+	actions   []action
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
