@@ -27,8 +27,9 @@ type Message struct {
 	Country string `json:"country,omitempty"`
 	// CallbackURL is where changes of status are reported.
 	CallbackURL string `json:"callback_url,omitempty"`
-	// Replayed is true in the answer to Send when the idempotency key was used
-	// before: this is the first message that had it, and no new one was made.
+	// Replayed is true in the answer to Send when the idempotency key was used before, or
+	// the message repeats one with its SupersedeKey and content that was sent shortly
+	// before: this is the first message, and no new one was made.
 	Replayed bool `json:"replayed,omitempty"`
 	Delivery
 	Precedence
