@@ -46,15 +46,20 @@ type database struct {
 	parked    []courier.Receipt
 	tallies   store.Tallies
 	written   store.Sums
-	weights   []store.Weight
-	pauses    []store.Pause
-	audit     []store.Entry
-	actions   []action
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
 	outbox
 	stores []*Store
+	operated
+}
+
+// operated is what operators did.
+type operated struct {
+	weights []store.Weight
+	pauses  []store.Pause
+	audit   []store.Entry
+	actions []action
 	store.Sessions
 }
 
