@@ -52,6 +52,15 @@ type database struct {
 	outbox
 	hands
 	stores []*Store
+	operated
+}
+
+// operated is what operators did.
+type operated struct {
+	weights []store.Weight
+	pauses  []store.Pause
+	audit   []store.Entry
+	actions []action
 	store.Sessions
 }
 
