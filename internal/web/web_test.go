@@ -516,6 +516,8 @@ func TestPages_History(t *testing.T) {
 	s.post(t, path, path, "action=retry").wants(t, http.StatusSeeOther)
 	s.get(t, path).wants(t, http.StatusOK, ">queued<")
 	s.get(t, "/messages/x").wants(t, http.StatusNotFound, "no such message")
+	s.get(t, "/lost", "Accept: text/html,*/*").wants(t, http.StatusNotFound, "no such page")
+	s.get(t, "/lost").wants(t, http.StatusNotFound, `"code":"not_found"`)
 }
 
 // TestPages_Live sends a page again when it has changed, and ends with the session.

@@ -46,15 +46,28 @@ type database struct {
 	parked    []courier.Receipt
 	tallies   store.Tallies
 	written   store.Sums
-	weights   []store.Weight
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
+	outbox
+	hands
+	stores []*Store
+	store.Sessions
+}
+
+// hands holds what operators did to gateways and messages.
+type hands struct {
+	weights []store.Weight
+	pauses  []store.Pause
+	audit   []store.Entry
+	actions []action
+}
+
+// outbox holds the events of those that listen.
+type outbox struct {
 	listeners map[string][]courier.Status
 	events    []event
 	lastEvent int64
-	stores    []*Store
-	store.Sessions
 }
 
 // key is what a repeat has in common with the first.
@@ -68,7 +81,7 @@ const wakeLength = 64
 func New(options Options) *Store {
 	d := &database{
 		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{}, heldDueAt: map[courier.ID]time.Time{},
-		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{}, listeners: map[string][]courier.Status{},
+		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{}, outbox: outbox{listeners: map[string][]courier.Status{}},
 	}
 	if d.nowFunc == nil {
 		d.nowFunc = time.Now
