@@ -69,6 +69,7 @@ func TestEngine_WakesDoNotShortenThePauseOfAFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
+		memory.put(newMessage())
 		memory.fail(failOp("claim", store.ErrUnavailable))
 		engine := start(t, newOptions(memory, newGateway("sms", answer(accepted()))))
 		for range 6000 {

@@ -35,27 +35,41 @@ func (g *gate) rate(nodes int) float64 {
 // maxDelay bounds an estimate.
 const maxDelay = 1000 * time.Hour
 
-// spend takes attempts out of the rate of this node and the pace of the gateway.
+// spend takes attempts of a lane out of the rate of this node and the pace of the gateway.
 // The lock is held.
-func (g *gate) spend(want, nodes int, now time.Time) int {
-	g.setShare(nodes, now)
-	g.pace.grow(now)
-	count := g.share.take(want, now)
-	allowed := g.pace.take(count, now)
-	g.share.put(count - allowed)
+func (g *gate) spend(l lane, want int, now time.Time) int {
+	count := g.share.take(l, want, now)
+	allowed := g.pace.take(l, count, now)
+	g.share.put(l, float64(count-allowed))
 	return allowed
+}
+
+// unspent gives back attempts that were not made. The lock is held.
+func (g *gate) unspent(l lane, count int) {
+	g.share.put(l, float64(count))
+	g.pace.put(l, float64(count))
+}
+
+// spendTurns takes attempts that a lane has in advance of more urgent ones, whatever the
+// rate: those were spared for it. The lock is held.
+func (g *gate) spendTurns(l lane, want int) int {
+	count := max(min(want, int(g.lanes[l].turns)), 0)
+	g.lanes[l].turns -= float64(count)
+	g.share.force(count)
+	g.pace.force(count)
+	return count
 }
 
 // setShare gives each node that is alive the same part of the rate. A node that
 // comes to others begins once they know of it.
 func (g *gate) setShare(nodes int, now time.Time) {
 	begins := g.maxRate > 0 && g.share.rate == 0
-	g.share.setRate(g.maxRate/float64(max(nodes, 1)), now)
+	g.share.setRate(g.maxRate/float64(max(nodes, 1)), g.maxRate, now)
 	switch {
 	case begins && nodes > 1:
-		g.share.at = now.Add(shareDelay)
+		g.share.begin(false, now.Add(shareDelay))
 	case begins:
-		g.share.tokens = g.share.burst()
+		g.share.begin(true, now)
 	}
 }
 

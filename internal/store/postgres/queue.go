@@ -238,7 +238,7 @@ func (s *Store) notify(inserted *inserting) {
 	for _, p := range inserted.places {
 		stored := p.answer.Message == p.Message
 		if stored && p.Status == courier.StatusQueued && !p.NextAttemptAt.After(now) {
-			s.notifier.add(p.Gateway)
+			s.notifier.add(store.Wake{Gateway: p.Gateway, Lane: p.Lane})
 		}
 	}
 }
