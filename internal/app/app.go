@@ -83,6 +83,8 @@ type App struct {
 	reload *reloader
 	inbound
 	webhooks *webhook.Deliverer
+	// dry is true while dispatch.mode is dry.
+	dry atomic.Bool
 	// node is this process among those that share the store, nil until the engine is made.
 	node atomic.Pointer[cluster.Node]
 
@@ -95,6 +97,7 @@ type App struct {
 type inbound struct {
 	receipts receipts
 	hooks    hooks
+	inbox    testInbox
 }
 
 // listening is what speaks HTTP.
@@ -122,6 +125,7 @@ func New(options Options) (*App, error) {
 		registry: prometheus.NewRegistry(),
 		failed:   make(chan error, 1),
 	}
+	a.registry.MustRegister(a.newDryGauge())
 	if options.Host != nil {
 		a.logger = options.Host.Logger
 		return a, nil
@@ -137,7 +141,7 @@ func New(options Options) (*App, error) {
 func (a *App) Start(ctx context.Context) error {
 	a.logStart(ctx)
 	for _, start := range []func(context.Context) error{
-		a.startTracing, a.startTemplates, a.startGateways, a.startStore, a.startWebhooks, a.startEngine, a.startListeners, a.startReload,
+		a.startTracing, a.startTemplates, a.startInbox, a.startGateways, a.startStore, a.startWebhooks, a.startEngine, a.startListeners, a.startReload,
 	} {
 		if err := start(ctx); err != nil {
 			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
@@ -292,6 +296,7 @@ func (a *App) startGateways(ctx context.Context) error {
 	set.follow(ctx)
 	a.receipts.current.Store(&set.receivers)
 	a.hooks.current.Store(&set.hooks)
+	a.dry.Store(isDry(a.options.Config))
 	a.reload = newReloader(ctx, a, a.options.Config, set)
 	a.cleanups.add("gateways", gatewaysShare, a.reload.closeGateways)
 	return nil
@@ -305,7 +310,7 @@ func (a *App) startEngine(ctx context.Context) (err error) {
 		Node:     node,
 		ClusterFunc: func(e *dispatch.Engine) (dispatch.Cluster, error) {
 			joined, err := cluster.New(cluster.Options{
-				Store: a.store, Engine: e, Health: e.Health(), Node: node, Host: hostName(), Version: a.options.Version,
+				Store: a.store, Engine: e, Health: e.Health(), Node: node, Host: hostName(), VersionFunc: a.versionAndMode,
 				NowFunc: a.store.Now, Logger: a.logger, Registerer: a.registry,
 			})
 			a.node.Store(joined)
@@ -332,7 +337,7 @@ func (a *App) startEngine(ctx context.Context) (err error) {
 }
 
 func (a *App) gateways(cfg *config.Config) *gatewayBuilder {
-	b := &gatewayBuilder{config: cfg, pool: a.pool, logger: a.logger, starting: a.reload == nil, messages: &a.hooks.messages}
+	b := &gatewayBuilder{config: cfg, pool: a.pool, logger: a.logger, starting: a.reload == nil, messages: &a.hooks.messages, inbox: &a.inbox}
 	if a.options.Host != nil {
 		b.requests = a.options.Host.Requests
 	}
@@ -357,7 +362,12 @@ func hostName() string {
 }
 
 func engineSettings(cfg *config.Config, set *gatewaySet) dispatch.Settings {
+	only := make(map[string]string, len(cfg.Recipients.Test))
+	for to := range cfg.Recipients.Test {
+		only[to] = config.InboxGateway
+	}
 	return dispatch.Settings{
+		Only:           only,
 		Gateways:       set.lanes,
 		Routes:         engineRoutes(cfg.Routes),
 		MessageRetries: cfg.Courier.MessageRetries,
@@ -382,6 +392,7 @@ func engineRoutes(configured []config.Route) []dispatch.Route {
 // says otherwise. They get a sender at once only where it is the same for every gateway.
 func intakePolicy(cfg *config.Config, made texts) intake.Policy {
 	policy := intake.Policy{
+		Notice:          dryNotice(cfg),
 		DefaultRegion:   cfg.Recipients.DefaultRegion,
 		SkipValidation:  !cfg.Recipients.Validate,
 		MaxSegments:     cfg.Messages.MaxSegments,

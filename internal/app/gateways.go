@@ -31,6 +31,8 @@ type gatewayBuilder struct {
 	presets *preset.Set
 	// requests make the requests of some gateways in the place of templates.
 	requests map[string]gateway.RequestFunc
+	// inbox takes the messages of test numbers, nil where nothing is sent.
+	inbox *testInbox
 	// messages takes those of hooks, nil where nothing is sent.
 	messages hook.Messages
 }
@@ -58,7 +60,7 @@ type gatewaySet struct {
 // build reads and compiles the templates and builds the gateways. An error is
 // a *config.InvalidError, with the place in the configuration.
 func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
-	set := &gatewaySet{keepWarm: b.config.Dispatch.KeepWarm, stop: func() {}, receivers: receivers{}}
+	set := &gatewaySet{keepWarm: b.config.Dispatch.KeepWarm && !isDry(b.config), stop: func() {}, receivers: receivers{}}
 	var problems []config.Problem
 	if err := intakePolicy(b.config, texts{}).Check(); err != nil {
 		problems = append(problems, b.config.Problem("recipients.default_region", err.Error()))
@@ -76,6 +78,7 @@ func (b *gatewayBuilder) build(ctx context.Context) (*gatewaySet, error) {
 	for i := range b.config.Gateways {
 		problems = append(problems, b.add(ctx, set, &b.config.Gateways[i])...)
 	}
+	problems = append(problems, b.addInbox(ctx, set)...)
 	if len(set.receivers) > 0 && b.config.Public.URL == "" {
 		warning := b.config.Problem("public.url", "the key is missing, so gateways are given no address for receipts, and signatures over the address do not fit; "+
 			"set it to the address at which they reach the public listener, such as https://sms.example.com")
@@ -142,9 +145,13 @@ func (b *gatewayBuilder) add(ctx context.Context, set *gatewaySet, from *config.
 	delete(texts, receiptRole) // what receipts are read by does not decide what a gateway takes
 	lane := d.lane
 	lane.Gateway = through
+	if isDry(b.config) {
+		lane.Gateway, lane.Receipts = dryGateway{through}, false
+	}
 	if lane.Fingerprint, err = d.fingerprint(texts); err != nil {
 		return report(err)
 	}
+	lane.Fingerprint += b.config.Dispatch.Mode
 	set.lanes = append(set.lanes, lane)
 	return problems
 }

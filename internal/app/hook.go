@@ -75,11 +75,34 @@ func (m *hookMessages) Reject(ctx context.Context, message *courier.Message, rea
 }
 
 // texts makes the texts of codes of one configuration.
-type texts struct{ *text.Texts }
+type texts struct {
+	*text.Texts
+	// codeFunc returns the code that the texts of a test number show, empty for that of
+	// the data. It is nil without test numbers.
+	codeFunc func(to string) string
+}
 
 // Render implements hook.Texts.
 func (t texts) Render(kind, locale, to, domain string, data json.RawMessage) (string, error) {
-	return t.Texts.Render(text.Request{Type: kind, Locale: locale, To: to, Domain: domain, Data: data})
+	request := text.Request{Type: kind, Locale: locale, To: to, Domain: domain, Data: data}
+	if t.codeFunc != nil {
+		request.Code = t.codeFunc(to)
+	}
+	return t.Texts.Render(request)
+}
+
+// testCodes returns the codes of test numbers, however a number is written.
+func testCodes(cfg *config.Config) func(to string) string {
+	if len(cfg.Recipients.Test) == 0 {
+		return nil
+	}
+	reader := intake.New(intake.Options{Policy: intakePolicy(cfg, texts{})})
+	return func(to string) string {
+		if number, err := reader.Recipient(to); err == nil {
+			to = number
+		}
+		return cfg.Recipients.Test[to]
+	}
 }
 
 // forDraft makes the text of a message that came without one. One of a type that has no
@@ -107,7 +130,7 @@ func buildTexts(ctx context.Context, cfg *config.Config) (texts, []config.Proble
 		paths[&sources[len(sources)-1]] = from.Path
 	}
 	made, err := text.New(sources)
-	return texts{made}, append(problems, problemsOf(cfg, "courier.templates", err, func(fault *text.SourceError) (path, text string) {
+	return texts{made, testCodes(cfg)}, append(problems, problemsOf(cfg, "courier.templates", err, func(fault *text.SourceError) (path, text string) {
 		return paths[fault.Source], fault.Error()
 	})...)
 }

@@ -24,6 +24,7 @@ func (a *App) startListeners(ctx context.Context) error {
 		Receipts:       &a.receipts,
 		Hooks:          &a.hooks,
 		Checks:         a.checks(),
+		DryFunc:        a.dry.Load,
 		Keys:           apiKeys(cfg),
 		AnyHost:        cfg.API.OpenAccess && !isLoopback(cfg.API.Host),
 		MaxBodySize:    cfg.API.MaxBodySize,

@@ -126,6 +126,7 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	}
 	r.app.receipts.current.Store(&set.receivers)
 	r.app.hooks.current.Store(&set.hooks)
+	r.app.dry.Store(isDry(cfg))
 	r.app.intake.SetPolicy(intakePolicy(cfg, set.texts))
 	r.setKeys(cfg)
 	if r.app.certificate != nil {
@@ -160,6 +161,7 @@ func (r *reloader) warnRestart(ctx context.Context, cfg *config.Config) {
 		{"api.max_body_size", cfg.API.MaxBodySize != r.config.API.MaxBodySize},
 		{"tls", cfg.TLS != r.config.TLS},
 		{"public.host, public.port, public.max_connections", cfg.Public.Listener != r.config.Public.Listener},
+		{"inbox", cfg.Inbox != r.config.Inbox},
 		{"log", cfg.Log != r.config.Log},
 		{"tracing", cfg.Tracing != r.config.Tracing},
 		{"dispatch.grace_period", cfg.Dispatch.GracePeriod != r.config.Dispatch.GracePeriod},

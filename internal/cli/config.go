@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -118,13 +119,16 @@ func newConfigInit(shared *shared) *cobra.Command {
 		Use:   "init",
 		Short: "Write a commented configuration to begin with",
 		Example: `  courier config init --output courier.yml
-  courier config init --preset twilio --output courier.yml    # for a ready-made gateway`,
+  courier config init --preset twilio --output courier.yml    # for a ready-made gateway
+  courier config init --preset twilio --hook supabase         # for an identity system too`,
 		Args: cobra.NoArgs,
 	}
-	output, name, dir := "-", "", ""
+	output, name, dir, hook := "-", "", "", ""
 	cmd.Flags().StringVar(&name, "preset", "", "`PRESET` to send through, such as twilio")
 	cmd.Flags().StringVar(&dir, "presets-dir", "", "`FOLDER` with presets of your own")
 	registerCompletion(cmd, "preset", completePresets)
+	cmd.Flags().StringVar(&hook, "hook", "", "`TYPE` of the hook of an identity system: "+strings.Join(config.HookTypes(), ", "))
+	completeFlag(cmd, "hook", config.HookTypes()...)
 	cmd.Flags().StringVar(&output, "output", output, "`FILE` to write, which must not exist; - for standard output")
 	cmd.RunE = shared.action(func(_ context.Context, cmd *cobra.Command, _ []string) error {
 		starter := config.Starter()
@@ -134,6 +138,12 @@ func newConfigInit(shared *shared) *cobra.Command {
 				return err
 			}
 			starter = chosen.Starter()
+		}
+		if hook != "" {
+			if !slices.Contains(config.HookTypes(), hook) {
+				return usageText(fmt.Sprintf("read --hook: %q is none of %s", hook, strings.Join(config.HookTypes(), ", ")))
+			}
+			starter = config.StarterWithHook(starter, hook)
 		}
 		if output == "-" {
 			return printText(cmd.OutOrStdout(), starter)

@@ -70,7 +70,7 @@ func (n *Node) beat(ctx context.Context) error {
 	callCtx, cancel := context.WithTimeout(ctx, n.share(beatTimeoutShare))
 	defer cancel()
 	standing, err := n.store.Beat(callCtx, store.Beat{
-		Node: n.options.Node, Host: n.options.Host, Version: n.options.Version, StartedAt: n.startedAt,
+		Node: n.options.Node, Host: n.options.Host, Version: n.options.VersionFunc(), StartedAt: n.startedAt,
 		InFlight: n.engine.InFlight(), Gateways: next.gateways, Lapse: n.options.Lapse, Unable: aside != nil && next.beganAt.Before(*aside),
 	})
 	if err != nil {

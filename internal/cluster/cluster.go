@@ -78,8 +78,9 @@ type Options struct {
 	Health *store.Health
 	// Node names this process among all that ever held a lease.
 	Node string
-	// Host and Version tell an operator which machine and program the node is.
-	Host, Version string
+	// Host and VersionFunc tell an operator which machine and program the node is.
+	Host        string
+	VersionFunc func() string
 	// BeatInterval is how often the node tells the others that it is alive. 0 is
 	// DefaultBeatInterval.
 	BeatInterval time.Duration
@@ -113,6 +114,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.TickFunc == nil {
 		o.TickFunc = time.Now
+	}
+	if o.VersionFunc == nil {
+		o.VersionFunc = func() string { return "" }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

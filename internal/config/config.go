@@ -18,6 +18,7 @@ type Config struct {
 	Recipients Recipients `key:"recipients" doc:"How recipients are read."`
 	Messages   Messages   `key:"messages" doc:"What is accepted."`
 	Retention  Retention  `key:"retention" doc:"How long messages are kept once they are sent or final. Others are kept until they are."`
+	Inbox      Inbox      `key:"inbox" doc:"Where the inbox listens that gets the messages of recipients.test. Without test numbers there is none."`
 	Clients    Clients    `key:"clients" open:"true" doc:"Kratos's settings for outgoing calls."`
 	Log        Log        `key:"log" doc:"The log."`
 	Tracing    Tracing    `key:"tracing" doc:"OpenTelemetry spans. The OTEL_ variables work too."`
@@ -153,6 +154,7 @@ type Dispatch struct {
 	PollInterval time.Duration `key:"poll_interval" default:"1s" range:"10ms 1m" doc:"How often each gateway's queue is looked at for messages that came from another node without word of them."`
 	MaxRate      float64       `key:"max_rate" default:"0" range:"0 1000000" doc:"The most attempts a second for a gateway, of all nodes together. Fractions are slower than one a second. 0 is no limit."`
 	OnUnknown    string        `key:"on_unknown" default:"resend" enum:"resend hold" doc:"What becomes of a message whose request was written and whose answer was not read: resend may deliver it twice, hold waits for an operator."`
+	Mode         string        `key:"mode" default:"send" enum:"send dry" doc:"dry makes the request of each message and sends none: every message ends as sent, with a warning. The log, /health/ready, courier nodes, the answers of the API and the metric courier_dry say so."`
 	KeepWarm     bool          `key:"keep_warm" default:"false" doc:"Whether one connection to each gateway is kept open, so that the first message after a quiet time need not wait for a handshake."`
 	Retry        Retry         `key:"retry" doc:"The delay before a failed message is tried again. It triples from initial to max, with jitter."`
 }
@@ -165,10 +167,11 @@ type Retry struct {
 
 // Recipients says how recipients are read.
 type Recipients struct {
-	DefaultRegion string       `key:"default_region" example:"US" doc:"The two-letter country code of numbers that are written without one. Without it those are refused."`
-	Validate      bool         `key:"validation" kind:"switch" default:"on" doc:"Whether recipients must be possible phone numbers and are normalised to E.164. off passes them on as given."`
-	Countries     CountryRules `key:"countries" doc:"Which countries are sent to."`
-	Kinds         KindRules    `key:"types" doc:"Numbers of premium rate, shared cost, pagers, voicemail, toll free, UAN and satellite networks are refused unless allowed."`
+	DefaultRegion string            `key:"default_region" example:"US" doc:"The two-letter country code of numbers that are written without one. Without it those are refused."`
+	Validate      bool              `key:"validation" kind:"switch" default:"on" doc:"Whether recipients must be possible phone numbers and are normalised to E.164. off passes them on as given."`
+	Countries     CountryRules      `key:"countries" doc:"Which countries are sent to."`
+	Test          map[string]string `key:"test" kind:"params" example:"{ \"+12065550150\": \"424242\" }" doc:"Test numbers: their messages go to the inbox and never to a gateway. The value is the code that our texts show in the place of the one that comes, \"\" for that one; the courier checks no codes, so it has to be one that the identity system accepts."`
+	Kinds         KindRules         `key:"types" doc:"Numbers of premium rate, shared cost, pagers, voicemail, toll free, UAN and satellite networks are refused unless allowed."`
 }
 
 // CountryRules say which countries are sent to, as ISO 3166 codes.
@@ -188,6 +191,15 @@ type Messages struct {
 	Lint        bool   `key:"lint" kind:"switch" default:"on" doc:"Whether answers tell of what could be better in a text: a code that is not in the first segment, a line @domain #code that is not the last, characters that need UCS-2."`
 	Typography  string `key:"typography" enum:"as_written gsm" default:"as_written" doc:"gsm writes curly quotes, dashes and special blanks plainly where that saves segments, and says so in the answer."`
 }
+
+// Inbox is where the inbox of test numbers listens.
+type Inbox struct {
+	Host string `key:"host" default:"127.0.0.1" doc:"The address to listen on. Who reaches it reads the codes of test numbers."`
+	Port int    `key:"port" default:"4479" range:"0 65535" doc:"The port to listen on. 0 takes any free one, which the log names."`
+}
+
+// InboxGateway is the name of the gateway that the messages of test numbers go through.
+const InboxGateway = "inbox"
 
 // Retention says how long messages are kept after their last change, once they
 // are sent or final. 0 is for ever.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ func (c *checker) relations() {
 	c.listeners()
 	c.tls()
 	c.apiAccess()
+	c.testNumbers()
 	c.durations()
 	c.tracing()
 	c.hints()
@@ -149,6 +151,33 @@ func (c *checker) presets() {
 	files, _ := filepath.Glob(filepath.Join(c.config.PresetsDir, "*", "*")) // the pattern is a good one, but for odd names of folders
 	for _, file := range files {
 		_, _ = c.read(file, maxFileSize) // it is noted
+	}
+}
+
+// testNumbers reads recipients.test.
+func (c *checker) testNumbers() {
+	const path = "recipients.test"
+	number, code := regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`), regexp.MustCompile(`^[0-9A-Za-z-]{0,32}$`)
+	given := c.at("recipients", "test").pairs()
+	tests := make(map[string]string, len(given))
+	for _, e := range given {
+		at := joinPath(path, e.key)
+		switch {
+		case !number.MatchString(e.key):
+			c.problem(e.at, path, "expected numbers in quotes such as \"+12065550150\", each with its code or \"\"")
+		case !e.value.isNothing() && !code.MatchString(e.value.text):
+			c.problem(e.value.at, at, "expected a code of letters, digits and -, at most 32, or \"\"")
+		}
+		tests[e.key] = e.value.text
+	}
+	if len(tests) > 0 {
+		c.config.Recipients.Test = tests
+	}
+	if at := slices.IndexFunc(c.config.Gateways, func(g Gateway) bool { return g.Name == InboxGateway }); len(tests) > 0 && at >= 0 {
+		c.fault(c.config.Gateways[at].Path+".id", "the messages of recipients.test go through a gateway of this name; give yours another")
+	}
+	if c.config.Dispatch.Mode == "dry" {
+		c.warn(c.config.place("dispatch.mode"), "dispatch.mode", "the mode is dry: no message is sent, and all end as sent")
 	}
 }
 

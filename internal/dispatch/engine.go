@@ -169,7 +169,7 @@ func (e *Engine) Rerouted(gateway string) {
 	r := e.routing.Load()
 	if l := r.lines[gateway]; l != nil {
 		for _, q := range l.queues {
-			q.configure(len(r.routes) > 0)
+			q.configure(r.isSplit())
 		}
 	}
 }

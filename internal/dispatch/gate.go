@@ -162,7 +162,9 @@ func (g *gate) grant(l lane, want, nodes int, now time.Time) permit {
 	switch g.breaker.state {
 	case breakerClosed:
 		free, _ = g.free(l)
-		free -= g.owed(l, now)
+		if free -= g.owed(l, now); g.hasTurn(l) {
+			free = max(free, 1)
+		}
 		p.anywhere = g.blame.isSuspicious()
 	case breakerHalfOpen:
 		// The probe goes out even when attempts of before still hold every slot.

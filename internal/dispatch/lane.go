@@ -157,16 +157,34 @@ func (g *gate) yields(l lane, now time.Time) (until time.Time) {
 	return until
 }
 
-// owed is how many slots are to be left to less urgent lanes whose turn it is. The lock
-// is held.
+// owed is how many slots are to be left to lanes whose turn it is rather than that of
+// this one. The lock is held.
 func (g *gate) owed(l lane, now time.Time) int {
 	count := 0
-	for other := l + 1; other < laneCount; other++ {
-		if s := &g.lanes[other]; s.isWaiting(now) && s.turns >= 1 {
+	for other := range laneCount {
+		s, own := &g.lanes[other], g.lanes[l].turns
+		if other != l && s.isWaiting(now) && s.turns >= 1 && (s.turns > own || s.turns == own && other < l) {
 			count++
 		}
 	}
 	return count
+}
+
+// hasTurn reports whether one message of a lane may be leased though more urgent ones are
+// ready for every slot: it gets the next that comes free in its turn. The lock is held.
+func (g *gate) hasTurn(l lane) bool {
+	s := &g.lanes[l]
+	if s.turns < 1 || s.planned+s.ready.len() > 0 || g.careful {
+		return false
+	}
+	has := true
+	g.bounds(l, func(from lane, most int) {
+		for other := max(from, laneNormal); other < laneCount; other++ {
+			most -= g.lanes[other].started()
+		}
+		has = has && most > 0
+	})
+	return has
 }
 
 // giveTurns lets the less urgent lanes that wait come nearer to an attempt, after some of

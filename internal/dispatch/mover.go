@@ -107,7 +107,7 @@ func (m *mover) pass(ctx context.Context, expiring bool) {
 		}
 		for i, message := range waiting {
 			ahead := (page*movePage + i) / nodes
-			if !expiring || !m.queue.gate.takes(e.left(message), ahead, nodes, e.tick()) {
+			if !expiring || !m.queue.gate.takes(m.queue.key.lane, e.left(message), ahead, nodes, e.tick()) {
 				p.add(message)
 			}
 		}

@@ -32,7 +32,7 @@ func TestNodes_BeatBeforeTheyLease(t *testing.T) {
 		memory.put(newMessages(3)...)
 		began := time.Now()
 		a := startPeer(t, memory, "a", newGateway("sms", answer(accepted())), func(o *dispatch.Options) {
-			o.ClusterFunc = joining(*o, func(c *cluster.Options) { c.Host, c.Version = "host-a", "v1" })
+			o.ClusterFunc = joining(*o, func(c *cluster.Options) { c.Host, c.VersionFunc = "host-a", func() string { return "v1" } })
 			o.Gateways = append([]dispatch.GatewayOptions{optionsOf(newGateway("zulu", answer(accepted())))}, o.Gateways...)
 		})
 		if memory.count("beat a") != 1 || memory.count("claim") != 0 {

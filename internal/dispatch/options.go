@@ -185,6 +185,9 @@ type Settings struct {
 	// for a message that no route fits, all gateways serve it in order, beginning with
 	// its own if it names one.
 	Routes []Route
+	// Only names, by recipient, a gateway through which the messages of those recipients
+	// go, whatever routes and callers say, and no others.
+	Only map[string]string
 	// MessageRetries is how often a message is attempted again; 0 is one attempt.
 	MessageRetries int
 	Retry          Retry

@@ -203,7 +203,7 @@ func (q *queue) takes(m *courier.Message) bool {
 		depth += ahead.depth
 		ahead.mu.Unlock()
 	}
-	return q.gate.takes(q.engine.left(m), depth, q.engine.cluster.Nodes(), q.engine.tick())
+	return q.gate.takes(q.key.lane, q.engine.left(m), depth, q.engine.cluster.Nodes(), q.engine.tick())
 }
 
 // forever is more time than anything takes.

@@ -156,6 +156,8 @@ func (r *route) passedOver(through *queue) string {
 type routing struct {
 	lines  map[string]*line
 	routes []*route
+	// only are the routes of recipients that have a gateway to themselves.
+	only map[string]*route
 	// all is the route of messages that no other fits; without hops when there is no gateway.
 	all      *route
 	settings Settings
@@ -170,9 +172,12 @@ func (r *routing) queues() []*queue {
 	return all
 }
 
-// routeOf returns the route of a message: the gateway that its caller asked for, while
-// there is one of that name, or else the first that fits.
+// routeOf returns the route of a message: that of its recipient alone, the gateway that
+// its caller asked for, while there is one of that name, or else the first that fits.
 func (r *routing) routeOf(m *courier.Message) *route {
+	if only := r.only[m.To]; only != nil {
+		return only
+	}
 	if m.OnlyGateway {
 		if l := r.lines[m.Gateway]; l != nil {
 			return &route{hops: []hop{{line: l}}}
@@ -189,8 +194,11 @@ func (r *routing) routeOf(m *courier.Message) *route {
 // misplaced reports whether a ticket may be in its queue by the routes of before, and
 // is not to be there by those of today.
 func (r *routing) misplaced(t *ticket) bool {
-	return len(r.routes) > 0 && !t.queue.isSorted() && !r.serves(t)
+	return r.isSplit() && !t.queue.isSorted() && !r.serves(t)
 }
+
+// isSplit reports whether not every gateway serves every message.
+func (r *routing) isSplit() bool { return len(r.routes)+len(r.only) > 0 }
 
 // serves reports whether the queue of a ticket is one of its message's route.
 func (r *routing) serves(t *ticket) bool { return r.routeOf(t.message).index(t.queue) >= 0 }
@@ -210,7 +218,11 @@ func (r *routing) names() []string { return slices.Sorted(maps.Keys(r.lines)) }
 // newRouting makes gates, queues and routes for settings, and keeps those of old that
 // are still there. A gateway that is the same as before keeps what was learnt of it.
 func (e *Engine) newRouting(old *routing, settings Settings) *routing {
-	next := &routing{lines: make(map[string]*line), all: &route{ofOwn: true}, settings: settings}
+	next := &routing{lines: make(map[string]*line), only: make(map[string]*route), all: &route{ofOwn: true}, settings: settings}
+	apart := make(map[string]bool)
+	for _, name := range settings.Only {
+		apart[name] = true
+	}
 	for _, options := range settings.Gateways {
 		name := options.Gateway.Name()
 		l := old.lines[name]
@@ -220,14 +232,21 @@ func (e *Engine) newRouting(old *routing, settings Settings) *routing {
 		l.sender.configure(options)
 		l.configure(options, e.tick(), e.now())
 		next.lines[name] = l
-		next.all.hops = append(next.all.hops, hop{line: l})
+		if !apart[name] {
+			next.all.hops = append(next.all.hops, hop{line: l})
+		}
+	}
+	for to, name := range settings.Only {
+		if l := next.lines[name]; l != nil {
+			next.only[to] = &route{Route: Route{Name: name}, hops: []hop{{line: l}}}
+		}
 	}
 	for _, r := range settings.Routes {
 		next.routes = append(next.routes, next.newRoute(r))
 	}
 	next.setSpare()
 	for _, q := range next.queues() {
-		q.configure(len(next.routes) > 0)
+		q.configure(next.isSplit())
 	}
 	return next
 }

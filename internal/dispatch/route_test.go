@@ -259,3 +259,26 @@ func TestRoute_ARemovedGatewayLeavesItsMessagesToTheirRoute(t *testing.T) {
 		}
 	})
 }
+
+// TestRoute_Only gives a gateway to some recipients alone: it gets all that is theirs and
+// nothing of others, also when all other gateways are down.
+func TestRoute_Only(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		memory := newMemory()
+		options, gateways := newRouted(memory)
+		options.Only = map[string]string{"+12065550150": "c"}
+		gateways[0].sendFunc, gateways[1].sendFunc = answer(down()), answer(down())
+		engine := start(t, options)
+		own := newMessage(func(m *courier.Message) { m.To, m.Gateway, m.OnlyGateway = "+12065550150", "a", true })
+		other := newMessage(func(m *courier.Message) { m.Gateway, m.OnlyGateway = "c", false })
+		enqueue(t, engine, own, other)
+		pass(time.Minute)
+		if row := memory.message(own.ID); row.Gateway != "c" || row.Status != courier.StatusSent {
+			t.Errorf("its own message is %s through %s", row.Status, row.Gateway)
+		}
+		if row := memory.message(other.ID); row.Gateway == "c" || row.Status != courier.StatusQueued {
+			t.Errorf("the message of another is %s through %s", row.Status, row.Gateway)
+		}
+	})
+}

@@ -85,11 +85,14 @@ func (g *gate) next(done *ticket) *ticket {
 	defer g.mu.Unlock()
 	g.lanes[done.lane].inFlight--
 	g.lanes[done.lane].unsettled++
-	g.ended++
-	for l := range laneCount {
-		if g.ended%turnEvery == 0 {
-			l = laneCount - 1 - l // what is ready in a less urgent lane has its turn, too
-		}
+	order := [laneCount]lane{laneCode, laneNormal, laneBulk}
+	switch g.ended++; g.ended % turnEvery { // what is ready in a less urgent lane has its turn, too
+	case 0:
+		order = [laneCount]lane{laneNormal, laneBulk, laneCode}
+	case turnEvery / 2:
+		order = [laneCount]lane{laneBulk, laneNormal, laneCode}
+	}
+	for _, l := range order {
 		if s := &g.lanes[l]; s.ready.len() > 0 && g.mayStart(l) {
 			s.inFlight++
 			return s.ready.pop()

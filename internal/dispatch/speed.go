@@ -4,22 +4,23 @@ import (
 	"time"
 )
 
-// takes reports whether a message that has some time left would be attempted within
-// it, with others ahead of it.
-func (g *gate) takes(left time.Duration, ahead, nodes int, now time.Time) bool {
+// takes reports whether a message of a lane that has some time left would be attempted
+// within it, with others ahead of it.
+func (g *gate) takes(l lane, left time.Duration, ahead, nodes int, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.breaker.advance(now)
-	return !g.retired && g.breaker.state == breakerClosed && g.delay(ahead, nodes, now) < left
+	return !g.retired && g.breaker.state == breakerClosed && g.delay(l, ahead, nodes, now) < left
 }
 
-// delay is about how long a message waits for the rate and the pace, with others ahead
-// of it. The lock is held.
-func (g *gate) delay(ahead, nodes int, now time.Time) time.Duration {
+// delay is about how long a message of a lane waits for the rate and the pace, with
+// others ahead of it. The lock is held.
+func (g *gate) delay(l lane, ahead, nodes int, now time.Time) time.Duration {
 	wait, rate := g.pace.paused(now), g.rate(nodes)
 	if rate == 0 {
 		return wait
 	}
+	wait += max(g.share.wait(l, now), g.pace.wait(l, now))
 	return wait + time.Duration(min(float64(ahead)/rate, maxDelay.Seconds())*float64(time.Second))
 }
 

@@ -59,6 +59,8 @@ type Options struct {
 	Hooks Hooks
 	// Checks must all pass before the courier is ready.
 	Checks []Check
+	// DryFunc reports whether messages are taken and not sent; nil is never.
+	DryFunc func() bool
 	// Keys are the API keys; without any, every caller may do everything.
 	Keys []Key
 	// AnyHost takes requests for any host name although there are no keys. By

@@ -24,6 +24,7 @@ type Check struct {
 // health says that all is well.
 type health struct {
 	Status string `json:"status" enum:"ok"`
+	Mode   string `json:"mode,omitempty" enum:"dry" doc:"dry while dispatch.mode is dry: messages are taken and none is sent. Absent otherwise."`
 }
 
 // ready answers 200 once messages are taken and dispatched. The log has the first
@@ -42,7 +43,11 @@ func (a *API) ready(c *call) (any, error) {
 	if a.unready.Swap(false) {
 		a.options.Logger.InfoContext(ctx, "ready again")
 	}
-	return health{Status: "ok"}, nil
+	answer := health{Status: "ok"}
+	if a.options.DryFunc != nil && a.options.DryFunc() {
+		answer.Mode = "dry"
+	}
+	return answer, nil
 }
 
 func notReady(name string, err error) *courier.Error {

@@ -47,6 +47,8 @@ type Policy struct {
 	AllowCountries, DenyCountries []string
 	// PlainTypography writes quotes, dashes and blanks plainly where that saves segments.
 	PlainTypography bool
+	// Notice, unless empty, is a warning with every message.
+	Notice string
 	// SkipLint says nothing of what could be better in a text.
 	SkipLint bool
 	// TextFunc makes the text of a message that has none from its TemplateType and
@@ -153,6 +155,9 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 		Caller: draft.Caller, IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
 	}
 	m.Encoding, m.Segments = courier.CountSegments(m.Body)
+	if policy.Notice != "" {
+		m.Warnings = append(m.Warnings, policy.Notice)
+	}
 	if policy.PlainTypography {
 		plain(m)
 	}

@@ -48,6 +48,9 @@ func (f *Fields) complete(r Request) {
 	if *code == "" {
 		*code = f.anyCode
 	}
+	if *code != "" && r.Code != "" {
+		*code = r.Code
+	}
 	f.Code = *code
 }
 

@@ -67,6 +67,8 @@ type Request struct {
 	To     string
 	// Domain is the one a code is bound to (WebOTP), where the data names none.
 	Domain string
+	// Code, unless empty, is shown in the place of that of Data.
+	Code string
 	// Data is template_data, a JSON object with Kratos's keys.
 	Data json.RawMessage
 }

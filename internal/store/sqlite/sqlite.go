@@ -151,6 +151,7 @@ func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
 	watchCtx, stop := context.WithCancel(ctx)
 	s.stopWatching = stop
 	s.watching.Go(func() { s.place.watch(watchCtx, s.logger) })
+	s.watching.Go(func() { s.keepTallies(watchCtx) })
 	s.place.tellOfSaved(ctx, s.logger)
 	return nil
 }
