@@ -99,7 +99,7 @@ func TestEngine_SettleFaultKeepsOutcomes(t *testing.T) {
 					}
 					return nil
 				})
-				enqueue(t, engine, newMessages(100, code)...)
+				enqueue(t, engine, newMessages(100, otp)...)
 				pass(time.Minute)
 				if sent := len(gateway.sends()); (!after && sent != 16) || engine.Ready() == nil {
 					t.Errorf("%d sent while nothing can be settled, want 16, which are twice the limit; ready says %v", sent, engine.Ready())

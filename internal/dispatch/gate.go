@@ -26,8 +26,10 @@ type gate struct {
 	mu sync.Mutex
 	slots
 	// maxRate is the most attempts a second of all nodes.
-	maxRate     float64
-	retired     bool
+	maxRate float64
+	retired bool
+	// paused is true while an operator wants no messages to go through the gateway.
+	paused      bool
 	fingerprint string
 
 	blame   blame
@@ -71,6 +73,15 @@ func (g *gate) retire() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.retired = true
+}
+
+// setPaused stops or resumes the taking of messages, and reports whether that is new.
+func (g *gate) setPaused(paused bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	changed := g.paused != paused
+	g.paused = paused
+	return changed
 }
 
 // digest returns what stands for a recipient here.
@@ -121,6 +132,9 @@ func (g *gate) admit(q *queue, half bool, nodes int, now time.Time) permit {
 func (g *gate) admitNew(l lane, to string, backlog bool, nodes int, now time.Time) permit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.paused {
+		return permit{gate: g, lane: l}
+	}
 	g.breaker.advance(now)
 	if g.breaker.mayProbeNew(now) {
 		g.breaker.enter(breakerHalfOpen)
@@ -138,25 +152,31 @@ func (g *gate) probeNew(l lane, to string, nodes int, now time.Time) permit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.breaker.advance(now)
-	if g.breaker.wantsProbe(now) && g.hasRoomFor(g.digest(to)) {
+	if !g.paused && g.breaker.wantsProbe(now) && g.hasRoomFor(g.digest(to)) {
 		return g.grant(l, 1, nodes, now)
 	}
 	return permit{}
 }
 
 // closedBy says why the gateway takes no messages, "" when it does.
-func (g *gate) closedBy() courier.Class {
+func (g *gate) closedBy() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.breaker.state == breakerClosed {
+	switch {
+	case g.paused:
+		return "paused"
+	case g.breaker.state == breakerClosed:
 		return ""
 	}
-	return g.breaker.class
+	return string(g.breaker.class)
 }
 
 // grant is admit with the lock held.
 func (g *gate) grant(l lane, want, nodes int, now time.Time) permit {
 	p := permit{gate: g, lane: l}
+	if g.paused {
+		return p // until a wake-up
+	}
 	g.breaker.advance(now)
 	free := 0
 	switch g.breaker.state {
@@ -323,7 +343,12 @@ func (g *gate) usedUp(t *ticket, nodes int, now time.Time) fault {
 type snapshot struct {
 	leased, inFlight, unsettled, limit int
 	breaker                            breakerState
-	pace                               float64
+	// class is why the breaker is not closed.
+	class  courier.Class
+	paused bool
+	pace   float64
+	// sent is how many messages a second the gateway took lately.
+	sent float64
 }
 
 func (g *gate) snapshot(now time.Time) snapshot {
@@ -331,7 +356,13 @@ func (g *gate) snapshot(now time.Time) snapshot {
 	defer g.mu.Unlock()
 	g.breaker.advance(now)
 	g.pace.grow(now)
-	state := snapshot{limit: g.limit, breaker: g.breaker.state, pace: g.pace.rate}
+	state := snapshot{
+		limit: g.limit, breaker: g.breaker.state, pace: g.pace.rate, paused: g.paused,
+		sent: float64(g.pace.accepted.sum(now)) * paceWindowSecond / paceWindow,
+	}
+	if g.breaker.state != breakerClosed {
+		state.class = g.breaker.class
+	}
 	for l := range g.lanes {
 		s := &g.lanes[l]
 		state.leased += s.started() + s.unsettled

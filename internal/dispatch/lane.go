@@ -43,6 +43,8 @@ const (
 	turnEvery = 8
 	// turnsKept bounds how many of those a lane can save up.
 	turnsKept = 8
+	// keptForCodes is how many leases the others leave at the most.
+	keptForCodes = 16
 	// waitsFor is how long a lane counts as waiting that found no room and did not ask again.
 	waitsFor = time.Second
 )
@@ -118,7 +120,7 @@ func (g *gate) free(l lane) (leases, slots int) {
 		}
 		twice := 2 * most
 		if l > laneCode && from == laneCode {
-			twice -= most / 5 // for codes
+			twice -= min(most/5, keptForCodes)
 		}
 		leases, slots = min(leases, held+ahead, twice-leased), min(slots, held)
 	})

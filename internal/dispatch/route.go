@@ -143,7 +143,7 @@ func (r *route) passedOver(through *queue) string {
 	var others []string
 	for _, h := range r.hops {
 		if why := h.closedBy(); h.gate != through.gate && why != "" {
-			others = append(others, h.name+" ("+string(why)+")")
+			others = append(others, h.name+" ("+why+")")
 		}
 	}
 	if others == nil {
@@ -231,6 +231,7 @@ func (e *Engine) newRouting(old *routing, settings Settings) *routing {
 		}
 		l.sender.configure(options)
 		l.configure(options, e.tick(), e.now())
+		l.setPaused(e.isPaused(name))
 		next.lines[name] = l
 		if !apart[name] {
 			next.all.hops = append(next.all.hops, hop{line: l})

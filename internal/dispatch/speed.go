@@ -10,7 +10,7 @@ func (g *gate) takes(l lane, left time.Duration, ahead, nodes int, now time.Time
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.breaker.advance(now)
-	return !g.retired && g.breaker.state == breakerClosed && g.delay(l, ahead, nodes, now) < left
+	return !g.retired && !g.paused && g.breaker.state == breakerClosed && g.delay(l, ahead, nodes, now) < left
 }
 
 // delay is about how long a message of a lane waits for the rate and the pace, with

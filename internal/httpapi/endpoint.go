@@ -14,6 +14,8 @@ import (
 const (
 	listenerAdmin  = "admin"
 	listenerPublic = "public"
+	// listenerPages stands for our own pages, which ask within the process.
+	listenerPages = "pages"
 )
 
 // endpoint is one method of one path: what serves it, and what the OpenAPI
@@ -38,6 +40,8 @@ type endpoint struct {
 	// contentType is that of an answer that is no JSON.
 	contentType string
 	codes       []courier.ErrorCode
+	// lasting is true of an answer that goes on until the caller leaves.
+	lasting bool
 }
 
 // call is one request of an endpoint.
@@ -74,7 +78,19 @@ func (a *API) serve(listener string, endpoints []endpoint) http.Handler {
 		route := strings.TrimSpace(endpoints[i].method + " " + endpoints[i].path)
 		mux.Handle(route, a.instrument(listener, route, &endpoints[i]))
 	}
-	mux.Handle("/", a.instrument(listener, routeOther, &endpoint{handle: refuseOther(mux)}))
+	other := a.instrument(listener, routeOther, &endpoint{handle: refuseOther(mux)})
+	if listener != listenerAdmin || a.options.Pages == nil {
+		mux.Handle("/", other)
+		return mux
+	}
+	page := a.instrument(listener, routeOther, &endpoint{handle: a.noPage, refuse: a.options.Pages.Refuse})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			page.ServeHTTP(w, r)
+			return
+		}
+		other.ServeHTTP(w, r)
+	})
 	return mux
 }
 

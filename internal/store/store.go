@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
@@ -68,6 +69,14 @@ type Store interface {
 	// commits. Each Caller has idempotency keys of its own; a message that SQL stored,
 	// or a version that knew no callers, has the empty one. An error means that nothing is known to be stored; ErrInvalid and
 	// ErrDuplicateID are faults of the caller.
+	//
+	// A message with a SupersedeKey takes the place of those of its Caller that have the
+	// key, in the order in which transactions with the key are committed: of the queued
+	// ones at once, and of one that is processing if that comes to be queued or unknown,
+	// which is then canceled instead. It waits for those in flight, at most until its
+	// HoldUntil, as queued even if it came with a lease. One that repeats the latest
+	// message of its key and recipient within RepeatWithin is a duplicate of that, unless
+	// that one is dead. Of those with one key in one call the last takes the place of the others.
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]Enqueued, error)
 
 	// Claim leases up to Limit due messages of a gateway in a lane, the earliest due
@@ -79,7 +88,8 @@ type Store interface {
 	// each in order whether it applied: one whose lease is no longer held
 	// changes nothing. LastError becomes the attempt when it was not accepted,
 	// and nil when it was. A Status that may not follow processing is a
-	// *TransitionError, and nothing of the call applies. Receipts of the message that
+	// *TransitionError, and nothing of the call applies. A message whose place was taken
+	// becomes canceled where Ends says so, and the newer one that waits for it is due. Receipts of the message that
 	// were parked are applied in the transaction in which it is queued again; in those
 	// that end an attempt otherwise, or at once after it.
 	Settle(ctx context.Context, settlements []Settlement) ([]bool, error)
@@ -104,7 +114,8 @@ type Store interface {
 	// Reclaim takes back the leases that nobody will settle any more and returns
 	// how many. Each message gets an attempt of outcome unknown and class
 	// outcome_unknown, which counts as made (SendCount) but is not held against
-	// the message (RetryCount), and is due now, or unknown with Hold.
+	// the message (RetryCount), and is due now, or unknown with Hold, or canceled if its
+	// place was taken meanwhile.
 	Reclaim(ctx context.Context, reclaim Reclaim) (int, error)
 
 	// Expire moves up to limit queued messages whose ExpiresAt is not after now
@@ -200,6 +211,40 @@ type Store interface {
 	Weights(ctx context.Context) ([]Weight, error)
 	WeightHistory(ctx context.Context, route string, limit int) ([]Weight, error)
 
+	// Pause has a gateway take no messages, on all nodes from their next beat on, until
+	// Resume; pausing it again changes the reason. Resume reports whether it was paused.
+	Pause(ctx context.Context, pause Pause) error
+	Resume(ctx context.Context, gateway string) (bool, error)
+	// Pauses returns the gateways that are paused, by name.
+	Pauses(ctx context.Context) ([]Pause, error)
+
+	// Audit enters something in the audit log, where it is kept for AuditFor. Audits returns
+	// up to Limit entries, the newest first.
+	Audit(ctx context.Context, entry Entry) error
+	Audits(ctx context.Context, query AuditQuery) ([]Entry, error)
+
+	// StartAction stores an action that is running; TakeAction gives the node the oldest one
+	// that no node has, or whose node did not save it for too long, until a time, and nil
+	// when there is none. SaveAction writes how far it came, and keeps it until another time;
+	// false says that it was stopped, or is another node's.
+	StartAction(ctx context.Context, action Action) error
+	TakeAction(ctx context.Context, node string, now, until time.Time) (*Action, error)
+	SaveAction(ctx context.Context, node string, action Action, until time.Time) (bool, error)
+	// StopAction ends an action that is running; one that has ended stays as it is.
+	// ErrNotFound reports an unknown one.
+	StopAction(ctx context.Context, id courier.ID, now time.Time) (*Action, error)
+	// Actions returns up to limit actions, the newest first. They are kept for AuditFor.
+	Action(ctx context.Context, id courier.ID) (*Action, error)
+	Actions(ctx context.Context, limit int) ([]Action, error)
+
+	// PutSession stores a session of a visitor, or that it was used, and forgets those
+	// that are over at its SeenAt. Session returns one, and ErrNotFound for one that is not
+	// there; EndSession is no error then. An engine that one process has for itself keeps
+	// them in its memory.
+	PutSession(ctx context.Context, session Session) error
+	Session(ctx context.Context, id [sha256.Size]byte) (Session, error)
+	EndSession(ctx context.Context, id [sha256.Size]byte) error
+
 	// Now is the clock by which messages are due, expire and are leased. All nodes
 	// of one database have the same one, whatever their own clocks say.
 	Now() time.Time
@@ -234,10 +279,14 @@ type Store interface {
 type Enqueued struct {
 	// Message is the stored one: for a duplicate, the first that had the key.
 	Message *courier.Message
-	// Duplicate is true when the idempotency key was known with the same fingerprint.
+	// Duplicate is true when the idempotency key was known with the same fingerprint, or
+	// the message repeats one with its SupersedeKey.
 	Duplicate bool
 	// Err is ErrIdempotencyConflict, or nil.
 	Err error
+	// Superseded counts the messages whose place this one took: canceled in the queue,
+	// or marked in flight.
+	Superseded int
 }
 
 // Wake names a queue in which there may be something to claim.
@@ -384,6 +433,13 @@ type Query struct {
 	Status  courier.Status
 	To      string
 	Gateway string
+	// TemplateType, Country and the Class of LastError are looked for among the messages
+	// that the other fields select.
+	TemplateType, Country string
+	Class                 courier.Class
+	// Since and Until bound when a message was taken, to the millisecond; one that was taken
+	// at Until is not selected.
+	Since, Until time.Time
 	// Limit is the most messages that a page holds, at least 1.
 	Limit int
 	// After is the cursor of the page before, nil for the first.
@@ -421,6 +477,8 @@ type Beat struct {
 	InFlight int
 	// Gateways are the ones it sends through; the first takes messages that name none.
 	Gateways []string
+	// State is what the node says of its gateways, as a JSON list, for operators.
+	State string
 	// Lapse is how long this beat holds.
 	Lapse time.Duration
 	// Unable gives the housekeeping to another node that can do it, where there may
@@ -436,6 +494,8 @@ type Standing struct {
 	Nodes int
 	// Gateways are those of all nodes alive, by name.
 	Gateways []string
+	// Paused are the gateways that are to take no messages, by name.
+	Paused []string
 }
 
 // Node is one node as an operator sees it.
@@ -447,4 +507,6 @@ type Node struct {
 	Keeper   bool
 	InFlight int
 	Gateways []string
+	// State is that of its last beat.
+	State string
 }

@@ -69,6 +69,8 @@ func keyOf(m *courier.Message) key { return key{m.Caller, m.IdempotencyKey} }
 type inserting struct {
 	places []place
 	keyed  bool
+	// takes is true when some may take the place of others.
+	takes bool
 	// again is true when an earlier try may have stored them.
 	again bool
 }
@@ -79,6 +81,7 @@ func newInserting(group []*job) *inserting {
 		for i, row := range j.insert.rows {
 			n.places = append(n.places, place{Row: row, answer: &j.insert.answers[i]})
 			n.keyed = n.keyed || row.IdempotencyKey != ""
+			n.takes = n.takes || row.SupersedeKey != ""
 		}
 	}
 	return n
@@ -87,12 +90,18 @@ func newInserting(group []*job) *inserting {
 // errVanished reports a message that had the key of another and is gone by now.
 var errVanished = errors.New("the first message of a key was deleted meanwhile")
 
+// errTaken reports an idempotency key that another took meanwhile.
+var errTaken = errors.New("a message with the same idempotency key was stored meanwhile")
+
 // try stores the messages except those whose key is known.
 func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 	for _, p := range n.places {
 		*p.answer = store.Enqueued{}
 	}
 	n.again = again
+	if n.takes {
+		return on.inTx(ctx, func(in *session) error { return n.take(ctx, in) })
+	}
 	if again {
 		if done, err := n.answerDone(ctx, on); done || err != nil {
 			return err

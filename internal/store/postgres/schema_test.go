@@ -87,7 +87,7 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		"ReturnLeases", "SettledBefore", "StoredIDs",
 		// counts in tables, decisions in transactions, several keys at once
 		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed", "ScrubMessages", "DeleteEvents", "ReplaceListener",
-		"LockMessages", "MessagesOfReceipts", "NextSegment", "ParkedSince", "FoldPoints",
+		"LockMessages", "MessagesOfReceipts", "NextSegment", "ParkedSince", "LockKeys", "FoldPoints",
 	}
 	for name := range store.ParseQueries(queriesFile) {
 		if _, shared := theirs[name]; shared == slices.Contains(own, name) {
@@ -140,6 +140,19 @@ func TestClaim_TakesTheFirstOfTheIndex(t *testing.T) {
 	}
 	if plan := strings.Join(generic(t, conn, "sent", s.texts["SettleSent"]), "\n"); strings.Contains(plan, "Seq Scan") || !strings.Contains(plan, "message_pkey") {
 		t.Errorf("settle: %s", plan)
+	}
+}
+
+// TestReceipts_ReadByTheIndex reads plans as they are made while the tables are small: they
+// are kept when these have grown.
+func TestReceipts_ReadByTheIndex(t *testing.T) {
+	t.Parallel()
+	s, conn := openInside(t)
+	run(t, conn, "SET plan_cache_mode = force_generic_plan")
+	for _, name := range []string{"Attempts", "Parts", "Receipts", "MessagesOfReceipts", "LockMessages", "ParkedOf"} {
+		if plan := strings.Join(generic(t, conn, name, s.texts[name]), "\n"); strings.Contains(plan, "Seq Scan") {
+			t.Errorf("%s: %s", name, plan)
+		}
 	}
 }
 

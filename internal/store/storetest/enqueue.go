@@ -44,7 +44,7 @@ func (k *kit) full() *courier.Message {
 	m.Metadata = json.RawMessage(`{"order":42}`)
 	m.Encoding, m.Segments = courier.EncodingUCS2, 3
 	m.Country, m.CallbackURL, m.OnlyGateway = "DE", "https://example.com/changes?a=b&c", true
-	m.Lane, m.SupersedeKey = courier.LaneOTP, "code-1"
+	m.Lane, m.SupersedeKey = courier.LaneOTP, m.ID.String()
 	m.ExpiresAt, m.NextAttemptAt = k.now.Add(time.Hour), k.now.Add(time.Minute)
 	m.SendAt = floor(m.NextAttemptAt)
 	m.Caller, m.IdempotencyKey, m.Fingerprint = "shop", "key-1", [32]byte{1, 2, 3, 31: 9}
@@ -68,7 +68,7 @@ func testKeepsEveryField(t *testing.T, k *kit) {
 // store sets or does not keep, so that a new field of courier.Message has its place in full.
 func wantFull(t *testing.T, m *courier.Message) {
 	t.Helper()
-	later := []string{"SentAt", "ScrubbedAt", "GatewayMessageID", "SendCount", "RetryCount", "LastError", "Lease", "Warnings", "SupersededBy"}
+	later := []string{"SentAt", "ScrubbedAt", "GatewayMessageID", "SendCount", "RetryCount", "LastError", "Lease", "Warnings", "SupersededBy", "HoldUntil"}
 	value := reflect.ValueOf(*m)
 	for i := range value.NumField() {
 		if name := value.Type().Field(i).Name; value.Field(i).IsZero() && !slices.Contains(later, name) {
