@@ -46,7 +46,6 @@ type Engine struct {
 	health   *store.Health
 	settler  *settler
 	receiver *receiver
-	holds    holds
 	// quality is what receipts say of the gateways.
 	quality atomic.Pointer[quality]
 	cluster Cluster
@@ -54,9 +53,6 @@ type Engine struct {
 	// paused are the gateways that are to take no messages, in order.
 	paused   atomic.Pointer[[]string]
 	lifetime lifetime
-	// retired are gates that are gone from the configuration and may still have
-	// messages out; of lifetime.mu.
-	retired []*gate
 }
 
 // New returns an engine that is not started. Errors tell what is wrong with the
@@ -130,12 +126,12 @@ func (e *Engine) Reconfigure(settings Settings) error {
 
 // retire ends the gates and queues that are gone. Their attempts in flight go on.
 func (e *Engine) retire(before, after *routing) {
-	e.retired = slices.DeleteFunc(e.retired, func(g *gate) bool { return g.snapshot(e.tick()).leased == 0 })
+	e.lifetime.retired = slices.DeleteFunc(e.lifetime.retired, func(g *gate) bool { return g.snapshot(e.tick()).leased == 0 })
 	for name, l := range before.lines {
 		if after.lines[name] == nil {
 			l.gate.retire()
 			l.sender.end()
-			e.retired = append(e.retired, l.gate)
+			e.lifetime.retired = append(e.lifetime.retired, l.gate)
 			for _, q := range l.queues {
 				q.retire()
 			}
@@ -147,7 +143,7 @@ func (e *Engine) retire(before, after *routing) {
 func (e *Engine) gates() []*gate {
 	e.lifetime.mu.Lock()
 	defer e.lifetime.mu.Unlock()
-	all := slices.Clone(e.retired)
+	all := slices.Clone(e.lifetime.retired)
 	for _, l := range e.routing.Load().lines {
 		all = append(all, l.gate)
 	}

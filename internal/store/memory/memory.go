@@ -46,16 +46,21 @@ type database struct {
 	parked    []courier.Receipt
 	tallies   store.Tallies
 	written   store.Sums
-	weights   []store.Weight
-	pauses    []store.Pause
-	audit     []store.Entry
-	actions   []action
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
 	outbox
+	hands
 	stores []*Store
 	store.Sessions
+}
+
+// hands holds what operators did to gateways and messages.
+type hands struct {
+	weights []store.Weight
+	pauses  []store.Pause
+	audit   []store.Entry
+	actions []action
 }
 
 // outbox holds the events of those that listen.
