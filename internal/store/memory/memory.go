@@ -50,7 +50,6 @@ type database struct {
 	nodes     map[string]node
 	duty      duty
 	outbox
-	hands
 	stores []*Store
 	operated
 }
@@ -62,14 +61,6 @@ type operated struct {
 	audit   []store.Entry
 	actions []action
 	store.Sessions
-}
-
-// hands holds what operators did to gateways and messages.
-type hands struct {
-	weights []store.Weight
-	pauses  []store.Pause
-	audit   []store.Entry
-	actions []action
 }
 
 // outbox holds the events of those that listen.
