@@ -134,8 +134,8 @@ func TestClaim_TakesTheFirstOfTheIndex(t *testing.T) {
 	fillByHand(t, conn, 8_000)
 	run(t, conn, "SET plan_cache_mode = force_generic_plan")
 	for _, size := range []int{1, 100, 1000} {
-		plan := strings.Join(generic(t, conn, fmt.Sprint("claim", size), s.texts[claimQuery(size)]), "\n")
-		if !strings.Contains(plan, "Index Scan using message_due") && !strings.Contains(plan, "Index Only Scan using message_due") ||
+		plan := strings.Join(generic(t, conn, fmt.Sprint("claim", size), s.texts[claimQuery(size, size == 100)]), "\n")
+		if !strings.Contains(plan, "Index Scan using message_due") && !strings.Contains(plan, "Index Scan Backward using message_due") && !strings.Contains(plan, "Index Only Scan using message_due") ||
 			strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan") {
 			t.Errorf("claim of %d: %s", size, plan)
 		}
