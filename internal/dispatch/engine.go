@@ -47,7 +47,6 @@ type Engine struct {
 	health   *store.Health
 	settler  *settler
 	receiver *receiver
-	holds    holds
 	// quality is what receipts say of the gateways.
 	quality  atomic.Pointer[quality]
 	cluster  Cluster

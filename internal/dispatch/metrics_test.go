@@ -66,6 +66,7 @@ func TestEngine_Metrics(t *testing.T) {
 			"courier_settle_batch_size":                               2,
 			"courier_late_settles_total":                              0,
 			"courier_expired_total":                                   0,
+			"courier_messages_superseded_total":                       0,
 			"courier_scrubbed_total":                                  0,
 			"courier_purged_total":                                    0,
 			"courier_in_flight,gateway=sms":                           0,

@@ -50,6 +50,9 @@ type settler struct {
 	// goroutines that keep them.
 	stuck  atomic.Int64
 	trying sync.WaitGroup
+
+	// holds are the messages that wait for some that are settled here.
+	holds holds
 }
 
 func newSettler(e *Engine) *settler {
@@ -230,7 +233,7 @@ func (s *settler) tell(part []*ticket) {
 			}
 			q.note(t.settlement.NextAttemptAt.Sub(s.engine.now()), false)
 		}
-		if q := s.engine.holds.end(t.message); q != nil {
+		if q := s.holds.end(t.message); q != nil {
 			q.note(0, false)
 		}
 		if i == 0 || t.gate != part[i-1].gate {

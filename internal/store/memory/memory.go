@@ -44,9 +44,7 @@ type database struct {
 	attempts  map[courier.ID][]courier.Attempt
 	receipts  map[courier.ID][]courier.Receipt
 	parked    []courier.Receipt
-	tallies   store.Tallies
-	written   store.Sums
-	weights   []store.Weight
+	observed
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
@@ -55,6 +53,13 @@ type database struct {
 	lastEvent int64
 	stores    []*Store
 	store.Sessions
+}
+
+// observed is what is known of the gateways.
+type observed struct {
+	tallies store.Tallies
+	written store.Sums
+	weights []store.Weight
 }
 
 // key is what a repeat has in common with the first.

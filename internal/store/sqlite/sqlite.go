@@ -53,8 +53,6 @@ type Store struct {
 	// segments are those of the keys of messages, the last of which is lastSegment.
 	segments    store.Segments
 	lastSegment int64
-	// places is what the writer remembers of keys.
-	places places
 	// tallies are those that are not written yet.
 	tallies store.Tallies
 	logger  *slog.Logger
