@@ -68,6 +68,10 @@ type Store interface {
 	// commits. Each Caller has idempotency keys of its own; a message that SQL stored,
 	// or a version that knew no callers, has the empty one. An error means that nothing is known to be stored; ErrInvalid and
 	// ErrDuplicateID are faults of the caller.
+	//
+	// A message with Limits is stored only when each leaves room for it, whatever other
+	// nodes store at the same time; otherwise its answer is a *courier.LimitError. Those of
+	// one call are judged in order. A repeat by a key counts nothing.
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]Enqueued, error)
 
 	// Claim leases up to Limit due messages of a gateway, the earliest due
@@ -161,6 +165,10 @@ type Store interface {
 	// others, the oldest are first. A deleted message's idempotency key is free again.
 	Purge(ctx context.Context, sweep Sweep) (int, error)
 
+	// PurgeUsage forgets up to limit subjects of limits whose messages count no more, and
+	// returns how many.
+	PurgeUsage(ctx context.Context, now time.Time, limit int) (int, error)
+
 	// Listen says which statuses a listener hears of from now on: whatever brings a
 	// message into one of them, be it a call of any node or SQL, leaves an Event in its
 	// transaction. It holds for all nodes until the next call, beyond Close. With no
@@ -230,7 +238,7 @@ type Enqueued struct {
 	Message *courier.Message
 	// Duplicate is true when the idempotency key was known with the same fingerprint.
 	Duplicate bool
-	// Err is ErrIdempotencyConflict, or nil.
+	// Err is ErrIdempotencyConflict, a *courier.LimitError without a Message, or nil.
 	Err error
 }
 

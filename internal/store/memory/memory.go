@@ -48,6 +48,7 @@ type database struct {
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
+	usage     map[store.Subject]memoryUsage
 	listeners map[string][]courier.Status
 	events    []event
 	lastEvent int64
@@ -65,7 +66,8 @@ const wakeLength = 64
 func New(options Options) *Store {
 	d := &database{
 		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{},
-		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{}, listeners: map[string][]courier.Status{},
+		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{},
+		usage: map[store.Subject]memoryUsage{}, listeners: map[string][]courier.Status{},
 	}
 	if d.nowFunc == nil {
 		d.nowFunc = time.Now
@@ -150,10 +152,20 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 
 func (s *Store) insert(rows []store.Row) []store.Enqueued {
 	answers := make([]store.Enqueued, len(rows))
+	usages := &store.Usages{}
+	for _, row := range rows {
+		for _, subject := range store.Subjects(row.Limits) {
+			_ = usages.Set(subject, s.usage[subject].times) // what was written here can be read
+		}
+	}
 	for i, row := range rows {
 		m := row.Message
 		if first := s.byKey[keyOf(m)]; first != nil {
 			answers[i] = store.Repeat(m, clone(first))
+			continue
+		}
+		if refused := usages.Take(m, s.nowFunc()); refused != nil {
+			answers[i].Err = refused
 			continue
 		}
 		s.lastToken = max(s.lastToken, m.Lease.Token)
@@ -165,7 +177,30 @@ func (s *Store) insert(rows []store.Row) []store.Enqueued {
 		s.wakeOthers(m)
 		answers[i].Message = clone(m)
 	}
+	_ = usages.Changed(func(subject store.Subject, until time.Time, times []byte) error {
+		s.usage[subject] = memoryUsage{until, times}
+		return nil
+	})
 	return answers
+}
+
+// memoryUsage is when the messages of a subject of limits were taken.
+type memoryUsage struct {
+	until time.Time
+	times []byte
+}
+
+// PurgeUsage implements store.Store.
+func (s *Store) PurgeUsage(ctx context.Context, now time.Time, limit int) (int, error) {
+	return get(ctx, s, "purge limits", func() (purged int, _ error) {
+		for subject, usage := range s.usage {
+			if purged < limit && !usage.until.After(now) {
+				delete(s.usage, subject)
+				purged++
+			}
+		}
+		return purged, nil
+	})
 }
 
 // wakeOthers tells the stores of other nodes of a message that is due.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -68,16 +69,20 @@ func keyOf(m *courier.Message) key { return key{m.Caller, m.IdempotencyKey} }
 type inserting struct {
 	places []place
 	keyed  bool
+	// limited is true when some have limits.
+	limited bool
+	nowFunc func() time.Time
 	// again is true when an earlier try may have stored them.
 	again bool
 }
 
-func newInserting(group []*job) *inserting {
-	n := &inserting{}
+func newInserting(group []*job, nowFunc func() time.Time) *inserting {
+	n := &inserting{nowFunc: nowFunc}
 	for _, j := range group {
 		for i, row := range j.insert.rows {
 			n.places = append(n.places, place{Row: row, answer: &j.insert.answers[i]})
 			n.keyed = n.keyed || row.IdempotencyKey != ""
+			n.limited = n.limited || len(row.Limits) > 0
 		}
 	}
 	return n
@@ -97,7 +102,7 @@ func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 			return err
 		}
 	}
-	stored, err := n.insert(ctx, on)
+	stored, err := n.insertWhole(ctx, on)
 	if err != nil && again && constraint(err) == constraintPrimary {
 		// The lost try may have been under way still.
 		if done, fault := n.answerDone(ctx, on); done || fault != nil {
@@ -115,7 +120,7 @@ func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 
 // answerDone answers when the try whose answer was lost was done. The messages
 // were stored all or none, except those whose key was known, so that those
-// without a key tell. Of keys alone the next try tells: they are known then.
+// without a key tell, and of these not those that a limit may have refused. Of keys alone the next try tells: they are known then.
 func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
 	stored, err := ids(ctx, on, "StoredIDs",
 		column(n.places, func(p place) pgtype.UUID { return uuid(p.ID) }),
@@ -123,16 +128,22 @@ func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	keyless := 0
+	done := false
 	for _, p := range n.places {
-		if p.IdempotencyKey != "" {
-			continue
-		}
-		if keyless++; !stored[p.ID] {
+		switch {
+		case p.IdempotencyKey != "":
+		case stored[p.ID]:
+			done = true
+		case len(p.Limits) == 0:
 			return false, nil
+		default:
+			*p.answer = refusedBefore(p.Message)
 		}
 	}
-	if keyless == 0 {
+	if !done {
+		for _, p := range n.places {
+			*p.answer = store.Enqueued{}
+		}
 		return false, nil
 	}
 	if err := n.answer(ctx, on, stored); err != nil {
@@ -141,7 +152,20 @@ func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
 	return true, on.confirm(ctx)
 }
 
-// insert stores the first message of each key, and all that have none.
+// insertWhole stores the messages that are to be stored, in one transaction.
+func (n *inserting) insertWhole(ctx context.Context, on *session) (stored map[courier.ID]bool, err error) {
+	if !n.limited {
+		return n.insert(ctx, on)
+	}
+	err = on.inTx(ctx, func(in *session) (err error) {
+		stored, err = n.insertLimited(ctx, in, n.nowFunc())
+		return err
+	})
+	return stored, err
+}
+
+// insert stores the first message of each key, and all that have none, but for those that
+// are refused.
 func (n *inserting) insert(ctx context.Context, on *session) (map[courier.ID]bool, error) {
 	first := n.firsts()
 	if !n.keyed {
@@ -156,6 +180,9 @@ func (n *inserting) insert(ctx context.Context, on *session) (map[courier.ID]boo
 func (n *inserting) firsts() []store.Row {
 	list, seen := make([]store.Row, 0, len(n.places)), map[key]bool{}
 	for _, p := range n.places {
+		if p.answer.Err != nil {
+			continue
+		}
 		if k := keyOf(p.Message); k.name != "" {
 			if seen[k] {
 				continue
@@ -188,6 +215,9 @@ func ids(ctx context.Context, on *session, name string, arguments ...any) (map[c
 func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.ID]bool) error {
 	firsts, unknown := map[key]*courier.Message{}, []key{}
 	for _, p := range n.places {
+		if p.answer.Err != nil {
+			continue
+		}
 		k := keyOf(p.Message)
 		there := stored == nil || stored[p.ID]
 		if _, taken := firsts[k]; there && !taken {
@@ -211,11 +241,13 @@ func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.
 		}
 	}
 	for _, p := range n.places {
-		if p.answer.Message != nil {
+		if p.answer.Message != nil || p.answer.Err != nil {
 			continue
 		}
 		first := firsts[keyOf(p.Message)]
 		switch {
+		case first == nil && n.again && len(p.Limits) > 0:
+			*p.answer = refusedBefore(p.Message)
 		case first == nil:
 			return errVanished
 		case n.again && first.ID == p.ID:

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -13,6 +14,7 @@ import (
 // enqueueing is the state of one call of Enqueue. What needs no transaction is
 // done before it enters the queue of the writer.
 type enqueueing struct {
+	now       time.Time
 	messages  []store.Row
 	arguments [][]any
 	answers   []store.Enqueued
@@ -28,7 +30,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 	if err != nil {
 		return nil, s.fault(operationName, err)
 	}
-	e := &enqueueing{messages: accepted, arguments: make([][]any, len(messages)), answers: make([]store.Enqueued, len(messages))}
+	e := &enqueueing{now: s.nowFunc(), messages: accepted, arguments: make([][]any, len(messages)), answers: make([]store.Enqueued, len(messages))}
 	for i, m := range accepted {
 		s.passToken(m.Lease.Token)
 		e.arguments[i] = insertArguments(m)
@@ -41,6 +43,10 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 
 // run stores the messages except those whose idempotency key is known.
 func (e *enqueueing) run(ctx context.Context, s *session) error {
+	usages, err := s.usages(ctx, e.messages)
+	if err != nil {
+		return err
+	}
 	for i, m := range e.messages {
 		if m.IdempotencyKey != "" {
 			first, err := s.message(ctx, "MessageByKey", m.Caller, m.IdempotencyKey)
@@ -52,13 +58,17 @@ func (e *enqueueing) run(ctx context.Context, s *session) error {
 				continue
 			}
 		}
+		if refused := usages.Take(m.Message, e.now); refused != nil {
+			e.answers[i] = store.Enqueued{Err: refused}
+			continue
+		}
 		if _, err := s.exec(ctx, "InsertMessage", e.arguments[i]...); err != nil {
 			return insertFault(m.Message, err)
 		}
 		s.change.Add(m.Status, 1)
 		e.answers[i] = store.Enqueued{Message: m.Message}
 	}
-	return nil
+	return s.setUsages(ctx, usages)
 }
 
 // insertFault tells a message that cannot be stored from a fault of the database.

@@ -65,6 +65,7 @@ func runGroups(t *testing.T, open OpenFunc) {
 		{"Event", eventTests()},
 		{"Receipt", receiptTests()},
 		{"Operate", operateTests()},
+		{"Limit", limitTests()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {
