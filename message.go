@@ -45,6 +45,8 @@ type Message struct {
 
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	// SendAt is when a scheduled message was first to be sent; zero for at once.
+	SendAt time.Time
 	// SentAt is when a gateway accepted the message.
 	SentAt time.Time
 	// ExpiresAt is when the message loses its use; it is not attempted after it.

@@ -233,6 +233,9 @@ func (t *ticket) unattempted(now time.Time, status courier.Status, wait time.Dur
 	t.settlement = store.Settlement{
 		ID: m.ID, Token: m.Lease.Token, Status: status, RetryCount: m.RetryCount, NextAttemptAt: m.NextAttemptAt, At: now,
 	}
+	if status.Final() {
+		t.settlement.Gateway = m.Gateway
+	}
 	if wait > 0 {
 		t.settlement.NextAttemptAt = notAfterExpiry(m, now.Add(wait))
 	}
@@ -380,7 +383,7 @@ func (s *sender) conclude(t *ticket, a *courier.Attempt, r rules, calledOff bool
 	t.settlement = store.Settlement{
 		ID: m.ID, Token: m.Lease.Token, Status: d.status, Attempt: a,
 		RetryCount: d.retryCount, NextAttemptAt: notAfterExpiry(m, now.Add(d.wait)), Gateway: to, Country: m.Country,
-		NoReceipts: !s.settings.Load().Receipts, At: now,
+		NoReceipts: !s.settings.Load().Receipts, DueAt: store.DueAt(m), At: now,
 	}
 }
 

@@ -27,6 +27,7 @@ type content struct {
 	Country        string           `json:"country,omitempty"`
 	CallbackURL    string           `json:"callback_url,omitempty"`
 	OnlyGateway    bool             `json:"only_gateway,omitzero"`
+	SendAt         time.Time        `json:"send_at,omitzero"`
 	// ExactBody is the body where the text of a database cannot hold it: it has the
 	// character NUL, or bytes that are no UTF-8.
 	ExactBody []byte `json:"exact_body,omitempty"`
@@ -54,7 +55,7 @@ func encodeContent(m *courier.Message) (string, error) {
 	c := content{
 		Subject: m.Subject, TemplateType: m.TemplateType, TemplateData: given(m.TemplateData), RequestHeaders: given(m.RequestHeaders),
 		Metadata: given(m.Metadata), Encoding: m.Encoding, Segments: m.Segments, TraceParent: m.TraceParent,
-		Country: m.Country, CallbackURL: m.CallbackURL, OnlyGateway: m.OnlyGateway,
+		Country: m.Country, CallbackURL: m.CallbackURL, OnlyGateway: m.OnlyGateway, SendAt: m.SendAt,
 	}
 	if !isText(m.Body) {
 		c.ExactBody = []byte(m.Body)
@@ -91,7 +92,7 @@ func decodeContent(m *courier.Message, document string) {
 	m.Subject, m.TemplateType, m.TemplateData = c.Subject, c.TemplateType, json.RawMessage(c.TemplateData)
 	m.RequestHeaders, m.Metadata = json.RawMessage(c.RequestHeaders), json.RawMessage(c.Metadata)
 	m.Encoding, m.Segments, m.TraceParent = c.Encoding, c.Segments, c.TraceParent
-	m.Country, m.CallbackURL, m.OnlyGateway = c.Country, c.CallbackURL, c.OnlyGateway
+	m.Country, m.CallbackURL, m.OnlyGateway, m.SendAt = c.Country, c.CallbackURL, c.OnlyGateway, c.SendAt
 	if c.ExactBody != nil {
 		m.Body = string(c.ExactBody)
 	}

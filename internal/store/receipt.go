@@ -288,7 +288,7 @@ func (d *Delivery) apply(r *courier.Receipt, about *courier.Attempt, to courier.
 		// The outcome of the attempt was unknown until now.
 		m.SentAt, m.Gateway, m.GatewayMessageID = r.ReceivedAt, about.Gateway, r.GatewayMessageID
 		d.Named = m.GatewayMessageID != ""
-		tallies.accepted(r.Gateway, m.Country, m.SentAt)
+		tallies.accepted(r.Gateway, m, m.SentAt)
 	}
 	tallies.reported(r, m, to)
 	m.Status, m.UpdatedAt, m.NextAttemptAt = to, r.ReceivedAt, time.Time{}

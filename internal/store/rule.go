@@ -39,6 +39,9 @@ func Accept(messages []*courier.Message, now time.Time, token int64) ([]Row, err
 		stored.UpdatedAt = Floor(cmp.Or(stored.UpdatedAt, stored.CreatedAt))
 		stored.NextAttemptAt = Floor(cmp.Or(stored.NextAttemptAt, stored.CreatedAt))
 		stored.ExpiresAt, stored.Lease.Until = Floor(stored.ExpiresAt), Floor(stored.Lease.Until)
+		if stored.SendAt = (time.Time{}); stored.NextAttemptAt.After(stored.CreatedAt) {
+			stored.SendAt = stored.NextAttemptAt
+		}
 		stored.Lane, stored.SupersededBy = cmp.Or(stored.Lane, courier.LaneNormal), courier.ID{}
 		leased := stored.Lease.Node != "" && !stored.Lease.Until.IsZero()
 		switch {

@@ -193,6 +193,12 @@ type Store interface {
 	// are kept for TalliesFor; a crash loses the counts of some seconds.
 	Tallies(ctx context.Context, since time.Time) ([]Tally, error)
 
+	// Series returns what happened from a time on and before another, by minute or ten
+	// minutes and gateway, and Faults the failures since a time by class. Both are kept for
+	// SeriesFor, and as current as Tallies.
+	Series(ctx context.Context, since, until time.Time) ([]Point, error)
+	Faults(ctx context.Context, since time.Time) ([]Fault, error)
+
 	// SetWeight changes the weight of a gateway in a route. The weights of before are
 	// kept for WeightsFor.
 	SetWeight(ctx context.Context, weight Weight) error
@@ -271,10 +277,12 @@ type Settlement struct {
 	RetryCount int
 	// NextAttemptAt is when a message that is queued again is due.
 	NextAttemptAt time.Time
-	// Gateway is the one a queued message waits for from now on; empty leaves it.
+	// Gateway is the one a queued message waits for from now on; empty leaves it. Of one
+	// that ends without an attempt it is the one that it waited for, for the tallies.
 	Gateway string
-	// Country is that of the message, for the tallies.
+	// Country is that of the message, DueAt when it was first to be sent, for the tallies.
 	Country string
+	DueAt   time.Time
 	// NoReceipts is true when the gateway sends none. A receipt may then find the message
 	// by its MessageID only.
 	NoReceipts bool

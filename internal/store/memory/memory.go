@@ -43,7 +43,7 @@ type database struct {
 	receipts  map[courier.ID][]courier.Receipt
 	parked    []courier.Receipt
 	tallies   store.Tallies
-	written   []store.Tally
+	written   store.Sums
 	weights   []store.Weight
 	lastToken int64
 	nodes     map[string]node
@@ -181,6 +181,7 @@ func (s *Store) insert(rows []store.Row) []store.Enqueued {
 		s.usage[subject] = memoryUsage{until, times}
 		return nil
 	})
+	s.tallies.Enqueued(answers)
 	return answers
 }
 
@@ -366,7 +367,9 @@ func (s *Store) decide(ctx context.Context, name string, id courier.ID, rule fun
 		if m == nil {
 			return nil, store.ErrNotFound
 		}
+		from := m.Status
 		if s.change(m, func() { err = rule(m) }); err == nil {
+			s.tallies.Decided(m, from)
 			s.wakeOthers(m)
 		}
 		return clone(m), err

@@ -102,14 +102,34 @@ func (s *Store) Receipts(ctx context.Context, id courier.ID) ([]courier.Receipt,
 	return get(ctx, s, "read receipts", func() ([]courier.Receipt, error) { return slices.Clone(s.receipts[id]), nil })
 }
 
+// tallied returns what was added up.
+func (s *Store) tallied() store.Sums {
+	var sums store.Tallies
+	sums.Add(s.written)
+	sums.Add(s.tallies.Take())
+	s.written = sums.Take()
+	s.written.Thin()
+	return s.written
+}
+
 // Tallies implements store.Store.
 func (s *Store) Tallies(ctx context.Context, since time.Time) ([]store.Tally, error) {
 	return get(ctx, s, "read tallies", func() ([]store.Tally, error) {
-		var sums store.Tallies
-		sums.Add(s.written)
-		sums.Add(s.tallies.Take())
-		s.written = sums.Take()
-		return slices.DeleteFunc(slices.Clone(s.written), func(t store.Tally) bool { return t.Minute.Before(since.Truncate(time.Minute)) }), nil
+		return slices.DeleteFunc(slices.Clone(s.tallied().Tallies), func(t store.Tally) bool { return t.Minute.Before(since.Truncate(time.Minute)) }), nil
+	})
+}
+
+// Series implements store.Store.
+func (s *Store) Series(ctx context.Context, since, until time.Time) ([]store.Point, error) {
+	return get(ctx, s, "read series", func() ([]store.Point, error) {
+		return slices.DeleteFunc(slices.Clone(s.tallied().Points), func(p store.Point) bool { return p.At.Before(since) || !p.At.Before(until) }), nil
+	})
+}
+
+// Faults implements store.Store.
+func (s *Store) Faults(ctx context.Context, since time.Time) ([]store.Fault, error) {
+	return get(ctx, s, "read faults", func() ([]store.Fault, error) {
+		return slices.DeleteFunc(slices.Clone(s.tallied().Faults), func(f store.Fault) bool { return f.At.Before(since) }), nil
 	})
 }
 

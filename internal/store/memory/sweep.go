@@ -54,11 +54,14 @@ func (s *Store) Reclaim(ctx context.Context, r store.Reclaim) (int, error) {
 // Expire implements store.Store.
 func (s *Store) Expire(ctx context.Context, now time.Time, limit int) (int, error) {
 	now = store.Floor(now)
+	gateways := map[string]int{}
+	defer func() { s.tallies.Expired(gateways, now) }()
 	return s.sweep(ctx, "expire messages", limit,
 		func(m *courier.Message) bool { return m.Status == courier.StatusQueued && m.Expired(now) },
 		func(a, b *courier.Message) int { return a.ExpiresAt.Compare(b.ExpiresAt) },
 		func(m *courier.Message) {
 			m.Status, m.NextAttemptAt, m.UpdatedAt = courier.StatusExpired, time.Time{}, now
+			gateways[m.Gateway]++
 		})
 }
 

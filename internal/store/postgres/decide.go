@@ -71,6 +71,7 @@ func (s *Store) decide(
 	ctx context.Context, name string, id courier.ID, rule func(m *courier.Message, again bool) (bool, error),
 ) (*courier.Message, error) {
 	var decided *courier.Message
+	var from courier.Status
 	err := s.queue.submit(ctx, &job{name: name, decides: true, run: func(ctx context.Context, on *session, again bool) error {
 		return on.inTx(ctx, func(in *session) error {
 			found, err := in.messages(ctx, "LockMessage", uuid(id))
@@ -81,7 +82,7 @@ func (s *Store) decide(
 				return store.ErrNotFound
 			}
 			m := found[0]
-			from := m.Status
+			from = m.Status
 			changed, err := rule(m, again)
 			if err != nil {
 				return err
@@ -93,6 +94,7 @@ func (s *Store) decide(
 	if err != nil {
 		return nil, err
 	}
+	s.tallies.Decided(decided, from)
 	return decided, nil
 }
 

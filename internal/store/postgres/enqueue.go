@@ -38,6 +38,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 	if err := s.queue.submit(ctx, &job{name: "enqueue", insert: e, abandon: func() { s.lost.addAll(e.rows) }}); err != nil {
 		return nil, s.fault(operationName, err)
 	}
+	s.tallies.Enqueued(e.answers)
 	return e.answers, nil
 }
 

@@ -75,6 +75,8 @@ type outgoing struct {
 	tallies  store.Tallies
 	// tallying is held while tallies are written, so that whoever reads them waits.
 	tallying sync.Mutex
+	// thinner says when to thin out what is written; of tallying.
+	thinner store.Thinner
 }
 
 // background is what runs next to the calls of a store, until Close.

@@ -251,7 +251,7 @@ WITH due AS (
     UPDATE courier.message AS m
     SET status = 'expired', next_attempt_at = NULL, updated_at = $3
     WHERE m.id = ANY (ARRAY(SELECT id FROM due))
-    RETURNING m.id
+    RETURNING m.gateway
 ), counted AS (
     {tally}
     SELECT $1::uuid, $2::integer, -count(*), 0, 0
@@ -259,7 +259,7 @@ WITH due AS (
     HAVING count(*) > 0
     {added}
 )
-SELECT count(*) FROM expired
+SELECT gateway, count(*) FROM expired GROUP BY gateway
 
 -- A scrub reads documents, and writes what is left of them. The order names the
 -- column that is NULL too, or else a plan sorts all that is old for each batch.
@@ -487,6 +487,63 @@ DELETE FROM courier.gateway_minute WHERE minute < $1
 SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM courier.gateway_minute
 WHERE minute >= $1
 ORDER BY minute, gateway, country
+
+-- Adds up tallies that are older than $1 over ten minutes. What another node adds up at the
+-- same time is gone.
+-- name: FoldMinutes
+WITH old AS (
+    DELETE FROM courier.gateway_minute
+    WHERE minute < $1 AND minute <> date_bin($2::bigint * interval '1 microsecond', minute, 'epoch')
+    RETURNING *
+)
+INSERT INTO courier.gateway_minute AS m (minute, gateway, country, accepted, delivered, undelivered, slow)
+SELECT date_bin($2::bigint * interval '1 microsecond', minute, 'epoch'), gateway, country, sum(accepted), sum(delivered), sum(undelivered), sum(slow)
+FROM old
+GROUP BY 1, 2, 3
+ON CONFLICT (minute, gateway, country) DO UPDATE SET accepted = m.accepted + excluded.accepted,
+    delivered = m.delivered + excluded.delivered, undelivered = m.undelivered + excluded.undelivered, slow = m.slow + excluded.slow
+
+-- columns: summed
+ON CONFLICT (at, gateway) DO UPDATE SET counts = ARRAY(
+    SELECT coalesce(u.a, 0) + coalesce(u.b, 0) FROM unnest(s.counts, excluded.counts) WITH ORDINALITY AS u (a, b, n) ORDER BY u.n
+)
+
+-- The counts are those of one row after the other, $4 of each.
+-- name: AddPoint
+INSERT INTO courier.series AS s (at, gateway, counts)
+SELECT p.at, p.gateway, ($3::bigint[])[(p.n - 1) * $4::bigint + 1 : p.n * $4::bigint]
+FROM unnest($1::timestamptz[], $2::text[]) WITH ORDINALITY AS p (at, gateway, n)
+{summed}
+
+-- name: DeletePoints
+DELETE FROM courier.series WHERE at < $1
+
+-- name: FoldPoints
+WITH old AS (
+    DELETE FROM courier.series WHERE at < $1 AND at <> date_bin($2::bigint * interval '1 microsecond', at, 'epoch')
+    RETURNING *
+), single AS (
+    SELECT date_bin($2::bigint * interval '1 microsecond', old.at, 'epoch') AS at, old.gateway, u.n, sum(u.count)::bigint AS count
+    FROM old CROSS JOIN LATERAL unnest(old.counts) WITH ORDINALITY AS u (count, n)
+    GROUP BY 1, 2, 3
+)
+INSERT INTO courier.series AS s (at, gateway, counts)
+SELECT at, gateway, array_agg(count ORDER BY n) FROM single GROUP BY 1, 2
+{summed}
+
+-- name: Points
+SELECT at, gateway, counts FROM courier.series WHERE at >= $1 AND at < $2 ORDER BY at, gateway
+
+-- name: AddFault
+INSERT INTO courier.fault AS f (at, gateway, class, count)
+SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::bigint[])
+ON CONFLICT (at, gateway, class) DO UPDATE SET count = f.count + excluded.count
+
+-- name: DeleteFaults
+DELETE FROM courier.fault WHERE at < $1
+
+-- name: Faults
+SELECT at, gateway, class, count FROM courier.fault WHERE at >= $1 ORDER BY at, gateway, class
 
 -- name: DeleteWeights
 DELETE FROM courier.route_weight WHERE route = $1 AND gateway = $2 AND changed_at < $3

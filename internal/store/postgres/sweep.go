@@ -53,7 +53,22 @@ func (s *Store) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
 
 // Expire implements store.Store.
 func (s *Store) Expire(ctx context.Context, now time.Time, limit int) (int, error) {
-	expired, err := s.sweepCounted(ctx, "expire", "ExpireMessages", store.Floor(now), int64(max(limit, 0)))
+	gateways := map[string]int{}
+	expired, err := s.sweeping(ctx, "expire", func(ctx context.Context, on *session) (total int, err error) {
+		clear(gateways)
+		err = on.read(ctx, "ExpireMessages", func(rows pgx.Rows) error {
+			var gateway string
+			var count int
+			err := rows.Scan(&gateway, &count)
+			gateways[gateway] = count
+			total += count
+			return err
+		}, on.counted(store.Floor(now), int64(max(limit, 0)))...)
+		return total, err
+	})
+	if err == nil {
+		s.tallies.Expired(gateways, now)
+	}
 	return expired, s.fault("expire messages", err)
 }
 
@@ -109,13 +124,6 @@ func (s *Store) Reroute(ctx context.Context, known []string, to string, now time
 func (s *Store) sweep(ctx context.Context, name, statement string, arguments ...any) (int, error) {
 	return s.sweeping(ctx, name, func(ctx context.Context, on *session) (int, error) {
 		return on.count(ctx, statement, arguments...)
-	})
-}
-
-// sweepCounted is sweep for a statement that changes the counts.
-func (s *Store) sweepCounted(ctx context.Context, name, statement string, arguments ...any) (int, error) {
-	return s.sweeping(ctx, name, func(ctx context.Context, on *session) (int, error) {
-		return on.count(ctx, statement, on.counted(arguments...)...)
 	})
 }
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,45 +11,128 @@ import (
 	"courier/internal/store"
 )
 
-// Tallies implements store.Store: what this node has in memory is written first.
+// Tallies implements store.Store.
 func (s *Store) Tallies(ctx context.Context, since time.Time) ([]store.Tally, error) {
-	var found []store.Tally
+	found, err := readTallied(ctx, s, "Minutes", func(rows pgx.Rows) (t store.Tally, err error) {
+		err = rows.Scan(&t.Minute, &t.Gateway, &t.Country, &t.Accepted, &t.Delivered, &t.Undelivered, &t.Slow)
+		t.Minute = t.Minute.UTC()
+		return t, err
+	}, since.Truncate(time.Minute))
+	return found, s.fault("read tallies", err)
+}
+
+// Series implements store.Store.
+func (s *Store) Series(ctx context.Context, since, until time.Time) ([]store.Point, error) {
+	found, err := readTallied(ctx, s, "Points", func(rows pgx.Rows) (p store.Point, err error) {
+		var numbers []int64
+		err = rows.Scan(&p.At, &p.Gateway, &numbers)
+		p.At, p.Traffic = p.At.UTC(), store.TrafficOf(numbers)
+		return p, err
+	}, since, until)
+	return found, s.fault("read series", err)
+}
+
+// Faults implements store.Store.
+func (s *Store) Faults(ctx context.Context, since time.Time) ([]store.Fault, error) {
+	found, err := readTallied(ctx, s, "Faults", func(rows pgx.Rows) (f store.Fault, err error) {
+		err = rows.Scan(&f.At, &f.Gateway, &f.Class, &f.Count)
+		f.At = f.At.UTC()
+		return f, err
+	}, since)
+	return found, s.fault("read faults", err)
+}
+
+// readTallied reads what was added up; what this node has in memory is written first.
+func readTallied[T any](ctx context.Context, s *Store, name string, scan func(rows pgx.Rows) (T, error), arguments ...any) ([]T, error) {
+	var found []T
 	err := s.reading(ctx, func(ctx context.Context, on *session) error {
 		if err := s.writeTallies(ctx, on); err != nil {
 			return err
 		}
 		found = nil
-		return on.read(ctx, "Minutes", func(rows pgx.Rows) error {
-			var t store.Tally
-			err := rows.Scan(&t.Minute, &t.Gateway, &t.Country, &t.Accepted, &t.Delivered, &t.Undelivered, &t.Slow)
-			t.Minute = t.Minute.UTC()
-			found = append(found, t)
+		return on.read(ctx, name, func(rows pgx.Rows) error {
+			row, err := scan(rows)
+			found = append(found, row)
 			return err
-		}, since.Truncate(time.Minute))
+		}, arguments...)
 	})
-	return found, s.fault("read tallies", err)
+	return found, err
 }
 
 // writeTallies writes what is in memory only. Where an answer is lost it may be
 // written twice: it is statistics.
 func (s *Store) writeTallies(ctx context.Context, on *session) error {
-	type row = store.Tally
 	s.tallying.Lock()
 	defer s.tallying.Unlock()
-	list := s.tallies.Take()
+	sums := s.tallies.Take()
+	if len(sums.Tallies)+len(sums.Points)+len(sums.Faults) == 0 {
+		return nil
+	}
+	err := on.addTallies(ctx, sums.Tallies)
+	if err == nil {
+		sums.Tallies = nil
+		err = on.addPoints(ctx, sums.Points)
+	}
+	if err == nil {
+		sums.Points = nil
+		err = on.addFaults(ctx, sums.Faults)
+	}
+	if err != nil {
+		s.tallies.Add(sums)
+		return err
+	}
+	return s.thin(ctx, on, sums.Newest)
+}
+
+func (s *session) addTallies(ctx context.Context, list []store.Tally) error {
+	type row = store.Tally
 	if len(list) == 0 {
 		return nil
 	}
-	err := on.exec(ctx, "AddMinute",
+	return s.exec(ctx, "AddMinute",
 		column(list, func(t row) pgtype.Timestamptz { return stamp(t.Minute) }),
 		column(list, func(t row) string { return t.Gateway }), column(list, func(t row) string { return t.Country }),
 		column(list, func(t row) int64 { return t.Accepted }), column(list, func(t row) int64 { return t.Delivered }),
 		column(list, func(t row) int64 { return t.Undelivered }), column(list, func(t row) int64 { return t.Slow }))
-	if err != nil {
-		s.tallies.Add(list)
-		return err
+}
+
+func (s *session) addPoints(ctx context.Context, list []store.Point) error {
+	type row = store.Point
+	if len(list) == 0 {
+		return nil
 	}
-	return on.exec(ctx, "DeleteMinutes", list[len(list)-1].Minute.Add(-store.TalliesFor))
+	var numbers []int64
+	for i := range list {
+		numbers = append(numbers, list[i].Numbers()...)
+	}
+	return s.exec(ctx, "AddPoint", column(list, func(p row) pgtype.Timestamptz { return stamp(p.At) }),
+		column(list, func(p row) string { return p.Gateway }), numbers, int64(len(numbers)/len(list)))
+}
+
+func (s *session) addFaults(ctx context.Context, list []store.Fault) error {
+	type row = store.Fault
+	if len(list) == 0 {
+		return nil
+	}
+	return s.exec(ctx, "AddFault", column(list, func(f row) pgtype.Timestamptz { return stamp(f.At) }),
+		column(list, func(f row) string { return f.Gateway }), column(list, func(f row) string { return string(f.Class) }),
+		column(list, func(f row) int64 { return f.Count }))
+}
+
+// thin adds up what is old, and deletes what is older, now and then.
+func (s *Store) thin(ctx context.Context, on *session, now time.Time) error {
+	series, tallies, due := s.thinner.Due(now)
+	if !due {
+		return nil
+	}
+	step := store.Coarse().Microseconds()
+	err := errors.Join(on.exec(ctx, "FoldMinutes", tallies, step), on.exec(ctx, "FoldPoints", series, step))
+	for statement, kept := range map[string]time.Duration{
+		"DeleteMinutes": store.TalliesFor, "DeletePoints": store.SeriesFor, "DeleteFaults": store.SeriesFor,
+	} {
+		err = errors.Join(err, on.exec(ctx, statement, now.Add(-kept)))
+	}
+	return err
 }
 
 // SetWeight implements store.Store.

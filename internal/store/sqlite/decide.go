@@ -56,6 +56,7 @@ func (s *Store) decide(
 	ctx context.Context, name string, id courier.ID, rule func(m *courier.Message) (bool, error),
 ) (*courier.Message, error) {
 	var decided *courier.Message
+	var from courier.Status
 	err := s.promise(ctx, &operation{name: name, rows: 1, run: func(ctx context.Context, session *session) error {
 		m, err := session.message(ctx, "Message", id[:])
 		if err != nil {
@@ -64,7 +65,7 @@ func (s *Store) decide(
 		if m == nil {
 			return refusal{store.ErrNotFound}
 		}
-		from := m.Status
+		from = m.Status
 		changed, err := rule(m)
 		if err != nil {
 			return refusal{err}
@@ -85,5 +86,6 @@ func (s *Store) decide(
 	if err != nil {
 		return nil, err
 	}
+	s.tallies.Decided(decided, from)
 	return decided, nil
 }

@@ -38,6 +38,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 	if err := s.promise(ctx, &operation{name: "enqueue", rows: len(messages), run: e.run}); err != nil {
 		return nil, s.fault(operationName, err)
 	}
+	s.tallies.Enqueued(e.answers)
 	return e.answers, nil
 }
 

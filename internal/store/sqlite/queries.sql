@@ -43,12 +43,13 @@ INSERT INTO message (
 ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
 
 -- A claim reads what is due and then leases it by runs of rows that follow each
--- other: RETURNING would copy each row once more, and an IN list sort them.
+-- other: RETURNING would copy each row once more, and an IN list sort them. SQLite
+-- plans a statement anew after each LIMIT that is a bare parameter of 1.
 -- name: DueMessages
 SELECT {message} FROM message
 WHERE status = 'queued' AND gateway = ? AND next_attempt_at BETWEEN ? AND ?
 ORDER BY next_attempt_at, seq
-LIMIT ?
+LIMIT ? + 0
 
 -- name: LeaseMessages
 UPDATE message
@@ -113,6 +114,7 @@ WHERE seq IN (
     ORDER BY expires_at
     LIMIT ?2
 )
+RETURNING gateway
 
 -- A scrub reads documents, and writes what is left of them.
 -- name: OldContents
@@ -290,6 +292,47 @@ DELETE FROM gateway_minute WHERE minute < ?1
 SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM gateway_minute
 WHERE minute >= ?1
 ORDER BY minute, gateway, country
+
+-- Adds up tallies that are older than ?1 over ?2 microseconds.
+-- name: FoldMinutes
+INSERT INTO gateway_minute AS g (minute, gateway, country, accepted, delivered, undelivered, slow)
+SELECT minute - minute % ?2, gateway, country, sum(accepted), sum(delivered), sum(undelivered), sum(slow) FROM gateway_minute
+WHERE minute < ?1 AND minute % ?2 <> 0
+GROUP BY 1, 2, 3
+ON CONFLICT (minute, gateway, country) DO UPDATE SET accepted = g.accepted + excluded.accepted,
+    delivered = g.delivered + excluded.delivered, undelivered = g.undelivered + excluded.undelivered, slow = g.slow + excluded.slow
+
+-- name: DeleteFoldedMinutes
+DELETE FROM gateway_minute WHERE minute < ?1 AND minute % ?2 <> 0
+
+-- name: AddPoint
+INSERT INTO series AS s (at, gateway, counts) VALUES (?1, ?2, ?3)
+ON CONFLICT (at, gateway) DO UPDATE SET counts = (
+    SELECT json_group_array(a.value + b.value ORDER BY a.key)
+    FROM json_each(s.counts) AS a JOIN json_each(excluded.counts) AS b ON b.key = a.key
+)
+
+-- name: DeletePoints
+DELETE FROM series WHERE at < ?1
+
+-- name: OldPoints
+SELECT at, gateway, counts FROM series WHERE at < ?1 AND at % ?2 <> 0
+
+-- name: DeleteOldPoints
+DELETE FROM series WHERE at < ?1 AND at % ?2 <> 0
+
+-- name: Points
+SELECT at, gateway, counts FROM series WHERE at >= ?1 AND at < ?2 ORDER BY at, gateway
+
+-- name: AddFault
+INSERT INTO fault AS f (at, gateway, class, count) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (at, gateway, class) DO UPDATE SET count = f.count + excluded.count
+
+-- name: DeleteFaults
+DELETE FROM fault WHERE at < ?1
+
+-- name: Faults
+SELECT at, gateway, class, count FROM fault WHERE at >= ?1 ORDER BY at, gateway, class
 
 -- name: DeleteWeights
 DELETE FROM route_weight WHERE route = ?1 AND gateway = ?2 AND changed_at < ?3

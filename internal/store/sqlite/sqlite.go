@@ -55,6 +55,8 @@ type Store struct {
 	lastSegment int64
 	// tallies are those that are not written yet.
 	tallies store.Tallies
+	// thinner is of the writer alone.
+	thinner store.Thinner
 	logger  *slog.Logger
 	nowFunc func() time.Time
 	// registry has this process as its one node.
@@ -151,6 +153,7 @@ func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
 	watchCtx, stop := context.WithCancel(ctx)
 	s.stopWatching = stop
 	s.watching.Go(func() { s.place.watch(watchCtx, s.logger) })
+	s.watching.Go(func() { s.keepTallies(watchCtx) })
 	s.place.tellOfSaved(ctx, s.logger)
 	return nil
 }

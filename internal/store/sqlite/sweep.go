@@ -50,9 +50,22 @@ func (s *Store) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
 
 // Expire implements store.Store.
 func (s *Store) Expire(ctx context.Context, now time.Time, limit int) (int, error) {
-	expired, err := s.sweep(ctx, "expire", func(ctx context.Context, session *session) (int64, error) {
-		return session.move(ctx, courier.StatusQueued, courier.StatusExpired, "ExpireMessages", now.UnixMicro(), int64(max(limit, 0)))
+	gateways := map[string]int{}
+	expired, err := s.sweep(ctx, "expire", func(ctx context.Context, session *session) (count int64, err error) {
+		clear(gateways)
+		err = session.read(ctx, "ExpireMessages", func(rows *sql.Rows) error {
+			var gateway string
+			err := rows.Scan(&gateway)
+			gateways[gateway]++
+			count++
+			return err
+		}, now.UnixMicro(), int64(max(limit, 0)))
+		session.change.Move(courier.StatusQueued, courier.StatusExpired, count)
+		return count, err
 	})
+	if err == nil {
+		s.tallies.Expired(gateways, now)
+	}
 	return expired, s.fault("expire messages", err)
 }
 

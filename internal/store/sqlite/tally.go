@@ -4,49 +4,166 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"slices"
 	"time"
 
 	"courier/internal/store"
 )
 
-// Tallies implements store.Store: what is in memory is written first.
+// Tallies implements store.Store.
 func (s *Store) Tallies(ctx context.Context, since time.Time) ([]store.Tally, error) {
+	found, err := readTallied(ctx, s, "Minutes", func(rows *sql.Rows) (t store.Tally, err error) {
+		var minute int64
+		err = rows.Scan(&minute, &t.Gateway, &t.Country, &t.Accepted, &t.Delivered, &t.Undelivered, &t.Slow)
+		t.Minute = time.UnixMicro(minute).UTC()
+		return t, err
+	}, since.Truncate(time.Minute).UnixMicro())
+	return found, s.fault("read tallies", err)
+}
+
+// Series implements store.Store.
+func (s *Store) Series(ctx context.Context, since, until time.Time) ([]store.Point, error) {
+	found, err := readTallied(ctx, s, "Points", scanPoint, since.UnixMicro(), until.UnixMicro())
+	return found, s.fault("read series", err)
+}
+
+// Faults implements store.Store.
+func (s *Store) Faults(ctx context.Context, since time.Time) ([]store.Fault, error) {
+	found, err := readTallied(ctx, s, "Faults", func(rows *sql.Rows) (f store.Fault, err error) {
+		var at int64
+		err = rows.Scan(&at, &f.Gateway, &f.Class, &f.Count)
+		f.At = time.UnixMicro(at).UTC()
+		return f, err
+	}, since.UnixMicro())
+	return found, s.fault("read faults", err)
+}
+
+// readTallied reads what was added up; what is in memory is written first.
+func readTallied[T any](ctx context.Context, s *Store, name string, scan func(rows *sql.Rows) (T, error), arguments ...any) ([]T, error) {
 	err := ctx.Err()
 	if err == nil {
 		err = s.writeTallies(context.WithoutCancel(ctx))
 	}
-	var found []store.Tally
+	var found []T
 	if err == nil {
-		err = s.readers.read(ctx, "Minutes", func(rows *sql.Rows) error {
-			var t store.Tally
-			var minute int64
-			err := rows.Scan(&minute, &t.Gateway, &t.Country, &t.Accepted, &t.Delivered, &t.Undelivered, &t.Slow)
-			t.Minute = time.UnixMicro(minute).UTC()
-			found = append(found, t)
+		err = s.readers.read(ctx, name, func(rows *sql.Rows) error {
+			row, err := scan(rows)
+			found = append(found, row)
 			return err
-		}, since.Truncate(time.Minute).UnixMicro())
+		}, arguments...)
 	}
-	return found, s.fault("read tallies", err)
+	return found, err
+}
+
+func scanPoint(rows *sql.Rows) (p store.Point, err error) {
+	var at int64
+	var text string
+	if err = rows.Scan(&at, &p.Gateway, &text); err != nil {
+		return p, err
+	}
+	var numbers []int64
+	if err = json.Unmarshal([]byte(text), &numbers); err != nil {
+		return p, err
+	}
+	p.At, p.Traffic = time.UnixMicro(at).UTC(), store.TrafficOf(numbers)
+	return p, nil
 }
 
 func (s *Store) writeTallies(ctx context.Context) error {
-	list := s.tallies.Take()
-	if len(list) == 0 {
+	sums := s.tallies.Take()
+	rows := len(sums.Tallies) + len(sums.Points) + len(sums.Faults)
+	if rows == 0 {
 		return nil
 	}
-	err := s.writer.submit(ctx, &operation{name: "tally", rows: len(list), run: func(ctx context.Context, session *session) error {
-		for _, t := range list {
-			if _, err := session.exec(ctx, "AddMinute", t.Minute.UnixMicro(), t.Gateway, t.Country,
-				t.Accepted, t.Delivered, t.Undelivered, t.Slow); err != nil {
-				return err
-			}
+	err := s.writer.submit(ctx, &operation{name: "tally", rows: rows, run: func(ctx context.Context, session *session) error {
+		if err := session.addSums(ctx, &sums); err != nil {
+			return err
 		}
-		_, err := session.exec(ctx, "DeleteMinutes", list[len(list)-1].Minute.Add(-store.TalliesFor).UnixMicro())
-		return err
+		return session.thin(ctx, &s.thinner, sums.Newest)
 	}})
 	if err != nil {
-		s.tallies.Add(list)
+		s.tallies.Add(sums)
+	}
+	return err
+}
+
+// talliesEach is how often what is in memory is written: a crash loses no more.
+const talliesEach = 10 * time.Second
+
+// keepTallies writes what is in memory now and then until ctx ends. What fails is written later.
+func (s *Store) keepTallies(ctx context.Context) {
+	ticker := time.NewTicker(talliesEach)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = s.writeTallies(ctx)
+		}
+	}
+}
+
+func (s *session) addSums(ctx context.Context, sums *store.Sums) error {
+	for _, t := range sums.Tallies {
+		if _, err := s.exec(ctx, "AddMinute", t.Minute.UnixMicro(), t.Gateway, t.Country,
+			t.Accepted, t.Delivered, t.Undelivered, t.Slow); err != nil {
+			return err
+		}
+	}
+	for i := range sums.Points {
+		if err := s.addPoint(ctx, &sums.Points[i]); err != nil {
+			return err
+		}
+	}
+	for _, f := range sums.Faults {
+		if _, err := s.exec(ctx, "AddFault", f.At.UnixMicro(), f.Gateway, string(f.Class), f.Count); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *session) addPoint(ctx context.Context, p *store.Point) error {
+	numbers, _ := json.Marshal(p.Numbers()) // numbers can be encoded
+	_, err := s.exec(ctx, "AddPoint", p.At.UnixMicro(), p.Gateway, string(numbers))
+	return err
+}
+
+// thin adds up what is old, and deletes what is older, now and then.
+func (s *session) thin(ctx context.Context, thinner *store.Thinner, now time.Time) error {
+	series, tallies, due := thinner.Due(now)
+	if !due {
+		return nil
+	}
+	step := store.Coarse().Microseconds()
+	for _, statement := range []string{"FoldMinutes", "DeleteFoldedMinutes"} {
+		if _, err := s.exec(ctx, statement, tallies.UnixMicro(), step); err != nil {
+			return err
+		}
+	}
+	var old []store.Point
+	err := s.read(ctx, "OldPoints", func(rows *sql.Rows) error {
+		p, err := scanPoint(rows)
+		p.At = p.At.Truncate(store.Coarse())
+		old = append(old, p)
+		return err
+	}, series.UnixMicro(), step)
+	if err == nil {
+		_, err = s.exec(ctx, "DeleteOldPoints", series.UnixMicro(), step)
+	}
+	for i := range old {
+		if err == nil {
+			err = s.addPoint(ctx, &old[i])
+		}
+	}
+	for statement, kept := range map[string]time.Duration{
+		"DeleteMinutes": store.TalliesFor, "DeletePoints": store.SeriesFor, "DeleteFaults": store.SeriesFor,
+	} {
+		if err == nil {
+			_, err = s.exec(ctx, statement, now.Add(-kept).UnixMicro())
+		}
 	}
 	return err
 }

@@ -46,6 +46,7 @@ func (k *kit) full() *courier.Message {
 	m.Country, m.CallbackURL, m.OnlyGateway = "DE", "https://example.com/changes?a=b&c", true
 	m.Lane, m.SupersedeKey = courier.LaneOTP, "code-1"
 	m.ExpiresAt, m.NextAttemptAt = k.now.Add(time.Hour), k.now.Add(time.Minute)
+	m.SendAt = floor(m.NextAttemptAt)
 	m.Caller, m.IdempotencyKey, m.Fingerprint = "shop", "key-1", [32]byte{1, 2, 3, 31: 9}
 	m.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	return m

@@ -380,4 +380,11 @@ func (h *history) compareAttempts(t *rapid.T) {
 		t.Fatalf("Tallies: %v", wantErr)
 	}
 	same(t, "tallies", got, want)
+	since, until := epoch().Add(-time.Hour), h.now.Add(time.Hour)
+	points, err := h.store.Series(t.Context(), since, until)
+	wanted, wantErr := h.reference.Series(t.Context(), since, until)
+	if err != nil || wantErr != nil {
+		t.Fatalf("Series: %v, %v", err, wantErr)
+	}
+	same(t, "series", points, wanted)
 }

@@ -11,6 +11,8 @@ import (
 func operateTests() map[string]func(t *testing.T, k *kit) {
 	return map[string]func(t *testing.T, k *kit){
 		"TalliesCountByMinute":          testTallies,
+		"SeriesCountsByMinute":          testSeries,
+		"SeriesIsThinnedWithAge":        testSeriesThinned,
 		"WeightsAreTheLatest":           testWeights,
 		"WaitingPagesThroughTheQueue":   testWaiting,
 		"MoveTakesWhatIsStillQueued":    testMove,
@@ -57,6 +59,96 @@ func testTallies(t *testing.T, k *kit) {
 	k.receive(t, k.receipt(first[2].ID, courier.StatusDelivered))
 	want[1].Delivered, want[1].Slow = 2, 2
 	same(t, "tallies again", tallies(start), want)
+}
+
+// series returns the points from a time on.
+func (k *kit) series(t *testing.T, since time.Time) []store.Point {
+	t.Helper()
+	points, err := k.store.Series(t.Context(), since, since.Add(store.SeriesFor))
+	if err != nil {
+		t.Fatalf("Series: %v", err)
+	}
+	return points
+}
+
+func testSeries(t *testing.T, k *kit) {
+	k.now = k.now.Truncate(time.Minute)
+	start := k.now
+	settle := func(m *courier.Message, status courier.Status, after time.Duration, edit func(s *store.Settlement)) {
+		s := k.settlement(m, status)
+		s.DueAt, s.At = start, start.Add(after)
+		if edit != nil {
+			edit(&s)
+		}
+		k.settle(t, s)
+	}
+	delivered, silent, late, rejected := k.processing(t), k.processing(t), k.processing(t), k.processing(t)
+	scheduled := k.message()
+	scheduled.NextAttemptAt, scheduled.ExpiresAt = start.Add(time.Minute), start.Add(90*time.Second)
+	k.enqueue(t, scheduled, k.message())
+	k.cancel(t, k.enqueue(t, k.message())[0].ID)
+	settle(delivered, courier.StatusSent, 80*time.Millisecond, nil)
+	settle(silent, courier.StatusSent, 2*time.Second, func(s *store.Settlement) { s.NoReceipts = true })
+	settle(late, courier.StatusSent, 31*time.Second, func(s *store.Settlement) { s.NoReceipts = true })
+	settle(rejected, courier.StatusRejected, time.Second, nil)
+	k.now = start.Add(25 * time.Second)
+	k.receive(t, k.receipt(delivered.ID, courier.StatusDelivered))
+	k.now = start.Add(2 * time.Minute)
+	if n := k.expire(t, 10); n != 1 {
+		t.Fatalf("%d messages expired, want 1", n)
+	}
+	want := []store.Point{
+		{At: floor(start), Gateway: gatewayA, Traffic: store.Traffic{
+			Taken: 7, Due: 5, Timely: 2, Sent: 3, Delivered: 1, Failed: 1,
+			ToGateway: store.Waits{1: 1, 5: 1, 9: 1}, ToReceipt: store.Waits{8: 1},
+		}},
+		{At: floor(start.Add(time.Minute)), Gateway: gatewayA, Traffic: store.Traffic{Due: 1}},
+		{At: floor(start.Add(2 * time.Minute)), Gateway: gatewayA, Traffic: store.Traffic{Failed: 1}},
+	}
+	same(t, "series", k.series(t, start), want)
+	same(t, "series of later", k.series(t, start.Add(90*time.Second)), want[2:])
+	faults, err := k.store.Faults(t.Context(), start.Add(-time.Hour))
+	if err != nil {
+		t.Fatalf("Faults: %v", err)
+	}
+	same(t, "faults", faults, []store.Fault{{At: floor(start), Gateway: gatewayA, Class: courier.ClassGatewayError, Count: 1}})
+	late2 := k.processing(t)
+	s := k.settlement(late2, courier.StatusSent)
+	s.At, s.DueAt = start.Add(59*time.Second), start
+	k.settle(t, s)
+	want[0].Sent, want[0].ToGateway[9] = 4, 2
+	same(t, "sent again", k.series(t, start)[0].Sent, want[0].Sent)
+}
+
+func testSeriesThinned(t *testing.T, k *kit) {
+	start := k.now.Truncate(time.Hour)
+	send := func(at time.Time) {
+		k.now = at
+		m := k.processing(t)
+		s := k.settlement(m, courier.StatusSent)
+		s.At, s.DueAt = at, at
+		k.settle(t, s)
+	}
+	send(start.Add(time.Minute))
+	send(start.Add(2 * time.Minute))
+	if n := len(k.series(t, start)); n != 2 {
+		t.Fatalf("%d points, want one a minute", n)
+	}
+	for _, days := range []int{3, 8} {
+		send(start.Add(time.Duration(days) * 24 * time.Hour))
+		points := k.series(t, start)
+		if len(points) < 2 || !points[0].At.Equal(start) || points[0].Sent != 2 || points[0].ToGateway.Count() != 2 {
+			t.Fatalf("after %d days: %+v, want one point of ten minutes first", days, points)
+		}
+	}
+	tallies, err := k.store.Tallies(t.Context(), start)
+	if err != nil || len(tallies) != 2 {
+		t.Errorf("Tallies: %+v, %v, want two days", tallies, err)
+	}
+	send(start.Add(12 * 24 * time.Hour))
+	if points := k.series(t, start); len(points) != 2 {
+		t.Errorf("%+v, want what is too old gone", points)
+	}
 }
 
 func testWeights(t *testing.T, k *kit) {
