@@ -118,6 +118,9 @@ func (in *intake) forward(i int, result *store.Enqueued) {
 	case t.gate != nil:
 		t.giveBack()
 	}
+	if refused, limited := errors.AsType[*courier.LimitError](result.Err); limited {
+		in.engine.metrics.limited.WithLabelValues(string(refused.By)).Inc()
+	}
 	if fresh {
 		accepted := in.messages[i]
 		accepted.Status, accepted.Gateway, accepted.NextAttemptAt = courier.StatusQueued, row.Gateway, row.NextAttemptAt

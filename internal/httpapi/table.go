@@ -21,7 +21,7 @@ func (a *API) messageEndpoints() []endpoint {
 	refused := []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia}
 	unserved := []courier.ErrorCode{courier.CodeUnknownChannel, courier.CodeSMSDisabled}
 	judged := []courier.ErrorCode{courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong}
-	repeated := []courier.ErrorCode{courier.CodeIdempotencyConflict, courier.CodeRateLimited}
+	repeated := []courier.ErrorCode{courier.CodeIdempotencyConflict, courier.CodeRateLimited, courier.CodeRecipientLimited, courier.CodeCallerLimited}
 	changed := slices.Concat([]courier.ErrorCode{courier.CodeNotFound, courier.CodeIllegalTransition}, storeCodes())
 	id := []*huma.Param{{
 		Name: "id", In: "path", Required: true, Description: "The id of a message.",
