@@ -42,6 +42,7 @@ func layout() map[string][]string {
 		"internal/jsonnet/plan":          {},
 		"internal/mask":                  {},
 		"internal/signature":             {},
+		"internal/web":                   {root, "courier/client", "courier/internal/httpapi"},
 		"internal/webhook":               {root, store},
 		"internal/web/webtest":           {},
 		"internal/store":                 {root},

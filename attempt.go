@@ -65,6 +65,8 @@ const (
 
 	ClassOutcomeUnknown Class = "outcome_unknown"
 	ClassTemplateError  Class = "template_error"
+	// ClassSuperseded is that of a message whose place a newer one took.
+	ClassSuperseded Class = "superseded"
 )
 
 // Classes returns every error class.
@@ -76,7 +78,7 @@ func Classes() []Class {
 		ClassDestinationNotPermitted, ClassTemplateMismatch, ClassBadRequest,
 		ClassThrottled, ClassQueueFull, ClassGatewayError, ClassNetworkError, ClassTimeout,
 		ClassAbsentSubscriber, ClassRecipientRateLimited,
-		ClassOutcomeUnknown, ClassTemplateError,
+		ClassOutcomeUnknown, ClassTemplateError, ClassSuperseded,
 	}
 }
 

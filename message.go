@@ -42,6 +42,9 @@ type Message struct {
 	SupersedeKey string
 	// SupersededBy is the newer message that took the place of this one, zero for none.
 	SupersededBy ID
+	// HoldUntil bounds how long the message waits for an older one of its SupersedeKey
+	// that is in flight when it is stored. It is not stored itself.
+	HoldUntil time.Time
 
 	CreatedAt time.Time
 	UpdatedAt time.Time

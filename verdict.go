@@ -61,6 +61,8 @@ func (c Class) Verdict() (Outcome, Scope) {
 		return OutcomeRetry, ScopeMoment
 	case ClassOutcomeUnknown:
 		return OutcomeUnknown, ScopeMoment
+	case ClassSuperseded:
+		return OutcomeCanceled, ScopeMessage
 	}
 	return OutcomeUnknown, ScopeMoment
 }

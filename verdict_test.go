@@ -11,6 +11,7 @@ func TestClass_Verdict(t *testing.T) {
 	legal := map[courier.Outcome]courier.Scope{
 		courier.OutcomeRejected: courier.ScopeMessage, courier.OutcomeGatewayDown: courier.ScopeGateway,
 		courier.OutcomeRetry: courier.ScopeMoment, courier.OutcomeUnknown: courier.ScopeMoment,
+		courier.OutcomeCanceled: courier.ScopeMessage,
 	}
 	seen := map[courier.Outcome]int{}
 	for _, class := range courier.Classes() {
@@ -20,7 +21,7 @@ func TestClass_Verdict(t *testing.T) {
 		}
 		seen[outcome]++
 	}
-	if seen[courier.OutcomeRejected] != 9 || seen[courier.OutcomeGatewayDown] != 7 || seen[courier.OutcomeRetry] != 7 || seen[courier.OutcomeUnknown] != 1 {
+	if seen[courier.OutcomeRejected] != 9 || seen[courier.OutcomeGatewayDown] != 7 || seen[courier.OutcomeRetry] != 7 || seen[courier.OutcomeUnknown] != 1 || seen[courier.OutcomeCanceled] != 1 {
 		t.Errorf("classes by outcome: %v", seen)
 	}
 	if outcome, scope := courier.Class("").Verdict(); outcome != courier.OutcomeAccepted || scope != "" {

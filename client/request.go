@@ -83,9 +83,12 @@ func Resolutions() []Resolution { return []Resolution{ResolveSent, ResolveFailed
 
 // ListQuery selects messages. Empty fields do not restrict.
 type ListQuery struct {
-	Status  courier.Status
-	To      string
-	Gateway string
+	Status       courier.Status
+	To           string
+	Gateway      string
+	TemplateType string
+	// Country is the recipient's, as ISO 3166-1 has it, such as DE.
+	Country string
 	// Class is that of the last attempt that failed.
 	Class courier.Class
 	// Since and Until bound when a message was taken, to the millisecond; one that
@@ -101,6 +104,7 @@ func (q ListQuery) values() url.Values {
 	values := url.Values{}
 	for name, value := range map[string]string{
 		"status": string(q.Status), "to": q.To, "gateway": q.Gateway, "class": string(q.Class), "page_token": q.PageToken,
+		"template_type": q.TemplateType, "country": q.Country,
 		"since": timeText(q.Since), "until": timeText(q.Until),
 	} {
 		if value != "" {

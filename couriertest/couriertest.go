@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"courier/embed"
-	"courier/internal/gateway/gatewaytest"
 	"courier/internal/inbox"
 )
 
@@ -51,8 +50,7 @@ type Courier struct {
 
 	phone *inbox.Inbox
 
-	mu      sync.Mutex
-	failure *Failure
+	mu sync.Mutex
 	// read are the ids of the messages that were waited for.
 	read map[string]bool
 }
@@ -70,11 +68,11 @@ dispatch: { grace_period: 1s, retry: { initial: 10ms, max: 100ms } }
 func Start(tb TB, yaml ...string) *Courier {
 	tb.Helper()
 	c := &Courier{read: map[string]bool{}}
-	c.phone = &inbox.Inbox{Handler: gatewaytest.New(gatewaytest.Options{BehaviorFunc: c.behavior})}
-	server, err := gatewaytest.Listen(tb.Context(), "127.0.0.1:0", c.phone, nil)
+	server, err := inbox.Listen(tb.Context(), "127.0.0.1:0", inbox.Options{Keep: 100_000})
 	if err != nil {
 		tb.Fatalf("start the phone: %v", err)
 	}
+	c.phone = server.Inbox
 	tb.Cleanup(func() {
 		if err := server.Stop(context.WithoutCancel(tb.Context())); err != nil {
 			tb.Logf("stop the phone: %v", err)

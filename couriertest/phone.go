@@ -46,33 +46,18 @@ func (f Failure) behavior() gatewaytest.Behavior {
 
 // Fail has the gateway fail until Recover.
 func (c *Courier) Fail(as Failure) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.failure = &as
+	behavior := as.behavior()
+	c.phone.Override(&behavior)
 }
 
 // Recover has the gateway take messages again.
-func (c *Courier) Recover() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.failure = nil
-}
+func (c *Courier) Recover() { c.phone.Override(nil) }
 
 // FailNext has the gateway fail for the next requests, each in its way.
 func (c *Courier) FailNext(as ...Failure) {
 	for _, failure := range as {
 		c.phone.Script(failure.behavior())
 	}
-}
-
-// behavior is what the gateway does with a request.
-func (c *Courier) behavior(*http.Request) gatewaytest.Behavior {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.failure == nil {
-		return gatewaytest.Behavior{}
-	}
-	return c.failure.behavior()
 }
 
 // posted is what the courier sends to the phone.
@@ -102,7 +87,7 @@ func (c *Courier) Send(tb TB, to, body string) *courier.Message {
 func (c *Courier) Messages() []Message {
 	var messages []Message
 	for _, caught := range c.phone.Messages() {
-		if received(&caught) {
+		if caught.Arrived() {
 			messages = append(messages, messageOf(&caught))
 		}
 	}
@@ -144,7 +129,7 @@ func (c *Courier) next(to string, wanted func(*Message) bool) (Message, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, caught := range c.phone.Messages() {
-		if !received(&caught) || !caught.IsTo(to) || c.read[caught.ID] {
+		if !caught.Arrived() || !caught.IsTo(to) || c.read[caught.ID] {
 			continue
 		}
 		c.read[caught.ID] = true
@@ -155,15 +140,10 @@ func (c *Courier) next(to string, wanted func(*Message) bool) (Message, bool) {
 	return Message{}, false
 }
 
-// received reports whether a phone got what the gateway caught.
-func received(caught *inbox.Message) bool {
-	return caught.Status >= http.StatusOK && caught.Status < http.StatusMultipleChoices
-}
-
 func messageOf(caught *inbox.Message) Message {
 	var sent posted
 	_ = json.Unmarshal([]byte(caught.Body), &sent) // request made it
-	return Message{To: sent.To, From: sent.From, Text: sent.Body, Code: inbox.Code(sent.Body), ReceivedAt: caught.ReceivedAt}
+	return Message{To: sent.To, From: sent.From, Text: sent.Body, Code: caught.Code, ReceivedAt: caught.ReceivedAt}
 }
 
 // explain says what the gateway did with the last message to a number.
@@ -173,7 +153,7 @@ func (c *Courier) explain(to string) string {
 		last := &caught[len(caught)-1-i]
 		switch {
 		case !last.IsTo(to):
-		case received(last):
+		case last.Arrived():
 			return "those that came were waited for before, or have no code"
 		case last.Status == 0:
 			return "the gateway had one and did not answer"

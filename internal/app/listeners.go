@@ -11,18 +11,24 @@ import (
 
 	"courier/internal/config"
 	"courier/internal/httpapi"
+	"courier/internal/web"
 )
 
 // startListeners takes messages. The admin listener comes last, so that it is
 // the first to stop.
 func (a *App) startListeners(ctx context.Context) error {
 	cfg := a.options.Config
+	pages, err := web.New(web.Options{Version: a.options.Version, NowFunc: a.store.Now})
+	if err != nil {
+		return err
+	}
 	api, err := httpapi.New(httpapi.Options{
 		Intake:         a.intake,
 		Engine:         a.engine,
 		Store:          a.store,
 		Receipts:       &a.receipts,
 		Hooks:          &a.hooks,
+		Pages:          pages,
 		Checks:         a.checks(),
 		DryFunc:        a.dry.Load,
 		Keys:           apiKeys(cfg),
@@ -43,6 +49,10 @@ func (a *App) startListeners(ctx context.Context) error {
 		return err
 	}
 	if a.options.Host != nil && !a.options.Host.Listen {
+		a.cleanups.add("pages", listenerShare, func(context.Context) error {
+			api.EndStreams()
+			return nil
+		})
 		return nil
 	}
 	a.public = a.newServer("public", "public", cfg.Public.Listener, api.Public())
@@ -51,7 +61,10 @@ func (a *App) startListeners(ctx context.Context) error {
 		if err := server.Start(ctx); err != nil {
 			return err
 		}
-		a.cleanups.add("listener", listenerShare, server.Stop)
+		a.cleanups.add("listener", listenerShare, func(ctx context.Context) error {
+			api.EndStreams()
+			return server.Stop(ctx)
+		})
 	}
 	return nil
 }

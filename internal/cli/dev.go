@@ -2,10 +2,11 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -29,7 +30,7 @@ const loopback = "127.0.0.1"
 type devFlags struct {
 	dir                         string
 	port, publicPort, inboxPort devPort
-	once                        bool
+	once, open                  bool
 }
 
 // devPort is a port that may be taken by another program.
@@ -46,11 +47,13 @@ func newDev(shared *shared) *cobra.Command {
 		Short: "Try it: a courier, a fake phone and a sample message, with nothing to configure",
 		Long: `Run a courier on this machine with the inbox, a fake gateway, behind it: nothing
 to configure, no account and no text message leaves the machine. A sample message
-goes the whole way, in Twilio's form encoding with basic auth, and what the phone
-received is printed. It stays up until Ctrl-C.
+goes the whole way to a gateway that behaves as Twilio's, and its receipt comes back.
+A phone in the browser shows what came, and makes the gateway fail, hang or report what
+you like. It stays up until Ctrl-C.
 
 Messages are kept in a temporary folder that is removed at the end, or in --dir.`,
 		Example: `  courier dev
+  courier dev --open                 # and show the phone in the browser
   courier dev --dir ./courier-dev    # keep the messages and the configuration
   courier dev --once                 # only the sample, for scripts`,
 		Args: cobra.NoArgs,
@@ -65,6 +68,7 @@ Messages are kept in a temporary folder that is removed at the end, or in --dir.
 	set.IntVar(&flags.port.number, flags.port.flag, flags.port.number, "port of the courier, 0 for any free one")
 	set.IntVar(&flags.publicPort.number, flags.publicPort.flag, flags.publicPort.number, "port of the courier's public listener")
 	set.IntVar(&flags.inboxPort.number, flags.inboxPort.flag, flags.inboxPort.number, "port of the inbox")
+	set.BoolVar(&flags.open, "open", false, "open the phone in the browser")
 	set.BoolVar(&flags.once, "once", false, "end after the sample message")
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
 		if len(shared.configFiles) > 0 {
@@ -125,8 +129,26 @@ func (d *dev) startInbox(ctx context.Context) (*inbox.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.sample = fmt.Sprintf("Your code is %06d", rand.N(1_000_000))
-	options := inbox.Options{OnMessageFunc: d.caught(&catchPrinter{out: d.out, format: formatTable})}
+	code, err := rand.Int(rand.Reader, big.NewInt(1_000_000))
+	if err != nil {
+		return nil, err
+	}
+	d.sample = fmt.Sprintf("Your code is %06d", code)
+	emulator, err := (&emulationFlags{name: devPreset}).options()
+	if err != nil {
+		return nil, err
+	}
+	emulator.PlainNumbers = true
+	printer := &catchPrinter{out: d.out, format: formatTable}
+	options := inbox.Options{
+		Emulation: &inbox.Emulation{Name: devPreset, Emulator: emulator}, ReceiptDelay: devReceiptDelay,
+		OnMessageFunc: d.caught(printer),
+		OnReceiptFunc: func(receipt inbox.Receipt) {
+			if !receipt.Taken() {
+				printer.printReceipt(receipt)
+			}
+		},
+	}
 	server, err := inbox.Listen(ctx, net.JoinHostPort(loopback, strconv.Itoa(port)), options)
 	if err != nil {
 		return nil, fmt.Errorf("start inbox: %w; name another --%s", err, d.flags.inboxPort.flag)
@@ -140,6 +162,9 @@ func (d *dev) startApp(ctx context.Context, folder devPlace, gateway string) (*a
 		return nil, err
 	}
 	publicPort, err := d.free(ctx, d.flags.publicPort)
+	if err == nil && publicPort == 0 { // the address of receipts names it
+		publicPort, err = anyPort(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -171,6 +196,16 @@ func (d *dev) free(ctx context.Context, port devPort) (int, error) {
 	return 0, nil
 }
 
+// anyPort returns a port that no program has.
+func anyPort(ctx context.Context) (int, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(loopback, "0"))
+	if err != nil {
+		return 0, err
+	}
+	address, _ := listener.Addr().(*net.TCPAddr)
+	return address.Port, listener.Close()
+}
+
 // sampleTo is the recipient of the sample: a number kept for fiction.
 const sampleTo = "+12065550199"
 
@@ -180,13 +215,13 @@ const sampleTimeout = 15 * time.Second
 // show sends the sample and stays up, unless it is to end.
 func (d *dev) show(ctx context.Context, running *app.App, phone *inbox.Server, folder devPlace) error {
 	server := "http://" + running.AdminAddr()
-	tell(d.out, "The courier listens on          %s\n", server)
-	tell(d.out, "The inbox, a fake phone, is on  %s (open it in a browser)\n", phone.URL())
+	tell(d.out, "The phone, for your browser, is   %s\n", phone.URL())
+	tell(d.out, "The courier listens on            %s\n", server)
 	lifetime := ""
 	if d.flags.dir == "" {
 		lifetime = " (removed at the end)"
 	}
-	tell(d.out, "Configuration and messages in   %s%s\n\n", folder, lifetime)
+	tell(d.out, "Configuration and messages are in %s%s\n\n", folder, lifetime)
 	if err := d.showSample(ctx, server, phone); err != nil {
 		return err
 	}
@@ -194,6 +229,11 @@ func (d *dev) show(ctx context.Context, running *app.App, phone *inbox.Server, f
 		return nil
 	}
 	d.showNext(server, phone.URL())
+	if d.flags.open {
+		if err := openBrowser(ctx, phone.URL()); err != nil {
+			tell(d.out, "No browser could be started (%s): open %s yourself.\n\n", err, phone.URL())
+		}
+	}
 	select {
 	case <-ctx.Done():
 		return nil
@@ -239,8 +279,13 @@ func (d *dev) showNext(server, phone string) {
 	if server != client.DefaultBaseURL {
 		flag = " --server " + server
 	}
+	inboxFlag := ""
+	if phone != defaultInbox() {
+		inboxFlag = " --inbox " + phone
+	}
 	tell(d.out, "Try next, in another terminal:\n\n    %s\n\n", strings.Join([]string{
-		program + " send" + flag + " --to " + sampleTo + ` --body "Hello" --wait`,
+		program + " send" + flag + " --to " + sampleTo + ` --body "Your code is 123456"`,
+		program + " inbox wait" + inboxFlag + " --to " + sampleTo + "   # prints the code: for tests",
 		program + " messages list" + flag,
 		"curl -s " + server + `/v1/messages -H 'Content-Type: application/json' -d '{"to":"` + sampleTo + `","body":"Hello"}'`,
 		"curl -s " + phone + "/_inbox/messages",
@@ -290,58 +335,49 @@ func (p devPlace) file(name string) string { return filepath.Join(string(p), nam
 
 func (p devPlace) configFile() string { return p.file("courier-dev.yml") }
 
-// devTemplate is the form of Twilio's Messages resource.
-// Source: https://www.twilio.com/docs/messaging/api/message-resource
-const devTemplate = `function(ctx) {
-  To: ctx.to,
-  From: ctx.from,
-  Body: ctx.body,
-}
-`
+// devPreset is the ready-made gateway that dev sends through. Its emulator tells that
+// a phone got a message devReceiptDelay later, and again until it was delivered.
+const (
+	devPreset       = "twilio"
+	devReceiptDelay = 500 * time.Millisecond
+)
 
-// devConfig is a courier that sends to Twilio's address on the inbox.
+// devConfig is a courier whose Twilio is the inbox.
 const devConfig = `# Written by courier dev at each start. Copy it to begin a configuration of
-# your own: with https://api.twilio.com instead of the inbox, and your own
-# account, it sends text messages.
+# your own: without base_url, with your own account and an address that the
+# internet reaches as public.url, it sends text messages.
 courier:
-  sms:
-    enabled: true
-    from: "+12065550110"
-    request_config:
-      url: ${GATEWAY}/2010-04-01/Accounts/AC00000000000000000000000000000000/Messages.json
-      method: POST
-      body: ${TEMPLATE}
-      headers:
-        Content-Type: application/x-www-form-urlencoded
-      auth:
-        type: basic_auth
-        config:
-          user: AC00000000000000000000000000000000
-          password: no-real-token
+  gateways:
+    - id: phone
+      preset: twilio
+      from: "+12065550110"
+      receipt_secret: ${SECRET}
+      params:
+        account_sid: AC00000000000000000000000000000000
+        auth_token: no-real-token
+        base_url: ${GATEWAY}
 store:
   dsn: ${DSN}
 api:
   port: ${PORT}
 public:
   port: ${PUBLIC_PORT}
+  url: http://127.0.0.1:${PUBLIC_PORT}
 log:
   level: warning
 `
 
-// write writes the configuration and the template.
+// write writes the configuration.
 func (p devPlace) write(gateway string, port, publicPort int) error {
-	template := p.file("twilio.jsonnet")
 	text := strings.NewReplacer(
 		"${GATEWAY}", gateway,
-		"${TEMPLATE}", strconv.Quote("file://"+filepath.ToSlash(template)),
+		"${SECRET}", strings.ToLower(rand.Text()),
 		"${DSN}", strconv.Quote("sqlite://"+filepath.ToSlash(p.file("courier.db"))),
 		"${PORT}", strconv.Itoa(port),
 		"${PUBLIC_PORT}", strconv.Itoa(publicPort),
 	).Replace(devConfig)
-	for path, content := range map[string]string{template: devTemplate, p.configFile(): text} {
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			return fmt.Errorf("write configuration: %w; name another --dir", err)
-		}
+	if err := os.WriteFile(p.configFile(), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write configuration: %w; name another --dir", err)
 	}
 	return nil
 }

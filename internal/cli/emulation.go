@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -106,12 +104,8 @@ func (p *catchPrinter) printReceipt(r inbox.Receipt) {
 		return // its lines are messages
 	}
 	text := strconv.Itoa(r.Status)
-	if r.Err != nil {
-		err := r.Err
-		if failed, ok := errors.AsType[*url.Error](err); ok { // its text has the whole address
-			err = failed.Err
-		}
-		text = "not sent: " + err.Error()
+	if r.Fault != "" {
+		text = "not sent: " + r.Fault
 	}
 	p.line(printable(fmt.Sprintf("%s  %s  receipt %s: %s", time.Now().Local().Format("15:04:05.000"), r.To, r.Name, text)))
 }

@@ -33,11 +33,12 @@ type inboxFlags struct {
 func newInbox(shared *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inbox",
-		Short: "Run a fake gateway that catches messages instead of sending them",
+		Short: "Run a fake gateway that catches messages and shows them on a phone in the browser",
 		Long: `Run a fake gateway that takes any request on any path, answers 201 with an id
-and prints the text it caught. GET /_inbox/messages lists what came, DELETE
-/_inbox/messages empties it, so that end-to-end tests can read a code. Of more
-than 1,000 messages the oldest are forgotten.
+and prints the text it caught. Its address, opened in a browser, is a phone that
+shows what came, with buttons that make the gateway fail or report. courier inbox
+wait gives a test the code; GET /_inbox/messages lists what came, DELETE
+/_inbox/messages empties it. Of more than 1,000 messages the oldest are forgotten.
 
 With --as it takes requests as strictly as a provider does, answers in its words and
 sends its receipts. Set base_url of the gateway's params to its address. Some
@@ -47,9 +48,11 @@ recipients get an error or a receipt of their own: --as NAME --numbers lists the
   courier inbox --fail-rate 0.1 --latency 200ms
   courier inbox --as twilio                        # Twilio, without an account
   courier inbox --as twilio --numbers              # which numbers fail, and how
+  courier inbox wait --to +12065550199             # prints the next code
   curl -s http://127.0.0.1:4479/_inbox/messages`,
 		Args: cobra.NoArgs,
 	}
+	cmd.AddCommand(newInboxWait(shared))
 	format := addFormat(cmd)
 	var flags inboxFlags
 	set := cmd.Flags()
@@ -101,7 +104,7 @@ func runInbox(ctx context.Context, cmd *cobra.Command, flags inboxFlags, format 
 	if err != nil {
 		return err
 	}
-	tell(cmd.ErrOrStderr(), "inbox listens on %s, messages are listed at %s/_inbox/messages; stop it with Ctrl-C\n",
+	tell(cmd.ErrOrStderr(), "inbox listens on %s, which shows a phone in a browser; messages are listed at %s/_inbox/messages; stop it with Ctrl-C\n",
 		server.URL(), server.URL())
 	<-ctx.Done()
 	return stopInbox(ctx, server)
@@ -109,21 +112,15 @@ func runInbox(ctx context.Context, cmd *cobra.Command, flags inboxFlags, format 
 
 // listen starts the inbox, as a provider if one is named.
 func (f *inboxFlags) listen(ctx context.Context, caught *catchPrinter) (*inbox.Server, error) {
-	address := net.JoinHostPort(f.host, strconv.Itoa(f.port))
+	f.options.ReceiptDelay, f.options.OnReceiptFunc = f.as.receiptDelay, caught.printReceipt
 	if f.as.name != "" {
 		emulator, err := f.as.options()
 		if err != nil {
 			return nil, err
 		}
-		server, err := inbox.ListenAs(ctx, address, f.options, inbox.Emulation{
-			Emulator: emulator, ReceiptDelay: f.as.receiptDelay, OnReceiptFunc: caught.printReceipt,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("start inbox as %s: %w; is one running already? name another --port", f.as.name, err)
-		}
-		return server, nil
+		f.options.Emulation = &inbox.Emulation{Name: f.as.name, Emulator: emulator}
 	}
-	server, err := inbox.Listen(ctx, address, f.options)
+	server, err := inbox.Listen(ctx, net.JoinHostPort(f.host, strconv.Itoa(f.port)), f.options)
 	if err != nil {
 		return nil, fmt.Errorf("start inbox: %w; is it running already? name another --port", err)
 	}

@@ -96,7 +96,7 @@ func runOnMessage(ctx context.Context, cmd *cobra.Command, connection *connectio
 
 // messageFilter selects messages.
 type messageFilter struct {
-	status, to, gateway, class, since string
+	status, to, gateway, templateType, country, class, since, until string
 }
 
 func (f *messageFilter) register(cmd *cobra.Command, connection *connection, statuses []courier.Status) {
@@ -104,8 +104,11 @@ func (f *messageFilter) register(cmd *cobra.Command, connection *connection, sta
 	flags.StringVar(&f.status, "status", "", "only this status: "+strings.Join(texts(statuses), ", "))
 	flags.StringVar(&f.to, "to", "", "only this recipient")
 	flags.StringVar(&f.gateway, "gateway", "", "only this gateway")
+	flags.StringVar(&f.templateType, "template-type", "", "only this template type, such as login_code_valid")
+	flags.StringVar(&f.country, "country", "", "only numbers of this country, such as DE")
 	flags.StringVar(&f.class, "class", "", "only messages whose last error has this class, such as unauthorized")
 	flags.StringVar(&f.since, "since", "", "only messages taken since this `TIME`, such as 2h, 2026-01-31 or 2026-01-31T18:00:00Z")
+	flags.StringVar(&f.until, "until", "", "only messages taken before this `TIME`")
 	completeFlag(cmd, "status", texts(statuses)...)
 	completeFlag(cmd, "class", texts(courier.Classes())...)
 	registerCompletion(cmd, "gateway", completeGateways(connection))
@@ -122,7 +125,8 @@ func texts[T ~string](values []T) []string {
 // query asks for the messages that the flags select, newest first.
 func (f *messageFilter) query(statuses []courier.Status, now time.Time) (client.ListQuery, error) {
 	query := client.ListQuery{
-		Status: courier.Status(f.status), To: f.to, Gateway: f.gateway, Class: courier.Class(f.class), PageSize: listPage,
+		Status: courier.Status(f.status), To: f.to, Gateway: f.gateway, TemplateType: f.templateType, Country: f.country,
+		Class: courier.Class(f.class), PageSize: listPage,
 	}
 	if f.status != "" && !slices.Contains(statuses, query.Status) {
 		return query, usageText(fmt.Sprintf("read --status: %q is none of %s", f.status, strings.Join(texts(statuses), ", ")))
@@ -130,14 +134,26 @@ func (f *messageFilter) query(statuses []courier.Status, now time.Time) (client.
 	if f.class != "" && !slices.Contains(courier.Classes(), query.Class) {
 		return query, usageText(fmt.Sprintf("read --class: %q is none of %s", f.class, strings.Join(texts(courier.Classes()), ", ")))
 	}
-	if ago, err := time.ParseDuration(f.since); err == nil && ago > 0 {
-		query.Since = now.Add(-ago)
-	} else if day, err := time.ParseInLocation(time.DateOnly, f.since, time.Local); err == nil {
-		query.Since = day
-	} else if query.Since, err = parseTime(f.since); err != nil {
-		return query, usageText(fmt.Sprintf("read --since: %q is neither a duration such as 2h nor a time such as 2026-01-31T18:00:00Z", f.since))
+	var err error
+	if query.Since, err = readMoment("--since", f.since, now); err == nil {
+		query.Until, err = readMoment("--until", f.until, now)
 	}
-	return query, nil
+	return query, err
+}
+
+// readMoment reads a time, or how long ago it was; zero for none.
+func readMoment(flag, text string, now time.Time) (time.Time, error) {
+	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
+		return now.Add(-ago), nil
+	}
+	if day, err := time.ParseInLocation(time.DateOnly, text, time.Local); err == nil {
+		return day, nil
+	}
+	at, err := parseTime(text)
+	if err != nil {
+		return at, usageText(fmt.Sprintf("read %s: %q is neither a duration such as 2h nor a time such as 2026-01-31T18:00:00Z", flag, text))
+	}
+	return at, nil
 }
 
 func newMessagesList(shared *shared) *cobra.Command {

@@ -27,7 +27,8 @@ const scriptTimeout = 30 * time.Second
 //	code N program [args...]     wants the exit code
 //	up NAME REGEXP VARIABLE program [args...]
 //	                             starts a program and waits until its output
-//	                             matches; the variable gets the first group
+//	                             matches; the variable gets the first group, and
+//	                             each of several, A,B, a group of its own
 //	down NAME                    interrupts it, wants the exit code 0 and puts
 //	                             its output into the file NAME.out
 //	http METHOD URL FILE         makes a request with the variable BODY and puts
@@ -137,7 +138,9 @@ func scriptUp(ts *testscript.TestScript, neg bool, args []string) {
 	})
 	select {
 	case groups := <-output.found:
-		ts.Setenv(args[2], groups[len(groups)-1])
+		for i, name := range strings.Split(args[2], ",") {
+			ts.Setenv(name, groups[i+1])
+		}
 	case <-time.After(scriptTimeout):
 		ts.Fatalf("%s did not come up:\n%s", args[0], output)
 	}

@@ -170,54 +170,102 @@ func decodeText(text []byte) any {
 	if len(text) == 0 || text[0] != '{' && text[0] != '[' && !json.Valid(text) {
 		return nil
 	}
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-	value, err := readValue(decoder)
+	r := textReader{text: string(text), fields: make([]field, 0, 24)}
+	r.decoder = jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	value, err := r.value()
 	if err != nil {
 		return nil
 	}
 	return value
 }
 
-// readValue reads one value and what is in it; jsontext bounds how deep that may go.
-func readValue(decoder *jsontext.Decoder) (any, error) {
-	token, err := decoder.ReadToken()
+// textReader reads values whose strings are parts of the text.
+type textReader struct {
+	decoder *jsontext.Decoder
+	text    string
+	// fields are those of the objects that are being read: each object is made once its
+	// own are known, in the size that it has.
+	fields []field
+}
+
+type field struct {
+	name  string
+	value any
+}
+
+// value reads one value and what is in it; jsontext bounds how deep that may go.
+func (r *textReader) value() (any, error) {
+	switch r.decoder.PeekKind() { //nolint:exhaustive // null is nil, and reading says what the others are
+	case jsontext.KindBeginObject:
+		return r.object()
+	case jsontext.KindBeginArray:
+		return r.array()
+	case jsontext.KindString:
+		return r.string()
+	}
+	token, err := r.decoder.ReadToken()
 	if err != nil {
 		return nil, err
 	}
-	switch token.Kind() { //nolint:exhaustive // null is nil, the others begin no value
-	case jsontext.KindBeginObject:
-		object := map[string]any{}
-		for decoder.PeekKind() != jsontext.KindEndObject {
-			name, err := decoder.ReadToken()
-			if err != nil {
-				return nil, err
-			}
-			key := name.String() // the token is overwritten by the next
-			if object[key], err = readValue(decoder); err != nil {
-				return nil, err
-			}
-		}
-		_, err = decoder.ReadToken()
-		return object, err
-	case jsontext.KindBeginArray:
-		list := []any{}
-		for decoder.PeekKind() != jsontext.KindEndArray {
-			element, err := readValue(decoder)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, element)
-		}
-		_, err = decoder.ReadToken()
-		return list, err
-	case jsontext.KindString:
-		return token.String(), nil
+	switch token.Kind() { //nolint:exhaustive // null is nil
 	case jsontext.KindNumber:
 		return numberValue(token.String()), nil
 	case jsontext.KindTrue, jsontext.KindFalse:
 		return token.Bool(), nil
 	}
 	return nil, nil
+}
+
+func (r *textReader) object() (any, error) {
+	first := len(r.fields)
+	_, err := r.decoder.ReadToken()
+	for err == nil && r.decoder.PeekKind() != jsontext.KindEndObject {
+		var f field
+		if f.name, err = r.string(); err == nil {
+			f.value, err = r.value()
+		}
+		r.fields = append(r.fields, f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	object := make(map[string]any, len(r.fields)-first)
+	for _, f := range r.fields[first:] {
+		object[f.name] = f.value
+	}
+	r.fields = r.fields[:first]
+	_, err = r.decoder.ReadToken()
+	return object, err
+}
+
+func (r *textReader) array() (any, error) {
+	list := []any{}
+	_, err := r.decoder.ReadToken()
+	for err == nil && r.decoder.PeekKind() != jsontext.KindEndArray {
+		var element any
+		element, err = r.value()
+		list = append(list, element)
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = r.decoder.ReadToken()
+	return list, err
+}
+
+// string reads a string or the name of a field.
+func (r *textReader) string() (string, error) {
+	quoted, err := r.decoder.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	end := int(r.decoder.InputOffset())
+	text := r.text[end-len(quoted)+1 : end-1]
+	if strings.IndexByte(text, '\\') < 0 && utf8.ValidString(text) {
+		return text, nil
+	}
+	unquoted, _ := jsontext.AppendUnquote(nil, quoted) // invalid UTF-8 is replaced, and an error too
+	return string(unquoted), nil
 }
 
 // numberValue is a number as a template has it, or as it is spelled.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/htmlindex"
 
 	"courier/internal/gateway/gatewaytest"
@@ -32,6 +33,25 @@ func TestMessageID(t *testing.T) {
 	} {
 		if got := messageID(decodeText([]byte(body))); got != want {
 			t.Errorf("messageID(%s) = %q, want %q", body, got, want)
+		}
+	}
+}
+
+func TestDecodeText(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]any{
+		` {"a":"b","c":[1,true,null,"d",{"e":{}}],"f":[]} more`: map[string]any{
+			"a": "b", "c": []any{1.0, true, nil, "d", map[string]any{"e": map[string]any{}}}, "f": []any{},
+		},
+		`{"\u00e9\n":"\ud83d\ude00 \"","x":"\ud83d"}`:      map[string]any{"é\n": "😀 \"", "x": "\ufffd"},
+		"{\"a\":\"\xff \xc3\xa9\"}":                        map[string]any{"a": "\ufffd é"},
+		`{"a":1,"a":"2"}`:                                  map[string]any{"a": "2"},
+		`[9007199254740993,1e400,-0.5,12e3,"",[{"a":""}]]`: []any{"9007199254740993", "1e400", -0.5, 12e3, "", []any{map[string]any{"a": ""}}},
+		`"alone"`: "alone", `7`: 7.0, `{"a":}`: nil, `{"a":"b`: nil, `[1`: nil, `alone`: nil, ``: nil,
+		strings.Repeat(`[`, 20000): nil,
+	} {
+		if diff := cmp.Diff(want, decodeText([]byte(text))); diff != "" {
+			t.Errorf("decodeText(%.60s): (-want +got)\n%s", text, diff)
 		}
 	}
 }

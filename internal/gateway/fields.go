@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -24,16 +23,21 @@ func (f *fieldReader) fail(format string, args ...any) {
 
 // allow refuses fields of other names, which nobody would look at.
 func (f *fieldReader) allow(names ...string) {
-	for _, name := range slices.Sorted(maps.Keys(f.object)) {
-		if slices.Contains(names, name) {
-			continue
+	var others []string
+	for name := range f.object {
+		if !slices.Contains(names, name) {
+			others = append(others, name)
 		}
-		hint := "use " + strings.Join(names, ", ")
-		if near := courier.Nearest(name, names); near != "" {
-			hint = "did you mean " + near + "?"
-		}
-		f.fail("template gave a field %q that means nothing here: %s", name, hint)
 	}
+	if len(others) == 0 {
+		return
+	}
+	first := slices.Min(others)
+	hint := "use " + strings.Join(names, ", ")
+	if near := courier.Nearest(first, names); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	f.fail("template gave a field %q that means nothing here: %s", first, hint)
 }
 
 // isAbsent reports whether a field is null, not there, or an empty string.

@@ -37,6 +37,9 @@ func (r *Request) judge(ctx context.Context, answer *Answer) courier.Attempt {
 		attempt.Warning = warning
 		return attempt
 	}
+	if judged.what == "" {
+		judged.what = answer.describe()
+	}
 	if said.message != "" {
 		judged.what += " and said: " + strings.TrimSuffix(said.message, ".")
 	}
@@ -59,7 +62,7 @@ func (g *Gateway) idsOf(answer *Answer, said *ruling) (first string, all []strin
 	}
 	for _, id := range said.ids {
 		if isMessageID(id) && g.masked.dropSecret(id) != "" && !slices.Contains(all, id) && len(all) < maxParts {
-			all = append(all, id)
+			all = append(all, strings.Clone(id)) // without the answer that it is a part of
 		}
 	}
 	switch len(all) {

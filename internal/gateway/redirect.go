@@ -37,7 +37,9 @@ func (r *Request) exchange(ctx context.Context) *Answer {
 		if next != nil && originOf(next.target) == originOf(at.target) && g.sign(ctx, next) != nil {
 			next = nil
 		}
-		seen = append(seen, at.method+at.target.String())
+		if next != nil {
+			seen = append(seen, at.method+at.target.String())
+		}
 		if next == nil || len(seen) > maxRedirects || slices.Contains(seen, next.method+next.target.String()) {
 			if target != nil {
 				answer.Detail += ", which is not followed"

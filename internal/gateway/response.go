@@ -38,10 +38,13 @@ func (g *Gateway) ruleOn(ctx context.Context, m *courier.Message, answer *Answer
 	if g.response == nil || answer.Status == 0 || answer.Cut {
 		return ruling{retryAfter: -1}, ""
 	}
-	// The answer is there: it is judged also when the attempt has no time left.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.timeout)
-	defer cancel()
 	said, err := g.response.evaluate(ctx, g.response.template.evaluator(), answer)
+	if err != nil && ctx.Err() != nil {
+		// The answer is there: it is judged also when the attempt has no time left.
+		more, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.timeout)
+		defer cancel()
+		said, err = g.response.evaluate(more, g.response.template.evaluator(), answer)
+	}
 	if err != nil {
 		fault = g.masked.forMessage(m).mask(err.Error(), maxErrorText)
 		g.response.faults.report(ctx, g.name, "response", fault)

@@ -55,7 +55,8 @@ type Rule struct {
 	Advice string
 }
 
-// judgement is a verdict and its sentence: what the gateway did, and what to do next.
+// judgement is a verdict and its sentence: what the gateway did, which is empty where it
+// answered, and what to do next.
 type judgement struct {
 	courier.Verdict
 	what, advice string
@@ -69,10 +70,10 @@ func (a *Answer) judge(rules []Rule) judgement {
 	for i := range rules {
 		if rule := &rules[i]; rule.From <= a.Status && a.Status <= rule.To {
 			verdict := courier.Verdict{Outcome: rule.Outcome, Class: rule.Class, Scope: rule.Scope}
-			return judgement{Verdict: verdict, what: a.describe(), advice: rule.Advice}
+			return judgement{Verdict: verdict, advice: rule.Advice}
 		}
 	}
-	return judgement{Verdict: verdictOf(courier.ClassOutcomeUnknown), what: a.describe(), advice: lookThere}
+	return judgement{Verdict: verdictOf(courier.ClassOutcomeUnknown), advice: lookThere}
 }
 
 func verdictOf(class courier.Class) courier.Verdict {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -46,6 +47,10 @@ type Store interface {
 	Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error)
 	Resolve(ctx context.Context, resolve store.Resolve) (*courier.Message, error)
 	Nodes(ctx context.Context) ([]store.Node, error)
+	// The sessions of visitors of the pages. An unknown one is store.ErrNotFound, or no error to end.
+	PutSession(ctx context.Context, session store.Session) error
+	Session(ctx context.Context, id [sha256.Size]byte) (store.Session, error)
+	EndSession(ctx context.Context, id [sha256.Size]byte) error
 }
 
 // Options are the parts and settings of an API. Intake, Engine and Store are mandatory.
@@ -57,6 +62,8 @@ type Options struct {
 	Receipts Receipts
 	// Hooks takes the calls of identity systems; nil for none.
 	Hooks Hooks
+	// Pages are shown on the admin listener; nil for none.
+	Pages Pages
 	// Checks must all pass before the courier is ready.
 	Checks []Check
 	// DryFunc reports whether messages are taken and not sent; nil is never.
@@ -117,6 +124,12 @@ type API struct {
 
 	admin  http.Handler
 	public http.Handler
+	// within serves the requests of our own pages.
+	within http.Handler
+	// ending is closed when lasting answers must end.
+	ending     chan struct{}
+	endOnce    sync.Once
+	ownSealKey sealKey
 }
 
 // New returns an API, or an error when its metrics are registered already.
@@ -126,6 +139,7 @@ func New(options Options) (*API, error) {
 		options: options,
 		tracer:  options.TracerProvider.Tracer("courier/httpapi"),
 		origins: http.NewCrossOriginProtection(),
+		ending:  make(chan struct{}), ownSealKey: newSealKey(),
 	}
 	a.SetKeys(options.Keys)
 	if err := a.registerMetrics(); err != nil {
@@ -133,7 +147,8 @@ func New(options Options) (*API, error) {
 	}
 	endpoints := append(a.messageEndpoints(), a.operatorEndpoints()...)
 	a.specFunc = sync.OnceValues(func() (specification, error) { return specify(endpoints) })
-	a.admin = a.serve(listenerAdmin, append(endpoints, a.kratosEndpoints()...))
+	a.within = a.serve(listenerPages, endpoints)
+	a.admin = a.serve(listenerAdmin, slices.Concat(endpoints, a.kratosEndpoints(), a.pageEndpoints()))
 	a.public = a.serve(listenerPublic, slices.Concat(a.healthEndpoints(), a.receiptEndpoints(), a.hookEndpoints()))
 	return a, nil
 }

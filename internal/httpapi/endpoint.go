@@ -14,6 +14,8 @@ import (
 const (
 	listenerAdmin  = "admin"
 	listenerPublic = "public"
+	// listenerPages stands for our own pages, which ask within the process.
+	listenerPages = "pages"
 )
 
 // endpoint is one method of one path: what serves it, and what the OpenAPI
@@ -38,6 +40,8 @@ type endpoint struct {
 	// contentType is that of an answer that is no JSON.
 	contentType string
 	codes       []courier.ErrorCode
+	// lasting is true of an answer that goes on until the caller leaves.
+	lasting bool
 }
 
 // call is one request of an endpoint.

@@ -29,7 +29,10 @@ func (a *API) instrument(listener, route string, e *endpoint) http.Handler {
 	requests, duration := a.requests.MustCurryWith(labels), a.duration.With(labels)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(r.Context(), a.options.Timeout)
+		ctx, cancel := r.Context(), func() {}
+		if !e.lasting {
+			ctx, cancel = context.WithTimeout(ctx, a.options.Timeout)
+		}
 		defer cancel()
 		ctx, span := a.startSpan(ctx, r, route)
 		recorder := &statusRecorder{ResponseWriter: w}

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"net/url"
 	"slices"
@@ -28,30 +27,21 @@ type messagePage struct {
 	NextPageToken string    `json:"next_page_token,omitempty" doc:"Asks for the next page; absent after the last. A page may hold fewer messages than asked for, or none, and still have a next one."`
 }
 
-// listing is what a listing asks for: a page of the store, and what is left out of it.
-type listing struct {
-	store.Query
-	class courier.Class
-	// since is the least id; the ids of messages begin with the time of their making.
-	since courier.ID
-}
-
 func (a *API) listMessages(c *call) (any, error) {
-	asked, err := a.parseListing(c.r.URL.RawQuery)
+	query := store.Query{Limit: defaultPageSize}
+	err := readQuery(c.r.URL.RawQuery, listParams(), func(name, value string) error { return a.restrict(&query, name, value) })
 	if err != nil {
 		return nil, err
 	}
-	found, err := a.options.Store.Messages(c.r.Context(), asked.Query)
+	found, err := a.options.Store.Messages(c.r.Context(), query)
 	if err != nil {
 		return nil, err
 	}
 	page := messagePage{Messages: make([]Message, 0, len(found.Messages))}
 	for _, m := range found.Messages {
-		if !before(m.ID, asked.since) && (asked.class == "" || m.LastError != nil && m.LastError.Class == asked.class) {
-			page.Messages = append(page.Messages, newMessage(m, c.by))
-		}
+		page.Messages = append(page.Messages, newMessage(m, c.by))
 	}
-	if found.Next != nil && before(asked.since, *found.Next) {
+	if found.Next != nil {
 		page.NextPageToken = found.Next.String()
 	}
 	return page, nil
@@ -59,17 +49,20 @@ func (a *API) listMessages(c *call) (any, error) {
 
 func before(a, b courier.ID) bool { return bytes.Compare(a[:], b[:]) < 0 }
 
+func param(name string, schema *huma.Schema, description string) *huma.Param {
+	return &huma.Param{Name: name, In: "query", Description: description, Schema: schema}
+}
+
 // listParams describes the parameters of a listing.
 func listParams() []*huma.Param {
 	least, most := 1.0, float64(maxPageSize)
 	text, at := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeString, Format: "date-time"}
-	param := func(name string, schema *huma.Schema, description string) *huma.Param {
-		return &huma.Param{Name: name, In: "query", Description: description, Schema: schema}
-	}
 	return []*huma.Param{
 		param("status", status("").Schema(nil), "Only messages of this status."),
 		param("to", text, "Only messages to this recipient."),
 		param("gateway", text, "Only messages that wait for this gateway or were last attempted through it."),
+		param("template_type", text, "Only messages of this template type."),
+		param("country", &huma.Schema{Type: huma.TypeString, Examples: []any{"DE"}}, "Only messages to numbers of this country."),
 		param("class", enumeration("", courier.Classes()), "Only messages whose last_error has this class."),
 		param("since", at, "Only messages taken at this time or later, to the millisecond."),
 		param("until", at, "Only messages taken before this time, to the millisecond."),
@@ -78,98 +71,95 @@ func listParams() []*huma.Param {
 	}
 }
 
-// parseListing reads the parameters of a listing, each of which may be there
-// once. An empty one does not restrict.
-func (a *API) parseListing(text string) (*listing, error) {
+// readQuery reads the parameters of a query, each of which may be there once, and has take
+// judge their values; its errors name no field. An empty one does not restrict.
+func readQuery(text string, params []*huma.Param, take func(name, value string) error) error {
 	values, err := url.ParseQuery(text)
 	if err != nil {
-		return nil, invalid("", "the query of the URL is ill-formed; percent-encode its values")
+		return invalid("", "the query of the URL is ill-formed; percent-encode its values")
 	}
-	asked := &listing{Query: store.Query{Limit: defaultPageSize}}
 	names := make([]string, 0, len(values))
-	for _, p := range listParams() {
+	for _, p := range params {
 		names = append(names, p.Name)
 		given := values[p.Name]
 		delete(values, p.Name)
 		if len(given) > 1 {
-			return nil, invalid(inQuery+p.Name, "the parameter is there twice; give it once")
+			return invalid(inQuery+p.Name, "the parameter is there twice; give it once")
 		}
 		if len(given) == 0 || given[0] == "" {
 			continue
 		}
-		if err := a.restrict(asked, p.Name, given[0]); err != nil {
+		if err := take(p.Name, given[0]); err != nil {
 			fault := FaultOf(err)
 			fault.Field = inQuery + p.Name
-			return nil, fault
+			return fault
 		}
 	}
 	for name := range values {
 		if nearest := courier.Nearest(name, names); nearest != "" {
-			return nil, invalid(inQuery+nearest, "no parameter has the name that was given; "+nearest+" is the nearest")
+			return invalid(inQuery+nearest, "no parameter has the name that was given; "+nearest+" is the nearest")
 		}
-		return nil, invalid("", "the query has a parameter that is not known; there are "+strings.Join(names, ", "))
+		return invalid("", "the query has a parameter that is not known; there are "+strings.Join(names, ", "))
 	}
-	return asked, nil
+	return nil
 }
 
 // restrict takes the value of a parameter, which is not empty. The error names no field.
-func (a *API) restrict(l *listing, name, value string) (err error) {
+func (a *API) restrict(q *store.Query, name, value string) (err error) {
 	switch name {
 	case "status":
-		l.Status = courier.Status(value)
-		return oneOf("no message has such a status", l.Status, courier.Statuses())
+		q.Status = courier.Status(value)
+		return oneOf("no message has such a status", q.Status, courier.Statuses())
 	case "to":
 		// A plus that was not percent-encoded arrives as a space.
 		if rest, found := strings.CutPrefix(value, " "); found {
 			value = "+" + rest
 		}
 		// What is no recipient is looked for as it is written.
-		l.To = value
+		q.To = value
 		if recipient, err := a.options.Intake.Recipient(value); err == nil {
-			l.To = recipient
+			q.To = recipient
 		}
 	case "gateway":
-		l.Gateway = value
+		q.Gateway = value
+	case "template_type":
+		q.TemplateType = value
+	case "country":
+		q.Country = strings.ToUpper(value)
 	case "class":
-		l.class = courier.Class(value)
-		return oneOf("no error has such a class", l.class, courier.Classes())
+		q.Class = courier.Class(value)
+		return oneOf("no error has such a class", q.Class, courier.Classes())
 	case "since":
-		l.since, err = firstID(value)
+		q.Since, err = readTime(value)
 	case "until":
-		return l.below(firstID(value))
+		q.Until, err = readTime(value)
 	case "page_size":
-		if l.Limit, err = strconv.Atoi(value); err != nil || l.Limit < 1 || l.Limit > maxPageSize {
-			return invalid("", fmt.Sprintf("it must be a number from 1 to %d", maxPageSize))
-		}
+		q.Limit, err = readPageSize(value)
 	case "page_token":
 		id, err := courier.ParseID(value)
 		if err != nil {
 			return invalid("", "it is not the next_page_token of an answer; leave it out for the first page")
 		}
-		return l.below(id, nil)
+		q.After = &id
 	}
 	return err
 }
 
-// below restricts the listing to messages whose id is below the given one.
-func (l *listing) below(id courier.ID, err error) error {
-	if err == nil && (l.After == nil || before(id, *l.After)) {
-		l.After = &id
+func readPageSize(value string) (int, error) {
+	size, err := strconv.Atoi(value)
+	if err != nil || size < 1 || size > maxPageSize {
+		return 0, invalid("", fmt.Sprintf("it must be a number from 1 to %d", maxPageSize))
 	}
-	return err
+	return size, nil
 }
 
-// firstID returns the least id of a message that was made at a time: a UUID
-// version 7 begins with the milliseconds (RFC 9562, 5.7).
-func firstID(value string) (courier.ID, error) {
+func readTime(value string) (time.Time, error) {
 	// A plus that was not percent-encoded arrives as a space.
 	at, err := time.Parse(time.RFC3339, strings.ReplaceAll(value, " ", "+"))
 	if err != nil || at.UnixMilli() < 0 {
-		return courier.ID{}, invalid("", "it is not a time in RFC 3339; write it as 2026-01-02T15:04:05Z")
+		return time.Time{}, invalid("", "it is not a time in RFC 3339; write it as 2026-01-02T15:04:05Z")
 	}
-	var id courier.ID
-	binary.BigEndian.PutUint64(id[:8], uint64(at.UnixMilli())<<16)
-	return id, nil
+	return at, nil
 }
 
 func oneOf[T ~string](fault string, value T, all []T) error {

@@ -148,7 +148,7 @@ func TestAPI_ListRefuses(t *testing.T) {
 		{"?page_token=abc", "query.page_token", "next_page_token"},
 		{"?to=a&to=b", "query.to", "twice"},
 		{"?pagesize=1", "query.page_size", "page_size is the nearest"},
-		{"?limit=1", "", "there are status, to, gateway, class, since, until, page_size, page_token"},
+		{"?limit=1", "", "there are status, to, gateway, template_type, country, class, since, until, page_size, page_token"},
 		{"?a;b=%", "", "percent-encode"},
 	} {
 		wantProblem(t, f.call(t, "GET", "/v1/messages"+test.target, ""), courier.CodeInvalidRequest, test.location, test.detail)

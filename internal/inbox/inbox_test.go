@@ -19,6 +19,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// open returns an inbox that is closed at the end of the test.
+func open(tb testing.TB, options inbox.Options) *inbox.Inbox {
+	tb.Helper()
+	box, err := inbox.New(options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(box.Close)
+	return box
+}
+
 type listing struct {
 	Messages []inbox.Message `json:"messages"`
 }
@@ -54,7 +65,7 @@ func list(t *testing.T, handler http.Handler, query string) []inbox.Message {
 func TestInbox_ServeHTTP(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
-	box := inbox.New(inbox.Options{NowFunc: func() time.Time { return now }})
+	box := open(t, inbox.Options{NowFunc: func() time.Time { return now }})
 	answer := do(t, box, http.MethodPut, "/any/path?x=1&y=%20", `{"to":"+12065550199","text":"code 1"}`, "Content-Type", "application/json")
 	if answer.Code != http.StatusCreated || answer.Header().Get("Content-Type") != "application/json" {
 		t.Fatalf("answer is %d %v", answer.Code, answer.Header())
@@ -77,7 +88,7 @@ func TestInbox_ServeHTTP(t *testing.T) {
 
 func TestInbox_List(t *testing.T) {
 	t.Parallel()
-	box := inbox.New(inbox.Options{})
+	box := open(t, inbox.Options{})
 	if got := do(t, box, http.MethodGet, "/_inbox/messages", "").Body.String(); got != "{\"messages\":[]}\n" {
 		t.Errorf("empty inbox lists %q", got)
 	}
@@ -101,13 +112,15 @@ func TestInbox_List(t *testing.T) {
 
 func TestInbox_OwnInterface(t *testing.T) {
 	t.Parallel()
-	box := inbox.New(inbox.Options{Status: http.StatusTeapot})
+	box := open(t, inbox.Options{Status: http.StatusTeapot})
 	for _, c := range []struct {
 		method, target string
 		status         int
 	}{
 		{"POST", "/_inbox/messages", 405},
 		{"GET", "/_inbox/nothing", 404},
+		{"PUT", "/_inbox/gateway", 404},
+		{"GET", "/_inbox/messages/none", 404},
 		{"GET", "/_inbox", 418},
 		{"GET", "/_inboxes/messages", 418},
 	} {
@@ -123,7 +136,7 @@ func TestInbox_OwnInterface(t *testing.T) {
 // TestInbox_Page shows what was caught, escaped, and is no message itself.
 func TestInbox_Page(t *testing.T) {
 	t.Parallel()
-	box := inbox.New(inbox.Options{})
+	box := open(t, inbox.Options{})
 	get := func(method, target, host string) *httptest.ResponseRecorder {
 		request := httptest.NewRequestWithContext(t.Context(), method, target, nil)
 		request.Host = host
@@ -154,7 +167,7 @@ func TestInbox_Page(t *testing.T) {
 // TestInbox_RefusesForeignHosts asks for codes by the name of another site.
 func TestInbox_RefusesForeignHosts(t *testing.T) {
 	t.Parallel()
-	box := inbox.New(inbox.Options{})
+	box := open(t, inbox.Options{})
 	do(t, box, http.MethodPost, "/send", `{"to":"+12065550101","body":"code 123456"}`)
 	for host, want := range map[string]int{
 		"127.0.0.1:4479": 200, "[::1]:4479": 200, "::1": 200, "localhost": 200, "LOCALHOST:4479": 200, "": 200, "localhost.:4479": 200, "app.localhost": 200,
@@ -206,7 +219,7 @@ func TestListen_AnswersToContainerNames(t *testing.T) {
 
 func TestInbox_HidesCredentials(t *testing.T) {
 	t.Parallel()
-	box := inbox.New(inbox.Options{})
+	box := open(t, inbox.Options{})
 	do(t, box, http.MethodPost, "/", "x", "Authorization", "Basic dTpw", "Cookie", "sid=k1; lang=en")
 	got := list(t, box, "")[0].Headers
 	if got.Get("Authorization") != "Basic ***" || got.Get("Cookie") != "sid=***; lang=***" {
@@ -216,12 +229,12 @@ func TestInbox_HidesCredentials(t *testing.T) {
 
 func TestInbox_Failures(t *testing.T) {
 	t.Parallel()
-	box := inbox.New(inbox.Options{FailRate: 1, RetryAfter: 1500 * time.Millisecond})
+	box := open(t, inbox.Options{FailRate: 1, RetryAfter: 1500 * time.Millisecond})
 	answer := do(t, box, http.MethodPost, "/", "x")
 	if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") != "2" {
 		t.Errorf("answer is %d, Retry-After %q", answer.Code, answer.Header().Get("Retry-After"))
 	}
-	box = inbox.New(inbox.Options{Status: 429, RetryAfter: time.Minute})
+	box = open(t, inbox.Options{Status: 429, RetryAfter: time.Minute})
 	answer = do(t, box, http.MethodPost, "/", "x")
 	if answer.Code != 429 || answer.Header().Get("Retry-After") != "60" || list(t, box, "")[0].Status != 429 {
 		t.Errorf("answer is %d, Retry-After %q", answer.Code, answer.Header().Get("Retry-After"))
@@ -230,7 +243,7 @@ func TestInbox_Failures(t *testing.T) {
 
 func TestInbox_BoundsBody(t *testing.T) {
 	t.Parallel()
-	box := inbox.New(inbox.Options{})
+	box := open(t, inbox.Options{})
 	if got := do(t, box, http.MethodPost, "/", strings.Repeat("a", 10<<20)).Code; got != http.StatusCreated {
 		t.Errorf("10 MiB: status %d", got)
 	}
@@ -245,7 +258,7 @@ func TestInbox_BoundsBody(t *testing.T) {
 
 func TestInbox_BoundsMemory(t *testing.T) {
 	t.Parallel()
-	box := inbox.New(inbox.Options{})
+	box := open(t, inbox.Options{})
 	for range 1010 {
 		do(t, box, http.MethodPost, "/", "small")
 	}
@@ -264,7 +277,7 @@ func TestInbox_OnMessage(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var got []string
-	box := inbox.New(inbox.Options{OnMessageFunc: func(m inbox.Message) {
+	box := open(t, inbox.Options{OnMessageFunc: func(m inbox.Message) {
 		mu.Lock()
 		defer mu.Unlock()
 		got = append(got, m.To+": "+m.Text)

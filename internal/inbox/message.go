@@ -3,6 +3,7 @@ package inbox
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,7 +14,6 @@ import (
 
 // Message is one request that the inbox caught.
 type Message struct {
-	// ID is the id that the answer gave.
 	ID     string `json:"id"`
 	Method string `json:"method"`
 	Target string `json:"target"`
@@ -26,13 +26,42 @@ type Message struct {
 	ReceivedAt time.Time `json:"received_at"`
 	// Status is the status that was answered, 0 for none.
 	Status int `json:"status"`
-	// To and Text are the recipient and the text, empty when they could not be read.
+	// To, From and Text are the recipient, the sender and the text, empty when they could
+	// not be read, and Code is the one-time code in the text.
 	To   string `json:"to"`
+	From string `json:"from,omitempty"`
 	Text string `json:"text"`
+	Code string `json:"code,omitempty"`
+	// Receipts are those that were sent for it.
+	Receipts []Receipt `json:"receipts,omitempty"`
 }
 
-func newMessage(request *gatewaytest.Request) Message {
-	to, text := readMessage(request)
+// Arrived reports whether a phone got the message: the gateway took it.
+func (m *Message) Arrived() bool {
+	return m.Status >= http.StatusOK && m.Status < http.StatusMultipleChoices
+}
+
+// note is what the inbox keeps with a request.
+type note struct {
+	reading
+
+	// The mutex of the inbox guards the others. waited is true once a wait was given the code.
+	waited   bool
+	receipts []Receipt
+}
+
+// noteOf returns what is kept with a request.
+func noteOf(request *gatewaytest.Request) *note {
+	kept, _ := request.Note.(*note)
+	return kept
+}
+
+// message is a request as it is shown.
+func (i *Inbox) message(request *gatewaytest.Request) Message {
+	kept := noteOf(request)
+	i.mu.Lock()
+	receipts := slices.Clone(kept.receipts)
+	i.mu.Unlock()
 	message := Message{
 		ID:         request.ID,
 		Method:     request.Method,
@@ -42,8 +71,11 @@ func newMessage(request *gatewaytest.Request) Message {
 		Truncated:  request.Truncated,
 		ReceivedAt: request.ReceivedAt.Truncate(time.Microsecond),
 		Status:     request.Status,
-		To:         validText(to),
-		Text:       validText(text),
+		To:         kept.to,
+		From:       kept.from,
+		Text:       kept.text,
+		Code:       kept.code,
+		Receipts:   receipts,
 	}
 	if !utf8.Valid(request.Body) {
 		message.Body = validText(message.Body)

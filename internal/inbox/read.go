@@ -12,16 +12,37 @@ import (
 	"courier/internal/gateway/gatewaytest"
 )
 
-// readMessage finds the recipient and the text in the body, and what the body
-// lacks in the query.
-func readMessage(request *gatewaytest.Request) (to, text string) {
+// reading is what a request says of its message; what could not be read is empty.
+type reading struct {
+	to, from, text, code string
+	// receiptURL is where a sender that speaks as the preset webhook does wants its
+	// receipts, and reference is its name of the message.
+	receiptURL, reference string
+}
+
+// maxName bounds what is taken for a recipient or a sender.
+const maxName = 256
+
+// read finds the message in the body, and what the body lacks in the query.
+func read(request *gatewaytest.Request) reading {
 	_, target, _ := strings.Cut(request.Target, "?")
 	body, query := readBody(request), readForm(target)
 	text, isText := body.(string)
 	if !isText {
 		text = find(body, textNames(), 0)
 	}
-	return cmp.Or(find(body, recipientNames(), 0), find(query, recipientNames(), 0)), cmp.Or(text, find(query, textNames(), 0))
+	either := func(names []string) string {
+		return cut(validText(cmp.Or(find(body, names, 0), find(query, names, 0))), maxName)
+	}
+	r := reading{
+		to: either(recipientNames()), from: either(senderNames()),
+		text: validText(cmp.Or(text, find(query, textNames(), 0))),
+	}
+	r.code = Code(r.text)
+	if object, ok := body.(map[string]any); ok {
+		r.receiptURL, r.reference = scalar(object["receipt_url"]), scalar(object["id"])
+	}
+	return r
 }
 
 // readBody takes the body for JSON or a form by how it looks, as development
@@ -65,6 +86,11 @@ func recipientNames() []string {
 		"mobiles", "number", "numbers", "phones", "phonenumbers", "receiver", "receivers", "toaddress", "address",
 		"identifiervalue",
 	}
+}
+
+// senderNames are the names of the sender.
+func senderNames() []string {
+	return []string{"from", "sender", "originator", "source", "src", "senderid", "fromnumber", "sourceaddress", "sendername"}
 }
 
 // textNames are the names of the text.

@@ -41,7 +41,7 @@ func TestInbox_ReadsMessage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			box := inbox.New(inbox.Options{})
+			box := open(t, inbox.Options{})
 			do(t, box, http.MethodPost, c.target, c.body, "Content-Type", c.media)
 			got := list(t, box, "")
 			if len(got) != 1 || got[0].To != c.to || got[0].Text != c.text {
@@ -53,7 +53,7 @@ func TestInbox_ReadsMessage(t *testing.T) {
 
 func TestInbox_KeepsBinaryBody(t *testing.T) {
 	t.Parallel()
-	box := inbox.New(inbox.Options{})
+	box := open(t, inbox.Options{})
 	do(t, box, http.MethodPost, "/", "a\xff\x00b")
 	got := list(t, box, "")[0]
 	raw, err := base64.StdEncoding.DecodeString(got.BodyBase64)
@@ -67,7 +67,7 @@ func FuzzInbox(f *testing.F) {
 	f.Add("application/json", "/", []byte(`{"messages":[{"to":["+1"],"text":{"a":"b"}}]}`))
 	f.Add("text/plain", "/", []byte("\xff\x00"))
 	f.Fuzz(func(t *testing.T, media, query string, body []byte) {
-		box := inbox.New(inbox.Options{})
+		box := open(t, inbox.Options{})
 		request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(string(body)))
 		request.RequestURI = "/?" + query
 		request.Header.Set("Content-Type", media)
@@ -85,7 +85,7 @@ func FuzzInbox(f *testing.F) {
 }
 
 func BenchmarkInbox(b *testing.B) {
-	box := inbox.New(inbox.Options{})
+	box := open(b, inbox.Options{})
 	body := `{"to":"+12065550199","text":"Your login code is 123456"}`
 	for b.Loop() {
 		request := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/send", strings.NewReader(body))

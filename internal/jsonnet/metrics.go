@@ -12,7 +12,9 @@ import (
 type meters struct {
 	starts      prometheus.Counter
 	evaluations *prometheus.CounterVec
-	seconds     prometheus.Histogram
+	// ok are those that gave a value, which need not be looked for.
+	ok      prometheus.Counter
+	seconds prometheus.Histogram
 }
 
 // newMeters registers the metrics; a nil registerer leaves them unregistered.
@@ -32,6 +34,7 @@ func newMeters(registerer prometheus.Registerer) *meters {
 			Buckets: prometheus.ExponentialBuckets(0.000_01, 4, 10),
 		}),
 	}
+	m.ok = m.evaluations.WithLabelValues(resultLabel(nil))
 	if registerer != nil {
 		registerer.MustRegister(m.starts, m.evaluations, m.seconds)
 	}
@@ -40,7 +43,11 @@ func newMeters(registerer prometheus.Registerer) *meters {
 
 // observe counts one evaluation.
 func (m *meters) observe(err error, took time.Duration) {
-	m.evaluations.WithLabelValues(resultLabel(err)).Inc()
+	if err == nil {
+		m.ok.Inc()
+	} else {
+		m.evaluations.WithLabelValues(resultLabel(err)).Inc()
+	}
 	m.seconds.Observe(took.Seconds())
 }
 

@@ -40,6 +40,10 @@ type Row struct {
 	BodyText string
 	// Content is the document of everything else that the caller gave.
 	Content string
+	// HeldDueAt is when a message that waits for an older one would be due without it.
+	HeldDueAt time.Time
+	// holdUntil is HoldUntil of the message that was given.
+	holdUntil time.Time
 }
 
 // newRow makes the columns of a message. A document in it that is no JSON is ErrInvalid.

@@ -138,6 +138,12 @@ func (u *Usages) Set(subject Subject, stored []byte) error {
 	return err
 }
 
+// Counts reports whether Set was called for a subject.
+func (u *Usages) Counts(subject Subject) bool {
+	_, known := u.of[subject]
+	return known
+}
+
 // Take notes a message, unless one of its limits leaves no room for it.
 func (u *Usages) Take(m *courier.Message, now time.Time) error {
 	var worst *courier.LimitError

@@ -2,7 +2,11 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"time"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"courier"
 )
@@ -37,9 +41,11 @@ type plan struct {
 
 // planOf chooses the index that serves a query best.
 func planOf(query Query, from Lister) (plan, error) {
+	// What no index serves is looked for among a bounded number of rows.
+	sought := query.Gateway != "" || query.TemplateType != "" || query.Country != "" || query.Class != ""
 	switch {
 	case query.To != "":
-		if query.Status == "" && query.Gateway == "" {
+		if query.Status == "" && !sought {
 			return plan{list: "ListByRecipient"}, nil
 		}
 		return plan{list: "ListByRecipient", floor: "FloorByRecipient", key: query.To}, nil
@@ -55,11 +61,11 @@ func planOf(query Query, from Lister) (plan, error) {
 		if query.Status == courier.StatusProcessing && counts.Processing <= maxExamined {
 			return plan{list: "ListProcessing"}, nil
 		}
-	case isRare(query.Status) && query.Gateway == "":
+	case isRare(query.Status) && !sought:
 		return plan{list: "ListRare"}, nil
 	case isRare(query.Status):
 		return plan{list: "ListRare", floor: "FloorRare", key: string(query.Status)}, nil
-	case query.Status == "" && query.Gateway == "":
+	case query.Status == "" && !sought:
 		return plan{list: "ListAll"}, nil
 	}
 	return plan{list: "ListAll", floor: "FloorAll"}, nil
@@ -71,6 +77,38 @@ func isRare(status courier.Status) bool {
 		status.Final() && status != courier.StatusDelivered
 }
 
+// Matches reports whether the query selects a message.
+func (q *Query) Matches(m *courier.Message) bool {
+	return (q.Status == "" || m.Status == q.Status) && (q.To == "" || m.To == q.To) &&
+		(q.Gateway == "" || m.Gateway == q.Gateway) && (q.TemplateType == "" || m.TemplateType == q.TemplateType) &&
+		(q.Country == "" || m.Country == q.Country) &&
+		(q.Class == "" || m.LastError != nil && m.LastError.Class == q.Class) &&
+		(q.Since.IsZero() || !before(m.ID, FirstID(q.Since))) && (q.Until.IsZero() || before(m.ID, FirstID(q.Until)))
+}
+
+// FirstID returns the least id of a message that was made at a time: a UUID version 7
+// begins with the milliseconds (RFC 9562, 5.7).
+func FirstID(at time.Time) (id courier.ID) {
+	binary.BigEndian.PutUint64(id[:8], uint64(max(at.UnixMilli(), 0))<<16) //nolint:gosec // it is not negative
+	return id
+}
+
+func before(a, b courier.ID) bool { return bytes.Compare(a[:], b[:]) < 0 }
+
+// Fragments returns what the document of a message contains that a query selects by what is
+// in it; an empty one is in every document. Encoders put a space after the colon, or none.
+// What contains it by chance is sorted out by Matches.
+func (q *Query) Fragments() (templateType, country, class [2]string) {
+	fragment := func(name, value string) [2]string {
+		if value == "" {
+			return [2]string{}
+		}
+		text, _ := jsonv2.Marshal(value, jsontext.AllowInvalidUTF8(true)) // a text can be encoded
+		return [2]string{`"` + name + `":` + string(text), `"` + name + `": ` + string(text)}
+	}
+	return fragment("template_type", q.TemplateType), fragment("country", q.Country), fragment("class", string(q.Class))
+}
+
 // List returns a page. The work for it is bounded whatever the query.
 func List(query Query, from Lister) (Page, error) {
 	way, err := planOf(query, from)
@@ -79,8 +117,14 @@ func List(query Query, from Lister) (Page, error) {
 	}
 	limit := max(query.Limit, 1)
 	r := Range{Below: courier.ID(bytes.Repeat([]byte{0xff}, len(courier.ID{}))), Limit: limit + 1, Query: query}
-	if query.After != nil {
+	if !query.Until.IsZero() {
+		r.Below = FirstID(query.Until)
+	}
+	if query.After != nil && before(*query.After, r.Below) {
 		r.Below = *query.After
+	}
+	if !query.Since.IsZero() {
+		r.Least = FirstID(query.Since)
 	}
 	var floor *courier.ID
 	if way.floor != "" {
@@ -88,17 +132,24 @@ func List(query Query, from Lister) (Page, error) {
 			return Page{}, err
 		}
 	}
-	if floor != nil {
+	if floor != nil && before(r.Least, *floor) {
 		r.Least = *floor
+	} else {
+		floor = nil // what is sought ends before it
 	}
 	found, err := from.List(way.list, r)
 	if err != nil {
 		return Page{}, err
 	}
 	// One message more than fits tells that another page follows, and so does a floor.
-	page := Page{Messages: found[:min(limit, len(found))], Next: floor}
+	page := Page{Next: floor}
 	if len(found) > limit {
 		page.Next = &found[limit-1].ID
+	}
+	for _, m := range found[:min(limit, len(found))] {
+		if query.Matches(m) {
+			page.Messages = append(page.Messages, m)
+		}
 	}
 	return page, nil
 }

@@ -55,10 +55,13 @@ func Accept(messages []*courier.Message, now time.Time, token int64) ([]Row, err
 		if stored.Encoding == "" && stored.Segments == 0 {
 			stored.Encoding, stored.Segments = courier.CountSegments(stored.Body)
 		}
+		holdUntil := Floor(stored.HoldUntil)
+		stored.HoldUntil = time.Time{}
 		row, err := newRow(&stored)
 		if err != nil {
 			return nil, fmt.Errorf("message %d: %w", i, err)
 		}
+		row.holdUntil = holdUntil
 		accepted[i] = row
 	}
 	return accepted, nil
@@ -150,7 +153,7 @@ func (r *Requeue) Apply(m *courier.Message) error {
 		m.ExpiresAt = time.Time{}
 	}
 	m.Status, m.NextAttemptAt, m.UpdatedAt = courier.StatusQueued, now, now
-	m.RetryCount, m.SentAt, m.GatewayMessageID = 0, time.Time{}, ""
+	m.RetryCount, m.SentAt, m.GatewayMessageID, m.SupersededBy = 0, time.Time{}, "", courier.ID{}
 	m.Gateway = cmp.Or(r.Gateway, m.Gateway)
 	return nil
 }

@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
@@ -69,6 +70,14 @@ type Store interface {
 	// or a version that knew no callers, has the empty one. An error means that nothing is known to be stored; ErrInvalid and
 	// ErrDuplicateID are faults of the caller.
 	//
+	// A message with a SupersedeKey takes the place of those of its Caller that have the
+	// key, in the order in which transactions with the key are committed: of the queued
+	// ones at once, and of one that is processing if that comes to be queued or unknown,
+	// which is then canceled instead. It waits for those in flight, at most until its
+	// HoldUntil, as queued even if it came with a lease. One that repeats the latest
+	// message of its key and recipient within RepeatWithin is a duplicate of that, unless
+	// that one is dead. Of those with one key in one call the last takes the place of the others.
+	//
 	// A message with Limits is stored only when each leaves room for it, whatever other
 	// nodes store at the same time; otherwise its answer is a *courier.LimitError. Those of
 	// one call are judged in order. A repeat by a key counts nothing.
@@ -83,7 +92,8 @@ type Store interface {
 	// each in order whether it applied: one whose lease is no longer held
 	// changes nothing. LastError becomes the attempt when it was not accepted,
 	// and nil when it was. A Status that may not follow processing is a
-	// *TransitionError, and nothing of the call applies. Receipts of the message that
+	// *TransitionError, and nothing of the call applies. A message whose place was taken
+	// becomes canceled where Ends says so, and the newer one that waits for it is due. Receipts of the message that
 	// were parked are applied in the transaction in which it is queued again; in those
 	// that end an attempt otherwise, or at once after it.
 	Settle(ctx context.Context, settlements []Settlement) ([]bool, error)
@@ -108,7 +118,8 @@ type Store interface {
 	// Reclaim takes back the leases that nobody will settle any more and returns
 	// how many. Each message gets an attempt of outcome unknown and class
 	// outcome_unknown, which counts as made (SendCount) but is not held against
-	// the message (RetryCount), and is due now, or unknown with Hold.
+	// the message (RetryCount), and is due now, or unknown with Hold, or canceled if its
+	// place was taken meanwhile.
 	Reclaim(ctx context.Context, reclaim Reclaim) (int, error)
 
 	// Expire moves up to limit queued messages whose ExpiresAt is not after now
@@ -208,6 +219,14 @@ type Store interface {
 	Weights(ctx context.Context) ([]Weight, error)
 	WeightHistory(ctx context.Context, route string, limit int) ([]Weight, error)
 
+	// PutSession stores a session of a visitor, or that it was used, and forgets those
+	// that are over at its SeenAt. Session returns one, and ErrNotFound for one that is not
+	// there; EndSession is no error then. An engine that one process has for itself keeps
+	// them in its memory.
+	PutSession(ctx context.Context, session Session) error
+	Session(ctx context.Context, id [sha256.Size]byte) (Session, error)
+	EndSession(ctx context.Context, id [sha256.Size]byte) error
+
 	// Now is the clock by which messages are due, expire and are leased. All nodes
 	// of one database have the same one, whatever their own clocks say.
 	Now() time.Time
@@ -242,10 +261,14 @@ type Store interface {
 type Enqueued struct {
 	// Message is the stored one: for a duplicate, the first that had the key.
 	Message *courier.Message
-	// Duplicate is true when the idempotency key was known with the same fingerprint.
+	// Duplicate is true when the idempotency key was known with the same fingerprint, or
+	// the message repeats one with its SupersedeKey.
 	Duplicate bool
 	// Err is ErrIdempotencyConflict, a *courier.LimitError without a Message, or nil.
 	Err error
+	// Superseded counts the messages whose place this one took: canceled in the queue,
+	// or marked in flight.
+	Superseded int
 }
 
 // Claim asks for due messages.
@@ -381,6 +404,13 @@ type Query struct {
 	Status  courier.Status
 	To      string
 	Gateway string
+	// TemplateType, Country and the Class of LastError are looked for among the messages
+	// that the other fields select.
+	TemplateType, Country string
+	Class                 courier.Class
+	// Since and Until bound when a message was taken, to the millisecond; one that was taken
+	// at Until is not selected.
+	Since, Until time.Time
 	// Limit is the most messages that a page holds, at least 1.
 	Limit int
 	// After is the cursor of the page before, nil for the first.

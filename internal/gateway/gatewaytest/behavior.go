@@ -53,6 +53,8 @@ type Behavior struct {
 	HugeSize int64
 	// Interval is the pause between the bytes of FaultSlowBody, 0 is 10 ms.
 	Interval time.Duration
+	// taken is the message that an emulator took.
+	taken *Message
 }
 
 func (b *Behavior) setDefaults() {

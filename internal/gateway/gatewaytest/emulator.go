@@ -30,6 +30,8 @@ type EmulatorOptions struct {
 	ReceiptURL string
 	// ReceiptForm is the way in which the account has its receipts, of ReceiptForms; 0 is the first.
 	ReceiptForm int
+	// PlainNumbers gives no recipient an answer or a report of its own.
+	PlainNumbers bool
 	// OnMessageFunc is told of each message that was taken, before the answer is written.
 	OnMessageFunc func(Message)
 	// Options are those of the handler below. BehaviorFunc and Default are the emulator's.
@@ -72,7 +74,10 @@ func NewEmulator(options EmulatorOptions) (*Emulator, error) {
 			return nil, err
 		}
 	}
-	e.answerTo, e.reportTo = numbers(answerAreas, e.Answers()), numbers(reportAreas, e.Reports())
+	e.answerTo, e.reportTo = map[string]string{}, map[string]string{}
+	if !options.PlainNumbers {
+		e.answerTo, e.reportTo = numbers(answerAreas, e.Answers()), numbers(reportAreas, e.Reports())
+	}
 	options.Options.BehaviorFunc = e.behave
 	e.Handler = New(options.Options)
 	return e, nil
@@ -245,6 +250,7 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 			message.IDs = f.ids[:1]
 		}
 		e.take(request, message)
+		behavior.taken = &message
 	}
 	return behavior
 }

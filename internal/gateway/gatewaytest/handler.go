@@ -13,6 +13,8 @@ type Options struct {
 	Default Behavior
 	// BehaviorFunc decides for each request instead of Default, when it is set.
 	BehaviorFunc func(*http.Request) Behavior
+	// NoteFunc makes what is kept in Request.Note, nil for nothing. It sees the whole body.
+	NoteFunc func(*Request) any
 	// OnRequestFunc sees every recorded request before it is answered.
 	OnRequestFunc func(Request)
 	// MaxBody is the largest body that is taken, 0 is 16 MiB; a larger one is answered with 413.
@@ -52,8 +54,9 @@ type Handler struct {
 	done    chan struct{}
 	once    sync.Once
 
-	mu     sync.Mutex
-	script []Behavior
+	mu       sync.Mutex
+	script   []Behavior
+	override *Behavior
 }
 
 // New returns a gateway that treats requests as Options says.
@@ -74,6 +77,14 @@ func (h *Handler) Script(behaviors ...Behavior) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.script = append(h.script, behaviors...)
+}
+
+// Override has every request treated in one way, but for those that Script is for. Nil
+// ends it.
+func (h *Handler) Override(with *Behavior) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.override = with
 }
 
 // Requests returns the requests that are kept, the oldest first.

@@ -209,3 +209,23 @@ func TestHandler_HalfBody(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestHandler_Override has it fail until it is told otherwise.
+func TestHandler_Override(t *testing.T) {
+	t.Parallel()
+	handler, url := gatewaytest.Start(t, gatewaytest.Options{NoteFunc: func(r *gatewaytest.Request) any { return len(r.Body) }})
+	handler.Override(&gatewaytest.Behavior{Status: 503})
+	handler.Script(gatewaytest.Behavior{Status: 202})
+	for _, want := range []int{202, 503, 503} {
+		if got, err := post(t.Context(), url, "hello"); err != nil || got.status != want {
+			t.Errorf("got %+v, %v, want %d", got, err, want)
+		}
+	}
+	handler.Override(nil)
+	if got, err := post(t.Context(), url, "hello"); err != nil || got.status != 201 {
+		t.Errorf("got %+v, %v at the end", got, err)
+	}
+	if got := handler.Requests()[0].Note; got != 5 {
+		t.Errorf("the note is %v", got)
+	}
+}

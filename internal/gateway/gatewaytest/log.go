@@ -22,6 +22,10 @@ type Request struct {
 	Status int
 	// Truncated is true when only the beginning of the body is kept.
 	Truncated bool
+	// Taken is the message that an emulator took, nil for none.
+	Taken *Message
+	// Note is what Options.NoteFunc made of the request.
+	Note any
 }
 
 // requestLog keeps the latest requests within a number and a total of bytes.

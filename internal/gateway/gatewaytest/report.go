@@ -57,6 +57,19 @@ func (e *Emulator) ReportTo(to string) []string {
 	return e.spec.Success
 }
 
+// ReportOf returns the name of a report that makes a status of ours, if there is one.
+func (e *Emulator) ReportOf(status string) (string, bool) {
+	for _, name := range e.Reports() {
+		if report, err := e.Report(name); err == nil && report.Gives.Status == status {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// Reporting reports whether there is an address for the receipts of a message.
+func (e *Emulator) Reporting(m Message) bool { return cmp.Or(m.Callback, e.options.ReceiptURL) != "" }
+
 // Receipts returns the signed requests that report of a message, one for each id of it.
 func (e *Emulator) Receipts(ctx context.Context, m Message, name string) ([]*http.Request, error) {
 	report, err := e.Report(name)

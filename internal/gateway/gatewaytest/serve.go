@@ -35,8 +35,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // behavior decides what to do with a request.
 func (h *Handler) behavior(r *http.Request) Behavior {
-	behavior, scripted := h.scripted()
-	if !scripted {
+	behavior, found := h.given()
+	if !found {
 		behavior = h.options.Default
 		if h.options.BehaviorFunc != nil {
 			behavior = h.options.BehaviorFunc(r)
@@ -49,15 +49,19 @@ func (h *Handler) behavior(r *http.Request) Behavior {
 	return behavior
 }
 
-func (h *Handler) scripted() (Behavior, bool) {
+// given returns what was said by Script or Override.
+func (h *Handler) given() (Behavior, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.script) == 0 {
-		return Behavior{}, false
+	switch {
+	case len(h.script) > 0:
+		behavior := h.script[0]
+		h.script = h.script[1:]
+		return behavior, true
+	case h.override != nil:
+		return *h.override, true
 	}
-	behavior := h.script[0]
-	h.script = h.script[1:]
-	return behavior, true
+	return Behavior{}, false
 }
 
 // receive reads a request within the bounds.
@@ -75,13 +79,17 @@ func (h *Handler) receive(r *http.Request, behavior *Behavior) (Request, error) 
 		Header:     r.Header,
 		Body:       body,
 		ReceivedAt: received,
+		Taken:      behavior.taken,
+	}
+	if behavior.answers() {
+		request.Status = behavior.Status
+	}
+	if h.options.NoteFunc != nil {
+		request.Note = h.options.NoteFunc(&request)
 	}
 	if len(body) > h.options.KeepBody {
 		request.Body = append([]byte(nil), body[:h.options.KeepBody]...)
 		request.Truncated = true
-	}
-	if behavior.answers() {
-		request.Status = behavior.Status
 	}
 	return request, nil
 }

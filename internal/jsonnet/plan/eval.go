@@ -19,6 +19,9 @@ type run struct {
 	argument map[string]any
 	// slots are the values of variables.
 	slots []slot
+	// operands are those of the calls and operators that are being computed, at first in room.
+	operands []any
+	room     [8]any
 	// limit bounds a text in bytes.
 	limit int
 	// budget is how many bytes the functions and operators may still go through,
@@ -50,6 +53,7 @@ const (
 // has to evaluate the template. As JSON the value is at most limit bytes long.
 func (p *Plan) Run(argument map[string]any, limit int) (any, bool) {
 	r := &run{argument: argument, slots: make([]slot, p.slots), limit: limit, budget: budgetFactor * limit}
+	r.operands = r.room[:0]
 	value, ok := r.eval(p)
 	if !ok {
 		return nil, false
@@ -108,11 +112,13 @@ func (r *run) eval(p *Plan) (any, bool) {
 	case kindOperator:
 		return r.operator(p.Name, p.Parts)
 	case kindCall:
-		arguments, ok := r.evalAll(p.Parts)
+		before := r.operands
+		arguments, ok := r.operandsOf(p.Parts)
 		if !ok {
 			return nil, false
 		}
 		value, ok := p.call(r, arguments)
+		r.operands = before
 		return value, ok && r.spend(value)
 	case kindIf:
 		return r.branch(p)
@@ -197,6 +203,20 @@ func (r *run) evalAll(parts []*Plan) ([]any, bool) {
 	return values, true
 }
 
+// operandsOf computes what a call or an operator is given, in a place that is used anew
+// after it. Nothing is put back where it fails, as that ends the run.
+func (r *run) operandsOf(parts []*Plan) ([]any, bool) {
+	first := len(r.operands)
+	for _, part := range parts {
+		value, ok := r.eval(part)
+		if !ok || !r.spend(value) {
+			return nil, false
+		}
+		r.operands = append(r.operands, value)
+	}
+	return r.operands[first:], true
+}
+
 // spend takes the size of a value out of the budget.
 func (r *run) spend(value any) bool {
 	size := elementSize
@@ -261,10 +281,12 @@ func (r *run) operator(operator string, parts []*Plan) (any, bool) {
 	if operator == "&&" || operator == "||" {
 		return r.logic(operator == "||", parts)
 	}
-	values, ok := r.evalAll(parts)
+	before := r.operands
+	values, ok := r.operandsOf(parts)
 	if !ok {
 		return nil, false
 	}
+	r.operands = before
 	left := values[0]
 	if len(values) == 1 {
 		return negate(operator, left)

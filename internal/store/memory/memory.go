@@ -33,12 +33,16 @@ var _ store.Store = (*Store)(nil)
 
 // database is what the stores of all nodes share.
 type database struct {
+	told
+
 	mutex   sync.Mutex
 	nowFunc func() time.Time
 	// rows are the messages in the order in which they were stored.
-	rows      []*courier.Message
-	byID      map[courier.ID]*courier.Message
-	byKey     map[key]*courier.Message
+	rows  []*courier.Message
+	byID  map[courier.ID]*courier.Message
+	byKey map[key]*courier.Message
+	// heldDueAt is when messages that wait for older ones would be due without them.
+	heldDueAt map[courier.ID]time.Time
 	attempts  map[courier.ID][]courier.Attempt
 	receipts  map[courier.ID][]courier.Receipt
 	parked    []courier.Receipt
@@ -49,10 +53,15 @@ type database struct {
 	nodes     map[string]node
 	duty      duty
 	usage     map[store.Subject]memoryUsage
+	stores    []*Store
+	store.Sessions
+}
+
+// told is what listeners hear.
+type told struct {
 	listeners map[string][]courier.Status
 	events    []event
 	lastEvent int64
-	stores    []*Store
 }
 
 // key is what a repeat has in common with the first.
@@ -65,9 +74,9 @@ const wakeLength = 64
 // New returns a store on a new database.
 func New(options Options) *Store {
 	d := &database{
-		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{},
+		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{}, heldDueAt: map[courier.ID]time.Time{},
 		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{},
-		usage: map[store.Subject]memoryUsage{}, listeners: map[string][]courier.Status{},
+		usage: map[store.Subject]memoryUsage{}, told: told{listeners: map[string][]courier.Status{}},
 	}
 	if d.nowFunc == nil {
 		d.nowFunc = time.Now
@@ -151,33 +160,46 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 }
 
 func (s *Store) insert(rows []store.Row) []store.Enqueued {
-	answers := make([]store.Enqueued, len(rows))
-	usages := &store.Usages{}
-	for _, row := range rows {
-		for _, subject := range store.Subjects(row.Limits) {
-			_ = usages.Set(subject, s.usage[subject].times) // what was written here can be read
-		}
-	}
-	for i, row := range rows {
-		m := row.Message
+	answers, taking := make([]store.Enqueued, len(rows)), store.NewSuperseding()
+	var fresh []*store.Row
+	for i := range rows {
+		m := rows[i].Message
 		if first := s.byKey[keyOf(m)]; first != nil {
-			answers[i] = store.Repeat(m, clone(first))
+			answers[i] = store.Repeat(m, s.present(first))
 			continue
 		}
-		if refused := usages.Take(m, s.nowFunc()); refused != nil {
-			answers[i].Err = refused
+		answers[i] = s.add(taking, &rows[i])
+		if answers[i].Duplicate {
+			answers[i].Message = s.present(answers[i].Message)
+		}
+		if answers[i].Duplicate || answers[i].Err != nil {
 			continue
 		}
-		s.lastToken = max(s.lastToken, m.Lease.Token)
-		s.rows, s.byID[m.ID] = append(s.rows, m), m
-		if m.IdempotencyKey != "" {
+		if fresh = append(fresh, &rows[i]); m.IdempotencyKey != "" {
 			s.byKey[keyOf(m)] = m
 		}
-		s.leaveEvent(m, "")
-		s.wakeOthers(m)
-		answers[i].Message = clone(m)
 	}
-	_ = usages.Changed(func(subject store.Subject, until time.Time, times []byte) error {
+	for _, row := range fresh {
+		s.lastToken = max(s.lastToken, row.Lease.Token)
+		s.rows, s.byID[row.ID] = append(s.rows, row.Message), row.Message
+		if !row.HeldDueAt.IsZero() {
+			s.heldDueAt[row.ID] = row.HeldDueAt
+		}
+		s.leaveEvent(row.Message, "")
+		s.wakeOthers(row.Message)
+	}
+	for _, place := range taking.Places {
+		s.takePlace(place)
+	}
+	for i := range answers {
+		answers[i].Superseded = taking.Taken(&answers[i])
+	}
+	for i := range answers {
+		if answers[i].Message != nil {
+			answers[i].Message = clone(answers[i].Message)
+		}
+	}
+	_ = taking.Changed(func(subject store.Subject, until time.Time, times []byte) error {
 		s.usage[subject] = memoryUsage{until, times}
 		return nil
 	})
@@ -185,23 +207,12 @@ func (s *Store) insert(rows []store.Row) []store.Enqueued {
 	return answers
 }
 
-// memoryUsage is when the messages of a subject of limits were taken.
-type memoryUsage struct {
-	until time.Time
-	times []byte
-}
-
-// PurgeUsage implements store.Store.
-func (s *Store) PurgeUsage(ctx context.Context, now time.Time, limit int) (int, error) {
-	return get(ctx, s, "purge limits", func() (purged int, _ error) {
-		for subject, usage := range s.usage {
-			if purged < limit && !usage.until.After(now) {
-				delete(s.usage, subject)
-				purged++
-			}
-		}
-		return purged, nil
-	})
+// present returns a message as it is now, if it is stored already.
+func (d *database) present(m *courier.Message) *courier.Message {
+	if d.byID[m.ID] == nil {
+		return m
+	}
+	return clone(m)
 }
 
 // wakeOthers tells the stores of other nodes of a message that is due.
@@ -271,6 +282,11 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 				applied[i] = true
 			}
 		}
+		for i := range settlements {
+			if applied[i] {
+				s.release(s.byID[s.byID[settlements[i].ID].SupersededBy], settlements[i].At)
+			}
+		}
 		s.tallies.Settled(settlements, applied)
 		s.unpark()
 		return applied, nil
@@ -278,18 +294,18 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 }
 
 func (s *Store) settle(m *courier.Message, t *store.Settlement) {
-	row := t.Settled()
+	row, gateway := t.Settled(), m.Gateway
 	m.Status, m.RetryCount, m.UpdatedAt, m.Lease = t.Status, t.RetryCount, store.Floor(t.At), courier.Lease{}
 	m.NextAttemptAt, m.SentAt, m.Gateway = row.NextAttemptAt, row.SentAt, cmp.Or(row.Gateway, m.Gateway)
 	m.GatewayMessageID = row.GatewayMessageID
-	if t.Attempt == nil {
-		return
+	if t.Attempt != nil {
+		a := *t.Attempt
+		s.attempted(m, &a)
+		if a.Outcome == courier.OutcomeAccepted {
+			m.LastError = nil
+		}
 	}
-	a := *t.Attempt
-	s.attempted(m, &a)
-	if a.Outcome == courier.OutcomeAccepted {
-		m.LastError = nil
-	}
+	s.endSuperseded(m, gateway)
 }
 
 // attempted adds an attempt to those of a message.
@@ -331,9 +347,7 @@ func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, [
 func (s *Store) Messages(ctx context.Context, query store.Query) (store.Page, error) {
 	return get(ctx, s, "list messages", func() (page store.Page, _ error) {
 		found := s.find(func(m *courier.Message) bool {
-			return (query.Status == "" || m.Status == query.Status) && (query.To == "" || m.To == query.To) &&
-				(query.Gateway == "" || m.Gateway == query.Gateway) &&
-				(query.After == nil || bytes.Compare(m.ID[:], query.After[:]) < 0)
+			return query.Matches(m) && (query.After == nil || bytes.Compare(m.ID[:], query.After[:]) < 0)
 		})
 		slices.SortFunc(found, func(a, b *courier.Message) int { return bytes.Compare(b.ID[:], a.ID[:]) })
 		limit := max(query.Limit, 1)

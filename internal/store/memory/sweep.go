@@ -48,6 +48,7 @@ func (s *Store) Reclaim(ctx context.Context, r store.Reclaim) (int, error) {
 		if r.Hold {
 			m.Status, m.NextAttemptAt = courier.StatusUnknown, time.Time{}
 		}
+		s.endSuperseded(m, m.Gateway)
 	})
 }
 

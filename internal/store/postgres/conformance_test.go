@@ -7,8 +7,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"courier"
 	"courier/internal/store"
@@ -21,8 +23,37 @@ import (
 // to. Its database serves another test when it is closed.
 type placed struct {
 	*postgres.Store
-	dsn  string
-	free func()
+	dsn     string
+	free    func()
+	metrics prometheus.Gatherer
+}
+
+// Beat implements store.Store. It returns after the maintenance that follows a beat, which
+// holds messages for a moment: a sweep leaves such out, where that in memory finds them.
+func (p placed) Beat(ctx context.Context, beat store.Beat) (store.Standing, error) {
+	before := p.maintained()
+	standing, err := p.Store.Beat(ctx, beat)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for err == nil && ctx.Err() == nil && p.maintained() == before {
+		<-tick.C
+	}
+	return standing, err
+}
+
+// maintained returns how often the database was maintained.
+func (p placed) maintained() (count float64) {
+	families, _ := p.metrics.Gather()
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			for _, label := range m.GetLabel() {
+				if label.GetValue() == "maintain" {
+					count += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return count
 }
 
 // Close implements store.Store.
@@ -71,9 +102,14 @@ func TestStore_Conforms(t *testing.T) {
 // place opens a store on a database that is given back when it is closed.
 func place(t *testing.T, dsn string, free func()) placed {
 	t.Helper()
-	s := placed{Store: openStore(t, dsn), dsn: dsn, free: free}
-	t.Cleanup(func() { closeStore(t, s) })
-	return s
+	registry := prometheus.NewRegistry()
+	s, err := postgres.Open(t.Context(), postgres.Options{DSN: dsn, Registerer: registry})
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	p := placed{Store: s, dsn: dsn, free: free, metrics: registry}
+	t.Cleanup(func() { closeStore(t, p) })
+	return p
 }
 
 // shelf keeps databases that tests are done with, as emptying one is quicker

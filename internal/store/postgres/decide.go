@@ -110,7 +110,7 @@ func (s *session) writeDecision(ctx context.Context, m *courier.Message, from co
 		}
 	}
 	err := s.exec(ctx, "DecideMessage", uuid(m.ID), string(from), string(m.Status), m.Gateway, stamp(m.NextAttemptAt),
-		stamp(m.UpdatedAt), small(m.RetryCount), stamp(m.ExpiresAt), stamp(m.SentAt), m.GatewayMessageID)
+		stamp(m.UpdatedAt), small(m.RetryCount), stamp(m.ExpiresAt), stamp(m.SentAt), m.GatewayMessageID, optionalUUID(m.SupersededBy))
 	if err != nil {
 		return err
 	}

@@ -70,8 +70,8 @@ func keyOf(m *courier.Message) key { return key{m.Caller, m.IdempotencyKey} }
 type inserting struct {
 	places []place
 	keyed  bool
-	// limited is true when some have limits.
-	limited bool
+	// takes is true when some may take the place of others, or have limits.
+	takes   bool
 	nowFunc func() time.Time
 	// again is true when an earlier try may have stored them.
 	again bool
@@ -83,7 +83,7 @@ func newInserting(group []*job, nowFunc func() time.Time) *inserting {
 		for i, row := range j.insert.rows {
 			n.places = append(n.places, place{Row: row, answer: &j.insert.answers[i]})
 			n.keyed = n.keyed || row.IdempotencyKey != ""
-			n.limited = n.limited || len(row.Limits) > 0
+			n.takes = n.takes || row.SupersedeKey != "" || len(row.Limits) > 0
 		}
 	}
 	return n
@@ -92,18 +92,24 @@ func newInserting(group []*job, nowFunc func() time.Time) *inserting {
 // errVanished reports a message that had the key of another and is gone by now.
 var errVanished = errors.New("the first message of a key was deleted meanwhile")
 
+// errTaken reports an idempotency key that another took meanwhile.
+var errTaken = errors.New("a message with the same idempotency key was stored meanwhile")
+
 // try stores the messages except those whose key is known.
 func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 	for _, p := range n.places {
 		*p.answer = store.Enqueued{}
 	}
 	n.again = again
+	if n.takes {
+		return on.inTx(ctx, func(in *session) error { return n.take(ctx, in) })
+	}
 	if again {
 		if done, err := n.answerDone(ctx, on); done || err != nil {
 			return err
 		}
 	}
-	stored, err := n.insertWhole(ctx, on)
+	stored, err := n.insert(ctx, on)
 	if err != nil && again && constraint(err) == constraintPrimary {
 		// The lost try may have been under way still.
 		if done, fault := n.answerDone(ctx, on); done || fault != nil {
@@ -121,7 +127,7 @@ func (n *inserting) try(ctx context.Context, on *session, again bool) error {
 
 // answerDone answers when the try whose answer was lost was done. The messages
 // were stored all or none, except those whose key was known, so that those
-// without a key tell, and of these not those that a limit may have refused. Of keys alone the next try tells: they are known then.
+// without a key tell. Of keys alone the next try tells: they are known then.
 func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
 	stored, err := ids(ctx, on, "StoredIDs",
 		column(n.places, func(p place) pgtype.UUID { return uuid(p.ID) }),
@@ -129,22 +135,16 @@ func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	done := false
+	keyless := 0
 	for _, p := range n.places {
-		switch {
-		case p.IdempotencyKey != "":
-		case stored[p.ID]:
-			done = true
-		case len(p.Limits) == 0:
+		if p.IdempotencyKey != "" {
+			continue
+		}
+		if keyless++; !stored[p.ID] {
 			return false, nil
-		default:
-			*p.answer = refusedBefore(p.Message)
 		}
 	}
-	if !done {
-		for _, p := range n.places {
-			*p.answer = store.Enqueued{}
-		}
+	if keyless == 0 {
 		return false, nil
 	}
 	if err := n.answer(ctx, on, stored); err != nil {
@@ -153,20 +153,7 @@ func (n *inserting) answerDone(ctx context.Context, on *session) (bool, error) {
 	return true, on.confirm(ctx)
 }
 
-// insertWhole stores the messages that are to be stored, in one transaction.
-func (n *inserting) insertWhole(ctx context.Context, on *session) (stored map[courier.ID]bool, err error) {
-	if !n.limited {
-		return n.insert(ctx, on)
-	}
-	err = on.inTx(ctx, func(in *session) (err error) {
-		stored, err = n.insertLimited(ctx, in, n.nowFunc())
-		return err
-	})
-	return stored, err
-}
-
-// insert stores the first message of each key, and all that have none, but for those that
-// are refused.
+// insert stores the first message of each key, and all that have none.
 func (n *inserting) insert(ctx context.Context, on *session) (map[courier.ID]bool, error) {
 	first := n.firsts()
 	if !n.keyed {
@@ -181,9 +168,6 @@ func (n *inserting) insert(ctx context.Context, on *session) (map[courier.ID]boo
 func (n *inserting) firsts() []store.Row {
 	list, seen := make([]store.Row, 0, len(n.places)), map[key]bool{}
 	for _, p := range n.places {
-		if p.answer.Err != nil {
-			continue
-		}
 		if k := keyOf(p.Message); k.name != "" {
 			if seen[k] {
 				continue
@@ -216,9 +200,6 @@ func ids(ctx context.Context, on *session, name string, arguments ...any) (map[c
 func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.ID]bool) error {
 	firsts, unknown := map[key]*courier.Message{}, []key{}
 	for _, p := range n.places {
-		if p.answer.Err != nil {
-			continue
-		}
 		k := keyOf(p.Message)
 		there := stored == nil || stored[p.ID]
 		if _, taken := firsts[k]; there && !taken {
@@ -242,13 +223,11 @@ func (n *inserting) answer(ctx context.Context, on *session, stored map[courier.
 		}
 	}
 	for _, p := range n.places {
-		if p.answer.Message != nil || p.answer.Err != nil {
+		if p.answer.Message != nil {
 			continue
 		}
 		first := firsts[keyOf(p.Message)]
 		switch {
-		case first == nil && n.again && len(p.Limits) > 0:
-			*p.answer = refusedBefore(p.Message)
 		case first == nil:
 			return errVanished
 		case n.again && first.ID == p.ID:

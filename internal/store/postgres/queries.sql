@@ -84,6 +84,69 @@ WITH stored AS (
 )
 SELECT id FROM stored
 
+-- Transactions that store messages with one key follow each other.
+-- name: LockKeys
+SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS g (key)
+
+-- What is not final and has the key of a new message. In the order of their ids, so that
+-- two wait for each other at most one way.
+-- name: Rivals
+SELECT m.id, m.caller, m.supersede_key, m.status = 'processing', m.superseded_by IS NOT NULL
+FROM courier.message AS m
+WHERE m.supersede_key = ANY ($1::text[]) AND m.status IN ('queued', 'processing')
+ORDER BY m.id
+FOR UPDATE
+
+-- name: LatestOf
+SELECT {message}, {last} FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[]) AS g (caller, key, recipient, since, least)
+CROSS JOIN LATERAL (
+    SELECT * FROM courier.message AS n
+    WHERE n.recipient = g.recipient AND n.id >= g.least AND n.supersede_key = g.key AND n.caller = g.caller AND n.created_at > g.since
+    ORDER BY n.id DESC
+    LIMIT 1
+) AS m
+{joined}
+
+-- New messages take the places of stored ones.
+-- name: TakePlaces
+WITH taken AS (
+    UPDATE courier.message AS m
+    SET superseded_by = g.by, status = CASE m.status WHEN 'queued' THEN 'canceled' ELSE m.status END,
+        next_attempt_at = CASE m.status WHEN 'queued' THEN NULL ELSE m.next_attempt_at END,
+        updated_at = CASE m.status WHEN 'queued' THEN g.at ELSE m.updated_at END
+    FROM unnest($3::uuid[], $4::uuid[], $5::timestamptz[]) AS g (id, by, at)
+    WHERE m.id = g.id AND m.status IN ('queued', 'processing')
+    RETURNING m.status
+), counted AS (
+    {tally}
+    SELECT $1::uuid, $2::integer, -count(*), 0, 0
+    FROM taken
+    WHERE status = 'canceled'
+    HAVING count(*) > 0
+    {added}
+)
+SELECT count(*) FROM taken
+
+-- What is special about messages that were stored with a key.
+-- name: NotePlaces
+UPDATE courier.message AS m SET superseded_by = g.by, held_due_at = g.due
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS g (id, by, due)
+WHERE m.id = g.id
+
+-- The newer messages that wait for some whose attempts are over are due, if they wait for
+-- no other. One that somebody else holds is being claimed, or loses its own place.
+-- name: ReleaseHeld
+WITH held AS (
+    SELECT n.id FROM courier.message AS n
+    WHERE n.id = ANY ($1::uuid[]) AND n.status = 'queued' AND n.held_due_at IS NOT NULL AND n.send_count = 0 AND NOT EXISTS (
+        SELECT FROM courier.message AS o
+        WHERE o.supersede_key = n.supersede_key AND o.status IN ('queued', 'processing') AND o.status = 'processing' AND o.caller = n.caller)
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE courier.message AS m SET next_attempt_at = greatest(m.held_due_at, $2), held_due_at = NULL
+WHERE m.id = ANY (ARRAY(SELECT id FROM held))
+RETURNING m.gateway
+
 -- Another message that has the id was made at another time.
 -- name: StoredIDs
 SELECT m.id FROM unnest($1::uuid[], $2::timestamptz[]) AS g (id, created_at)
@@ -120,12 +183,14 @@ SELECT {message}, {last} FROM m {joined}
 -- name: ReturnLeases
 WITH returned AS (
     UPDATE courier.message
-    SET status = 'queued', lease_node = NULL, lease_token = NULL, lease_until = NULL, updated_at = $5
+    SET status = CASE WHEN superseded_by IS NULL THEN 'queued' ELSE 'canceled' END,
+        next_attempt_at = CASE WHEN superseded_by IS NULL THEN next_attempt_at END,
+        lease_node = NULL, lease_token = NULL, lease_until = NULL, updated_at = $5
     WHERE status = 'processing' AND lease_node = $3 AND lease_token = ANY ($4::bigint[])
-    RETURNING id
+    RETURNING id, status
 ), counted AS (
     {tally}
-    SELECT $1::uuid, $2::integer, count(*), -count(*), 0
+    SELECT $1::uuid, $2::integer, count(*) FILTER (WHERE status = 'queued'), -count(*), 0
     FROM returned
     HAVING count(*) > 0
     {added}
@@ -147,7 +212,7 @@ WITH settled AS (
         $10::integer[], $11::timestamptz[], $12::bigint[], $13::bigint[]) WITH ORDINALITY AS g (
         id, token, retry_count, at, number, gateway, gateway_message_id, http_status, started_at, duration, low, place)
     WHERE m.id = g.id AND m.lease_token = g.token
-    RETURNING g.place
+    RETURNING g.place, m.superseded_by
 ), counted AS (
     {tally}
     SELECT $1::uuid, $2::integer, 0, -count(*), 0
@@ -155,7 +220,12 @@ WITH settled AS (
     HAVING count(*) > 0
     {added}
 )
-SELECT place::integer FROM settled
+SELECT place::integer, superseded_by FROM settled
+
+-- A message whose place was taken while it was in flight is not sent again.
+
+-- columns: ends
+m.superseded_by IS NOT NULL AND g.status IN ('queued', 'unknown')
 
 -- Every other settlement. The outcome is empty where no attempt was made.
 -- name: SettleMessage
@@ -168,9 +238,10 @@ WITH given AS (
         retry_after, started_at, duration, warning, low, place)
 ), settled AS (
     UPDATE courier.message AS m
-    SET status = g.status, lease_node = NULL, lease_token = NULL, lease_until = NULL, settled_token = g.token,
-        retry_count = g.retry_count, updated_at = g.at, next_attempt_at = g.next_attempt_at,
-        gateway = CASE WHEN g.gateway = '' THEN m.gateway ELSE g.gateway END, sent_at = g.sent_at,
+    SET status = CASE WHEN {ends} THEN 'canceled' ELSE g.status END,
+        lease_node = NULL, lease_token = NULL, lease_until = NULL, settled_token = g.token,
+        retry_count = g.retry_count, updated_at = g.at, next_attempt_at = CASE WHEN {ends} THEN NULL ELSE g.next_attempt_at END,
+        gateway = CASE WHEN g.gateway = '' OR {ends} THEN m.gateway ELSE g.gateway END, sent_at = g.sent_at,
         send_count = CASE WHEN g.outcome = '' THEN m.send_count ELSE greatest(m.send_count + 1, g.number) END,
         last_error = CASE
             WHEN g.outcome = '' THEN m.last_error
@@ -181,7 +252,7 @@ WITH given AS (
         gateway_key = CASE WHEN g.low >= 0 THEN ($27::bigint << 40) | g.low END
     FROM given AS g
     WHERE m.id = g.id AND m.lease_token = g.token
-    RETURNING m.id, m.send_count, m.status, g.place
+    RETURNING m.id, m.send_count, m.status, m.superseded_by, g.place
 ), kept AS (
     INSERT INTO courier.attempt (message_id, {attempt})
     SELECT s.id, s.send_count, g.attempt_gateway, g.outcome, nullif(g.class, ''), nullif(g.code, ''), nullif(g.message, ''),
@@ -201,11 +272,11 @@ WITH given AS (
     HAVING count(*) > 0
     {added}
 )
-SELECT place::integer FROM settled
+SELECT place::integer, superseded_by FROM settled
 
 -- Which settlements were made already, by a try whose answer was lost.
 -- name: SettledBefore
-SELECT g.place::integer
+SELECT g.place::integer, m.superseded_by
 FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS g (id, token, place)
 JOIN courier.message AS m ON m.id = g.id AND m.settled_token = g.token
 
@@ -221,19 +292,20 @@ WITH lost AS (
     FOR UPDATE OF m SKIP LOCKED
 ), taken AS (
     UPDATE courier.message AS m
-    SET status = $6, next_attempt_at = $7, lease_node = NULL, lease_token = NULL, lease_until = NULL,
+    SET status = CASE WHEN m.superseded_by IS NULL THEN $6 ELSE 'canceled' END,
+        next_attempt_at = CASE WHEN m.superseded_by IS NULL THEN $7::timestamptz END,
+        lease_node = NULL, lease_token = NULL, lease_until = NULL,
         send_count = lost.number, last_error = lost.number, failure = NULL, updated_at = $4
     FROM lost
     WHERE m.id = lost.id
-    RETURNING m.id
+    RETURNING m.id, m.status
 ), kept AS (
     INSERT INTO courier.attempt (message_id, {attempt})
     SELECT id, number, gateway, 'unknown', 'outcome_unknown', NULL, $9, 0, NULL, NULL, 0, updated_at, 0, NULL
     FROM lost
 ), counted AS (
     {tally}
-    SELECT $1::uuid, $2::integer, CASE WHEN $6 = 'queued' THEN count(*) ELSE 0 END, -count(*),
-        CASE WHEN $6 = 'queued' THEN 0 ELSE count(*) END
+    SELECT $1::uuid, $2::integer, count(*) FILTER (WHERE status = 'queued'), -count(*), count(*) FILTER (WHERE status = 'unknown')
     FROM taken
     HAVING count(*) > 0
     {added}
@@ -340,6 +412,7 @@ ON CONFLICT DO NOTHING
 UPDATE courier.message
 SET status = $3, gateway = $4, next_attempt_at = $5, updated_at = $6, retry_count = $7, expires_at = $8,
     sent_at = $9, gateway_message_id = nullif($10, ''), gateway_key = CASE WHEN $10 <> '' THEN gateway_key END,
+    superseded_by = $11,
     accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
 WHERE id = $1 AND status = $2
 
@@ -431,15 +504,24 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamp
     AS g (id, status_before, status, updated_at, sent_at, gateway, gateway_message_id, failure, gateway_key)
 WHERE m.id = g.id AND m.status = g.status_before
 
--- One that is known takes no number: the numbers tell how many there are.
+-- They are numbered in the order in which they came, and written in that of their names,
+-- so that two nodes wait for each other at most one way. One that is known takes no
+-- number: the numbers tell how many there are.
 -- name: InsertParked
-INSERT INTO courier.parked (message_id, {receipt})
-SELECT g.message_id, g.gateway, g.gateway_message_id, g.status, nullif(g.class, ''), nullif(g.code, ''), nullif(g.message, ''), g.at, g.received_at
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
-    AS g (message_id, gateway, gateway_message_id, status, class, code, message, at, received_at)
-WHERE NOT EXISTS (
-    SELECT FROM courier.parked AS p
-    WHERE p.gateway_message_id = g.gateway_message_id AND p.message_id = g.message_id AND p.gateway = g.gateway AND p.status = g.status)
+WITH fresh AS MATERIALIZED (
+    SELECT nextval('courier.parked_seq_seq') AS seq, g.* FROM (
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+            WITH ORDINALITY AS g (message_id, gateway, gateway_message_id, status, class, code, message, at, received_at, place)
+        WHERE NOT EXISTS (
+            SELECT FROM courier.parked AS p
+            WHERE p.gateway_message_id = g.gateway_message_id AND p.message_id = g.message_id AND p.gateway = g.gateway AND p.status = g.status)
+        ORDER BY place
+    ) AS g
+)
+INSERT INTO courier.parked (seq, message_id, {receipt}) OVERRIDING SYSTEM VALUE
+SELECT seq, message_id, gateway, gateway_message_id, status, nullif(class, ''), nullif(code, ''), nullif(message, ''), at, received_at
+FROM fresh
+ORDER BY gateway_message_id, message_id, gateway, status
 ON CONFLICT DO NOTHING
 
 -- name: DeleteParked
@@ -637,6 +719,10 @@ SELECT '00000000-0000-0000-0000-000000000000', 0, sum(queued), sum(processing), 
 
 -- columns: listed
 m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5) AND ($6 = '' OR m.recipient = $6)
+    AND ($7 = '' OR strpos(m.content, $7) > 0 OR strpos(m.content, $8) > 0) AND ($9 = '' OR strpos(m.content, $9) > 0 OR strpos(m.content, $10) > 0)
+    AND ($11 = '' OR strpos(m.failure, $11) > 0 OR EXISTS (
+        SELECT FROM courier.attempt AS f WHERE f.message_id = m.id AND f.number = m.last_error AND f.class = $12
+    ))
 ORDER BY m.id DESC
 LIMIT $3
 
@@ -758,3 +844,16 @@ WITH gone AS (
     RETURNING subject
 )
 SELECT count(*) FROM gone
+
+-- name: PutSession
+INSERT INTO courier.session (id, key, created_at, seen_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+
+-- name: EndSessions
+DELETE FROM courier.session WHERE seen_at <= $1 OR created_at <= $2
+
+-- name: Session
+SELECT key, created_at, seen_at FROM courier.session WHERE id = $1
+
+-- name: EndSession
+DELETE FROM courier.session WHERE id = $1

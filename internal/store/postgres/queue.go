@@ -236,8 +236,9 @@ func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, agai
 func (s *Store) notify(inserted *inserting) {
 	now := s.Now()
 	for _, p := range inserted.places {
-		stored := p.answer.Message == p.Message
-		if stored && p.Status == courier.StatusQueued && !p.NextAttemptAt.After(now) {
+		m := p.answer.Message
+		stored := p.answer.Err == nil && !p.answer.Duplicate
+		if stored && m.Status == courier.StatusQueued && !m.NextAttemptAt.After(now) {
 			s.notifier.add(p.Gateway)
 		}
 	}

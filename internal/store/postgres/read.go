@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -63,7 +61,9 @@ func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, [
 			return nil
 		}, uuid(id))
 		if err == nil && len(attempts) > 0 {
-			err = on.fillParts(ctx, map[courier.ID][]courier.Attempt{id: attempts})
+			found := parts{}
+			err = on.read(ctx, "Parts", found.read, uuids([]courier.ID{id}))
+			found.fill(id, attempts)
 		}
 		if accepted != nil {
 			attempts = append(attempts, *accepted)
@@ -79,28 +79,30 @@ func (s *Store) Message(ctx context.Context, id courier.ID) (*courier.Message, [
 	return message, attempts, nil
 }
 
-// fillParts gives attempts the ids of their parts, where they have several.
-func (s *session) fillParts(ctx context.Context, attempts map[courier.ID][]courier.Attempt) error {
-	type place struct {
-		id     courier.ID
-		number int
-	}
-	parts := map[place][]string{}
-	err := s.read(ctx, "Parts", func(rows pgx.Rows) error {
-		var p place
-		var name string
-		err := rows.Scan((*[16]byte)(&p.id), &p.number, &name)
-		parts[p] = append(parts[p], name)
-		return err
-	}, uuids(slices.Collect(maps.Keys(attempts))))
-	for id, list := range attempts {
-		for i := range list {
-			if names := parts[place{id, list[i].Number}]; len(names) > 1 {
-				list[i].GatewayMessageIDs = names
-			}
+// parts are the ids of the parts of attempts that have several.
+type parts map[partPlace][]string
+
+type partPlace struct {
+	id     courier.ID
+	number int
+}
+
+// read reads a row of Parts.
+func (p parts) read(rows pgx.Rows) error {
+	var at partPlace
+	var name string
+	err := rows.Scan((*[16]byte)(&at.id), &at.number, &name)
+	p[at] = append(p[at], name)
+	return err
+}
+
+// fill gives the attempts of a message their ids.
+func (p parts) fill(id courier.ID, attempts []courier.Attempt) {
+	for i := range attempts {
+		if names := p[partPlace{id, attempts[i].Number}]; len(names) > 1 {
+			attempts[i].GatewayMessageIDs = names
 		}
 	}
-	return err
 }
 
 // messages returns the messages that a statement finds, with their last errors.
@@ -190,7 +192,9 @@ type lister struct {
 func (l lister) Counts() (store.Counts, error) { return l.on.counts(l.ctx) }
 
 func (l lister) List(statement string, r store.Range) ([]*courier.Message, error) {
-	return l.on.messages(l.ctx, statement, uuid(r.Below), uuid(r.Least), int64(r.Limit), string(r.Status), r.Gateway, r.To)
+	templateType, country, class := r.Fragments()
+	return l.on.messages(l.ctx, statement, uuid(r.Below), uuid(r.Least), int64(r.Limit), string(r.Status), r.Gateway, r.To,
+		templateType[0], templateType[1], country[0], country[1], class[0], string(r.Class))
 }
 
 func (l lister) Floor(statement string, below courier.ID, rows int, key string) (*courier.ID, error) {

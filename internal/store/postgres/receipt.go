@@ -78,31 +78,27 @@ func (s *session) deliveries(ctx context.Context, messages []courier.ID) (map[co
 	if len(messages) == 0 {
 		return known, nil
 	}
-	row := newMessageRow()
-	err := s.read(ctx, "LockMessages", func(rows pgx.Rows) error {
-		m, err := row.scan(rows)
-		if err == nil {
-			found[m.ID], accepted[m.ID] = m, row.acceptedAttempt()
-		}
-		return err
-	}, uuids(messages))
-	if err != nil {
-		return nil, err
-	}
+	row, attempted, named, ids := newMessageRow(), attemptRow{}, parts{}, uuids(messages)
 	var id courier.ID
-	var tried attemptRow
-	err = s.read(ctx, "Attempts", func(rows pgx.Rows) error {
-		err := rows.Scan(append([]any{(*[16]byte)(&id)}, tried.targets()...)...)
-		attempts[id] = append(attempts[id], tried.value())
-		return err
-	}, uuids(messages))
-	if err == nil && len(attempts) > 0 {
-		err = s.fillParts(ctx, attempts)
-	}
-	if err == nil {
-		receipts, err = s.receipts(ctx, messages)
-	}
+	err := s.callAll(ctx, []call{
+		// First: the others see what those did that it waited for.
+		{"LockMessages", []any{ids}, func(rows pgx.Rows) error {
+			m, err := row.scan(rows)
+			if err == nil {
+				found[m.ID], accepted[m.ID] = m, row.acceptedAttempt()
+			}
+			return err
+		}},
+		{"Attempts", []any{ids}, func(rows pgx.Rows) error {
+			err := rows.Scan(append([]any{(*[16]byte)(&id)}, attempted.targets()...)...)
+			attempts[id] = append(attempts[id], attempted.value())
+			return err
+		}},
+		{"Parts", []any{ids}, named.read},
+		receiptsOf(ids, receipts),
+	})
 	for id, m := range found {
+		named.fill(id, attempts[id])
 		if a := accepted[id]; a != nil {
 			attempts[id] = append(attempts[id], *a)
 		}
@@ -111,16 +107,14 @@ func (s *session) deliveries(ctx context.Context, messages []courier.ID) (map[co
 	return known, err
 }
 
-// receipts returns the receipts of messages.
-func (s *session) receipts(ctx context.Context, messages []courier.ID) (map[courier.ID][]courier.Receipt, error) {
-	found := map[courier.ID][]courier.Receipt{}
+// receiptsOf reads the receipts of messages.
+func receiptsOf(messages []pgtype.UUID, found map[courier.ID][]courier.Receipt) call {
 	var r courier.Receipt
-	err := s.read(ctx, "Receipts", func(rows pgx.Rows) error {
+	return call{"Receipts", []any{messages}, func(rows pgx.Rows) error {
 		err := rows.Scan(append([]any{(*[16]byte)(&r.MessageID)}, receiptTargets(&r)...)...)
 		found[r.MessageID] = append(found[r.MessageID], inUTC(r))
 		return err
-	}, uuids(messages))
-	return found, err
+	}}
 }
 
 // receiptTargets takes apart the columns "receipt".
@@ -168,11 +162,10 @@ func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*sto
 			counts.Move(step.From, step.To, 1)
 		}
 	}
+	var calls []call
 	if len(news) > 0 {
 		ids := column(news, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) })
-		if err := s.exec(ctx, "InsertReceipt", append([]any{ids, numbers}, receiptArguments(news)...)...); err != nil {
-			return err
-		}
+		calls = append(calls, call{name: "InsertReceipt", arguments: append([]any{ids, numbers}, receiptArguments(news)...)})
 	}
 	for _, list := range changes {
 		if len(list) == 0 {
@@ -182,7 +175,7 @@ func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*sto
 		if err != nil {
 			return err
 		}
-		err = s.exec(ctx, "ApplyReceipts",
+		calls = append(calls, call{name: "ApplyReceipts", arguments: []any{
 			column(list, func(c change) pgtype.UUID { return uuid(c.ID) }),
 			column(list, func(c change) string { return string(c.Step.From) }), column(list, func(c change) string { return string(c.To) }),
 			column(list, func(c change) pgtype.Timestamptz { return stamp(c.UpdatedAt) }),
@@ -194,12 +187,10 @@ func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*sto
 					return 0
 				}
 				return store.KeyOf(segment, c.Gateway, c.GatewayMessageID)
-			}))
-		if err != nil {
-			return err
-		}
+			}),
+		}})
 	}
-	return s.add(ctx, counts)
+	return s.callAll(ctx, append(calls, s.adding(counts)))
 }
 
 // park keeps those receipts that wait, and forgets what waited too long.
@@ -208,17 +199,12 @@ func (s *session) park(ctx context.Context, receipts []courier.Receipt, answers 
 	if len(waiting) == 0 {
 		return nil
 	}
-	// In the order of their names, so that two nodes wait for each other at most one way.
-	slices.SortStableFunc(waiting, func(a, b courier.Receipt) int { return cmp.Compare(a.GatewayMessageID, b.GatewayMessageID) })
 	ids := column(waiting, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) })
-	err := s.exec(ctx, "InsertParked", append([]any{ids}, receiptArguments(waiting)...)...)
-	if err == nil {
-		err = s.exec(ctx, "ForgetParked", newest.Add(-store.ParkedFor))
-	}
-	if err == nil {
-		err = s.exec(ctx, "BoundParked", int64(store.MaxParked))
-	}
-	return err
+	return s.callAll(ctx, []call{
+		{name: "InsertParked", arguments: append([]any{ids}, receiptArguments(waiting)...)},
+		{name: "ForgetParked", arguments: []any{newest.Add(-store.ParkedFor)}},
+		{name: "BoundParked", arguments: []any{int64(store.MaxParked)}},
+	})
 }
 
 // parked returns the receipts that a statement finds, in the order in which they came.
@@ -285,10 +271,10 @@ func (s *Store) applyCrossed(ctx context.Context, on *session, seconds int64) er
 
 // Receipts implements store.Store.
 func (s *Store) Receipts(ctx context.Context, id courier.ID) ([]courier.Receipt, error) {
-	var found map[courier.ID][]courier.Receipt
-	err := s.reading(ctx, func(ctx context.Context, on *session) (err error) {
-		found, err = on.receipts(ctx, []courier.ID{id})
-		return err
+	found := map[courier.ID][]courier.Receipt{}
+	err := s.reading(ctx, func(ctx context.Context, on *session) error {
+		clear(found) // of an earlier try
+		return on.callAll(ctx, []call{receiptsOf(uuids([]courier.ID{id}), found)})
 	})
 	return found[id], s.fault("read receipts", err)
 }

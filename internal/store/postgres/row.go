@@ -77,6 +77,7 @@ func (r *messageRow) scan(rows pgx.Rows) (*courier.Message, error) {
 		m.LastError = &attempt
 	}
 	store.DecodeFailure(&m, r.failure)
+	store.NoteSuperseded(&m)
 	return &m, nil
 }
 
@@ -113,6 +114,9 @@ func stamp(t time.Time) pgtype.Timestamptz {
 
 // uuid returns an identifier as an argument.
 func uuid(id courier.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
+
+// optionalUUID returns an identifier as an argument, NULL for none.
+func optionalUUID(id courier.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: !id.IsZero()} }
 
 func uuids(ids []courier.ID) []pgtype.UUID { return column(ids, uuid) }
 

@@ -61,6 +61,34 @@ func readAll(rows pgx.Rows, name string, read func(rows pgx.Rows) error) error {
 	return nil
 }
 
+// call is a statement with what reads its rows.
+type call struct {
+	name      string
+	arguments []any
+	read      func(rows pgx.Rows) error
+}
+
+// callAll runs statements that are sent together, one after the other. Where it is not
+// called in a transaction, they are one.
+func (s *session) callAll(ctx context.Context, calls []call) error {
+	batch := &pgx.Batch{}
+	for _, c := range calls {
+		batch.Queue(s.texts[c.name], c.arguments...)
+	}
+	results := s.on.SendBatch(ctx, batch)
+	for _, c := range calls {
+		rows, err := results.Query()
+		if err == nil {
+			err = readAll(rows, c.name, c.read)
+		}
+		if err != nil {
+			_ = results.Close()
+			return err
+		}
+	}
+	return results.Close()
+}
+
 // exec runs a statement that answers nothing.
 func (s *session) exec(ctx context.Context, name string, arguments ...any) error {
 	if _, err := s.on.Exec(ctx, s.texts[name], arguments...); err != nil {
@@ -77,7 +105,11 @@ func (s *session) confirm(ctx context.Context) error { return s.add(ctx, store.C
 
 // add writes a difference to the row of the session.
 func (s *session) add(ctx context.Context, change store.Counts) error {
-	return s.exec(ctx, "AddTally", s.counted(change.Queued, change.Processing, change.Unknown)...)
+	return s.callAll(ctx, []call{s.adding(change)})
+}
+
+func (s *session) adding(change store.Counts) call {
+	return call{name: "AddTally", arguments: s.counted(change.Queued, change.Processing, change.Unknown)}
 }
 
 // counts returns how many messages are in the statuses that are watched.

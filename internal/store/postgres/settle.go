@@ -22,8 +22,14 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 	}
 	// What is sent is taken out of the caller's slice now: it may use it again as
 	// soon as its context ends, while the operation is still under way.
-	n := newSettling(settlements)
-	if err := s.queue.submit(ctx, &job{name: "settle", run: n.try}); err != nil {
+	n, at := newSettling(settlements), settlements[0].At
+	run := func(ctx context.Context, on *session, again bool) error {
+		if err := n.try(ctx, on, again); err != nil || len(n.newer) == 0 {
+			return err
+		}
+		return s.releaseHeld(ctx, on, n.newer, at)
+	}
+	if err := s.queue.submit(ctx, &job{name: "settle", run: run}); err != nil {
 		return nil, s.fault(operationName, err)
 	}
 	n.tallies.Settled(settlements, n.applied)
@@ -43,6 +49,8 @@ type settling struct {
 	// them from being sent again are applied in the same transaction.
 	queues  bool
 	tallies store.Tallies
+	// newer are those that took the places of messages that were settled.
+	newer []courier.ID
 }
 
 // settled are the settlements of one statement: its arguments, which begin with
@@ -87,6 +95,7 @@ func newSettling(settlements []store.Settlement) *settling {
 // them: in it where the messages are queued again, or else after it.
 func (n *settling) try(ctx context.Context, on *session, again bool) error {
 	clear(n.applied)
+	n.newer = nil
 	n.tallies.Take() // of an earlier try
 	write := func(in *session) error {
 		parked, err := n.write(ctx, in)
@@ -120,48 +129,31 @@ func (n *settling) try(ctx context.Context, on *session, again bool) error {
 	return on.confirm(ctx)
 }
 
-// write sends the statements together: what is sent in one go without a word
-// about a transaction is one. It reports whether any receipt waits.
+// write writes all in one go. It reports whether any receipt waits.
 func (n *settling) write(ctx context.Context, on *session) (parked bool, err error) {
 	segment, err := on.segment(ctx, len(n.named))
 	if err != nil {
 		return false, err
 	}
-	batch := &pgx.Batch{}
+	var calls []call
 	for _, s := range n.statements {
-		batch.Queue(on.texts[s.name], append(on.counted(s.arguments...), segment)...)
+		calls = append(calls, call{s.name, append(on.counted(s.arguments...), segment), n.mark(s)})
 	}
-	batch.Queue(on.texts["AnyParked"])
-	results := on.on.SendBatch(ctx, batch)
-	for _, s := range n.statements {
-		rows, err := results.Query()
-		if err == nil {
-			err = readAll(rows, s.name, n.mark(s))
-		}
-		if err != nil {
-			_ = results.Close()
-			return false, err
-		}
-	}
-	rows, err := results.Query()
-	if err == nil {
-		err = readAll(rows, "AnyParked", func(rows pgx.Rows) error { return rows.Scan(&parked) })
-	}
-	if err != nil {
-		_ = results.Close()
-		return false, err
-	}
-	return parked, results.Close()
+	calls = append(calls, call{name: "AnyParked", read: func(rows pgx.Rows) error { return rows.Scan(&parked) }})
+	return parked, on.callAll(ctx, calls)
 }
 
 // mark returns a function that reads the place of a settlement that applied.
 func (n *settling) mark(s settled) func(rows pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		var place int32
-		if err := rows.Scan(&place); err != nil {
+		var newer pgtype.UUID
+		if err := rows.Scan(&place, &newer); err != nil {
 			return err
 		}
-		n.applied[s.places[place-1]] = true
+		if n.applied[s.places[place-1]] = true; newer.Valid {
+			n.newer = append(n.newer, newer.Bytes)
+		}
 		return nil
 	}
 }

@@ -80,7 +80,7 @@ func (s *Store) decide(
 			}
 		}
 		_, err = session.move(ctx, from, m.Status, "DecideMessage", id[:], string(from), string(m.Status), m.Gateway,
-			micros(m.NextAttemptAt), m.UpdatedAt.UnixMicro(), int64(m.RetryCount), micros(m.ExpiresAt), micros(m.SentAt), optional(m.GatewayMessageID))
+			micros(m.NextAttemptAt), m.UpdatedAt.UnixMicro(), int64(m.RetryCount), micros(m.ExpiresAt), micros(m.SentAt), optional(m.GatewayMessageID), optionalID(m.SupersededBy))
 		return err
 	}})
 	if err != nil {

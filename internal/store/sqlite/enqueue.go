@@ -14,6 +14,8 @@ import (
 // enqueueing is the state of one call of Enqueue. What needs no transaction is
 // done before it enters the queue of the writer.
 type enqueueing struct {
+	// places is nil where none takes the place of another, and none has limits.
+	places    *places
 	now       time.Time
 	messages  []store.Row
 	arguments [][]any
@@ -26,14 +28,18 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 	if len(messages) == 0 {
 		return nil, nil
 	}
-	accepted, err := store.Accept(messages, s.nowFunc(), s.token())
+	now := s.nowFunc()
+	accepted, err := store.Accept(messages, now, s.token())
 	if err != nil {
 		return nil, s.fault(operationName, err)
 	}
-	e := &enqueueing{now: s.nowFunc(), messages: accepted, arguments: make([][]any, len(messages)), answers: make([]store.Enqueued, len(messages))}
+	e := &enqueueing{now: now, messages: accepted, arguments: make([][]any, len(messages)), answers: make([]store.Enqueued, len(messages))}
 	for i, m := range accepted {
 		s.passToken(m.Lease.Token)
 		e.arguments[i] = insertArguments(m)
+		if m.SupersedeKey != "" || len(m.Limits) > 0 {
+			e.places = &s.places
+		}
 	}
 	if err := s.promise(ctx, &operation{name: "enqueue", rows: len(messages), run: e.run}); err != nil {
 		return nil, s.fault(operationName, err)
@@ -42,34 +48,47 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 	return e.answers, nil
 }
 
-// run stores the messages except those whose idempotency key is known.
+// run stores the messages except those whose idempotency key is known, and those that
+// repeat another.
 func (e *enqueueing) run(ctx context.Context, s *session) error {
-	usages, err := s.usages(ctx, e.messages)
-	if err != nil {
-		return err
+	if e.places != nil {
+		return e.runKeyed(ctx, s)
 	}
 	for i, m := range e.messages {
-		if m.IdempotencyKey != "" {
-			first, err := s.message(ctx, "MessageByKey", m.Caller, m.IdempotencyKey)
-			if err != nil {
-				return err
-			}
-			if first != nil {
-				e.answers[i] = store.Repeat(m.Message, first)
-				continue
-			}
+		known, err := e.isKnown(ctx, s, i)
+		if err != nil {
+			return err
 		}
-		if refused := usages.Take(m.Message, e.now); refused != nil {
-			e.answers[i] = store.Enqueued{Err: refused}
+		if known {
 			continue
 		}
-		if _, err := s.exec(ctx, "InsertMessage", e.arguments[i]...); err != nil {
-			return insertFault(m.Message, err)
+		if err := s.insert(ctx, m, e.arguments[i]); err != nil {
+			return err
 		}
-		s.change.Add(m.Status, 1)
 		e.answers[i] = store.Enqueued{Message: m.Message}
 	}
-	return s.setUsages(ctx, usages)
+	return nil
+}
+
+func (s *session) insert(ctx context.Context, row store.Row, arguments []any) error {
+	if _, err := s.exec(ctx, "InsertMessage", arguments...); err != nil {
+		return insertFault(row.Message, err)
+	}
+	s.change.Add(row.Status, 1)
+	return nil
+}
+
+// isKnown answers for a message whose idempotency key is known.
+func (e *enqueueing) isKnown(ctx context.Context, s *session, i int) (bool, error) {
+	m := e.messages[i]
+	if m.IdempotencyKey == "" {
+		return false, nil
+	}
+	first, err := s.message(ctx, "MessageByKey", m.Caller, m.IdempotencyKey)
+	if first != nil {
+		e.answers[i] = store.Repeat(m.Message, first)
+	}
+	return first != nil, err
 }
 
 // insertFault tells a message that cannot be stored from a fault of the database.

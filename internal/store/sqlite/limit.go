@@ -9,24 +9,22 @@ import (
 	"courier/internal/store"
 )
 
-// usages reads what is counted of the subjects of the limits of messages.
-func (s *session) usages(ctx context.Context, rows []store.Row) (*store.Usages, error) {
-	usages := &store.Usages{}
-	var limits []courier.Limit
-	for _, row := range rows {
-		limits = append(limits, row.Limits...)
-	}
+// usages reads what is counted of the subjects of limits, unless it was read before.
+func (s *session) usages(ctx context.Context, usages *store.Usages, limits []courier.Limit) error {
 	for _, subject := range store.Subjects(limits) {
+		if usages.Counts(subject) {
+			continue
+		}
 		var times []byte
 		err := s.read(ctx, "Usage", func(rows *sql.Rows) error { return rows.Scan(&times) }, subject[:])
 		if err == nil {
 			err = usages.Set(subject, times)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return usages, nil
+	return nil
 }
 
 // setUsages writes what messages that were taken change of it.

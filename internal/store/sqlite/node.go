@@ -15,6 +15,7 @@ type registry struct {
 	mutex sync.Mutex
 	beat  store.Beat
 	seen  time.Time
+	store.Sessions
 }
 
 // Now implements store.Store: with one process there is one clock.

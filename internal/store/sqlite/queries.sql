@@ -25,6 +25,11 @@ next_attempt_at IS NULL AND status <> 'unknown'
 -- columns: rare
 next_attempt_at IS NULL AND status <> 'sent' AND status <> 'delivered'
 
+-- A message whose place was taken while it was in flight is not sent again.
+
+-- columns: ends
+superseded_by IS NOT NULL AND (?3 = 'queued' OR ?3 = 'unknown')
+
 -- name: Begin
 BEGIN IMMEDIATE
 
@@ -41,6 +46,42 @@ INSERT INTO message (
     recipient, sender, body, content, caller, idempotency_key, fingerprint,
     lane, supersede_key
 ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+
+-- What is not final and has the key of a new message.
+-- name: Rivals
+SELECT id, status, superseded_by IS NOT NULL FROM message
+WHERE supersede_key = ?2 AND supersede_key IS NOT NULL AND next_attempt_at IS NOT NULL AND caller = ?1
+
+-- name: RivalKeys
+SELECT caller, supersede_key FROM message
+WHERE supersede_key IS NOT NULL AND next_attempt_at IS NOT NULL
+LIMIT ?1
+
+-- name: LatestOf
+SELECT {message} FROM message INDEXED BY message_recipient
+WHERE recipient = ?1 AND id >= ?2 AND supersede_key = ?4 AND caller = ?3 AND created_at > ?5
+ORDER BY id DESC
+LIMIT 1
+
+-- A new message takes the place of a stored one.
+-- name: TakePlaces
+UPDATE message
+SET superseded_by = ?2, status = iif(status = 'queued', 'canceled', status),
+    next_attempt_at = iif(status = 'queued', NULL, next_attempt_at), updated_at = iif(status = 'queued', ?3, updated_at)
+WHERE id = ?1 AND next_attempt_at IS NOT NULL
+
+-- What is special about a message that was stored with a key.
+-- name: NotePlaces
+UPDATE message SET superseded_by = ?2, held_due_at = ?3 WHERE id = ?1
+
+-- The newer message that waits for one whose attempt is over is due, if it waits for no other.
+-- name: ReleaseHeld
+UPDATE message SET next_attempt_at = max(held_due_at, ?2), held_due_at = NULL
+WHERE id = ?1 AND +status = 'queued' AND held_due_at IS NOT NULL AND send_count = 0 AND NOT EXISTS (
+    SELECT 1 FROM message AS o
+    WHERE o.supersede_key = message.supersede_key AND o.supersede_key IS NOT NULL AND o.next_attempt_at IS NOT NULL
+        AND o.caller = message.caller AND o.status = 'processing'
+)
 
 -- A claim reads what is due and then leases it by runs of rows that follow each
 -- other: RETURNING would copy each row once more, and an IN list sort them. SQLite
@@ -69,14 +110,15 @@ WHERE id = ? AND +lease_token = ? AND +status = 'processing'
 -- when it was not accepted; ?11 is the gateway's id of an accepted message.
 -- name: SettleMessage
 UPDATE message
-SET status = ?3, lease_node = NULL, lease_token = NULL, lease_until = NULL,
-    retry_count = ?4, updated_at = ?5, next_attempt_at = ?6, gateway = coalesce(?7, gateway), sent_at = ?8,
+SET status = iif({ends}, 'canceled', ?3), lease_node = NULL, lease_token = NULL, lease_until = NULL,
+    retry_count = ?4, updated_at = ?5, next_attempt_at = iif({ends}, NULL, ?6),
+    gateway = iif({ends}, gateway, coalesce(?7, gateway)), sent_at = ?8,
     send_count = CASE WHEN ?9 IS NULL THEN send_count ELSE max(send_count + 1, ?9) END,
     last_error = CASE WHEN ?9 IS NULL THEN last_error WHEN ?10 = 1 THEN max(send_count + 1, ?9) END,
     failure = CASE WHEN ?9 IS NULL THEN failure END,
     gateway_message_id = ?11, gateway_key = ?12
 WHERE id = ?1 AND lease_token = ?2 AND status = 'processing'
-RETURNING seq, send_count
+RETURNING seq, send_count, status
 
 -- name: InsertAttempt
 INSERT INTO attempt (message_seq, {attempt})
@@ -96,6 +138,14 @@ INSERT INTO attempt (message_seq, {attempt})
 SELECT seq, send_count + 1, gateway, 'unknown', 'outcome_unknown', NULL, ?2, 0, NULL, NULL, 0, updated_at, 0, NULL
 FROM message INDEXED BY message_processing
 WHERE status = 'processing' AND (lease_node <> ?1 OR lease_until <= ?3)
+    AND (?4 IS NULL OR (gateway IN (SELECT value FROM json_each(?4))) <> ?5)
+
+-- Those first whose place was taken.
+-- name: ReclaimSuperseded
+UPDATE message INDEXED BY message_processing
+SET status = 'canceled', next_attempt_at = NULL, lease_node = NULL, lease_token = NULL, lease_until = NULL,
+    send_count = send_count + 1, last_error = send_count + 1, failure = NULL, updated_at = ?2
+WHERE status = 'processing' AND superseded_by IS NOT NULL AND (lease_node <> ?1 OR lease_until <= ?3)
     AND (?4 IS NULL OR (gateway IN (SELECT value FROM json_each(?4))) <> ?5)
 
 -- name: ReclaimMessages
@@ -176,7 +226,7 @@ ON CONFLICT DO NOTHING
 -- name: DecideMessage
 UPDATE message
 SET status = ?3, gateway = ?4, next_attempt_at = ?5, updated_at = ?6, retry_count = ?7, expires_at = ?8,
-    sent_at = ?9, gateway_message_id = ?10, gateway_key = CASE WHEN ?10 IS NOT NULL THEN gateway_key END,
+    sent_at = ?9, gateway_message_id = ?10, gateway_key = CASE WHEN ?10 IS NOT NULL THEN gateway_key END, superseded_by = ?11,
     accepted_http_status = NULL, accepted_started_at = NULL, accepted_duration = NULL
 WHERE id = ?1 AND status = ?2
 
@@ -403,9 +453,16 @@ WHERE status = 'unknown' AND {rare}
 
 -- The pages of a listing: below ?1, not below ?2, at most ?3. A statement named
 -- Floor… finds the ?2 that leaves a bounded number of rows to examine.
+-- columns: sought
+(?5 IS NULL OR gateway = ?5)
+    AND (?7 = '' OR instr(content, ?7) > 0 OR instr(content, ?8) > 0) AND (?9 = '' OR instr(content, ?9) > 0 OR instr(content, ?10) > 0)
+    AND (?11 = '' OR instr(failure, ?11) > 0 OR EXISTS (
+        SELECT 1 FROM attempt AS a WHERE a.message_seq = message.seq AND a.number = message.last_error AND a.class = ?12
+    ))
+
 -- name: ListAll
 SELECT {message} FROM message
-WHERE id < ?1 AND id >= ?2 AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR gateway = ?5)
+WHERE id < ?1 AND id >= ?2 AND (?4 IS NULL OR status = ?4) AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 
@@ -414,7 +471,7 @@ SELECT id FROM message WHERE id < ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2
 
 -- name: ListByRecipient
 SELECT {message} FROM message INDEXED BY message_recipient
-WHERE recipient = ?6 AND id < ?1 AND id >= ?2 AND (?4 IS NULL OR status = ?4) AND (?5 IS NULL OR gateway = ?5)
+WHERE recipient = ?6 AND id < ?1 AND id >= ?2 AND (?4 IS NULL OR status = ?4) AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 
@@ -424,7 +481,7 @@ SELECT id FROM message WHERE recipient = ?3 AND id < ?1 ORDER BY id DESC LIMIT 1
 -- name: ListRare
 SELECT {message} FROM message INDEXED BY message_rare
 WHERE status = ?4 AND {rare}
-    AND id < ?1 AND id >= ?2 AND (?5 IS NULL OR gateway = ?5)
+    AND id < ?1 AND id >= ?2 AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 
@@ -437,13 +494,13 @@ LIMIT 1 OFFSET ?2
 -- These two sort all that they find, so they serve only while that is little.
 -- name: ListQueued
 SELECT {message} FROM message INDEXED BY message_due
-WHERE status = 'queued' AND id < ?1 AND (?5 IS NULL OR gateway = ?5)
+WHERE status = 'queued' AND id < ?1 AND id >= ?2 AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 
 -- name: ListProcessing
 SELECT {message} FROM message INDEXED BY message_processing
-WHERE status = 'processing' AND id < ?1 AND (?5 IS NULL OR gateway = ?5)
+WHERE status = 'processing' AND id < ?1 AND id >= ?2 AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 

@@ -109,7 +109,8 @@ func (s statements) rows(ctx context.Context, name string, arguments ...any) ([]
 	}, arguments...)
 	for _, row := range found {
 		store.DecodeFailure(row.message, row.failure)
-		if row.lastError == 0 || row.failure != "" || err != nil {
+		store.NoteSuperseded(row.message)
+		if row.lastError == 0 || row.message.LastError != nil || err != nil {
 			continue
 		}
 		var failed []courier.Attempt
@@ -191,8 +192,9 @@ type lister struct {
 func (l lister) Counts() (store.Counts, error) { return l.store.counts.read(), nil }
 
 func (l lister) List(statement string, r store.Range) ([]*courier.Message, error) {
-	return l.store.readers.messages(l.ctx, statement, r.Below[:], r.Least[:], int64(r.Limit),
-		optional(string(r.Status)), optional(r.Gateway), r.To)
+	templateType, country, class := r.Fragments()
+	return l.store.readers.messages(l.ctx, statement, r.Below[:], r.Least[:], int64(r.Limit), optional(string(r.Status)), optional(r.Gateway), r.To,
+		templateType[0], templateType[1], country[0], country[1], class[0], string(r.Class))
 }
 
 func (l lister) Floor(statement string, below courier.ID, rows int, key string) (*courier.ID, error) {

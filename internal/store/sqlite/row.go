@@ -142,6 +142,14 @@ func micros(t time.Time) any {
 	return t.UnixMicro()
 }
 
+// optionalID returns an id, NULL for none.
+func optionalID(id courier.ID) any {
+	if id.IsZero() {
+		return nil
+	}
+	return id[:]
+}
+
 // optional returns a text, NULL for an empty one.
 func optional(text string) any {
 	if text == "" {

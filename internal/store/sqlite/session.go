@@ -19,6 +19,8 @@ type session struct {
 	conn *sql.Conn
 	// change is how the counts change by the operation that runs.
 	change store.Counts
+	// thinner says when to thin out the sums.
+	thinner store.Thinner
 }
 
 func openSession(ctx context.Context, db *sql.DB) (*session, error) {

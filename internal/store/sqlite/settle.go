@@ -34,6 +34,9 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 				if applied[i], err = session.settle(ctx, &settlements[i], segment); err != nil {
 					return err
 				}
+				if err := s.places.release(ctx, session, &settlements[i], applied[i]); err != nil {
+					return err
+				}
 			}
 			tallies.Take() // of an earlier run
 			return session.unparkSettled(ctx, settlements, applied, tallies)
@@ -67,14 +70,15 @@ func (s *session) settle(ctx context.Context, t *store.Settlement, segment int64
 	}
 	// A row of 0 means that the lease was lost; count is the number of the attempt.
 	var seq, count int64
+	var status courier.Status
 	err := s.read(ctx, "SettleMessage", func(rows *sql.Rows) error {
-		return rows.Scan(&seq, &count)
+		return rows.Scan(&seq, &count, (*string)(&status))
 	}, t.ID[:], t.Token, string(t.Status), int64(t.RetryCount), t.At.UnixMicro(), micros(row.NextAttemptAt),
 		optional(row.Gateway), micros(row.SentAt), tried, failed, optional(row.GatewayMessageID), key)
 	if err != nil || seq == 0 {
 		return false, err
 	}
-	s.change.Move(courier.StatusProcessing, t.Status, 1)
+	s.change.Move(courier.StatusProcessing, status, 1)
 	a := t.Attempt
 	if a == nil {
 		return true, nil

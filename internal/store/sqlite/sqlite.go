@@ -53,14 +53,14 @@ type Store struct {
 	// segments are those of the keys of messages, the last of which is lastSegment.
 	segments    store.Segments
 	lastSegment int64
+	// places is what the writer remembers of keys.
+	places places
 	// tallies are those that are not written yet.
 	tallies store.Tallies
-	// thinner is of the writer alone.
-	thinner store.Thinner
 	logger  *slog.Logger
 	nowFunc func() time.Time
-	// registry has this process as its one node.
-	registry registry
+	// registry has this process as its one node, and the sessions of visitors.
+	registry
 	// lastToken is the highest token of a lease that is known of.
 	lastToken atomic.Int64
 	// watching ends when stopWatching is called.

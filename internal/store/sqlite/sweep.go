@@ -37,12 +37,17 @@ func (s *Store) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
 		if _, err := session.exec(ctx, "ReclaimAttempts", reclaim.Node, store.ReclaimText, lapsed, gateways, reclaim.Except); err != nil {
 			return 0, err
 		}
+		ended, err := session.move(ctx, courier.StatusProcessing, courier.StatusCanceled, "ReclaimSuperseded",
+			reclaim.Node, reclaim.Now.UnixMicro(), lapsed, gateways, reclaim.Except)
+		if err != nil {
+			return 0, err
+		}
 		n, err := session.move(ctx, courier.StatusProcessing, status, "ReclaimMessages",
 			reclaim.Node, string(status), next, reclaim.Now.UnixMicro(), lapsed, gateways, reclaim.Except)
 		if err != nil {
 			return 0, err
 		}
-		return n, session.unpark(ctx, parked, tallies)
+		return ended + n, session.unpark(ctx, parked, tallies)
 	})
 	s.tallies.Add(tallies.Take())
 	return taken, s.fault("reclaim messages", err)

@@ -80,7 +80,7 @@ func (s *Store) writeTallies(ctx context.Context) error {
 		if err := session.addSums(ctx, &sums); err != nil {
 			return err
 		}
-		return session.thin(ctx, &s.thinner, sums.Newest)
+		return session.thin(ctx, sums.Newest)
 	}})
 	if err != nil {
 		s.tallies.Add(sums)
@@ -132,8 +132,8 @@ func (s *session) addPoint(ctx context.Context, p *store.Point) error {
 }
 
 // thin adds up what is old, and deletes what is older, now and then.
-func (s *session) thin(ctx context.Context, thinner *store.Thinner, now time.Time) error {
-	series, tallies, due := thinner.Due(now)
+func (s *session) thin(ctx context.Context, now time.Time) error {
+	series, tallies, due := s.thinner.Due(now)
 	if !due {
 		return nil
 	}

@@ -83,6 +83,11 @@ func (h *history) draw(t *rapid.T) *courier.Message {
 		m.IdempotencyKey = rapid.SampledFrom([]string{"k1", "k2", "k3"}).Draw(t, "key")
 		m.Fingerprint[0] = rapid.SampledFrom([]byte{1, 1, 1, 2}).Draw(t, "fingerprint")
 	}
+	if rapid.Bool().Draw(t, "takes a place") {
+		m.SupersedeKey = rapid.SampledFrom([]string{"s1", "s2"}).Draw(t, "supersede key")
+		m.Body = rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "body")
+		m.HoldUntil = h.offset(t, "hold", -1, 3)
+	}
 	if rapid.Bool().Draw(t, "leased") {
 		h.leased(m)
 		m.Lease.Node = h.node
@@ -105,7 +110,7 @@ func (h *history) enqueue(t *rapid.T) {
 			h.lease(t, got.Message, want[i].Message)
 		}
 		equal(t, "answer", got.Message, want[i].Message)
-		if got.Duplicate != want[i].Duplicate || !errors.Is(got.Err, want[i].Err) {
+		if got.Duplicate != want[i].Duplicate || got.Superseded != want[i].Superseded || !errors.Is(got.Err, want[i].Err) {
 			t.Errorf("Enqueue answered %+v, want %+v", got, want[i])
 		}
 	}

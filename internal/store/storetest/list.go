@@ -2,9 +2,11 @@ package storetest
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"courier"
 	"courier/internal/store"
@@ -15,6 +17,8 @@ func listTests() map[string]func(t *testing.T, k *kit) {
 		"NewestFirst":         testListOrder,
 		"PagesFitTogether":    testListPages,
 		"EveryFilter":         testListFilters,
+		"WhatIsInThem":        testListSought,
+		"SinceAndUntil":       testListTimes,
 		"CarriesTheWhole":     testListCarriesTheWhole,
 		"EmptyStore":          testListEmpty,
 		"BoundsTheWork":       testListBound,
@@ -88,7 +92,7 @@ func testListFilters(t *testing.T, k *kit) {
 			for _, gateway := range []string{gatewayA, gatewayB, "", "nowhere"} {
 				query := store.Query{Status: status, To: to, Gateway: gateway, Limit: 4}
 				want := newestFirst(idsOf(slices.DeleteFunc(slices.Clone(all), func(m *courier.Message) bool {
-					return !matches(query, m)
+					return !query.Matches(m)
 				})))
 				same(t, fmt.Sprintf("list %+v", query), k.walk(t, query), want)
 			}
@@ -96,9 +100,62 @@ func testListFilters(t *testing.T, k *kit) {
 	}
 }
 
-func matches(query store.Query, m *courier.Message) bool {
-	return (query.Status == "" || query.Status == m.Status) && (query.To == "" || query.To == m.To) &&
-		(query.Gateway == "" || query.Gateway == m.Gateway)
+// testListSought selects by what no index has.
+func testListSought(t *testing.T, k *kit) {
+	var all []*courier.Message
+	for i, status := range []courier.Status{courier.StatusQueued, courier.StatusSent, courier.StatusRejected, courier.StatusAbandoned, courier.StatusSent} {
+		for _, templateType := range []string{"login_code", "verif\"y\tcode", ""} {
+			m := k.message()
+			m.TemplateType, m.Country = templateType, []string{"DE", "FR", ""}[i%3]
+			m.Metadata = json.RawMessage(`{"country":"FR","template_type":"login_code","class":"timeout"}`)
+			all = append(all, k.bring(t, m, status))
+		}
+	}
+	k.receive(t, courier.Receipt{
+		Gateway: gatewayA, GatewayMessageID: all[3].GatewayMessageID, Status: courier.StatusUndelivered, Class: courier.ClassBarred, ReceivedAt: k.now,
+	})
+	all[3], _ = k.read(t, all[3].ID)
+	for _, status := range []courier.Status{"", courier.StatusQueued, courier.StatusSent, courier.StatusRejected} {
+		for _, to := range []string{"", all[0].To} {
+			for _, query := range []store.Query{
+				{TemplateType: "login_code"},
+				{TemplateType: "verif\"y\tcode"},
+				{TemplateType: "login"},
+				{Country: "FR"},
+				{Country: "FR", TemplateType: "login_code"},
+				{Class: courier.ClassGatewayError},
+				{Class: courier.ClassBarred},
+				{Class: courier.ClassTimeout},
+				{Class: courier.ClassGatewayError, Country: "DE"},
+			} {
+				query.Status, query.To, query.Limit = status, to, 2
+				want := newestFirst(idsOf(slices.DeleteFunc(slices.Clone(all), func(m *courier.Message) bool { return !query.Matches(m) })))
+				same(t, fmt.Sprintf("list %+v", query), k.walk(t, query), want)
+			}
+		}
+	}
+	if got := k.walk(t, store.Query{Class: courier.ClassBarred, Limit: 9}); len(got) != 1 {
+		t.Errorf("%d messages have the class of a receipt, want 1", len(got))
+	}
+}
+
+func testListTimes(t *testing.T, k *kit) {
+	var all []courier.ID
+	start := k.now
+	for range 6 {
+		all = append(all, k.enqueue(t, k.message())[0].ID)
+		k.now = k.now.Add(time.Second)
+	}
+	for from := range 6 {
+		for to := from; to < 7; to++ {
+			query := store.Query{Since: start.Add(time.Duration(from) * time.Second), Until: start.Add(time.Duration(to) * time.Second), Limit: 2}
+			want := newestFirst(slices.Clone(all[from:to]))
+			same(t, fmt.Sprintf("from %d to %d", from, to), k.walk(t, query), want)
+			query.Gateway = gatewayA
+			same(t, fmt.Sprintf("of a gateway from %d to %d", from, to), k.walk(t, query), want)
+		}
+	}
+	same(t, "since alone", k.walk(t, store.Query{Since: start.Add(4 * time.Second), Limit: 1}), newestFirst(all[4:]))
 }
 
 func testListCarriesTheWhole(t *testing.T, k *kit) {

@@ -20,6 +20,7 @@ func nodeTests() map[string]func(t *testing.T, k *kit) {
 		"NowIsAClock":           testNow,
 		"CloseEndsTheWakes":     testWakes,
 		"BeatDoesNotRenewLease": testBeatAndLease,
+		"SessionsEnd":           testSession,
 	}
 }
 

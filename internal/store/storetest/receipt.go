@@ -22,6 +22,7 @@ func receiptTests() map[string]func(t *testing.T, k *kit) {
 		"EarlyOnesAreParked":           testEarlyReceipts,
 		"ParkedUntilTheOutcomeIsKnown": testReceiptOfProcessing,
 		"ParkedUntilTheReclaim":        testReceiptBeforeReclaim,
+		"ParkedKeepTheirOrder":         testOrderOfParked,
 		"ParkedIsForgotten":            testParkedIsForgotten,
 		"ProvesAnUnknownAttempt":       testReceiptOfUnknownAttempt,
 		"TellsTheNameToOthers":         testReceiptTellsTheName,
@@ -285,6 +286,21 @@ func testReceiptBeforeReclaim(t *testing.T, k *kit) {
 			t.Fatalf("Reclaim: %d, %v", n, err)
 		}
 		k.is(t, m.ID, courier.StatusDelivered)
+	}
+}
+
+// testOrderOfParked has the first word on a message be the last, whatever names it.
+func testOrderOfParked(t *testing.T, k *kit) {
+	for _, statuses := range [][]courier.Status{
+		{courier.StatusUndelivered, courier.StatusDelivered}, {courier.StatusDelivered, courier.StatusUndelivered},
+	} {
+		m := k.processing(t)
+		named := k.receipt(m.ID, statuses[0])
+		named.MessageID = m.ID
+		k.receive(t, named, k.reference(gatewayA, m.ID, statuses[1]))
+		k.settleOne(t, m, courier.StatusSent)
+		k.is(t, m.ID, statuses[0])
+		same(t, "receipts", k.kept(t, m.ID), statuses)
 	}
 }
 

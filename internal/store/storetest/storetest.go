@@ -66,6 +66,7 @@ func runGroups(t *testing.T, open OpenFunc) {
 		{"Receipt", receiptTests()},
 		{"Operate", operateTests()},
 		{"Limit", limitTests()},
+		{"Supersede", supersedeTests()},
 	}
 	for _, group := range groups {
 		t.Run(group.name, func(t *testing.T) {

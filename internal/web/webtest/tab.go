@@ -60,6 +60,11 @@ func (b *Browser) Tab(tb testing.TB, look Look) *Tab {
 	if err := chromedp.Do(t.ctx); err != nil {
 		tb.Fatalf("open a tab: %v", err)
 	}
+	// A page in the background may not use the clipboard.
+	step(t, "focus the tab", chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return err
+	}))
 	t.Look(look)
 	return t
 }

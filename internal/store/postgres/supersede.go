@@ -1,0 +1,225 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// query is one of several statements that are sent together.
+type query struct {
+	name      string
+	arguments []any
+	read      func(rows pgx.Rows) error
+}
+
+// readTogether runs statements in one round trip.
+func (s *session) readTogether(ctx context.Context, queries ...query) (err error) {
+	batch := &pgx.Batch{}
+	for _, q := range queries {
+		batch.Queue(s.texts[q.name], q.arguments...)
+	}
+	results := s.on.SendBatch(ctx, batch)
+	for _, q := range queries {
+		var rows pgx.Rows
+		if rows, err = results.Query(); err == nil {
+			err = readAll(rows, q.name, q.read)
+		}
+		if err != nil {
+			_ = results.Close()
+			return err
+		}
+	}
+	return results.Close()
+}
+
+func nothing(pgx.Rows) error { return nil }
+
+// messagesOf returns a statement that finds messages, and adds them to a list.
+func messagesOf(found *[]*courier.Message, name string, arguments ...any) query {
+	row := newMessageRow()
+	return query{name, arguments, func(rows pgx.Rows) error {
+		m, err := row.scan(rows)
+		*found = append(*found, m)
+		return err
+	}}
+}
+
+// take is try where messages may take the place of others, in a transaction: it sees what
+// all before it with the same keys have stored, as they follow each other.
+func (n *inserting) take(ctx context.Context, in *session) error {
+	taking, firsts, stored, err := n.look(ctx, in)
+	if err != nil {
+		return err
+	}
+	var fresh []store.Row
+	now := n.nowFunc()
+	for _, p := range n.places {
+		row, message := p.Row, *p.Message
+		row.Message = &message // it may be tried again
+		k := keyOf(p.Message)
+		if m := stored[p.ID]; m != nil && m.CreatedAt.Equal(p.CreatedAt) {
+			*p.answer, firsts[k] = store.Enqueued{Message: m}, m // by the try whose answer was lost
+		} else if first := firsts[k]; k.name != "" && first != nil {
+			*p.answer = store.Repeat(p.Message, first)
+		} else if *p.answer = taking.Add(&row, now); !p.answer.Duplicate && p.answer.Err == nil {
+			fresh, firsts[k] = append(fresh, row), row.Message
+		}
+	}
+	for _, p := range n.places {
+		p.answer.Superseded = taking.Taken(p.answer)
+	}
+	if len(fresh) == 0 {
+		return in.confirm(ctx) // what others wrote, or an earlier try
+	}
+	return n.write(ctx, in, fresh, taking)
+}
+
+// look waits for those who store messages with the same keys, and reads what is stored.
+func (n *inserting) look(ctx context.Context, in *session) (
+	taking *store.Superseding, firsts map[key]*courier.Message, stored map[courier.ID]*courier.Message, err error,
+) {
+	taking = store.NewSuperseding()
+	rivals, locks := map[store.PlaceKey][]store.Rival{}, map[int64]bool{}
+	var limits []courier.Limit
+	var latest []store.LatestOf
+	var names []key
+	for _, p := range n.places {
+		if k := keyOf(p.Message); k.name != "" {
+			names = append(names, k)
+		}
+		if k := store.PlaceKeyOf(p.Message); k.Key != "" {
+			rivals[k], locks[lockOf(k)], latest = nil, true, append(latest, store.Latest(p.Message))
+		}
+		limits = append(limits, p.Limits...)
+	}
+	type wanted = store.LatestOf
+	var repeatable, known, again []*courier.Message
+	queries := []query{
+		{"LockKeys", []any{slices.Sorted(maps.Keys(locks))}, nothing},
+		{"Rivals", []any{column(slices.Collect(maps.Keys(rivals)), func(k store.PlaceKey) string { return k.Key })}, readRivals(rivals)},
+		messagesOf(&repeatable, "LatestOf", column(latest, func(l wanted) string { return l.Caller }), column(latest, func(l wanted) string { return l.Key }),
+			column(latest, func(l wanted) string { return l.To }), column(latest, func(l wanted) time.Time { return l.Since }),
+			column(latest, func(l wanted) pgtype.UUID { return uuid(l.Least) })),
+	}
+	if len(limits) > 0 {
+		queries = slices.Insert(queries, 1, lockUsages(&taking.Usages, limits))
+	}
+	if len(names) > 0 {
+		queries = append(queries, messagesOf(&known, "MessageByKey",
+			column(names, func(k key) string { return k.caller }), column(names, func(k key) string { return k.name })))
+	}
+	if n.again {
+		queries = append(queries, messagesOf(&again, "LockMessages", column(n.places, func(p place) pgtype.UUID { return uuid(p.ID) })))
+	}
+	if err := in.readTogether(ctx, queries...); err != nil {
+		return nil, nil, nil, err
+	}
+	firsts, stored = map[key]*courier.Message{}, map[courier.ID]*courier.Message{}
+	for k, list := range rivals {
+		taking.Hold(k, list)
+	}
+	for _, m := range repeatable {
+		taking.SetLatest(m)
+	}
+	for _, m := range known {
+		firsts[keyOf(m)] = m
+	}
+	for _, m := range again {
+		stored[m.ID] = m
+	}
+	return taking, firsts, stored, nil
+}
+
+// readRivals returns a function that reads the messages of keys which no gateway took yet.
+func readRivals(rivals map[store.PlaceKey][]store.Rival) func(rows pgx.Rows) error {
+	var k store.PlaceKey
+	var r store.Rival
+	return func(rows pgx.Rows) error {
+		err := rows.Scan((*[16]byte)(&r.ID), &k.Caller, &k.Key, &r.InFlight, &r.Marked)
+		if _, asked := rivals[k]; asked {
+			rivals[k] = append(rivals[k], r)
+		}
+		return err
+	}
+}
+
+// lockOf returns the number of the lock for a key. That others may have it is no fault.
+func lockOf(k store.PlaceKey) int64 {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte("courier supersede_key " + k.Caller + "\x00" + k.Key))
+	return int64(hash.Sum64()) //nolint:gosec // any number does
+}
+
+// write stores messages and what they do to others.
+func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, taking *store.Superseding) error {
+	statement := "InsertMessage"
+	if n.keyed {
+		statement = "InsertKeyed"
+		slices.SortStableFunc(fresh, func(a, b store.Row) int {
+			return cmp.Or(cmp.Compare(a.Caller, b.Caller), cmp.Compare(a.IdempotencyKey, b.IdempotencyKey))
+		})
+	}
+	count := 0
+	queries := []query{{statement, in.counted(insertArguments(fresh)...), func(rows pgx.Rows) error { count++; return nil }}}
+	if special := specialOf(fresh); len(special) > 0 {
+		queries = append(queries, query{"NotePlaces", []any{
+			column(special, func(r store.Row) pgtype.UUID { return uuid(r.ID) }),
+			column(special, func(r store.Row) pgtype.UUID { return optionalUUID(r.SupersededBy) }),
+			column(special, func(r store.Row) pgtype.Timestamptz { return stamp(r.HeldDueAt) }),
+		}, nothing})
+	}
+	if taken := lastOf(taking.Places); len(taken) > 0 {
+		queries = append(queries, query{"TakePlaces", in.counted(
+			column(taken, func(p store.Place) pgtype.UUID { return uuid(p.ID) }), column(taken, func(p store.Place) pgtype.UUID { return uuid(p.By) }),
+			column(taken, func(p store.Place) pgtype.Timestamptz { return stamp(p.At) })), nothing})
+	}
+	if changed := setUsages(&taking.Usages); changed != nil {
+		queries = append(queries, *changed)
+	}
+	if err := in.readTogether(ctx, queries...); err != nil {
+		return n.insertFault(err)
+	}
+	if count < len(fresh) {
+		return errTaken
+	}
+	return nil
+}
+
+// specialOf returns the messages of which more is written than of others.
+func specialOf(fresh []store.Row) (special []store.Row) {
+	for _, row := range fresh {
+		if !row.SupersededBy.IsZero() || !row.HeldDueAt.IsZero() {
+			special = append(special, row)
+		}
+	}
+	return special
+}
+
+// lastOf returns what is written of messages whose places several messages took.
+func lastOf(places []store.Place) []store.Place {
+	last := map[courier.ID]store.Place{}
+	for _, p := range places {
+		last[p.ID] = p
+	}
+	return slices.Collect(maps.Values(last))
+}
+
+// releaseHeld has the messages due that wait for some whose attempts are over.
+func (s *Store) releaseHeld(ctx context.Context, on *session, newer []courier.ID, at time.Time) error {
+	var gateway string
+	return on.read(ctx, "ReleaseHeld", func(rows pgx.Rows) error {
+		err := rows.Scan(&gateway)
+		s.notifier.add(gateway)
+		return err
+	}, uuids(newer), store.Floor(at))
+}

@@ -1,0 +1,246 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"courier"
+	"courier/client"
+)
+
+// fact is one thing that is known of a message.
+type fact struct {
+	Name  string
+	Value template.HTML
+}
+
+// event is something that happened to a message, or will.
+type event struct {
+	At time.Time
+	// Kind is good, bad, warn, next or empty: how the point on the line looks.
+	Kind, Title, Detail string
+	// Advice is what the class of a fault means, Said what the gateway said.
+	Advice, Said string
+}
+
+// action is something that the visitor may do with a message.
+type action struct {
+	Name, As                string
+	Label, Explain, Confirm string
+	Danger                  bool
+}
+
+// history is what the page of a message shows.
+type history struct {
+	Message  *client.Message
+	ShowFull bool
+	// Advice is what to do about the state the message is in, Note what was just done.
+	Advice, Note string
+	Facts        []fact
+	Events       []event
+	Actions      []action
+}
+
+// messageID returns the id in the path. What is none is the id of no message.
+func messageID(v *visit) (courier.ID, error) {
+	id, err := courier.ParseID(v.R.PathValue("id"))
+	if err != nil {
+		return id, refuse(courier.CodeNotFound, "there is no such message")
+	}
+	return id, nil
+}
+
+func showMessage(v *visit) error {
+	id, err := messageID(v)
+	if err != nil {
+		return err
+	}
+	m, err := v.api.Message(v.R.Context(), id)
+	if err != nil {
+		return fmt.Errorf("show message: %w", err)
+	}
+	m.To = v.number(m.To)
+	page := history{Message: m, ShowFull: v.showFull(), Facts: facts(m), Events: events(m, v.now()), Note: doneNote(v.R.URL.Query().Get("done"))}
+	if m.LastError != nil && m.Status != courier.StatusDelivered && m.Status != courier.StatusSent {
+		page.Advice = m.LastError.Advice
+	}
+	if v.maySend() {
+		page.Actions = actions(m)
+	}
+	return v.show("message", frame{Title: "Message " + string(m.Status), Section: "Messages", Live: true, Data: page})
+}
+
+// facts are what is known of a message besides its text and what happened to it.
+func facts(m *client.Message) []fact {
+	var list []fact
+	add := func(name string, value template.HTML) {
+		if value != "" && value != "<bdi></bdi>" {
+			list = append(list, fact{name, value})
+		}
+	}
+	add("Id", outside(m.ID.String()))
+	add("Sender", outside(m.From))
+	add("Channel", outside(m.Channel))
+	add("Template", outside(m.TemplateType))
+	add("Gateway", outside(m.Gateway))
+	add("Gateway's id", outside(m.GatewayMessageID))
+	add("Country", outside(m.Country))
+	if m.Segments > 0 {
+		add("Segments", outside(fmt.Sprintf("%d (%s)", m.Segments, m.Encoding)))
+	}
+	add("Attempts", outside(strconv.Itoa(m.SendCount)))
+	add("Loses its use", timeElement(m.ExpiresAt))
+	add("Reported to", outside(m.CallbackURL))
+	if len(m.Metadata) > 0 && string(m.Metadata) != "null" {
+		add("Metadata", long(string(m.Metadata)))
+	}
+	return list
+}
+
+// events are what happened to a message in order, and at the end what is to come.
+func events(m *client.Message, now time.Time) []event {
+	list := []event{{At: m.CreatedAt, Title: "Taken"}}
+	for i := range m.Attempts {
+		list = append(list, attemptEvent(&m.Attempts[i]))
+	}
+	for i := range m.Receipts {
+		list = append(list, receiptEvent(&m.Receipts[i]))
+	}
+	slices.SortStableFunc(list, func(a, b event) int { return a.At.Compare(b.At) })
+	switch m.Status { //nolint:exhaustive // the others were ended by an event above
+	case courier.StatusCanceled:
+		list = append(list, event{At: m.UpdatedAt, Title: "Canceled"})
+	case courier.StatusExpired:
+		list = append(list, event{At: m.UpdatedAt, Kind: "warn", Title: "Lost its use", Detail: "and is not attempted any more"})
+	case courier.StatusAbandoned:
+		list = append(list, event{At: m.UpdatedAt, Kind: "bad", Title: "Given up", Detail: "its retries are used up"})
+	case courier.StatusQueued:
+		list = append(list, nextEvent(m, now))
+	case courier.StatusProcessing:
+		list = append(list, event{At: m.UpdatedAt, Kind: "next", Title: "A node is attempting it"})
+	}
+	return list
+}
+
+func attemptEvent(a *client.Attempt) event {
+	e := event{At: a.StartedAt, Title: fmt.Sprintf("Attempt %d: %s", a.Number, strings.ReplaceAll(string(a.Outcome), "_", " ")), Kind: "bad", Advice: a.Advice}
+	details := []string{"by " + a.Gateway}
+	if a.Duration != "" {
+		details = append(details, "in "+a.Duration)
+	}
+	if a.HTTPStatus != 0 {
+		details = append(details, "HTTP "+strconv.Itoa(a.HTTPStatus))
+	}
+	details = append(details, string(a.Class), a.Code, a.GatewayMessageID)
+	e.Detail = join(details)
+	switch a.Outcome { //nolint:exhaustive // the others are bad
+	case courier.OutcomeAccepted:
+		e.Kind = "good"
+	case courier.OutcomeRetry, courier.OutcomeUnknown:
+		e.Kind = "warn"
+	case courier.OutcomeCanceled:
+		e.Kind = ""
+	}
+	e.Said = joinLines(a.Message, a.Warning, a.Excerpt)
+	return e
+}
+
+func receiptEvent(r *client.Receipt) event {
+	e := event{At: r.ReceivedAt, Title: "Receipt: " + string(r.Status), Kind: "bad", Advice: r.Advice, Said: r.Message}
+	details := []string{"by " + r.Gateway, string(r.Class), r.Code, r.GatewayMessageID}
+	if !r.At.IsZero() {
+		details = append(details, "the gateway's own time is "+r.At.UTC().Format("15:04:05 on 2 January"))
+	}
+	e.Detail = join(details)
+	switch r.Status { //nolint:exhaustive // the others are bad
+	case courier.StatusDelivered:
+		e.Kind = "good"
+	case courier.StatusSent:
+		e.Kind = ""
+	case courier.StatusUnknown, courier.StatusCanceled:
+		e.Kind = "warn"
+	}
+	return e
+}
+
+func nextEvent(m *client.Message, now time.Time) event {
+	e := event{At: m.NextAttemptAt, Kind: "next", Title: "Due", Detail: join([]string{"at " + m.Gateway})}
+	if wait := m.NextAttemptAt.Sub(now); wait > time.Second {
+		e.Title = "Next attempt"
+	}
+	return e
+}
+
+// join puts together what there is.
+func join(parts []string) string {
+	parts = slices.DeleteFunc(parts, func(part string) bool {
+		return strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(part, "by "), "at ")) == ""
+	})
+	return strings.Join(parts, ", ")
+}
+
+func joinLines(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "\n")
+}
+
+// actions are what may be done with a message as it stands.
+func actions(m *client.Message) []action {
+	var list []action
+	if m.Status == courier.StatusUnknown {
+		list = append(list,
+			action{Name: "resolve", As: string(client.ResolveSent), Label: "It was sent", Explain: "The gateway took it. The message becomes sent.", Confirm: "It was sent"},
+			action{Name: "resolve", As: string(client.ResolveFailed), Label: "It did not arrive", Explain: "It did not arrive and is not to be sent again. The message becomes undelivered.", Confirm: "It did not arrive", Danger: true},
+			action{Name: "resolve", As: string(client.ResolveResend), Label: "Send again", Explain: "The recipient may get it twice.", Confirm: "Send again"})
+	} else if m.Status != courier.StatusProcessing && m.Status != courier.StatusQueued && m.Status.CanBecome(courier.StatusQueued) && m.ScrubbedAt.IsZero() {
+		list = append(list, action{Name: "retry", Label: "Retry", Explain: "The message is queued again, due now, with a new count of retries.", Confirm: "Retry this message"})
+	}
+	if m.Status.CanBecome(courier.StatusCanceled) && m.Status != courier.StatusProcessing && m.Status != courier.StatusSent {
+		list = append(list, action{Name: "cancel", Label: "Cancel", Explain: "The message is not sent any more. This cannot be undone.", Confirm: "Cancel this message", Danger: true})
+	}
+	return list
+}
+
+// doneNote tells what was just done.
+func doneNote(done string) string {
+	switch done {
+	case "cancel":
+		return "The message is canceled."
+	case "retry":
+		return "The message is queued again."
+	case "resolve":
+		return "The message is resolved."
+	}
+	return ""
+}
+
+func changeMessage(v *visit) error {
+	id, err := messageID(v)
+	if err != nil {
+		return err
+	}
+	name := v.R.PostForm.Get("action")
+	if err := v.change(v.R.Context(), id, name); err != nil {
+		return fmt.Errorf("change message: %w", err)
+	}
+	return v.redirect(address("/messages/"+id.String(), url.Values{"done": {name}}))
+}
+
+func (v *visit) change(ctx context.Context, id courier.ID, name string) (err error) {
+	switch name {
+	case "cancel":
+		_, err = v.api.Cancel(ctx, id)
+	case "retry":
+		_, err = v.api.Retry(ctx, id)
+	case "resolve":
+		_, err = v.api.Resolve(ctx, id, client.Resolution(v.R.PostForm.Get("as")))
+	default:
+		return refuse(courier.CodeInvalidRequest, "there is no such action")
+	}
+	return err
+}
