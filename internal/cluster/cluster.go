@@ -61,6 +61,10 @@ type Engine interface {
 	// those of one. One that the engine does not have is ignored.
 	Wake()
 	WakeGateway(gateway string)
+	// SetPaused tells the engine which gateways are to take no messages.
+	SetPaused(gateways []string)
+	// State says how its gateways are, as a JSON list for operators.
+	State() string
 	// Rerouted tells the engine of queued messages that were given to a gateway.
 	Rerouted(gateway string)
 }

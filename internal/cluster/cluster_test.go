@@ -119,9 +119,13 @@ type fakeEngine struct {
 	woken   []string
 }
 
-func (e *fakeEngine) Gateways() []string            { return []string{"sms"} }
-func (e *fakeEngine) InFlight() int                 { return 3 }
-func (e *fakeEngine) Behind() bool                  { return false }
+func (e *fakeEngine) Gateways() []string { return []string{"sms"} }
+func (e *fakeEngine) InFlight() int      { return 3 }
+func (e *fakeEngine) Behind() bool       { return false }
+func (e *fakeEngine) State() string      { return `[{"gateway":"sms"}]` }
+func (e *fakeEngine) SetPaused(gateways []string) {
+	e.WakeGateway("paused " + strings.Join(gateways, ","))
+}
 func (e *fakeEngine) HoldUnknown() (bool, []string) { return false, nil }
 func (e *fakeEngine) Retention() (scrubAfter, deleteAfter time.Duration) {
 	return time.Hour, 2 * time.Hour

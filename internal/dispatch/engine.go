@@ -47,10 +47,13 @@ type Engine struct {
 	health   *store.Health
 	settler  *settler
 	receiver *receiver
+	holds    holds
 	// quality is what receipts say of the gateways.
-	quality  atomic.Pointer[quality]
-	cluster  Cluster
-	routing  atomic.Pointer[routing]
+	quality atomic.Pointer[quality]
+	cluster Cluster
+	routing atomic.Pointer[routing]
+	// paused are the gateways that are to take no messages, in order.
+	paused   atomic.Pointer[[]string]
 	lifetime lifetime
 	// retired are gates that are gone from the configuration and may still have
 	// messages out; of lifetime.mu.

@@ -27,8 +27,10 @@ type gate struct {
 	mu sync.Mutex
 	slots
 	// maxRate is the most attempts a second of all nodes.
-	maxRate     float64
-	retired     bool
+	maxRate float64
+	retired bool
+	// paused is true while an operator wants no messages to go through the gateway.
+	paused      bool
 	fingerprint string
 
 	blame   blame
@@ -74,6 +76,15 @@ func (g *gate) retire() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.retired = true
+}
+
+// setPaused stops or resumes the taking of messages, and reports whether that is new.
+func (g *gate) setPaused(paused bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	changed := g.paused != paused
+	g.paused = paused
+	return changed
 }
 
 // digest returns what stands for a recipient here.
@@ -122,6 +133,9 @@ func (g *gate) admit(q *queue, half bool, nodes int, now time.Time) permit {
 func (g *gate) admitNew(to string, backlog bool, nodes int, now time.Time) permit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.paused {
+		return permit{gate: g}
+	}
 	g.breaker.advance(now)
 	if g.breaker.mayProbeNew(now) {
 		g.breaker.enter(breakerHalfOpen)
@@ -139,25 +153,31 @@ func (g *gate) probeNew(to string, nodes int, now time.Time) permit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.breaker.advance(now)
-	if g.breaker.wantsProbe(now) && g.hasRoomFor(g.digest(to)) {
+	if !g.paused && g.breaker.wantsProbe(now) && g.hasRoomFor(g.digest(to)) {
 		return g.grant(1, nodes, now)
 	}
 	return permit{}
 }
 
 // closedBy says why the gateway takes no messages, "" when it does.
-func (g *gate) closedBy() courier.Class {
+func (g *gate) closedBy() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.breaker.state == breakerClosed {
+	switch {
+	case g.paused:
+		return "paused"
+	case g.breaker.state == breakerClosed:
 		return ""
 	}
-	return g.breaker.class
+	return string(g.breaker.class)
 }
 
 // grant is admit with the lock held.
 func (g *gate) grant(want, nodes int, now time.Time) permit {
 	p := permit{gate: g}
+	if g.paused {
+		return p // until a wake-up
+	}
 	g.breaker.advance(now)
 	free := 0
 	switch g.breaker.state {
@@ -311,7 +331,12 @@ func (g *gate) usedUp(t *ticket, nodes int, now time.Time) fault {
 type snapshot struct {
 	leased, inFlight, unsettled, limit int
 	breaker                            breakerState
-	pace                               float64
+	// class is why the breaker is not closed.
+	class  courier.Class
+	paused bool
+	pace   float64
+	// sent is how many messages a second the gateway took lately.
+	sent float64
 }
 
 func (g *gate) snapshot(now time.Time) snapshot {
@@ -319,7 +344,12 @@ func (g *gate) snapshot(now time.Time) snapshot {
 	defer g.mu.Unlock()
 	g.breaker.advance(now)
 	g.pace.grow(now)
+	class := courier.Class("")
+	if g.breaker.state != breakerClosed {
+		class = g.breaker.class
+	}
 	return snapshot{
+		class: class, paused: g.paused, sent: float64(g.pace.accepted.sum(now)) * paceWindowSecond / paceWindow,
 		leased:   g.planned + g.ready.len() + g.inFlight + g.unsettled,
 		inFlight: g.inFlight, unsettled: g.unsettled, limit: g.limit,
 		breaker: g.breaker.state, pace: g.pace.rate,

@@ -230,7 +230,7 @@ func (m *mover) log(ctx context.Context) {
 		return
 	}
 	for to, count := range m.moved {
-		why := string(m.queue.gate.closedBy())
+		why := m.queue.gate.closedBy()
 		if why == "" {
 			why = "another route, or a rate that would let them expire"
 		}
@@ -295,7 +295,7 @@ func (g *gate) need() need {
 	switch {
 	case !g.breaker.spare || g.retired:
 		return needNone
-	case g.breaker.state != breakerClosed:
+	case g.paused || g.breaker.state != breakerClosed:
 		return needAll
 	case g.maxRate > 0 || g.pace.rate > 0 || !g.pace.pausedUntil.IsZero():
 		return needExpiring

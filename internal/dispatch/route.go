@@ -142,7 +142,7 @@ func (r *route) passedOver(through *queue) string {
 	var others []string
 	for _, h := range r.hops {
 		if why := h.queue.gate.closedBy(); h.queue != through && why != "" {
-			others = append(others, h.queue.key.gateway+" ("+string(why)+")")
+			others = append(others, h.queue.key.gateway+" ("+why+")")
 		}
 	}
 	if others == nil {
@@ -230,6 +230,7 @@ func (e *Engine) newRouting(old *routing, settings Settings) *routing {
 		}
 		g.sender.configure(options)
 		g.configure(options, e.tick(), e.now())
+		g.setPaused(e.isPaused(name))
 		next.gates[name], next.queues[key] = g, q
 		if !apart[name] {
 			next.all.hops = append(next.all.hops, hop{queue: q})

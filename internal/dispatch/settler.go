@@ -230,6 +230,9 @@ func (s *settler) tell(part []*ticket) {
 			}
 			q.note(t.settlement.NextAttemptAt.Sub(s.engine.now()), false)
 		}
+		if q := s.engine.holds.end(t.message); q != nil {
+			q.note(0, false)
+		}
 		if i == 0 || t.gate != part[i-1].gate {
 			t.gate.wake()
 		}

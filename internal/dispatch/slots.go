@@ -163,7 +163,7 @@ func (g *gate) begin(t *ticket) beginning {
 // mayBegin is begin without its effects. The lock is held.
 func (g *gate) mayBegin(t *ticket) beginning {
 	switch {
-	case g.retired || g.breaker.state != breakerClosed && !g.breaker.isCurrent(t.epoch):
+	case g.retired || g.paused || g.breaker.state != breakerClosed && !g.breaker.isCurrent(t.epoch):
 		return beginNever
 	case t.probe:
 		return beginNow

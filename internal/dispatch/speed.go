@@ -10,7 +10,7 @@ func (g *gate) takes(left time.Duration, ahead, nodes int, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.breaker.advance(now)
-	return !g.retired && g.breaker.state == breakerClosed && g.delay(ahead, nodes, now) < left
+	return !g.retired && !g.paused && g.breaker.state == breakerClosed && g.delay(ahead, nodes, now) < left
 }
 
 // delay is about how long a message waits for the rate and the pace, with others ahead

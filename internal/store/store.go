@@ -219,6 +219,32 @@ type Store interface {
 	Weights(ctx context.Context) ([]Weight, error)
 	WeightHistory(ctx context.Context, route string, limit int) ([]Weight, error)
 
+	// Pause has a gateway take no messages, on all nodes from their next beat on, until
+	// Resume; pausing it again changes the reason. Resume reports whether it was paused.
+	Pause(ctx context.Context, pause Pause) error
+	Resume(ctx context.Context, gateway string) (bool, error)
+	// Pauses returns the gateways that are paused, by name.
+	Pauses(ctx context.Context) ([]Pause, error)
+
+	// Audit enters something in the audit log, where it is kept for AuditFor. Audits returns
+	// up to Limit entries, the newest first.
+	Audit(ctx context.Context, entry Entry) error
+	Audits(ctx context.Context, query AuditQuery) ([]Entry, error)
+
+	// StartAction stores an action that is running; TakeAction gives the node the oldest one
+	// that no node has, or whose node did not save it for too long, until a time, and nil
+	// when there is none. SaveAction writes how far it came, and keeps it until another time;
+	// false says that it was stopped, or is another node's.
+	StartAction(ctx context.Context, action Action) error
+	TakeAction(ctx context.Context, node string, now, until time.Time) (*Action, error)
+	SaveAction(ctx context.Context, node string, action Action, until time.Time) (bool, error)
+	// StopAction ends an action that is running; one that has ended stays as it is.
+	// ErrNotFound reports an unknown one.
+	StopAction(ctx context.Context, id courier.ID, now time.Time) (*Action, error)
+	// Actions returns up to limit actions, the newest first. They are kept for AuditFor.
+	Action(ctx context.Context, id courier.ID) (*Action, error)
+	Actions(ctx context.Context, limit int) ([]Action, error)
+
 	// PutSession stores a session of a visitor, or that it was used, and forgets those
 	// that are over at its SeenAt. Session returns one, and ErrNotFound for one that is not
 	// there; EndSession is no error then. An engine that one process has for itself keeps
@@ -446,6 +472,8 @@ type Beat struct {
 	InFlight int
 	// Gateways are the ones it sends through; the first takes messages that name none.
 	Gateways []string
+	// State is what the node says of its gateways, as a JSON list, for operators.
+	State string
 	// Lapse is how long this beat holds.
 	Lapse time.Duration
 	// Unable gives the housekeeping to another node that can do it, where there may
@@ -461,6 +489,8 @@ type Standing struct {
 	Nodes int
 	// Gateways are those of all nodes alive, by name.
 	Gateways []string
+	// Paused are the gateways that are to take no messages, by name.
+	Paused []string
 }
 
 // Node is one node as an operator sees it.
@@ -472,4 +502,6 @@ type Node struct {
 	Keeper   bool
 	InFlight int
 	Gateways []string
+	// State is that of its last beat.
+	State string
 }

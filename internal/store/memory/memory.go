@@ -33,8 +33,6 @@ var _ store.Store = (*Store)(nil)
 
 // database is what the stores of all nodes share.
 type database struct {
-	told
-
 	mutex   sync.Mutex
 	nowFunc func() time.Time
 	// rows are the messages in the order in which they were stored.
@@ -49,16 +47,20 @@ type database struct {
 	tallies   store.Tallies
 	written   store.Sums
 	weights   []store.Weight
+	pauses    []store.Pause
+	audit     []store.Entry
+	actions   []action
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
 	usage     map[store.Subject]memoryUsage
-	stores    []*Store
+	outbox
+	stores []*Store
 	store.Sessions
 }
 
-// told is what listeners hear.
-type told struct {
+// outbox holds the events of those that listen.
+type outbox struct {
 	listeners map[string][]courier.Status
 	events    []event
 	lastEvent int64
@@ -76,7 +78,7 @@ func New(options Options) *Store {
 	d := &database{
 		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{}, heldDueAt: map[courier.ID]time.Time{},
 		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{},
-		usage: map[store.Subject]memoryUsage{}, told: told{listeners: map[string][]courier.Status{}},
+		usage: map[store.Subject]memoryUsage{}, outbox: outbox{listeners: map[string][]courier.Status{}},
 	}
 	if d.nowFunc == nil {
 		d.nowFunc = time.Now

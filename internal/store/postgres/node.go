@@ -41,15 +41,19 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, erro
 	err := s.asNode(ctx, "beat", func(ctx context.Context, on *session, _ bool) error {
 		standing = store.Standing{}
 		err := on.read(ctx, "Beat", func(rows pgx.Rows) error {
-			var name string
+			var name *string
 			var keeper bool
 			var theirs []string
 			err := rows.Scan(&name, &keeper, &theirs)
+			if name == nil {
+				standing.Paused = theirs
+				return err
+			}
 			standing.Nodes++
 			standing.Keeper = standing.Keeper || keeper
 			standing.Gateways = append(standing.Gateways, theirs...)
 			return err
-		}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), small(beat.InFlight), gateways, beat.Unable)
+		}, beat.Node, beat.Host, beat.Version, store.Floor(beat.StartedAt), beat.Lapse.Microseconds(), small(beat.InFlight), gateways, beat.Unable, store.CleanText(beat.State))
 		slices.Sort(standing.Gateways)
 		standing.Gateways = slices.Compact(standing.Gateways)
 		return err
@@ -120,7 +124,7 @@ func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
 		nodes = nil
 		return on.read(ctx, "Nodes", func(rows pgx.Rows) error {
 			var n store.Node
-			err := rows.Scan(&n.Name, &n.Host, &n.Version, &n.StartedAt, &n.SeenAt, &n.Alive, &n.Keeper, &n.InFlight, &n.Gateways)
+			err := rows.Scan(&n.Name, &n.Host, &n.Version, &n.StartedAt, &n.SeenAt, &n.Alive, &n.Keeper, &n.InFlight, &n.Gateways, &n.State)
 			n.StartedAt, n.SeenAt = n.StartedAt.UTC(), n.SeenAt.UTC()
 			nodes = append(nodes, n)
 			return err

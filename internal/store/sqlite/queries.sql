@@ -504,6 +504,62 @@ WHERE status = 'processing' AND id < ?1 AND id >= ?2 AND {sought}
 ORDER BY id DESC
 LIMIT ?3
 
+-- name: SetPause
+INSERT INTO gateway_pause (gateway, reason, who, at) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (gateway) DO UPDATE SET reason = excluded.reason, who = excluded.who, at = excluded.at
+
+-- name: DeletePause
+DELETE FROM gateway_pause WHERE gateway = ?1
+
+-- name: Pauses
+SELECT gateway, reason, who, at FROM gateway_pause ORDER BY gateway
+
+-- columns: entry
+seq, at, who, action, target, reason, detail
+
+-- name: InsertEntry
+INSERT INTO audit (at, who, action, target, reason, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+
+-- name: ForgetEntries
+DELETE FROM audit WHERE seq IN (SELECT seq FROM audit ORDER BY seq LIMIT 10) AND at < ?1
+
+-- name: Entries
+SELECT {entry} FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2
+
+-- name: EntriesOfAction
+SELECT {entry} FROM audit WHERE seq < ?1 AND action = ?3 ORDER BY seq DESC LIMIT ?2
+
+-- name: EntriesOfTarget
+SELECT {entry} FROM audit WHERE seq < ?1 AND target = ?4 AND target <> '' AND (?3 = '' OR action = ?3) ORDER BY seq DESC LIMIT ?2
+
+-- columns: action
+id, status, kind, resolution, filter, reason, who, at, updated_at, ended_at, done_to, examined, changed, skipped, fault
+
+-- name: InsertAction
+INSERT INTO action ({action}, node, lease_until) VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?7, NULL, NULL, 0, 0, 0, '', '', 0)
+
+-- name: ForgetActions
+DELETE FROM action WHERE id IN (SELECT id FROM action ORDER BY id LIMIT 10) AND at < ?1 AND status <> 'running'
+
+-- name: TakeAction
+UPDATE action SET node = ?1, lease_until = ?3
+WHERE id = (SELECT id FROM action WHERE status = 'running' AND lease_until <= ?2 ORDER BY lease_until LIMIT 1)
+RETURNING {action}
+
+-- name: SaveAction
+UPDATE action
+SET status = ?3, updated_at = ?4, ended_at = ?5, done_to = ?6, examined = ?7, changed = ?8, skipped = ?9, fault = ?10, lease_until = ?11
+WHERE id = ?1 AND node = ?2 AND status = 'running'
+
+-- name: StopAction
+UPDATE action SET status = 'stopped', updated_at = ?2, ended_at = ?2 WHERE id = ?1 AND status = 'running'
+
+-- name: Action
+SELECT {action} FROM action WHERE id = ?1
+
+-- name: Actions
+SELECT {action} FROM action ORDER BY id DESC LIMIT ?1
+
 -- name: DeleteListener
 DELETE FROM listener WHERE name = ?1
 

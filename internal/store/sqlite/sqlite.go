@@ -50,11 +50,7 @@ type Store struct {
 	readers statements
 	writer  *writer
 	counts  *counts
-	// segments are those of the keys of messages, the last of which is lastSegment.
-	segments    store.Segments
-	lastSegment int64
-	// places is what the writer remembers of keys.
-	places places
+	remembered
 	// tallies are those that are not written yet.
 	tallies store.Tallies
 	logger  *slog.Logger
@@ -72,6 +68,15 @@ type Store struct {
 }
 
 var _ store.Store = (*Store)(nil)
+
+// remembered is what the writer knows of keys without a look at the database.
+type remembered struct {
+	// segments are those of the keys of gateways, the last of which is lastSegment.
+	segments    store.Segments
+	lastSegment int64
+	// places are those of messages that take the place of others.
+	places places
+}
 
 // Open opens the database, making or migrating it when it has to, and holds it
 // until Close. The context is for opening only; its values go on into what the
@@ -137,6 +142,10 @@ func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
 	if err := s.openReaders(ctx); err != nil {
 		first.discard()
 		return inspectFault(s.path, err)
+	}
+	if err := s.readPauses(ctx); err != nil {
+		first.discard()
+		return err
 	}
 	limit := &walLimit{path: s.path + logSuffix, limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
 	disk := &syncer{
