@@ -54,6 +54,12 @@ func (a *API) messageEndpoints() []endpoint {
 			gives: messagePage{}, codes: []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeStoreUnavailable},
 		},
 		{
+			method: http.MethodPost, path: "/v1/recipients/why", id: "why", tag: tagMessages, summary: "Why did it not arrive?",
+			description: "What became of the last messages to a recipient, in one paragraph, and what to do. The recipient is in the body, so that no log of addresses has it.",
+			scope:       ScopeRead, handle: a.why, takes: WhyRequest{}, gives: whyAnswer{},
+			codes: slices.Concat(refused, []courier.ErrorCode{courier.CodeInvalidRecipient, courier.CodeStoreUnavailable}),
+		},
+		{
 			method: http.MethodGet, path: pathMessage, id: "get-message", tag: tagMessages, summary: "Show a message",
 			description: "A message with its attempts, and what the gateways reported of it.",
 			scope:       ScopeRead, handle: byID(a.getMessage), parameters: id,
