@@ -136,7 +136,7 @@ func (in *intake) forward(i int, result *store.Enqueued) {
 		wait := stored.NextAttemptAt.Sub(in.now)
 		t.queue.note(wait, wait <= 0)
 		if stored.NextAttemptAt.After(row.NextAttemptAt) {
-			in.engine.holds.add(stored, t.queue)
+			in.engine.settler.holds.add(stored, t.queue)
 		}
 	}
 }

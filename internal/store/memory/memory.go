@@ -33,35 +33,35 @@ var _ store.Store = (*Store)(nil)
 
 // database is what the stores of all nodes share.
 type database struct {
-	found
 	mutex   sync.Mutex
 	nowFunc func() time.Time
 	// rows are the messages in the order in which they were stored.
-	rows      []*courier.Message
+	rows  []*courier.Message
+	byID  map[courier.ID]*courier.Message
+	byKey map[key]*courier.Message
+	// heldDueAt is when messages that wait for older ones would be due without them.
+	heldDueAt map[courier.ID]time.Time
 	attempts  map[courier.ID][]courier.Attempt
 	receipts  map[courier.ID][]courier.Receipt
 	parked    []courier.Receipt
 	tallies   store.Tallies
 	written   store.Sums
-	weights   []store.Weight
-	pauses    []store.Pause
-	audit     []store.Entry
-	actions   []action
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
+	usage     map[store.Subject]memoryUsage
 	outbox
+	hands
 	stores []*Store
 	store.Sessions
 }
 
-// found is what is known by a key.
-type found struct {
-	byID  map[courier.ID]*courier.Message
-	byKey map[key]*courier.Message
-	// heldDueAt is when messages that wait for older ones would be due without them.
-	heldDueAt map[courier.ID]time.Time
-	usage     map[store.Subject]memoryUsage
+// hands holds what operators did to gateways and messages.
+type hands struct {
+	weights []store.Weight
+	pauses  []store.Pause
+	audit   []store.Entry
+	actions []action
 }
 
 // outbox holds the events of those that listen.
@@ -81,11 +81,9 @@ const wakeLength = 64
 // New returns a store on a new database.
 func New(options Options) *Store {
 	d := &database{
-		nowFunc: options.NowFunc, found: found{
-			byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{}, heldDueAt: map[courier.ID]time.Time{}, usage: map[store.Subject]memoryUsage{},
-		},
+		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{}, heldDueAt: map[courier.ID]time.Time{},
 		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{},
-		outbox: outbox{listeners: map[string][]courier.Status{}},
+		usage: map[store.Subject]memoryUsage{}, outbox: outbox{listeners: map[string][]courier.Status{}},
 	}
 	if d.nowFunc == nil {
 		d.nowFunc = time.Now
