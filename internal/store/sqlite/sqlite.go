@@ -59,15 +59,19 @@ type Store struct {
 	registry
 	// lastToken is the highest token of a lease that is known of.
 	lastToken atomic.Int64
-	// watching ends when stopWatching is called.
-	watching     sync.WaitGroup
-	stopWatching context.CancelFunc
+	background
 	// rescueFunc saves what would be lost with the process, finishFunc writes what is
 	// in memory only.
 	rescueFunc, finishFunc func() error
 }
 
 var _ store.Store = (*Store)(nil)
+
+// background is what runs besides calls: watching ends when stopWatching is called.
+type background struct {
+	watching     sync.WaitGroup
+	stopWatching context.CancelFunc
+}
 
 // remembered is what the writer knows of keys without a look at the database.
 type remembered struct {
@@ -265,7 +269,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}})
 	if err == nil {
-		_, err = s.waiting(ctx)
+		_, err = s.waiting(ctx, 1)
 	}
 	return s.fault("check database", err)
 }
