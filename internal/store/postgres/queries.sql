@@ -917,6 +917,27 @@ DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
 -- name: DeleteEventsOf
 DELETE FROM courier.event WHERE listener = $1
 
+-- Makes the rows that are missing and locks all of them, in order, so that two nodes wait
+-- for each other at most one way.
+-- name: Usage
+INSERT INTO courier.usage AS u (subject, until, times)
+SELECT g.subject, now() + interval '1 hour', '' FROM unnest($1::bytea[]) AS g (subject) ORDER BY g.subject
+ON CONFLICT (subject) DO UPDATE SET until = u.until
+RETURNING subject, times
+
+-- name: SetUsage
+UPDATE courier.usage AS u SET until = g.until, times = g.times
+FROM unnest($1::bytea[], $2::timestamptz[], $3::bytea[]) AS g (subject, until, times)
+WHERE u.subject = g.subject
+
+-- name: PurgeUsage
+WITH gone AS (
+    DELETE FROM courier.usage
+    WHERE subject = ANY (ARRAY(SELECT subject FROM courier.usage WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))
+    RETURNING subject
+)
+SELECT count(*) FROM gone
+
 -- name: PutSession
 INSERT INTO courier.session (id, key, created_at, seen_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at

@@ -595,3 +595,13 @@ DELETE FROM event WHERE seq = ?1
 
 -- name: DeleteEventsOf
 DELETE FROM event WHERE listener = ?1
+
+-- name: Usage
+SELECT times FROM usage WHERE subject = ?1
+
+-- name: SetUsage
+INSERT INTO usage (subject, until, times) VALUES (?1, ?2, ?3)
+ON CONFLICT (subject) DO UPDATE SET until = excluded.until, times = excluded.times
+
+-- name: PurgeUsage
+DELETE FROM usage WHERE subject IN (SELECT subject FROM usage WHERE until <= ?1 ORDER BY until LIMIT ?2)
