@@ -44,12 +44,7 @@ type database struct {
 	attempts  map[courier.ID][]courier.Attempt
 	receipts  map[courier.ID][]courier.Receipt
 	parked    []courier.Receipt
-	tallies   store.Tallies
-	written   store.Sums
-	weights   []store.Weight
-	pauses    []store.Pause
-	audit     []store.Entry
-	actions   []action
+	operation
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
@@ -58,6 +53,16 @@ type database struct {
 	lastEvent int64
 	stores    []*Store
 	store.Sessions
+}
+
+// operation is what operators see beside messages, and what they decided.
+type operation struct {
+	tallies store.Tallies
+	written store.Sums
+	weights []store.Weight
+	pauses  []store.Pause
+	audit   []store.Entry
+	actions []action
 }
 
 // key is what a repeat has in common with the first.
