@@ -34,7 +34,7 @@ browser: ## Find the Chromium and the axe-core that the tests need, or install D
 	@tools/browser.sh
 
 images: browser ## Make the pictures of the documents anew, in docs/images
-	COURIER_IMAGES=1 $(GO) test -count=1 ./internal/web/... ./internal/inbox/...
+	COURIER_IMAGES=1 $(GO) test -count=1 ./internal/web/... ./internal/inbox/... ./internal/cli/...
 
 test: postgres browser ## Run all tests in random order, with the race detector where a C compiler is found
 	@$(if $(RACE),true,echo "no C compiler found: the tests run without the race detector")

@@ -27,8 +27,9 @@ type Message struct {
 	Country string `json:"country,omitempty"`
 	// CallbackURL is where changes of status are reported.
 	CallbackURL string `json:"callback_url,omitempty"`
-	// Replayed is true in the answer to Send when the idempotency key was used
-	// before: this is the first message that had it, and no new one was made.
+	// Replayed is true in the answer to Send when the idempotency key was used before, or
+	// the message repeats one with its SupersedeKey and content that was sent shortly
+	// before: this is the first message, and no new one was made.
 	Replayed bool `json:"replayed,omitempty"`
 	Delivery
 	Precedence
@@ -180,4 +181,15 @@ type Node struct {
 	// InFlight is how many messages it held when it was last seen.
 	InFlight int      `json:"in_flight"`
 	Gateways []string `json:"gateways"`
+}
+
+// Queue is what is under way. Times are UTC.
+type Queue struct {
+	// Queued wait, Processing are being attempted, Unknown wait for an operator.
+	Queued     int64 `json:"queued"`
+	Processing int64 `json:"processing"`
+	Unknown    int64 `json:"unknown"`
+	// OldestDueAt is since when the message waits that is due and has waited longest,
+	// zero when none is due.
+	OldestDueAt time.Time `json:"oldest_due_at,omitzero"`
 }

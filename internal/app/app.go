@@ -383,6 +383,7 @@ func engineSettings(cfg *config.Config, set *gatewaySet) dispatch.Settings {
 		Gateways:       set.lanes,
 		Routes:         engineRoutes(cfg.Routes),
 		MessageRetries: cfg.Courier.MessageRetries,
+		SupersedeWait:  cfg.Messages.SupersedeWait,
 		Retry:          dispatch.Retry{Initial: cfg.Dispatch.Retry.Initial, Max: cfg.Dispatch.Retry.Max},
 		OnUnknown:      dispatch.UnknownPolicy(cfg.Dispatch.OnUnknown),
 		Retention:      dispatch.Retention{ScrubAfter: cfg.Retention.ScrubAfter, DeleteAfter: cfg.Retention.DeleteAfter},

@@ -1,13 +1,19 @@
 package cli
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"courier"
+	"courier/client"
 	"courier/internal/inbox"
+	"courier/internal/web/webtest"
 )
 
 // taken returns a port that another program has.
@@ -40,6 +46,53 @@ func TestDev_MovesFromTakenPorts(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), d.sample) || log.Len() > 0 {
 		t.Errorf("printed:\n%s%s", &out, &log)
+	}
+}
+
+// TestDev_Phone is what a newcomer sees: a code on the phone, and that the courier heard
+// that it got there.
+func TestDev_Phone(t *testing.T) {
+	t.Parallel()
+	browser := webtest.Start(t)
+	out := &watched{pattern: regexp.MustCompile(`(?s)browser, is +(\S+)\n.*listens on +(\S+)\n.*Stop with Ctrl-C`), found: make(chan []string, 1)}
+	ctx, stop := context.WithCancel(t.Context())
+	d := &dev{shared: &shared{Process: Process{Program: "courier"}}, out: out, log: out, flags: devFlags{dir: t.TempDir()}}
+	ended := make(chan error, 1)
+	go func() { ended <- d.run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	addresses := <-out.found
+	sender, err := client.New(client.Options{BaseURL: addresses[2]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab := browser.Tab(t, webtest.Look{})
+	tab.Open(addresses[1])
+	tab.WaitText("behaves as twilio")
+	tab.WaitText(d.sample)
+	tab.Wait(`document.querySelector(".meta .told")?.textContent === "delivered"`)
+	tab.Click("#answers-fail")
+	sent, err := sender.Send(t.Context(), client.SendRequest{To: "+12065550123", Body: "Your Courier code is 204-961. It is valid for 5 minutes.", TTL: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.WaitText("The gateway answered 503: the phone got nothing.")
+	tab.Click("#receipts-undelivered")
+	tab.Wait(`document.querySelector("#receipts-undelivered").getAttribute("aria-pressed") === "true"`)
+	tab.Click("#answers-usual")
+	tab.WaitText("Copy 204961")
+	tab.Wait(`document.querySelector(".got .meta .told")?.textContent === "undelivered"`)
+	tab.Inspect("dev")
+	tab.Image("inbox")
+	tab.Look(webtest.Look{Width: webtest.PhoneWidth, Height: 844})
+	tab.Image("inbox-small")
+	got, err := sender.Message(t.Context(), sent.ID)
+	if err != nil || got.Status != courier.StatusUndelivered {
+		t.Errorf("the courier says %+v, %v", got, err)
 	}
 }
 

@@ -270,6 +270,10 @@ func messageFields(message *client.Message) [][2]string {
 	if message.Segments > 0 {
 		segments = fmt.Sprintf("%d (%s)", message.Segments, message.Encoding)
 	}
+	supersededBy := ""
+	if !message.SupersededBy.IsZero() {
+		supersededBy = message.SupersededBy.String()
+	}
 	advice := ""
 	if message.LastError != nil {
 		advice = message.LastError.Advice
@@ -287,6 +291,7 @@ func messageFields(message *client.Message) [][2]string {
 		{"attempts", strconv.Itoa(message.SendCount)},
 		{"last error", faultText(message.LastError)},
 		{"advice", advice},
+		{"superseded by", supersededBy},
 		{"created", printTime(message.CreatedAt)},
 		{"updated", printTime(message.UpdatedAt)},
 		{"next attempt", printTime(message.NextAttemptAt)},

@@ -187,9 +187,10 @@ type KindRules struct {
 
 // Messages bounds what is accepted.
 type Messages struct {
-	MaxSegments int    `key:"max_segments" default:"0" range:"0 255" doc:"The most SMS segments of one message. 0 is no limit."`
-	Lint        bool   `key:"lint" kind:"switch" default:"on" doc:"Whether answers tell of what could be better in a text: a code that is not in the first segment, a line @domain #code that is not the last, characters that need UCS-2."`
-	Typography  string `key:"typography" enum:"as_written gsm" default:"as_written" doc:"gsm writes curly quotes, dashes and special blanks plainly where that saves segments, and says so in the answer."`
+	MaxSegments   int           `key:"max_segments" default:"0" range:"0 255" doc:"The most SMS segments of one message. 0 is no limit."`
+	Lint          bool          `key:"lint" kind:"switch" default:"on" doc:"Whether answers tell of what could be better in a text: a code that is not in the first segment, a line @domain #code that is not the last, characters that need UCS-2."`
+	SupersedeWait time.Duration `key:"supersede_wait" default:"2s" range:"0s 1m" doc:"How long a message waits at most for an older one with its supersede_key that is on its way to a gateway, so that the newer one arrives last. 0s waits for none."`
+	Typography    string        `key:"typography" enum:"as_written gsm" default:"as_written" doc:"gsm writes curly quotes, dashes and special blanks plainly where that saves segments, and says so in the answer."`
 }
 
 // Inbox is where the inbox of test numbers listens.

@@ -23,7 +23,7 @@ func TestLoad_Defaults(t *testing.T) {
 		Public:     Public{Listener: Listener{Host: "127.0.0.1", Port: 4477, MaxConnections: 512}},
 		Dispatch:   Dispatch{MaxInFlight: 64, Timeout: 10 * time.Second, GracePeriod: 20 * time.Second, PollInterval: time.Second, OnUnknown: "resend", Mode: "send", Retry: Retry{Initial: 500 * time.Millisecond, Max: 30 * time.Second}},
 		Recipients: Recipients{Validate: true},
-		Messages:   Messages{Lint: true, Typography: "as_written"},
+		Messages:   Messages{Lint: true, SupersedeWait: 2 * time.Second, Typography: "as_written"},
 		Retention:  Retention{ScrubAfter: 24 * time.Hour, DeleteAfter: 720 * time.Hour},
 		Inbox:      Inbox{Host: "127.0.0.1", Port: 4479},
 	}

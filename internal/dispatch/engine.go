@@ -51,9 +51,6 @@ type Engine struct {
 	cluster  Cluster
 	routing  atomic.Pointer[routing]
 	lifetime lifetime
-	// retired are gates that are gone from the configuration and may still have
-	// messages out; of lifetime.mu.
-	retired []*gate
 }
 
 // judged is what is known of gateways beside their settings.
@@ -135,12 +132,12 @@ func (e *Engine) Reconfigure(settings Settings) error {
 
 // retire ends the gates and queues that are gone. Their attempts in flight go on.
 func (e *Engine) retire(before, after *routing) {
-	e.retired = slices.DeleteFunc(e.retired, func(g *gate) bool { return g.snapshot(e.tick()).leased == 0 })
+	e.lifetime.retired = slices.DeleteFunc(e.lifetime.retired, func(g *gate) bool { return g.snapshot(e.tick()).leased == 0 })
 	for name, g := range before.gates {
 		if after.gates[name] == nil {
 			g.retire()
 			g.sender.end()
-			e.retired = append(e.retired, g)
+			e.lifetime.retired = append(e.lifetime.retired, g)
 		}
 	}
 	for key, q := range before.queues {
@@ -154,7 +151,7 @@ func (e *Engine) retire(before, after *routing) {
 func (e *Engine) gates() []*gate {
 	e.lifetime.mu.Lock()
 	defer e.lifetime.mu.Unlock()
-	return slices.AppendSeq(slices.Clone(e.retired), maps.Values(e.routing.Load().gates))
+	return slices.AppendSeq(slices.Clone(e.lifetime.retired), maps.Values(e.routing.Load().gates))
 }
 
 // now returns the time of the store, in UTC and as precise as a store keeps it: a time

@@ -56,6 +56,7 @@ func (e *Engine) newIntake(ctx context.Context, r *routing, messages []*courier.
 	term, held := e.cluster.Term()
 	for i, m := range messages {
 		copies[i] = *m
+		copies[i].HoldUntil = in.now.Add(r.settings.SupersedeWait)
 		in.rows[i] = &copies[i]
 		in.tickets[i] = e.newTicket(nil, &copies[i])
 		route, before := r.routeOf(m), ""
@@ -105,23 +106,35 @@ func (in *intake) store(ctx context.Context) ([]store.Enqueued, error) {
 	return results, nil
 }
 
-// forward sends a stored row or tells its queue of it.
+// forward sends a stored row or tells its queue of it. One that waits for an older one is
+// stored without the lease that it came with, and one that lost its place at once canceled.
 func (in *intake) forward(i int, result *store.Enqueued) {
-	t, row := in.tickets[i], in.rows[i]
+	t, row, stored := in.tickets[i], in.rows[i], result.Message
 	fresh := result.Err == nil && !result.Duplicate
-	switch {
-	case fresh && t.gate != nil:
-		t.gate.sender.dispatch(t)
-	case fresh:
-		in := row.NextAttemptAt.Sub(in.now)
-		t.queue.note(in, in <= 0)
-	case t.gate != nil:
+	leased := fresh && t.gate != nil && stored.Status == courier.StatusProcessing
+	if t.gate != nil && !leased {
 		t.giveBack()
 	}
-	if fresh {
-		accepted := in.messages[i]
-		accepted.Status, accepted.Gateway, accepted.NextAttemptAt = courier.StatusQueued, row.Gateway, row.NextAttemptAt
-		result.Message = accepted
+	if leased {
+		t.gate.sender.dispatch(t)
+	}
+	if !fresh {
+		return
+	}
+	in.engine.metrics.superseded.Add(float64(result.Superseded))
+	accepted := in.messages[i]
+	accepted.Status, accepted.Gateway, accepted.NextAttemptAt = courier.StatusQueued, row.Gateway, stored.NextAttemptAt
+	result.Message = accepted
+	switch {
+	case leased:
+	case stored.Status == courier.StatusCanceled:
+		accepted.Status, accepted.SupersededBy = stored.Status, stored.SupersededBy
+	default:
+		wait := stored.NextAttemptAt.Sub(in.now)
+		t.queue.note(wait, wait <= 0)
+		if stored.NextAttemptAt.After(row.NextAttemptAt) {
+			in.engine.settler.holds.add(stored, t.queue)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type metrics struct {
 	settleBatch prometheus.Histogram
 	lateSettles prometheus.Counter
 	expired     prometheus.Counter
+	superseded  prometheus.Counter
 	rateWait    *prometheus.CounterVec
 	receipts    *prometheus.CounterVec
 }
@@ -47,6 +48,8 @@ func newMetrics() *metrics {
 			"Attempts that were not recorded because their lease was no longer held."),
 		expired: counter("courier_expired_total",
 			"Messages that expired while they were queued."),
+		superseded: counter("courier_messages_superseded_total",
+			"Messages whose place a newer one with their supersede_key took: canceled while queued, or in flight and not sent again."),
 		rateWait: counters("courier_rate_wait_seconds_total",
 			"Time that due messages of a gateway waited on this node because of dispatch.max_rate.", "gateway"),
 		receipts: counters("courier_receipts_total",
@@ -87,6 +90,6 @@ func (m *metrics) gateway(gateway string) gatewayMetrics {
 // collectors returns all of them.
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, m.rateWait, m.receipts,
+		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, m.superseded, m.rateWait, m.receipts,
 	}
 }

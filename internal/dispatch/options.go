@@ -40,6 +40,7 @@ type Store interface {
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]store.Enqueued, error)
 	Claim(ctx context.Context, claim store.Claim) ([]*courier.Message, error)
 	Settle(ctx context.Context, settlements []store.Settlement) ([]bool, error)
+	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
 	Messages(ctx context.Context, query store.Query) (store.Page, error)
 	Receive(ctx context.Context, receipts []courier.Receipt) ([]store.Received, error)
 	NextDue(ctx context.Context, gateway string) (time.Time, error)
@@ -190,7 +191,10 @@ type Settings struct {
 	Only map[string]string
 	// MessageRetries is how often a message is attempted again; 0 is one attempt.
 	MessageRetries int
-	Retry          Retry
+	// SupersedeWait bounds how long a message waits for an older one with its
+	// SupersedeKey that is in flight; 0 is not at all.
+	SupersedeWait time.Duration
+	Retry         Retry
 	// OnUnknown is ResendUnknown when empty.
 	OnUnknown UnknownPolicy
 	Retention Retention
@@ -309,6 +313,9 @@ func setDefault[T comparable](field *T, value T) {
 func (s Settings) validate() error {
 	if s.MessageRetries < 0 {
 		return fmt.Errorf("dispatch settings: message retries are %d; give 0 or more", s.MessageRetries)
+	}
+	if s.SupersedeWait < 0 {
+		return fmt.Errorf("dispatch settings: the wait for a superseded message is %s; give 0s or more", s.SupersedeWait)
 	}
 	if s.OnUnknown != ResendUnknown && s.OnUnknown != HoldUnknown {
 		return fmt.Errorf("dispatch settings: on_unknown is %q; give resend or hold", s.OnUnknown)

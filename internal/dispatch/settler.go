@@ -33,6 +33,8 @@ const (
 // end, which bounds the memory.
 type settler struct {
 	engine *Engine
+	// holds are the messages that wait for the outcome of older ones.
+	holds holds
 
 	mu      sync.Mutex
 	pending []*ticket
@@ -229,6 +231,9 @@ func (s *settler) tell(part []*ticket) {
 				q = to
 			}
 			q.note(t.settlement.NextAttemptAt.Sub(s.engine.now()), false)
+		}
+		if q := s.holds.end(t.message); q != nil {
+			q.note(0, false)
 		}
 		if i == 0 || t.gate != part[i-1].gate {
 			t.gate.wake()

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"courier"
 	"courier/internal/store"
 )
 
@@ -17,7 +18,7 @@ func TestSettler_CloseLeavesNothingPending(t *testing.T) {
 		s := newSettler(e)
 		g := newTestGate(1)
 		g.unsettled = 1
-		s.add(&ticket{gate: g})
+		s.add(&ticket{gate: g, message: &courier.Message{}})
 		s.close()
 		s.run(t.Context())
 		if g.unsettled != 0 {

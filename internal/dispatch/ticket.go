@@ -299,7 +299,7 @@ func (s *sender) try(ctx context.Context, gateway Gateway, t *ticket) (result *c
 		}
 		return result, err
 	}
-	if !s.holds(t) {
+	if !s.holds(t) || s.isSuperseded(ctx, m) {
 		return result, errInterrupted
 	}
 	sending = true

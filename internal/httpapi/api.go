@@ -61,6 +61,7 @@ type Store interface {
 	StopAction(ctx context.Context, id courier.ID, now time.Time) (*store.Action, error)
 	Action(ctx context.Context, id courier.ID) (*store.Action, error)
 	Actions(ctx context.Context, limit int) ([]store.Action, error)
+	Stats(ctx context.Context, now time.Time) (store.Stats, error)
 	// The sessions of visitors of the pages. An unknown one is store.ErrNotFound, or no error to end.
 	PutSession(ctx context.Context, session store.Session) error
 	Session(ctx context.Context, id [sha256.Size]byte) (store.Session, error)

@@ -91,6 +91,12 @@ func (a *API) servePage(c *call, page *Page) error {
 	return page.Serve(v)
 }
 
+// noPage tells a browser that a page is not there.
+func (a *API) noPage(c *call) (any, error) {
+	setPageHeaders(c.w.Header())
+	return nil, &courier.Error{Code: courier.CodeNotFound, Message: "there is no such page"}
+}
+
 // setPageHeaders keeps everything but our own files out of a page, and a page out of every
 // other and out of caches. The policy of referrers is not "no-referrer": with that a
 // browser sends the forms of our own pages with the Origin "null".

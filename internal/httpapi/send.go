@@ -28,7 +28,7 @@ type accepted struct {
 	Status    courier.Status `json:"status" example:"queued" doc:"Where the message stands."`
 	To        string         `json:"to" example:"+12065550199" doc:"The recipient in E.164, or as given when recipients.validation is off."`
 	CreatedAt moment         `json:"created_at" doc:"When the message was taken."`
-	Replayed  bool           `json:"replayed,omitzero" doc:"True when the idempotency key was used before: this is the first message that had it, and no new one was made. Absent otherwise."`
+	Replayed  bool           `json:"replayed,omitzero" doc:"True when the idempotency key was used before, or the message repeats one with its supersede_key, recipient and content within 30 seconds: this is the first message, and no new one was made. Absent otherwise."`
 	Warnings  []string       `json:"warnings,omitempty" doc:"What had better be different in the text, such as a code that is not in the first segment. Absent when there is nothing to say."`
 }
 

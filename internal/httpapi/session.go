@@ -23,8 +23,8 @@ const (
 
 	// sessionCookie holds the secret of a session, formCookie a random text for the forms
 	// of visitors who have none.
-	sessionCookie = "courier_session"
-	formCookie    = "courier_form"
+	sessionCookie = "courier-session"
+	formCookie    = "courier-form"
 
 	// seenEvery is how often it is written that a session is used.
 	seenEvery = time.Minute

@@ -73,7 +73,7 @@ type holders struct {
 
 // NewSuperseding returns the state of one transaction.
 func NewSuperseding() *Superseding {
-	return &Superseding{keys: map[PlaceKey]*holders{}, latest: map[LatestOf]*courier.Message{}}
+	return &Superseding{keys: map[PlaceKey]*holders{}, latest: map[LatestOf]*courier.Message{}, taken: map[courier.ID]int{}}
 }
 
 // Knows reports whether Hold was called for a key.
@@ -104,10 +104,14 @@ func (s *Superseding) Add(row *Row) (first *courier.Message) {
 	}
 	if of.fresh != nil {
 		of.fresh.cancel(row.ID)
+		s.taken[row.ID]++
 	}
 	held := false
 	for i := range of.stored {
 		s.Places = append(s.Places, Place{of.stored[i], row.ID, row.CreatedAt})
+		if !of.stored[i].Marked {
+			s.taken[row.ID]++
+		}
 		held = held || of.stored[i].InFlight
 		of.stored[i].Marked = true
 	}
@@ -121,14 +125,6 @@ func (s *Superseding) Add(row *Row) (first *courier.Message) {
 
 // Taken returns how many places a message took, once all were added.
 func (s *Superseding) Taken(answer *Enqueued) int {
-	if s.taken == nil {
-		s.taken = map[courier.ID]int{}
-		for _, p := range s.Places {
-			if !p.Marked {
-				s.taken[p.By]++
-			}
-		}
-	}
 	if answer.Message == nil || answer.Duplicate || answer.Err != nil {
 		return 0
 	}

@@ -270,7 +270,7 @@ func TestPages_Session(t *testing.T) {
 			t.Errorf("next %q: %d to %q", next, a.StatusCode, got)
 		}
 	}
-	cookie := s.client.Jar.(*jar).cookies["courier_session"]
+	cookie := s.client.Jar.(*jar).cookies["courier-session"]
 	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/" || cookie.Secure {
 		t.Errorf("cookie: %+v", cookie)
 	}
@@ -280,7 +280,7 @@ func TestPages_Session(t *testing.T) {
 		t.Errorf("sent to %q", a.Header.Get("Location"))
 	}
 	s.get(t, "/messages").wants(t, http.StatusSeeOther)
-	s.get(t, "/messages", "Cookie: courier_session="+cookie.Value).wants(t, http.StatusSeeOther)
+	s.get(t, "/messages", "Cookie: courier-session="+cookie.Value).wants(t, http.StatusSeeOther)
 	s.visitor(t)
 	token := s.get(t, "/sign-in").token(t)
 	a = s.do(t, http.MethodPost, "/sign-in", "key=reader&token="+token, "X-Forwarded-Proto: https")
@@ -357,7 +357,7 @@ func TestPages_Forgery(t *testing.T) {
 				{good, []string{"Origin: null"}, 403},
 				{good, []string{"Content-Type: text/plain"}, 415},
 				{good, []string{"Content-Type: multipart/form-data; boundary=x"}, 415},
-				{good, []string{"Cookie: courier_session=x; courier_form=" + strings.Repeat("A", 26)}, 0},
+				{good, []string{"Cookie: courier-session=x; courier-form=" + strings.Repeat("A", 26)}, 0},
 				{good + "&reason=" + strings.Repeat("x", 70<<10), nil, 413},
 			} {
 				a := s.do(t, http.MethodPost, path, test.body, test.headers...)
@@ -516,6 +516,8 @@ func TestPages_History(t *testing.T) {
 	s.post(t, path, path, "action=retry").wants(t, http.StatusSeeOther)
 	s.get(t, path).wants(t, http.StatusOK, ">queued<")
 	s.get(t, "/messages/x").wants(t, http.StatusNotFound, "no such message")
+	s.get(t, "/lost", "Accept: text/html,*/*").wants(t, http.StatusNotFound, "no such page")
+	s.get(t, "/lost").wants(t, http.StatusNotFound, `"code":"not_found"`)
 }
 
 // TestPages_Live sends a page again when it has changed, and ends with the session.

@@ -44,25 +44,30 @@ type database struct {
 	attempts  map[courier.ID][]courier.Attempt
 	receipts  map[courier.ID][]courier.Receipt
 	parked    []courier.Receipt
-	operation
+	tallies   store.Tallies
+	written   store.Sums
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
-	listeners map[string][]courier.Status
-	events    []event
-	lastEvent int64
-	stores    []*Store
+	outbox
+	hands
+	stores []*Store
 	store.Sessions
 }
 
-// operation is what operators see beside messages, and what they decided.
-type operation struct {
-	tallies store.Tallies
-	written store.Sums
+// hands holds what operators did to gateways and messages.
+type hands struct {
 	weights []store.Weight
 	pauses  []store.Pause
 	audit   []store.Entry
 	actions []action
+}
+
+// outbox holds the events of those that listen.
+type outbox struct {
+	listeners map[string][]courier.Status
+	events    []event
+	lastEvent int64
 }
 
 // key is what a repeat has in common with the first.
@@ -76,7 +81,7 @@ const wakeLength = 64
 func New(options Options) *Store {
 	d := &database{
 		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{}, heldDueAt: map[courier.ID]time.Time{},
-		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{}, listeners: map[string][]courier.Status{},
+		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{}, outbox: outbox{listeners: map[string][]courier.Status{}},
 	}
 	if d.nowFunc == nil {
 		d.nowFunc = time.Now

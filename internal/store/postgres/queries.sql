@@ -21,8 +21,13 @@ a.gateway_message_id, a.retry_after, a.started_at, a.duration, a.warning
 -- columns: receipt
 gateway, gateway_message_id, status, class, code, message, at, received_at
 
+-- An OFFSET, here and below, keeps a plan from reading a whole table: it may be made while
+-- that has few rows, and kept when there are many.
+
 -- columns: joined
-LEFT JOIN courier.attempt AS a ON a.message_id = m.id AND a.number = m.last_error
+LEFT JOIN LATERAL (
+    SELECT * FROM courier.attempt AS a WHERE a.message_id = m.id AND a.number = m.last_error OFFSET 0
+) AS a ON true
 
 -- columns: tally
 INSERT INTO courier.tally AS t (store, writer, queued, processing, unknown)
@@ -433,18 +438,18 @@ JOIN courier.message AS m ON m.caller = g.caller AND m.idempotency_key = g.idemp
 {joined}
 
 -- name: Parts
-SELECT message_id, number, gateway_message_id FROM courier.part
-WHERE message_id = ANY ($1::uuid[])
-ORDER BY message_id, number, position
+SELECT p.message_id, p.number, p.gateway_message_id FROM unnest($1::uuid[]) AS g (id)
+CROSS JOIN LATERAL (SELECT * FROM courier.part AS p WHERE p.message_id = g.id OFFSET 0) AS p
+ORDER BY p.message_id, p.number, p.position
 
 -- name: Attempts
-SELECT message_id, {attempt} FROM courier.attempt
-WHERE message_id = ANY ($1::uuid[])
+SELECT message_id, {attempt} FROM unnest($1::uuid[]) AS g (id)
+CROSS JOIN LATERAL (SELECT * FROM courier.attempt AS a WHERE a.message_id = g.id OFFSET 0) AS a
 ORDER BY message_id, number
 
 -- name: Receipts
-SELECT message_id, {receipt} FROM courier.receipt
-WHERE message_id = ANY ($1::uuid[])
+SELECT message_id, {receipt} FROM unnest($1::uuid[]) AS g (id)
+CROSS JOIN LATERAL (SELECT * FROM courier.receipt AS r WHERE r.message_id = g.id OFFSET 0) AS r
 ORDER BY message_id, number
 
 -- name: NextSegment
@@ -484,9 +489,12 @@ SELECT g.place::integer, coalesce((
 FROM span
 CROSS JOIN unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[]) WITH ORDINALITY AS g (gateway, gateway_message_id, message_id, low, place)
 
--- In the order of their ids, so that two wait for each other at most one way.
+-- In the order of the ids that are given, which are sorted, so that two wait for each other
+-- at most one way.
 -- name: LockMessages
-SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.id = ANY ($1::uuid[]) ORDER BY m.id FOR UPDATE OF m
+SELECT {message}, {last} FROM unnest($1::uuid[]) AS g (id)
+CROSS JOIN LATERAL (SELECT * FROM courier.message AS m WHERE m.id = g.id FOR UPDATE) AS m
+{joined}
 
 -- name: InsertReceipt
 INSERT INTO courier.receipt (message_id, number, {receipt})

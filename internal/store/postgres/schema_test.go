@@ -143,6 +143,19 @@ func TestClaim_TakesTheFirstOfTheIndex(t *testing.T) {
 	}
 }
 
+// TestReceipts_ReadByTheIndex reads plans as they are made while the tables are small: they
+// are kept when these have grown.
+func TestReceipts_ReadByTheIndex(t *testing.T) {
+	t.Parallel()
+	s, conn := openInside(t)
+	run(t, conn, "SET plan_cache_mode = force_generic_plan")
+	for _, name := range []string{"Attempts", "Parts", "Receipts", "MessagesOfReceipts", "LockMessages", "ParkedOf"} {
+		if plan := strings.Join(generic(t, conn, name, s.texts[name]), "\n"); strings.Contains(plan, "Seq Scan") {
+			t.Errorf("%s: %s", name, plan)
+		}
+	}
+}
+
 // TestSweeps_TakeTheFirstOfTheIndex wants plans that cost the same however many
 // messages are old: a batch reads its own rows and sorts none.
 func TestSweeps_TakeTheFirstOfTheIndex(t *testing.T) {

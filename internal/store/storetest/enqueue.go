@@ -44,7 +44,7 @@ func (k *kit) full() *courier.Message {
 	m.Metadata = json.RawMessage(`{"order":42}`)
 	m.Encoding, m.Segments = courier.EncodingUCS2, 3
 	m.Country, m.CallbackURL, m.OnlyGateway = "DE", "https://example.com/changes?a=b&c", true
-	m.Lane, m.SupersedeKey = courier.LaneOTP, "code-1"
+	m.Lane, m.SupersedeKey = courier.LaneOTP, m.ID.String()
 	m.ExpiresAt, m.NextAttemptAt = k.now.Add(time.Hour), k.now.Add(time.Minute)
 	m.SendAt = floor(m.NextAttemptAt)
 	m.Caller, m.IdempotencyKey, m.Fingerprint = "shop", "key-1", [32]byte{1, 2, 3, 31: 9}
