@@ -48,7 +48,7 @@ type Store interface {
 	Resolve(ctx context.Context, resolve store.Resolve) (*courier.Message, error)
 	Nodes(ctx context.Context) ([]store.Node, error)
 	Series(ctx context.Context, since, until time.Time) ([]store.Point, error)
-	Tallies(ctx context.Context, since time.Time) ([]store.Tally, error)
+	CountryTallies(ctx context.Context, since time.Time) ([]store.Tally, error)
 	Faults(ctx context.Context, since time.Time) ([]store.Fault, error)
 	Weights(ctx context.Context) ([]store.Weight, error)
 	WeightHistory(ctx context.Context, route string, limit int) ([]store.Weight, error)
