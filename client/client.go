@@ -194,6 +194,11 @@ func (c *Client) Nodes(ctx context.Context) ([]Node, error) {
 	return answer.Nodes, nil
 }
 
+// Queue returns how many messages are under way.
+func (c *Client) Queue(ctx context.Context) (*Queue, error) {
+	return ask[Queue](ctx, c, "show queue", call{path: "v1/queue", repeatable: true})
+}
+
 // Ready returns nil once the server takes messages and dispatches them. It asks once.
 func (c *Client) Ready(ctx context.Context) error {
 	if err := c.do(ctx, call{path: "health/ready", once: true}, nil); err != nil {

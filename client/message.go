@@ -182,3 +182,14 @@ type Node struct {
 	InFlight int      `json:"in_flight"`
 	Gateways []string `json:"gateways"`
 }
+
+// Queue is what is under way. Times are UTC.
+type Queue struct {
+	// Queued wait, Processing are being attempted, Unknown wait for an operator.
+	Queued     int64 `json:"queued"`
+	Processing int64 `json:"processing"`
+	Unknown    int64 `json:"unknown"`
+	// OldestDueAt is since when the message waits that is due and has waited longest,
+	// zero when none is due.
+	OldestDueAt time.Time `json:"oldest_due_at,omitzero"`
+}

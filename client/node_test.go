@@ -35,3 +35,16 @@ func TestClient_Nodes(t *testing.T) {
 		t.Errorf("got %v, want the code of the answer", err)
 	}
 }
+
+func TestClient_Queue(t *testing.T) {
+	t.Parallel()
+	c, requests := serve(t, http.StatusOK, `{"queued":3,"processing":2,"unknown":1,"oldest_due_at":"2026-01-02T03:04:05Z"}`)
+	got, err := c.Queue(t.Context())
+	want := &client.Queue{Queued: 3, Processing: 2, Unknown: 1, OldestDueAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	if err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if r := <-requests; r.Target != "/v1/queue" {
+		t.Errorf("asked %s", r.Target)
+	}
+}

@@ -71,12 +71,13 @@ func (n *Node) beat(ctx context.Context) error {
 	defer cancel()
 	standing, err := n.store.Beat(callCtx, store.Beat{
 		Node: n.options.Node, Host: n.options.Host, Version: n.options.VersionFunc(), StartedAt: n.startedAt,
-		InFlight: n.engine.InFlight(), Gateways: next.gateways, Lapse: n.options.Lapse, Unable: aside != nil && next.beganAt.Before(*aside),
+		InFlight: n.engine.InFlight(), Gateways: next.gateways, Lapse: n.options.Lapse, State: n.engine.State(), Unable: aside != nil && next.beganAt.Before(*aside),
 	})
 	if err != nil {
 		return fmt.Errorf("tell the other nodes that this one is alive: %w", err)
 	}
 	next.standing = standing
+	n.engine.SetPaused(standing.Paused)
 	n.enter(ctx, next)
 	return nil
 }

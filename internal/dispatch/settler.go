@@ -216,7 +216,7 @@ func (s *settler) write(ctx context.Context, part []*ticket) error {
 			s.engine.logger.WarnContext(ctx, "attempt was not recorded, as its lease was no longer held",
 				slog.String("message_id", t.settlement.ID.String()), slog.String("gateway", t.gate.sender.name))
 		}
-		t.gate.settled(1)
+		t.gate.settled(t)
 	}
 	s.tell(part)
 	return nil
@@ -228,8 +228,8 @@ func (s *settler) tell(part []*ticket) {
 	for i, t := range part {
 		if t.settlement.Status == courier.StatusQueued {
 			q := t.queue
-			if to := s.engine.routing.Load().queue(t.settlement.Gateway); to != nil {
-				q = to
+			if to := s.engine.routing.Load().lines[t.settlement.Gateway]; to != nil {
+				q = to.of(t.message)
 			}
 			q.note(t.settlement.NextAttemptAt.Sub(s.engine.now()), false)
 		}

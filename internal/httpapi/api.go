@@ -47,6 +47,7 @@ type Store interface {
 	Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error)
 	Resolve(ctx context.Context, resolve store.Resolve) (*courier.Message, error)
 	Nodes(ctx context.Context) ([]store.Node, error)
+	Stats(ctx context.Context, now time.Time) (store.Stats, error)
 	// The sessions of visitors of the pages. An unknown one is store.ErrNotFound, or no error to end.
 	PutSession(ctx context.Context, session store.Session) error
 	Session(ctx context.Context, id [sha256.Size]byte) (store.Session, error)

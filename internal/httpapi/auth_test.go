@@ -38,8 +38,9 @@ func TestAPI_Scopes(t *testing.T) {
 		{"GET", "/health/alive", ""},
 		{"GET", "/health/ready", ""},
 		{"GET", "/version", ""},
-		{"GET", "/openapi.json", ""},
-		{"GET", "/openapi.yaml", ""},
+		{"GET", "/v1/queue", "read"},
+		{"GET", "/openapi.json", "read"},
+		{"GET", "/openapi.yaml", "read"},
 	} {
 		t.Run(test.method+strings.ReplaceAll(test.path, "/", "_"), func(t *testing.T) {
 			t.Parallel()

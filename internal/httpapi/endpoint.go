@@ -78,7 +78,19 @@ func (a *API) serve(listener string, endpoints []endpoint) http.Handler {
 		route := strings.TrimSpace(endpoints[i].method + " " + endpoints[i].path)
 		mux.Handle(route, a.instrument(listener, route, &endpoints[i]))
 	}
-	mux.Handle("/", a.instrument(listener, routeOther, &endpoint{handle: refuseOther(mux)}))
+	other := a.instrument(listener, routeOther, &endpoint{handle: refuseOther(mux)})
+	if listener != listenerAdmin || a.options.Pages == nil {
+		mux.Handle("/", other)
+		return mux
+	}
+	page := a.instrument(listener, routeOther, &endpoint{handle: a.noPage, refuse: a.options.Pages.Refuse})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			page.ServeHTTP(w, r)
+			return
+		}
+		other.ServeHTTP(w, r)
+	})
 	return mux
 }
 

@@ -36,3 +36,11 @@ func TestAPI_Nodes(t *testing.T) {
 	f.memory.err = store.ErrUnavailable
 	wantProblem(t, f.call(t, "GET", "/v1/nodes", ""), courier.CodeStoreUnavailable, "", "")
 }
+
+func TestAPI_Queue(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.send(t)
+	wantJSON(t, f.call(t, "GET", "/v1/queue", "").Body.String(),
+		`{"queued":1,"processing":0,"unknown":0,"oldest_due_at":"2026-01-02T03:04:05.000006Z"}`)
+}

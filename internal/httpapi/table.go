@@ -90,16 +90,21 @@ func (a *API) operatorEndpoints() []endpoint {
 			scope:       ScopeRead, handle: a.listNodes, gives: nodeList{}, codes: []courier.ErrorCode{courier.CodeStoreUnavailable},
 		},
 		endpoint{
+			method: http.MethodGet, path: "/v1/queue", id: "show-queue", tag: tagOperator, summary: "Show what is under way",
+			description: "How many messages wait, are being attempted, or need an operator.",
+			scope:       ScopeRead, handle: a.showQueue, gives: queue{}, codes: []courier.ErrorCode{courier.CodeStoreUnavailable},
+		},
+		endpoint{
 			method: http.MethodGet, path: "/metrics", id: "metrics", tag: tagOperator, summary: "Prometheus metrics",
 			scope: ScopeRead, handle: a.metricsHandler(), contentType: "text/plain",
 		},
 		endpoint{
 			method: http.MethodGet, path: "/openapi.json", id: "openapi-json", tag: tagOperator, summary: "This document",
-			handle: a.document("application/openapi+json", func(s *specification) []byte { return s.json }), contentType: "application/openapi+json",
+			scope: ScopeRead, handle: a.document("application/openapi+json", func(s *specification) []byte { return s.json }), contentType: "application/openapi+json",
 		},
 		endpoint{
 			method: http.MethodGet, path: "/openapi.yaml", id: "openapi-yaml", tag: tagOperator, summary: "This document, in YAML",
-			handle: a.document("application/openapi+yaml", func(s *specification) []byte { return s.yaml }), contentType: "application/openapi+yaml",
+			scope: ScopeRead, handle: a.document("application/openapi+yaml", func(s *specification) []byte { return s.yaml }), contentType: "application/openapi+yaml",
 		},
 	)
 }

@@ -135,7 +135,7 @@ func names(choices []choice) string {
 
 // back leads to the page that the form was on.
 func back(w http.ResponseWriter, r *http.Request) {
-	http.Redirect(w, r, pageURL(r.PostFormValue("at_to"), r.PostFormValue("at_message")), http.StatusSeeOther) //nolint:gosec // it is a path of ours
+	http.Redirect(w, r, pageURL(r.PostFormValue("at_to"), r.PostFormValue("at_message")), http.StatusSeeOther)
 }
 
 // pageURL is the address of the page that shows a conversation and a message of it.

@@ -7,7 +7,7 @@ func showSignIn(v *visit) error {
 	if !v.Keyed() || v.Key.Name != "" {
 		return v.redirect("/")
 	}
-	return v.show("sign-in", frame{Title: "Sign in", Data: v.R.URL.Query().Get("next")})
+	return v.show("sign-in", frame{Title: "Sign in", Section: "sign-in", Data: v.R.URL.Query().Get("next")})
 }
 
 // refuse answers with an error on a page.

@@ -270,7 +270,7 @@ func TestPages_Session(t *testing.T) {
 			t.Errorf("next %q: %d to %q", next, a.StatusCode, got)
 		}
 	}
-	cookie := s.client.Jar.(*jar).cookies["courier_session"]
+	cookie := s.client.Jar.(*jar).cookies["courier-session"]
 	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/" || cookie.Secure {
 		t.Errorf("cookie: %+v", cookie)
 	}
@@ -280,7 +280,7 @@ func TestPages_Session(t *testing.T) {
 		t.Errorf("sent to %q", a.Header.Get("Location"))
 	}
 	s.get(t, "/messages").wants(t, http.StatusSeeOther)
-	s.get(t, "/messages", "Cookie: courier_session="+cookie.Value).wants(t, http.StatusSeeOther)
+	s.get(t, "/messages", "Cookie: courier-session="+cookie.Value).wants(t, http.StatusSeeOther)
 	s.visitor(t)
 	token := s.get(t, "/sign-in").token(t)
 	a = s.do(t, http.MethodPost, "/sign-in", "key=reader&token="+token, "X-Forwarded-Proto: https")
@@ -357,7 +357,7 @@ func TestPages_Forgery(t *testing.T) {
 				{good, []string{"Origin: null"}, 403},
 				{good, []string{"Content-Type: text/plain"}, 415},
 				{good, []string{"Content-Type: multipart/form-data; boundary=x"}, 415},
-				{good, []string{"Cookie: courier_session=x; courier_form=" + strings.Repeat("A", 26)}, 0},
+				{good, []string{"Cookie: courier-session=x; courier-form=" + strings.Repeat("A", 26)}, 0},
 				{good + "&reason=" + strings.Repeat("x", 70<<10), nil, 413},
 			} {
 				a := s.do(t, http.MethodPost, path, test.body, test.headers...)
@@ -516,6 +516,8 @@ func TestPages_History(t *testing.T) {
 	s.post(t, path, path, "action=retry").wants(t, http.StatusSeeOther)
 	s.get(t, path).wants(t, http.StatusOK, ">queued<")
 	s.get(t, "/messages/x").wants(t, http.StatusNotFound, "no such message")
+	s.get(t, "/lost", "Accept: text/html,*/*").wants(t, http.StatusNotFound, "no such page")
+	s.get(t, "/lost").wants(t, http.StatusNotFound, `"code":"not_found"`)
 }
 
 // TestPages_Live sends a page again when it has changed, and ends with the session.
@@ -556,4 +558,21 @@ func TestPages_Live(t *testing.T) {
 	s.api.SetKeys(keys())
 	s.get(t, "/events?of=https://evil.example/").wants(t, http.StatusBadRequest)
 	s.get(t, "/events?of=/events").wants(t, http.StatusBadRequest)
+}
+
+// TestPages_Below puts the pages below a path of another program.
+func TestPages_Below(t *testing.T) {
+	t.Parallel()
+	s := open(t, keys())
+	path := s.message(t, nil)
+	s.server.Config.Handler = http.StripPrefix("/sms", s.api.Admin())
+	if a := s.get(t, "/sms/messages"); a.Header.Get("Location") != "/sms/sign-in?next=%2Fmessages" {
+		t.Errorf("sent to %s", a.Header.Get("Location"))
+	}
+	a := s.post(t, "/sms/sign-in", "/sms/sign-in", "key=root", "next=/messages")
+	if a.Header.Get("Location") != "/sms/messages" || !strings.Contains(a.Header.Get("Set-Cookie"), "Path=/sms/;") {
+		t.Errorf("sent to %s with %s", a.Header.Get("Location"), a.Header.Get("Set-Cookie"))
+	}
+	s.get(t, "/sms/messages").wants(t, http.StatusOK, `href="/sms`+path, `src="/sms/assets/`, `action="/sms/messages"`,
+		`data-live="/sms/events?of=%2Fmessages"`, `-href="/messages`)
 }

@@ -47,6 +47,9 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (store.Standing, erro
 		}
 		slices.Sort(standing.Gateways)
 		standing.Gateways = slices.Compact(standing.Gateways)
+		for _, p := range s.pauses {
+			standing.Paused = append(standing.Paused, p.Gateway)
+		}
 		return standing, nil
 	})
 }
@@ -70,7 +73,7 @@ func (s *Store) Nodes(ctx context.Context) ([]store.Node, error) {
 			nodes = append(nodes, store.Node{
 				Name: name, Host: n.Host, Version: n.Version, StartedAt: store.Floor(n.StartedAt), SeenAt: store.Floor(n.seen),
 				Alive: s.isAlive(name), Keeper: s.duty.holder == name && s.duty.until.After(s.nowFunc()),
-				InFlight: n.InFlight, Gateways: slices.Clone(n.Gateways),
+				InFlight: n.InFlight, Gateways: slices.Clone(n.Gateways), State: n.State,
 			})
 		}
 		return nodes, nil

@@ -21,8 +21,13 @@ a.gateway_message_id, a.retry_after, a.started_at, a.duration, a.warning
 -- columns: receipt
 gateway, gateway_message_id, status, class, code, message, at, received_at
 
+-- An OFFSET, here and below, keeps a plan from reading a whole table: it may be made while
+-- that has few rows, and kept when there are many.
+
 -- columns: joined
-LEFT JOIN courier.attempt AS a ON a.message_id = m.id AND a.number = m.last_error
+LEFT JOIN LATERAL (
+    SELECT * FROM courier.attempt AS a WHERE a.message_id = m.id AND a.number = m.last_error OFFSET 0
+) AS a ON true
 
 -- columns: tally
 INSERT INTO courier.tally AS t (store, writer, queued, processing, unknown)
@@ -143,7 +148,7 @@ WITH held AS (
 )
 UPDATE courier.message AS m SET next_attempt_at = greatest(m.held_due_at, $2), held_due_at = NULL
 WHERE m.id = ANY (ARRAY(SELECT id FROM held))
-RETURNING m.gateway
+RETURNING m.gateway, m.lane
 
 -- Another message that has the id was made at another time.
 -- name: StoredIDs
@@ -157,7 +162,7 @@ JOIN courier.message AS m ON m.id = g.id AND m.created_at = g.created_at
 WITH due AS (
     SELECT id FROM (
         SELECT id FROM courier.message
-        WHERE status = 'queued' AND gateway = $3 AND next_attempt_at BETWEEN $9 AND $4
+        WHERE status = 'queued' AND gateway = $3 AND lane = $10 AND next_attempt_at BETWEEN $9 AND $4
         ORDER BY next_attempt_at, id
         LIMIT {most}
         FOR UPDATE SKIP LOCKED
@@ -372,7 +377,7 @@ SELECT count(*) FROM purged
 -- name: RerouteMessages
 WITH stranded AS (
     SELECT id FROM courier.message
-    WHERE status = 'queued' AND gateway = $1
+    WHERE status = 'queued' AND gateway = $1 AND lane = $5
     ORDER BY next_attempt_at, id
     LIMIT $4
     FOR UPDATE SKIP LOCKED
@@ -431,18 +436,18 @@ JOIN courier.message AS m ON m.caller = g.caller AND m.idempotency_key = g.idemp
 {joined}
 
 -- name: Parts
-SELECT message_id, number, gateway_message_id FROM courier.part
-WHERE message_id = ANY ($1::uuid[])
-ORDER BY message_id, number, position
+SELECT p.message_id, p.number, p.gateway_message_id FROM unnest($1::uuid[]) AS g (id)
+CROSS JOIN LATERAL (SELECT * FROM courier.part AS p WHERE p.message_id = g.id OFFSET 0) AS p
+ORDER BY p.message_id, p.number, p.position
 
 -- name: Attempts
-SELECT message_id, {attempt} FROM courier.attempt
-WHERE message_id = ANY ($1::uuid[])
+SELECT message_id, {attempt} FROM unnest($1::uuid[]) AS g (id)
+CROSS JOIN LATERAL (SELECT * FROM courier.attempt AS a WHERE a.message_id = g.id OFFSET 0) AS a
 ORDER BY message_id, number
 
 -- name: Receipts
-SELECT message_id, {receipt} FROM courier.receipt
-WHERE message_id = ANY ($1::uuid[])
+SELECT message_id, {receipt} FROM unnest($1::uuid[]) AS g (id)
+CROSS JOIN LATERAL (SELECT * FROM courier.receipt AS r WHERE r.message_id = g.id OFFSET 0) AS r
 ORDER BY message_id, number
 
 -- name: NextSegment
@@ -482,9 +487,12 @@ SELECT g.place::integer, coalesce((
 FROM span
 CROSS JOIN unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[]) WITH ORDINALITY AS g (gateway, gateway_message_id, message_id, low, place)
 
--- In the order of their ids, so that two wait for each other at most one way.
+-- In the order of the ids that are given, which are sorted, so that two wait for each other
+-- at most one way.
 -- name: LockMessages
-SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.id = ANY ($1::uuid[]) ORDER BY m.id FOR UPDATE OF m
+SELECT {message}, {last} FROM unnest($1::uuid[]) AS g (id)
+CROSS JOIN LATERAL (SELECT * FROM courier.message AS m WHERE m.id = g.id FOR UPDATE) AS m
+{joined}
 
 -- name: InsertReceipt
 INSERT INTO courier.receipt (message_id, number, {receipt})
@@ -644,7 +652,7 @@ LIMIT $2
 -- A page of the queue after the message $3, which is due at $2.
 -- name: Waiting
 SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = 'queued' AND m.gateway = $1 AND (m.next_attempt_at, m.id) > ($2, $3)
+WHERE m.status = 'queued' AND m.gateway = $1 AND m.lane = $5 AND (m.next_attempt_at, m.id) > ($2, $3)
 ORDER BY m.next_attempt_at, m.id
 LIMIT $4
 
@@ -660,35 +668,44 @@ SELECT count(*) FROM moved
 
 -- name: NextDue
 SELECT next_attempt_at FROM courier.message
-WHERE status = 'queued' AND gateway = $1
+WHERE status = 'queued' AND gateway = $1 AND lane = $2
 ORDER BY next_attempt_at, id
 LIMIT 1
 
--- The gateways that messages wait for, each with the time of its first: one step
--- of the index a gateway, however many messages wait.
--- name: WaitingGateways
+-- The gateways that messages wait for: one step of the index a gateway, however many
+-- messages wait. For each lane the time of the first, and how many they are, up to $1.
+-- name: WaitingQueues
 WITH RECURSIVE waiting (gateway) AS (
     SELECT * FROM (
-        SELECT gateway FROM courier.message WHERE status = 'queued' ORDER BY gateway, next_attempt_at, id LIMIT 1
+        SELECT gateway FROM courier.message WHERE status = 'queued' ORDER BY gateway, lane, next_attempt_at, id LIMIT 1
     ) AS first
     UNION ALL
     SELECT (
         SELECT m.gateway FROM courier.message AS m
         WHERE m.status = 'queued' AND m.gateway > waiting.gateway
-        ORDER BY m.gateway, m.next_attempt_at, m.id
+        ORDER BY m.gateway, m.lane, m.next_attempt_at, m.id
         LIMIT 1
     )
     FROM waiting
     WHERE waiting.gateway IS NOT NULL
 )
-SELECT gateway, (
-    SELECT m.next_attempt_at FROM courier.message AS m
-    WHERE m.status = 'queued' AND m.gateway = waiting.gateway
-    ORDER BY m.next_attempt_at, m.id
-    LIMIT 1
+SELECT waiting.gateway, lanes.lane, first.next_attempt_at, (
+    SELECT count(*)::integer FROM (
+        SELECT FROM courier.message AS m
+        WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+        ORDER BY m.next_attempt_at, m.id
+        LIMIT $1
+    ) AS counted
 )
 FROM waiting
-WHERE gateway IS NOT NULL
+CROSS JOIN (VALUES ('otp'), ('normal'), ('bulk')) AS lanes (lane)
+CROSS JOIN LATERAL (
+    SELECT m.next_attempt_at FROM courier.message AS m
+    WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+    ORDER BY m.next_attempt_at, m.id
+    LIMIT 1
+) AS first
+WHERE waiting.gateway IS NOT NULL
 
 -- name: ReadTally
 SELECT coalesce(sum(queued), 0)::bigint, coalesce(sum(processing), 0)::bigint, coalesce(sum(unknown), 0)::bigint
@@ -755,21 +772,24 @@ SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.status = 'pr
 -- name: Clock
 SELECT clock_timestamp()
 
--- Tells all that listen of gateways, each followed by a line with the store that tells.
+-- Tells all that listen of gateways, each followed by a line with the store that tells,
+-- and one with the lane.
 -- name: Notify
-SELECT pg_notify('courier_wake', gateway || $2) FROM unnest($1::text[]) AS g (gateway)
+SELECT pg_notify('courier_wake', gateway || $3 || lane) FROM unnest($1::text[], $2::text[]) AS g (gateway, lane)
 
 -- A node's sign of life, and who does the housekeeping: the node that did, or the
 -- first to beat after its time ran out. One that cannot ($8) ends its time at once.
--- The rows of others that are alive follow.
+-- The rows of others that are alive follow, and one without a name that has the gateways
+-- that are paused.
 -- name: Beat
 WITH clock AS (
     SELECT clock_timestamp() AS now
 ), beat AS (
-    INSERT INTO courier.node AS n (name, host, version, started_at, seen_at, lapses_at, in_flight, gateways)
-    SELECT $1, $2, $3, $4, now, now + $5 * interval '1 microsecond', $6, $7 FROM clock
+    INSERT INTO courier.node AS n (name, host, version, started_at, seen_at, lapses_at, in_flight, gateways, state)
+    SELECT $1, $2, $3, $4, now, now + $5 * interval '1 microsecond', $6, $7, $9 FROM clock
     ON CONFLICT (name) DO UPDATE SET host = excluded.host, version = excluded.version, started_at = excluded.started_at,
-        seen_at = excluded.seen_at, lapses_at = excluded.lapses_at, in_flight = excluded.in_flight, gateways = excluded.gateways
+        seen_at = excluded.seen_at, lapses_at = excluded.lapses_at, in_flight = excluded.in_flight, gateways = excluded.gateways,
+        state = excluded.state
 ), kept AS (
     INSERT INTO courier.duty AS d (name, holder, until)
     SELECT 'housekeeping', $1, CASE WHEN $8 THEN now ELSE now + $5 * interval '1 microsecond' END FROM clock
@@ -780,6 +800,8 @@ WITH clock AS (
 SELECT $1::text AS name, NOT $8::boolean AND EXISTS (SELECT 1 FROM kept) AS keeper, $7::text[] AS gateways
 UNION ALL
 SELECT n.name, false, n.gateways FROM courier.node AS n, clock WHERE n.lapses_at > clock.now AND n.name <> $1
+UNION ALL
+SELECT NULL, false, ARRAY(SELECT gateway FROM courier.gateway_pause ORDER BY gateway)
 
 -- name: Leave
 WITH gone AS (
@@ -789,14 +811,85 @@ DELETE FROM courier.duty WHERE holder = $1
 
 -- name: Nodes
 SELECT n.name, n.host, n.version, n.started_at, n.seen_at, n.lapses_at > clock_timestamp(),
-    coalesce(d.until > clock_timestamp(), false), n.in_flight, n.gateways
+    coalesce(d.until > clock_timestamp(), false), n.in_flight, n.gateways, n.state
 FROM courier.node AS n
 LEFT JOIN courier.duty AS d ON d.name = 'housekeeping' AND d.holder = n.name
 WHERE n.lapses_at > clock_timestamp() - interval '1 day'
 ORDER BY n.name
 
+-- The tables that have twice the pages which plans are made for, but for the large: what is
+-- true of those is no news. Others than its owner cannot analyze a table.
+-- name: GrownTables
+SELECT c.relname FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'courier') AND c.relkind = 'r'
+    AND c.relpages < 4096 AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+    AND pg_catalog.pg_relation_size(c.oid) > 2 * greatest(c.relpages, 8) * pg_catalog.current_setting('block_size')::bigint
+
 -- name: ForgetNodes
 DELETE FROM courier.node WHERE lapses_at <= clock_timestamp() - interval '1 day'
+
+-- name: SetPause
+INSERT INTO courier.gateway_pause (gateway, reason, who, at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (gateway) DO UPDATE SET reason = excluded.reason, who = excluded.who, at = excluded.at
+
+-- name: DeletePause
+WITH gone AS (
+    DELETE FROM courier.gateway_pause WHERE gateway = $1 RETURNING gateway
+)
+SELECT count(*) FROM gone
+
+-- name: Pauses
+SELECT gateway, reason, who, at FROM courier.gateway_pause ORDER BY gateway
+
+-- columns: entry
+seq, at, who, action, target, reason, detail
+
+-- name: InsertEntry
+INSERT INTO courier.audit (at, who, action, target, reason, detail) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: ForgetEntries
+DELETE FROM courier.audit WHERE seq IN (SELECT seq FROM courier.audit ORDER BY seq LIMIT 10) AND at < $1
+
+-- name: Entries
+SELECT {entry} FROM courier.audit WHERE seq < $1 ORDER BY seq DESC LIMIT $2::bigint
+
+-- name: EntriesOfAction
+SELECT {entry} FROM courier.audit WHERE seq < $1 AND action = $3 ORDER BY seq DESC LIMIT $2::bigint
+
+-- name: EntriesOfTarget
+SELECT {entry} FROM courier.audit WHERE seq < $1 AND target = $4 AND target <> '' AND ($3 = '' OR action = $3) ORDER BY seq DESC LIMIT $2::bigint
+
+-- columns: action
+id, status, kind, resolution, filter, reason, who, at, updated_at, ended_at, done_to, examined, changed, skipped, fault
+
+-- name: InsertAction
+INSERT INTO courier.action ({action}, node, lease_until) VALUES ($1, 'running', $2, $3, $4, $5, $6, $7::timestamptz, $7::timestamptz, NULL, NULL, 0, 0, 0, '', '', to_timestamp(0))
+
+-- name: ForgetActions
+DELETE FROM courier.action WHERE id IN (SELECT id FROM courier.action ORDER BY id LIMIT 10) AND at < $1 AND status <> 'running'
+
+-- name: TakeAction
+UPDATE courier.action SET node = $1, lease_until = $3
+WHERE id = (SELECT id FROM courier.action WHERE status = 'running' AND lease_until <= $2 ORDER BY lease_until LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING {action}
+
+-- name: SaveAction
+WITH saved AS (
+UPDATE courier.action
+SET status = $3, updated_at = $4, ended_at = $5, done_to = $6, examined = $7, changed = $8, skipped = $9, fault = $10, lease_until = $11
+WHERE id = $1 AND node = $2 AND status = 'running'
+RETURNING id
+)
+SELECT count(*) FROM saved
+
+-- name: StopAction
+UPDATE courier.action SET status = 'stopped', updated_at = $2::timestamptz, ended_at = $2::timestamptz WHERE id = $1 AND status = 'running'
+
+-- name: Action
+SELECT {action} FROM courier.action WHERE id = $1
+
+-- name: Actions
+SELECT {action} FROM courier.action ORDER BY id DESC LIMIT $1
 
 -- name: ReplaceListener
 WITH gone AS (

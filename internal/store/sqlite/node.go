@@ -15,6 +15,9 @@ type registry struct {
 	mutex sync.Mutex
 	beat  store.Beat
 	seen  time.Time
+	// paused are the gateways that are to take no messages.
+	paused []string
+
 	store.Sessions
 }
 
@@ -22,7 +25,7 @@ type registry struct {
 func (s *Store) Now() time.Time { return s.nowFunc() }
 
 // Wakes implements store.Store: nobody else stores messages.
-func (s *Store) Wakes() <-chan string { return nil }
+func (s *Store) Wakes() <-chan store.Wake { return nil }
 
 // asNode runs a function on the registry, while the store is open.
 func (s *Store) asNode(ctx context.Context, operation string, run func(r *registry)) error {
@@ -45,7 +48,7 @@ func (s *Store) Beat(ctx context.Context, beat store.Beat) (standing store.Stand
 		beat.Gateways = slices.Clone(beat.Gateways)
 		r.beat, r.seen = beat, s.nowFunc()
 		gateways := slices.Compact(slices.Sorted(slices.Values(beat.Gateways)))
-		standing = store.Standing{Keeper: true, Nodes: 1, Gateways: gateways}
+		standing = store.Standing{Keeper: true, Nodes: 1, Gateways: gateways, Paused: slices.Clone(r.paused)}
 	})
 	return standing, err
 }
@@ -69,7 +72,7 @@ func (s *Store) Nodes(ctx context.Context) (nodes []store.Node, err error) {
 		alive := s.nowFunc().Before(r.seen.Add(b.Lapse))
 		nodes = []store.Node{{
 			Name: b.Node, Host: b.Host, Version: b.Version, StartedAt: store.Floor(b.StartedAt), SeenAt: store.Floor(r.seen),
-			Alive: alive, Keeper: alive, InFlight: b.InFlight, Gateways: slices.Clone(b.Gateways),
+			Alive: alive, Keeper: alive, InFlight: b.InFlight, Gateways: slices.Clone(b.Gateways), State: b.State,
 		}}
 	})
 	return nodes, err

@@ -104,8 +104,14 @@ WHERE id = ?1 AND +status = 'queued' AND held_due_at IS NOT NULL AND send_count 
 -- plans a statement anew after each LIMIT that is a bare parameter of 1.
 -- name: DueMessages
 SELECT {message} FROM message
-WHERE status = 'queued' AND gateway = ? AND next_attempt_at BETWEEN ? AND ?
+WHERE status = 'queued' AND gateway = ? AND lane = ? AND next_attempt_at BETWEEN ? AND ?
 ORDER BY next_attempt_at, seq
+LIMIT ? + 0
+
+-- name: NewestMessages
+SELECT {message} FROM message
+WHERE status = 'queued' AND gateway = ? AND lane = ? AND next_attempt_at BETWEEN ? AND ?
+ORDER BY next_attempt_at DESC, seq DESC
 LIMIT ? + 0
 
 -- name: LeaseMessages
@@ -218,7 +224,7 @@ UPDATE message
 SET gateway = ?2, updated_at = ?3
 WHERE seq IN (
     SELECT seq FROM message
-    WHERE status = 'queued' AND gateway = ?1
+    WHERE status = 'queued' AND gateway = ?1 AND lane = ?5
     ORDER BY next_attempt_at, seq
     LIMIT ?4
 )
@@ -420,7 +426,7 @@ LIMIT ?2
 -- A page of the queue after the message ?3, which is due at ?2.
 -- name: Waiting
 SELECT {message} FROM message
-WHERE status = 'queued' AND gateway = ?1 AND (next_attempt_at, seq) > (?2, coalesce((SELECT seq FROM message WHERE id = ?3), 0))
+WHERE status = 'queued' AND gateway = ?1 AND lane = ?5 AND (next_attempt_at, seq) > (?2, coalesce((SELECT seq FROM message WHERE id = ?3), 0))
 ORDER BY next_attempt_at, seq
 LIMIT ?4
 
@@ -429,13 +435,13 @@ UPDATE message SET gateway = ?3, updated_at = ?4 WHERE id = ?1 AND +status = 'qu
 
 -- name: NextDue
 SELECT next_attempt_at FROM message
-WHERE status = 'queued' AND gateway = ?1
+WHERE status = 'queued' AND gateway = ?1 AND lane = ?2
 ORDER BY next_attempt_at
 LIMIT 1
 
--- The gateways that messages wait for, each with the time of its first: one step
--- of the index a gateway, however many messages wait.
--- name: WaitingGateways
+-- The gateways that messages wait for: one step of the index a gateway, however many
+-- messages wait. For each lane the time of the first, and how many they are, up to ?1.
+-- name: WaitingQueues
 WITH RECURSIVE waiting (gateway) AS (
     SELECT * FROM (SELECT gateway FROM message WHERE status = 'queued' ORDER BY gateway LIMIT 1)
     UNION ALL
@@ -448,14 +454,20 @@ WITH RECURSIVE waiting (gateway) AS (
     FROM waiting
     WHERE waiting.gateway IS NOT NULL
 )
-SELECT gateway, (
+SELECT gateway, lanes.lane, (
     SELECT m.next_attempt_at FROM message AS m
-    WHERE m.status = 'queued' AND m.gateway = waiting.gateway
+    WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
     ORDER BY m.next_attempt_at
     LIMIT 1
+) AS due, (
+    SELECT count(*) FROM (
+        SELECT 1 FROM message AS m
+        WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+        LIMIT ?1
+    )
 )
-FROM waiting
-WHERE gateway IS NOT NULL
+FROM waiting, (SELECT 'otp' AS lane UNION ALL SELECT 'normal' UNION ALL SELECT 'bulk') AS lanes
+WHERE gateway IS NOT NULL AND due IS NOT NULL
 
 -- name: CountQueued
 SELECT count(*) FROM message INDEXED BY message_due WHERE status = 'queued'
@@ -519,6 +531,62 @@ SELECT {message} FROM message INDEXED BY message_processing
 WHERE status = 'processing' AND id < ?1 AND id >= ?2 AND {sought}
 ORDER BY id DESC
 LIMIT ?3
+
+-- name: SetPause
+INSERT INTO gateway_pause (gateway, reason, who, at) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (gateway) DO UPDATE SET reason = excluded.reason, who = excluded.who, at = excluded.at
+
+-- name: DeletePause
+DELETE FROM gateway_pause WHERE gateway = ?1
+
+-- name: Pauses
+SELECT gateway, reason, who, at FROM gateway_pause ORDER BY gateway
+
+-- columns: entry
+seq, at, who, action, target, reason, detail
+
+-- name: InsertEntry
+INSERT INTO audit (at, who, action, target, reason, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+
+-- name: ForgetEntries
+DELETE FROM audit WHERE seq IN (SELECT seq FROM audit ORDER BY seq LIMIT 10) AND at < ?1
+
+-- name: Entries
+SELECT {entry} FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2
+
+-- name: EntriesOfAction
+SELECT {entry} FROM audit WHERE seq < ?1 AND action = ?3 ORDER BY seq DESC LIMIT ?2
+
+-- name: EntriesOfTarget
+SELECT {entry} FROM audit WHERE seq < ?1 AND target = ?4 AND target <> '' AND (?3 = '' OR action = ?3) ORDER BY seq DESC LIMIT ?2
+
+-- columns: action
+id, status, kind, resolution, filter, reason, who, at, updated_at, ended_at, done_to, examined, changed, skipped, fault
+
+-- name: InsertAction
+INSERT INTO action ({action}, node, lease_until) VALUES (?1, 'running', ?2, ?3, ?4, ?5, ?6, ?7, ?7, NULL, NULL, 0, 0, 0, '', '', 0)
+
+-- name: ForgetActions
+DELETE FROM action WHERE id IN (SELECT id FROM action ORDER BY id LIMIT 10) AND at < ?1 AND status <> 'running'
+
+-- name: TakeAction
+UPDATE action SET node = ?1, lease_until = ?3
+WHERE id = (SELECT id FROM action WHERE status = 'running' AND lease_until <= ?2 ORDER BY lease_until LIMIT 1)
+RETURNING {action}
+
+-- name: SaveAction
+UPDATE action
+SET status = ?3, updated_at = ?4, ended_at = ?5, done_to = ?6, examined = ?7, changed = ?8, skipped = ?9, fault = ?10, lease_until = ?11
+WHERE id = ?1 AND node = ?2 AND status = 'running'
+
+-- name: StopAction
+UPDATE action SET status = 'stopped', updated_at = ?2, ended_at = ?2 WHERE id = ?1 AND status = 'running'
+
+-- name: Action
+SELECT {action} FROM action WHERE id = ?1
+
+-- name: Actions
+SELECT {action} FROM action ORDER BY id DESC LIMIT ?1
 
 -- name: DeleteListener
 DELETE FROM listener WHERE name = ?1

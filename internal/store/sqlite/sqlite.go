@@ -61,15 +61,19 @@ type Store struct {
 	registry
 	// lastToken is the highest token of a lease that is known of.
 	lastToken atomic.Int64
-	// watching ends when stopWatching is called.
-	watching     sync.WaitGroup
-	stopWatching context.CancelFunc
+	background
 	// rescueFunc saves what would be lost with the process, finishFunc writes what is
 	// in memory only.
 	rescueFunc, finishFunc func() error
 }
 
 var _ store.Store = (*Store)(nil)
+
+// background is what runs besides calls: watching ends when stopWatching is called.
+type background struct {
+	watching     sync.WaitGroup
+	stopWatching context.CancelFunc
+}
 
 // Open opens the database, making or migrating it when it has to, and holds it
 // until Close. The context is for opening only; its values go on into what the
@@ -135,6 +139,10 @@ func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
 	if err := s.openReaders(ctx); err != nil {
 		first.discard()
 		return inspectFault(s.path, err)
+	}
+	if err := s.readPauses(ctx); err != nil {
+		first.discard()
+		return err
 	}
 	limit := &walLimit{path: s.path + logSuffix, limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
 	disk := &syncer{
@@ -254,7 +262,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}})
 	if err == nil {
-		_, err = s.waiting(ctx)
+		_, err = s.waiting(ctx, 1)
 	}
 	return s.fault("check database", err)
 }

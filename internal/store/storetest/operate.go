@@ -1,6 +1,9 @@
 package storetest
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +17,9 @@ func operateTests() map[string]func(t *testing.T, k *kit) {
 		"SeriesCountsByMinute":          testSeries,
 		"SeriesIsThinnedWithAge":        testSeriesThinned,
 		"WeightsAreTheLatest":           testWeights,
+		"PausesAreKnownToBeats":         testPauses,
+		"AuditPagesNewestFirst":         testAudit,
+		"ActionsAreTakenOnce":           testActions,
 		"WaitingPagesThroughTheQueue":   testWaiting,
 		"MoveTakesWhatIsStillQueued":    testMove,
 		"ResolveDecidesUnknownMessages": testResolve,
@@ -148,6 +154,151 @@ func testSeriesThinned(t *testing.T, k *kit) {
 	send(start.Add(12 * 24 * time.Hour))
 	if points := k.series(t, start); len(points) != 2 {
 		t.Errorf("%+v, want what is too old gone", points)
+	}
+}
+
+func testPauses(t *testing.T, k *kit) {
+	isPaused := func(want ...store.Pause) {
+		t.Helper()
+		pauses, err := k.store.Pauses(t.Context())
+		if err != nil {
+			t.Fatalf("Pauses: %v", err)
+		}
+		same(t, "pauses", pauses, want)
+		standing, err := k.store.Beat(t.Context(), k.beat(nodeA))
+		if err != nil {
+			t.Fatalf("Beat: %v", err)
+		}
+		var names []string
+		for _, p := range want {
+			names = append(names, p.Gateway)
+		}
+		same(t, "paused gateways of a beat", standing.Paused, names)
+		if standing.Nodes != 1 {
+			t.Errorf("%d nodes, want 1", standing.Nodes)
+		}
+	}
+	isPaused()
+	a := store.Pause{Gateway: gatewayA, Reason: "it \x00 fails", Who: "shop", At: k.now}
+	b := store.Pause{Gateway: gatewayB, Who: "shop", At: k.now}
+	for _, p := range []store.Pause{b, {Gateway: gatewayA, Reason: "for another reason", At: k.now}, a} {
+		if err := k.store.Pause(t.Context(), p); err != nil {
+			t.Fatalf("Pause: %v", err)
+		}
+	}
+	a.At, b.At, a.Reason = floor(k.now), floor(k.now), "it \ufffd fails"
+	isPaused(a, b)
+	for _, want := range []bool{true, false} {
+		if was, err := k.store.Resume(t.Context(), gatewayA); err != nil || was != want {
+			t.Errorf("Resume: %v, %v, want %v", was, err, want)
+		}
+	}
+	isPaused(b)
+}
+
+func testAudit(t *testing.T, k *kit) {
+	var want []store.Entry
+	for i := range 7 {
+		e := store.Entry{
+			At: k.now.Add(time.Duration(i) * time.Second), Who: "shop", Action: []string{"message.cancel", "gateway.pause"}[i%2],
+			Target: []string{"x", "y", ""}[i%3], Reason: "why", Detail: fmt.Sprint(i),
+		}
+		if err := k.store.Audit(t.Context(), e); err != nil {
+			t.Fatalf("Audit: %v", err)
+		}
+		e.At = floor(e.At)
+		want = append([]store.Entry{e}, want...)
+	}
+	for _, query := range []store.AuditQuery{{}, {Action: "gateway.pause"}, {Target: "y"}, {Target: "x", Action: "gateway.pause"}, {Action: "none"}} {
+		query.Limit = 2
+		var got []store.Entry
+		for {
+			page, err := k.store.Audits(t.Context(), query)
+			if err != nil {
+				t.Fatalf("Audits: %v", err)
+			}
+			for _, e := range page {
+				query.Before, e.Seq = e.Seq, 0
+				got = append(got, e)
+			}
+			if len(page) < query.Limit {
+				break
+			}
+		}
+		matching := slices.DeleteFunc(slices.Clone(want), func(e store.Entry) bool {
+			return query.Action != "" && e.Action != query.Action || query.Target != "" && e.Target != query.Target
+		})
+		same(t, fmt.Sprintf("entries of %+v", query), got, matching)
+	}
+}
+
+func testActions(t *testing.T, k *kit) {
+	started := store.Action{
+		ID: k.id(), Kind: store.ActionResolve, As: store.ResolvedSent, Reason: "looked up", Who: "shop", At: k.now,
+		Filter: store.Query{Status: courier.StatusUnknown, To: "+12065550199", Gateway: gatewayA, TemplateType: "t", Country: "DE", Class: courier.ClassTimeout, Since: floor(k.now), Until: floor(k.now)},
+	}
+	take := func(node string) *store.Action {
+		t.Helper()
+		taken, err := k.store.TakeAction(t.Context(), node, k.now, k.now.Add(time.Minute))
+		if err != nil {
+			t.Fatalf("TakeAction: %v", err)
+		}
+		return taken
+	}
+	save := func(node string, a store.Action, want bool) {
+		t.Helper()
+		if saved, err := k.store.SaveAction(t.Context(), node, a, k.now.Add(time.Minute)); err != nil || saved != want {
+			t.Fatalf("SaveAction: %v, %v, want %v", saved, err, want)
+		}
+	}
+	if take(nodeA) != nil {
+		t.Error("there is an action before any was started")
+	}
+	if err := k.store.StartAction(t.Context(), started); err != nil {
+		t.Fatalf("StartAction: %v", err)
+	}
+	want := started
+	want.Status, want.At, want.UpdatedAt = store.ActionRunning, floor(k.now), floor(k.now)
+	taken := take(nodeA)
+	same(t, "action", taken, &want)
+	if take(nodeB) != nil || taken == nil {
+		t.Fatal("two nodes have one action, or none has it")
+	}
+	k.now = k.now.Add(2 * time.Minute)
+	same(t, "action of a node that is gone", take(nodeB), &want)
+	save(nodeA, *taken, false)
+	at := k.id()
+	want.Filter.After, want.Examined, want.Changed, want.Skipped, want.UpdatedAt = &at, 3, 2, 1, floor(k.now)
+	save(nodeB, want, true)
+	found, err := k.store.Action(t.Context(), started.ID)
+	if err != nil {
+		t.Fatalf("Action: %v", err)
+	}
+	same(t, "saved action", found, &want)
+	stopped, err := k.store.StopAction(t.Context(), started.ID, k.now)
+	if err != nil {
+		t.Fatalf("StopAction: %v", err)
+	}
+	save(nodeB, want, false)
+	want.Status, want.EndedAt = store.ActionStopped, floor(k.now)
+	same(t, "stopped action", stopped, &want)
+	second := store.Action{ID: k.id(), Kind: store.ActionRetry, At: k.now}
+	if err := k.store.StartAction(t.Context(), second); err != nil {
+		t.Fatalf("StartAction: %v", err)
+	}
+	ended := *take(nodeB)
+	ended.Status, ended.Fault, ended.EndedAt = store.ActionFailed, "the disk is full", floor(k.now)
+	save(nodeB, ended, true)
+	list, err := k.store.Actions(t.Context(), 5)
+	if err != nil {
+		t.Fatalf("Actions: %v", err)
+	}
+	same(t, "actions", list, []store.Action{ended, want})
+	if _, err := k.store.Action(t.Context(), k.id()); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Action of an unknown id: %v", err)
+	}
+	if _, err := k.store.StopAction(t.Context(), k.id(), k.now); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("StopAction of an unknown id: %v", err)
 	}
 }
 

@@ -30,6 +30,7 @@ func Start(tb testing.TB) *Browser {
 	// is found, so what a page asks of another host goes nowhere.
 	options := append(append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...),
 		chromedp.ExecPath(program),
+		chromedp.Flag("disable-lcd-text", true), // letters without coloured edges: smaller pictures
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost , EXCLUDE *.localhost"),
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(tb.Context()), options...)

@@ -1,11 +1,19 @@
 package webtest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"testing"
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
@@ -33,7 +41,7 @@ func (t *Tab) Inspect(name string) {
 		t.Fits()
 		t.Axe()
 		if folder := os.Getenv(screenshotsVariable); folder != "" {
-			t.save(filepath.Join(folder, name+suffix+".png"))
+			t.save(filepath.Join(folder, name+suffix+".png"), t.picture())
 		}
 	}
 	t.Look(Look{})
@@ -116,19 +124,47 @@ func (t *Tab) Image(name string) {
 	t.tb.Helper()
 	path := filepath.Join(t.top(), "docs", "images", name+".png")
 	if os.Getenv(imagesVariable) != "" {
-		t.save(path)
+		t.save(path, smaller(t.tb, t.picture()))
 	} else if _, err := os.Stat(path); err != nil {
 		t.tb.Errorf("find the picture of the documents: %v; make it with: make images", err)
 	}
 }
 
-// save writes a picture of what the screen shows.
-func (t *Tab) save(path string) {
+// picture returns what the screen shows as PNG.
+func (t *Tab) picture() []byte {
 	t.tb.Helper()
-	picture := step(t, "take a picture", chromedp.CaptureScreenshot())
-	err := os.MkdirAll(filepath.Dir(path), 0o750) //nolint:gosec // the developer names the folder
+	return step(t, "take a picture", chromedp.CaptureScreenshot())
+}
+
+// smaller returns a picture with its 256 most frequent colours alone, which nobody can
+// tell from it, in a third of the bytes.
+func smaller(tb testing.TB, picture []byte) []byte {
+	tb.Helper()
+	whole, err := png.Decode(bytes.NewReader(picture))
+	if err != nil {
+		tb.Fatalf("read the picture: %v", err)
+	}
+	bounds, counts := whole.Bounds(), map[color.Color]int{}
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			counts[whole.At(x, y)]++
+		}
+	}
+	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.Color) int { return counts[b] - counts[a] })
+	indexed := image.NewPaletted(bounds, colours[:min(len(colours), 256)])
+	draw.Draw(indexed, bounds, whole, bounds.Min, draw.Src)
+	var out bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, indexed); err != nil {
+		tb.Fatalf("write the picture: %v", err)
+	}
+	return out.Bytes()
+}
+
+func (t *Tab) save(path string, picture []byte) {
+	t.tb.Helper()
+	err := os.MkdirAll(filepath.Dir(path), 0o755) //nolint:gosec // the developer names the folder
 	if err == nil {
-		err = os.WriteFile(path, picture, 0o600) //nolint:gosec // as above
+		err = os.WriteFile(path, picture, 0o644) //nolint:gosec // as above
 	}
 	if err != nil {
 		t.tb.Fatalf("save the picture: %v", err)

@@ -63,8 +63,12 @@ CREATE TABLE courier.action (
 
 CREATE INDEX action_running ON courier.action (lease_until) WHERE status = 'running';
 
+-- What a node says of its gateways, a JSON list.
+ALTER TABLE courier.node ADD COLUMN state text NOT NULL DEFAULT '';
+
 -- +goose Down
 
+ALTER TABLE courier.node DROP COLUMN state;
 DROP TABLE courier.action;
 DROP TABLE courier.gateway_pause;
 DROP TABLE courier.audit;

@@ -2,7 +2,7 @@
 
 -- How urgent a message is, and what it has in common with those whose place a newer one
 -- takes. Only what no gateway has taken yet is looked for, by a number for the key, see key.go.
-ALTER TABLE message ADD COLUMN lane TEXT NOT NULL DEFAULT 'normal' CHECK (lane IN ('otp', 'normal', 'bulk'));
+ALTER TABLE message ADD COLUMN lane TEXT NOT NULL DEFAULT 'normal' CHECK (lane = 'otp' OR lane = 'normal' OR lane = 'bulk');
 ALTER TABLE message ADD COLUMN supersede_key TEXT;
 ALTER TABLE message ADD COLUMN place_key INTEGER;
 CREATE INDEX message_place_key ON message (place_key) WHERE place_key IS NOT NULL AND next_attempt_at IS NOT NULL;

@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"math"
+	"time"
+
+	"courier"
+	"courier/internal/store"
+)
+
+// write runs an operation of a name and a few statements.
+func (s *Store) write(ctx context.Context, name string, run func(ctx context.Context, s *session) error) error {
+	return s.promise(ctx, &operation{name: name, rows: 1, run: run})
+}
+
+// Pause implements store.Store.
+func (s *Store) Pause(ctx context.Context, p store.Pause) error {
+	err := s.write(ctx, "pause", func(ctx context.Context, session *session) error {
+		_, err := session.exec(ctx, "SetPause", p.Gateway, store.CleanText(p.Reason), p.Who, p.At.UnixMicro())
+		return err
+	})
+	if err == nil {
+		err = s.readPauses(ctx)
+	}
+	return s.fault("pause gateway", err)
+}
+
+// Resume implements store.Store.
+func (s *Store) Resume(ctx context.Context, gateway string) (bool, error) {
+	var gone int64
+	err := s.write(ctx, "resume", func(ctx context.Context, session *session) (err error) {
+		gone, err = session.exec(ctx, "DeletePause", gateway)
+		return err
+	})
+	if err == nil {
+		err = s.readPauses(ctx)
+	}
+	return gone > 0, s.fault("resume gateway", err)
+}
+
+// Pauses implements store.Store.
+func (s *Store) Pauses(ctx context.Context) ([]store.Pause, error) {
+	var found []store.Pause
+	err := s.readers.read(ctx, "Pauses", func(rows *sql.Rows) error {
+		var p store.Pause
+		var at int64
+		err := rows.Scan(&p.Gateway, &p.Reason, &p.Who, &at)
+		p.At = time.UnixMicro(at).UTC()
+		found = append(found, p)
+		return err
+	})
+	return found, s.fault("read pauses", err)
+}
+
+// readPauses tells the node of the gateways that are paused, with its beats.
+func (s *Store) readPauses(ctx context.Context) error {
+	pauses, err := s.Pauses(ctx)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(pauses))
+	for i, p := range pauses {
+		names[i] = p.Gateway
+	}
+	s.registry.mutex.Lock()
+	defer s.registry.mutex.Unlock()
+	s.registry.paused = names
+	return nil
+}
+
+// Audit implements store.Store.
+func (s *Store) Audit(ctx context.Context, e store.Entry) error {
+	err := s.write(ctx, "audit", func(ctx context.Context, session *session) error {
+		_, err := session.exec(ctx, "ForgetEntries", e.At.Add(-store.AuditFor).UnixMicro())
+		if err == nil {
+			_, err = session.exec(ctx, "InsertEntry", e.At.UnixMicro(), e.Who, e.Action, e.Target, e.Reason, e.Detail)
+		}
+		return err
+	})
+	return s.fault("enter in audit log", err)
+}
+
+// Audits implements store.Store.
+func (s *Store) Audits(ctx context.Context, query store.AuditQuery) ([]store.Entry, error) {
+	before, statement := query.Before, query.Statement()
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	arguments := []any{before, int64(max(query.Limit, 0)), query.Action, query.Target}
+	var found []store.Entry
+	err := s.readers.read(ctx, statement, func(rows *sql.Rows) error {
+		var e store.Entry
+		var at int64
+		err := rows.Scan(&e.Seq, &at, &e.Who, &e.Action, &e.Target, &e.Reason, &e.Detail)
+		e.At = time.UnixMicro(at).UTC()
+		found = append(found, e)
+		return err
+	}, arguments[:map[string]int{"Entries": 2, "EntriesOfAction": 3, "EntriesOfTarget": 4}[statement]]...)
+	return found, s.fault("read audit log", err)
+}
+
+// StartAction implements store.Store.
+func (s *Store) StartAction(ctx context.Context, a store.Action) error {
+	err := s.write(ctx, "start action", func(ctx context.Context, session *session) error {
+		_, err := session.exec(ctx, "ForgetActions", a.At.Add(-store.AuditFor).UnixMicro())
+		if err == nil {
+			_, err = session.exec(ctx, "InsertAction", a.ID[:], string(a.Kind), string(a.As), store.EncodeFilter(&a.Filter), a.Reason, a.Who, a.At.UnixMicro())
+		}
+		return err
+	})
+	return s.fault("start action", err)
+}
+
+// TakeAction implements store.Store.
+func (s *Store) TakeAction(ctx context.Context, node string, now, until time.Time) (*store.Action, error) {
+	var taken []store.Action
+	err := s.write(ctx, "take action", func(ctx context.Context, session *session) (err error) {
+		taken, err = session.actions(ctx, "TakeAction", node, now.UnixMicro(), until.UnixMicro())
+		return err
+	})
+	return firstAction(taken, s.fault("take action", err))
+}
+
+func firstAction(actions []store.Action, err error) (*store.Action, error) {
+	if err != nil || len(actions) == 0 {
+		return nil, err
+	}
+	return &actions[0], nil
+}
+
+// SaveAction implements store.Store.
+func (s *Store) SaveAction(ctx context.Context, node string, a store.Action, until time.Time) (bool, error) {
+	var saved int64
+	var doneTo any
+	if a.Filter.After != nil {
+		doneTo = a.Filter.After[:]
+	}
+	err := s.write(ctx, "save action", func(ctx context.Context, session *session) (err error) {
+		saved, err = session.exec(ctx, "SaveAction", a.ID[:], node, string(a.Status), a.UpdatedAt.UnixMicro(), micros(a.EndedAt), doneTo,
+			a.Examined, a.Changed, a.Skipped, a.Fault, until.UnixMicro())
+		return err
+	})
+	return saved == 1, s.fault("save action", err)
+}
+
+// StopAction implements store.Store.
+func (s *Store) StopAction(ctx context.Context, id courier.ID, now time.Time) (*store.Action, error) {
+	err := s.write(ctx, "stop action", func(ctx context.Context, session *session) error {
+		_, err := session.exec(ctx, "StopAction", id[:], now.UnixMicro())
+		return err
+	})
+	if err != nil {
+		return nil, s.fault("stop action", err)
+	}
+	return s.Action(ctx, id)
+}
+
+// Action implements store.Store.
+func (s *Store) Action(ctx context.Context, id courier.ID) (*store.Action, error) {
+	found, err := s.readers.actions(ctx, "Action", id[:])
+	if err == nil && len(found) == 0 {
+		err = store.ErrNotFound
+	}
+	return firstAction(found, s.fault("read action", err))
+}
+
+// Actions implements store.Store.
+func (s *Store) Actions(ctx context.Context, limit int) ([]store.Action, error) {
+	found, err := s.readers.actions(ctx, "Actions", int64(max(limit, 0)))
+	return found, s.fault("read actions", err)
+}
+
+func (s statements) actions(ctx context.Context, name string, arguments ...any) ([]store.Action, error) {
+	var found []store.Action
+	scanner := newRowScanner(15)
+	err := s.read(ctx, name, func(rows *sql.Rows) error {
+		if err := scanner.scan(rows); err != nil {
+			return err
+		}
+		filter, err := store.DecodeFilter(scanner.text(4))
+		a := store.Action{
+			Status: store.ActionStatus(scanner.text(1)), Kind: store.ActionKind(scanner.text(2)), As: store.Resolution(scanner.text(3)), Filter: filter,
+			Reason: scanner.text(5), Who: scanner.text(6), At: scanner.time(7), UpdatedAt: scanner.time(8), EndedAt: scanner.time(9),
+			Examined: scanner.integer(11), Changed: scanner.integer(12), Skipped: scanner.integer(13), Fault: scanner.text(14),
+		}
+		copy(a.ID[:], scanner.blob(0))
+		if doneTo := scanner.blob(10); doneTo != nil {
+			a.Filter.After = (*courier.ID)(doneTo)
+		}
+		found = append(found, a)
+		return err
+	}, arguments...)
+	return found, err
+}

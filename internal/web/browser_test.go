@@ -1,0 +1,113 @@
+package web_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"courier"
+	"courier/internal/web/webtest"
+)
+
+// fill stores messages of many kinds.
+func (s *site) fill(t *testing.T) (unknown string) {
+	t.Helper()
+	ends := []struct {
+		status courier.Status
+		class  courier.Class
+		said   string
+	}{
+		{courier.StatusUnknown, courier.ClassOutcomeUnknown, "the gateway was asked and the connection broke before its answer; look the message up at the gateway"},
+		{courier.StatusSent, "", ""},
+		{courier.StatusRejected, courier.ClassInvalidDestination, "the gateway answered 400"},
+		{courier.StatusAbandoned, courier.ClassGatewayError, "the gateway answered 500"},
+	}
+	for i, end := range ends {
+		path := s.message(t, func(m *courier.Message) {
+			m.ID[14], m.To, m.TemplateType, m.Country = byte(i), fmt.Sprintf("+1206555010%d", i), "login_code_valid", "US"
+			m.Body = "Your code is 123456\n\n@shop.example #123456"
+		})
+		if end.status == courier.StatusUnknown {
+			unknown = path
+		}
+		s.attempt(t, end.status, func(a *courier.Attempt) {
+			a.Class, a.Message = end.class, end.said
+			if a.Outcome, _ = end.class.Verdict(); a.Class != "" {
+				a.HTTPStatus, a.Excerpt = 500, `{"error":{"code":30003,"message":"Unreachable"}}`
+			}
+		})
+		s.clock.Add(int64(time.Second))
+	}
+	s.message(t, func(m *courier.Message) { m.To, m.Body = hostile, hostile })
+	return unknown
+}
+
+// TestBrowser goes through the pages as people do: with the mouse and with the keyboard
+// alone, on a desk and on a phone, in the light and in the dark.
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	s := open(t, keys())
+	unknown := s.fill(t)
+	browser := webtest.Start(t)
+	tab := browser.Tab(t, webtest.Look{})
+
+	tab.Open(s.server.URL + "/messages?status=unknown")
+	tab.Inspect("sign-in")
+	tab.Type("#key", "root")
+	tab.Press(kb.Enter)
+	tab.WaitText("+12065550100")
+	tab.Open(s.server.URL + "/messages")
+	tab.WaitText("alert(1)")
+	tab.Inspect("messages")
+
+	tab.Type("#to", "+12065550100") // by keyboard alone
+	tab.Press(kb.Enter)
+	tab.Wait("document.querySelectorAll('tbody tr').length == 1 && !location.href.includes('0100')")
+	tab.TabTo("tbody a")
+	tab.Press(kb.Enter)
+	tab.WaitText("Attempt 1: unknown")
+	tab.WaitText("Live")
+	tab.Inspect("message")
+
+	tab.TabTo(".act:nth-child(2) summary")
+	tab.Press(kb.Enter)
+	tab.TabTo(".act:nth-child(2) input[name=reason]")
+	tab.Press("not in the gateway's list")
+	tab.Press(kb.Enter)
+	tab.WaitText("The message is resolved.")
+	tab.WaitText("undelivered")
+
+	tab.Click(".act summary")
+	tab.Click(".act button")
+	tab.WaitText("The message is queued again.")
+	tab.WaitText("Live")
+	s.attempt(t, courier.StatusSent, func(*courier.Attempt) {}) // the hostile one, which nobody looks at
+	s.attempt(t, courier.StatusSent, func(a *courier.Attempt) { a.Number = 2 })
+	tab.WaitText("Attempt 2: accepted") // it came without a reload
+	tab.Wait("location.pathname == '" + unknown + "'")
+
+	tab.Click(".visitor button")
+	tab.Wait("location.pathname == '/sign-in'")
+}
+
+// TestBrowser_Reader sees neither texts nor numbers, and is thrown out with its key.
+func TestBrowser_Reader(t *testing.T) {
+	t.Parallel()
+	s := open(t, keys())
+	path := s.fill(t)
+	tab := webtest.Start(t).Tab(t, webtest.Look{Width: webtest.PhoneWidth})
+	tab.Open(s.server.URL + "/sign-in")
+	tab.Type("#key", "reader")
+	tab.Click("main button")
+	tab.WaitText("Nodes")
+	tab.Inspect("overview")
+	tab.Open(s.server.URL + path)
+	tab.WaitText("read_body")
+	tab.WaitText("+1206•••0100")
+	tab.WaitText("Live")
+	tab.Allow("401") // the stream of a page that can no longer be seen
+	s.api.SetKeys(keys()[2:])
+	tab.Wait("location.pathname == '/sign-in'")
+}
