@@ -63,6 +63,7 @@ func (n *inserting) take(ctx context.Context, in *session) error {
 		return err
 	}
 	var fresh []store.Row
+	now := n.nowFunc()
 	for _, p := range n.places {
 		row, message := p.Row, *p.Message
 		row.Message = &message // it may be tried again
@@ -71,10 +72,7 @@ func (n *inserting) take(ctx context.Context, in *session) error {
 			*p.answer, firsts[k] = store.Enqueued{Message: m}, m // by the try whose answer was lost
 		} else if first := firsts[k]; k.name != "" && first != nil {
 			*p.answer = store.Repeat(p.Message, first)
-		} else if first := n.repeated(taking, &row); first != nil {
-			*p.answer = store.Enqueued{Message: first, Duplicate: true}
-		} else {
-			*p.answer = store.Enqueued{Message: row.Message}
+		} else if *p.answer = taking.Add(&row, now); !p.answer.Duplicate && p.answer.Err == nil {
 			fresh, firsts[k] = append(fresh, row), row.Message
 		}
 	}
@@ -84,14 +82,7 @@ func (n *inserting) take(ctx context.Context, in *session) error {
 	if len(fresh) == 0 {
 		return in.confirm(ctx) // what others wrote, or an earlier try
 	}
-	return n.write(ctx, in, fresh, taking.Places)
-}
-
-func (n *inserting) repeated(taking *store.Superseding, row *store.Row) *courier.Message {
-	if row.SupersedeKey == "" {
-		return nil
-	}
-	return taking.Add(row)
+	return n.write(ctx, in, fresh, taking)
 }
 
 // look waits for those who store messages with the same keys, and reads what is stored.
@@ -100,12 +91,14 @@ func (n *inserting) look(ctx context.Context, in *session) (
 ) {
 	taking, firsts, stored = store.NewSuperseding(), map[key]*courier.Message{}, map[courier.ID]*courier.Message{}
 	locks, given := map[int64]bool{}, []string{}
+	var limits []courier.Limit
 	var latest []store.LatestOf
 	var names []key
 	for _, p := range n.places {
 		if k := keyOf(p.Message); k.name != "" {
 			names = append(names, k)
 		}
+		limits = append(limits, p.Limits...)
 		k := store.PlaceKeyOf(p.Message)
 		if k.Key == "" {
 			continue
@@ -130,6 +123,9 @@ func (n *inserting) look(ctx context.Context, in *session) (
 			ids = append(ids, id)
 			return err
 		}},
+	}
+	if len(limits) > 0 {
+		queries = slices.Insert(queries, 1, lockUsages(&taking.Usages, limits))
 	}
 	if len(names) > 0 {
 		queries = append(queries, messagesOf(&known, "MessageByKey",
@@ -182,7 +178,7 @@ func lockOf(k store.PlaceKey) int64 {
 }
 
 // write stores messages and what they do to others.
-func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, places []store.Place) error {
+func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, taking *store.Superseding) error {
 	statement := "InsertMessage"
 	if n.keyed {
 		statement = "InsertKeyed"
@@ -199,10 +195,13 @@ func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, p
 			column(special, func(r store.Row) pgtype.Timestamptz { return stamp(r.HeldDueAt) }),
 		}, nothing})
 	}
-	if taken := lastOf(places); len(taken) > 0 {
+	if taken := lastOf(taking.Places); len(taken) > 0 {
 		queries = append(queries, query{"TakePlaces", in.counted(
 			column(taken, func(p store.Place) pgtype.UUID { return uuid(p.ID) }), column(taken, func(p store.Place) pgtype.UUID { return uuid(p.By) }),
 			column(taken, func(p store.Place) pgtype.Timestamptz { return stamp(p.At) })), nothing})
+	}
+	if changed := setUsages(&taking.Usages); changed != nil {
+		queries = append(queries, *changed)
 	}
 	if err := in.readTogether(ctx, queries...); err != nil {
 		return n.insertFault(err)
