@@ -87,7 +87,7 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		"ReturnLeases", "SettledBefore", "StoredIDs",
 		// counts in tables, decisions in transactions, several keys at once
 		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed", "ScrubMessages", "DeleteEvents", "ReplaceListener",
-		"LockMessages", "MessagesOfReceipts", "NextSegment", "ParkedSince", "LockKeys", "FoldPoints",
+		"LockMessages", "MessagesOfReceipts", "NextSegment", "ParkedSince", "LockKeys", "PlacesOf", "FoldPoints",
 		// plans that are kept
 		"GrownTables",
 	}
