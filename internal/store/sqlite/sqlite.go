@@ -50,7 +50,9 @@ type Store struct {
 	readers statements
 	writer  *writer
 	counts  *counts
-	remembered
+	// segments are those of the keys of messages, the last of which is lastSegment.
+	segments    store.Segments
+	lastSegment int64
 	// tallies are those that are not written yet.
 	tallies store.Tallies
 	logger  *slog.Logger
@@ -71,15 +73,6 @@ var _ store.Store = (*Store)(nil)
 type background struct {
 	watching     sync.WaitGroup
 	stopWatching context.CancelFunc
-}
-
-// remembered is what the writer knows of keys without a look at the database.
-type remembered struct {
-	// segments are those of the keys of gateways, the last of which is lastSegment.
-	segments    store.Segments
-	lastSegment int64
-	// places are those of messages that take the place of others.
-	places places
 }
 
 // Open opens the database, making or migrating it when it has to, and holds it
