@@ -65,7 +65,7 @@ func TestDocuments_HookExamples(t *testing.T) {
 		if strings.Contains(text, "/hooks/supabase") {
 			secret = supabaseSecret
 		}
-		command := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(text, "127.0.0.1:4477", c.PublicAddr())) //nolint:gosec // the document
+		command := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(text, "127.0.0.1:4477", c.PublicAddr()))
 		command.Env = append(os.Environ(), "HOOK_SECRET="+secret, "NO_PROXY=127.0.0.1")
 		if answer, err := command.CombinedOutput(); err != nil || !strings.Contains(string(answer), `"status":"queued"`) {
 			t.Errorf("%s: %s, %v", text, answer, err)
