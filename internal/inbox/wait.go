@@ -77,7 +77,7 @@ func (i *Inbox) take(to string, since time.Time) (Message, bool) {
 		switch {
 		case !since.IsZero() && request.ReceivedAt.Before(since):
 			return Message{}, false
-		case kept.code == "" || !message.Arrived() || to != "" && !isTo(kept.to, to):
+		case kept.code == "" || !message.Arrived() || to != "" && kept.phone != phoneOf(to):
 			continue
 		}
 		i.mu.Lock()
