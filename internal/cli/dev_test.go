@@ -138,7 +138,7 @@ func TestDev_PrintsSampleApartOnce(t *testing.T) {
 	d := &dev{sample: "the sample"}
 	catch := d.caught(&catchPrinter{out: &out, format: formatTable})
 	for _, text := range []string{"another", d.sample, d.sample} {
-		catch(inbox.Message{To: sampleTo, Text: text})
+		catch(inbox.Message{To: sampleTo, Text: text, Status: 201})
 	}
 	if got := out.String(); !strings.Contains(got, "another") || strings.Count(got, d.sample) != 1 {
 		t.Errorf("printed %q", got)

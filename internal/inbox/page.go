@@ -65,7 +65,9 @@ type bubble struct {
 	Cut                       bool
 	At                        time.Time
 	Arrived                   bool
-	Status                    int
+	// Asked is true for a question about a message, which some couriers ask a provider.
+	Asked  bool
+	Status int
 	// Size is how a network counts it, such as 1 segment.
 	Size string
 	// Told is what was reported of it last.
@@ -187,6 +189,7 @@ func (i *Inbox) bubble(request *gatewaytest.Request) bubble {
 		ID: request.ID, URL: pageURL([]string{kept.to}, request.ID) + "#request", At: request.ReceivedAt, Status: request.Status,
 		Before: text, Copy: kept.code, Cut: len(text) < len(kept.text),
 	}
+	b.Asked = i.emulator != nil && request.Method == http.MethodGet
 	b.Arrived = (&Message{Status: request.Status}).Arrived()
 	if before, code, found := splitCode(text, kept.code); found {
 		b.Before, b.Code, b.After = before, code, text[len(before)+len(code):]
