@@ -140,7 +140,7 @@ func (in *intake) forward(i int, result *store.Enqueued) {
 
 // giveBack gives the room back of a message that is not stored.
 func (t *ticket) giveBack() {
-	permit{gate: t.gate, epoch: t.epoch, probe: t.probe}.release(1)
+	permit{gate: t.gate, lane: t.lane, epoch: t.epoch, probe: t.probe}.release(1)
 	t.gate.wake()
 }
 
