@@ -63,7 +63,7 @@ func (r *reader) do(t *testing.T, before, kind, text string) {
 		if named := regexp.MustCompile("`([a-z]+\\.yml)`").FindStringSubmatch(before); named != nil {
 			name = named[1]
 		}
-		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil { //nolint:gosec // a name of our own documents
 			t.Fatal(err)
 		}
 		r.run(t, "courier config check -c "+name)
