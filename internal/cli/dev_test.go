@@ -101,8 +101,6 @@ func TestDev_Phone(t *testing.T) {
 	tab.Wait(`document.querySelector(".got .meta .told")?.textContent === "undelivered"`)
 	tab.Inspect("dev")
 	tab.Image("inbox")
-	tab.Look(webtest.Look{Width: webtest.PhoneWidth, Height: 844})
-	tab.Image("inbox-small")
 	got, err := sender.Message(t.Context(), sent.ID)
 	if err != nil || got.Status != courier.StatusUndelivered {
 		t.Errorf("the courier says %+v, %v", got, err)

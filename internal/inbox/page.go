@@ -99,11 +99,6 @@ func (i *Inbox) page(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Security-Policy", securityPolicy)
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("X-Content-Type-Options", "nosniff")
 	page := template.Must(template.New("inbox").Funcs(template.FuncMap{"shown": shown}).Parse(pageText))
 	query := r.URL.Query()
 	_ = page.Execute(w, i.view(query["to"], query.Get("message"))) // an error means that the browser is gone

@@ -99,7 +99,6 @@ func writeCode(w http.ResponseWriter, r *http.Request, message *Message) {
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	_, _ = fmt.Fprintln(w, message.Code)
 }
 
