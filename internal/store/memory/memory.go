@@ -44,22 +44,12 @@ type database struct {
 	attempts  map[courier.ID][]courier.Attempt
 	receipts  map[courier.ID][]courier.Receipt
 	parked    []courier.Receipt
-	tallies   store.Tallies
-	written   store.Sums
+	operation
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
 	outbox
 	stores []*Store
-	operated
-}
-
-// operated is what operators did.
-type operated struct {
-	weights []store.Weight
-	pauses  []store.Pause
-	audit   []store.Entry
-	actions []action
 	store.Sessions
 }
 
@@ -68,6 +58,16 @@ type outbox struct {
 	listeners map[string][]courier.Status
 	events    []event
 	lastEvent int64
+}
+
+// operation is what operators see beside messages, and what they decided.
+type operation struct {
+	tallies store.Tallies
+	written store.Sums
+	weights []store.Weight
+	pauses  []store.Pause
+	audit   []store.Entry
+	actions []action
 }
 
 // key is what a repeat has in common with the first.

@@ -50,9 +50,9 @@ type Store struct {
 	readers statements
 	writer  *writer
 	counts  *counts
-	remembered
-	// tallies are those that are not written yet.
-	tallies store.Tallies
+	outgoing
+	// places is what the writer remembers of keys.
+	places  places
 	logger  *slog.Logger
 	nowFunc func() time.Time
 	// registry has this process as its one node, and the sessions of visitors.
@@ -65,21 +65,21 @@ type Store struct {
 	rescueFunc, finishFunc func() error
 }
 
+// outgoing is what is kept in memory for messages that are sent.
+type outgoing struct {
+	// segments are those of the keys of messages, the last of which is lastSegment.
+	segments    store.Segments
+	lastSegment int64
+	// tallies are those that are not written yet.
+	tallies store.Tallies
+}
+
 var _ store.Store = (*Store)(nil)
 
 // background is what runs besides calls: watching ends when stopWatching is called.
 type background struct {
 	watching     sync.WaitGroup
 	stopWatching context.CancelFunc
-}
-
-// remembered is what the writer knows of keys without a look at the database.
-type remembered struct {
-	// segments are those of the keys of gateways, the last of which is lastSegment.
-	segments    store.Segments
-	lastSegment int64
-	// places are those of messages that take the place of others.
-	places places
 }
 
 // Open opens the database, making or migrating it when it has to, and holds it
