@@ -133,14 +133,14 @@ func (in *intake) forward(i int, result *store.Enqueued) {
 		wait := stored.NextAttemptAt.Sub(in.now)
 		t.queue.note(wait, wait <= 0)
 		if stored.NextAttemptAt.After(row.NextAttemptAt) {
-			in.engine.holds.add(stored, t.queue)
+			in.engine.settler.holds.add(stored, t.queue)
 		}
 	}
 }
 
 // giveBack gives the room back of a message that is not stored.
 func (t *ticket) giveBack() {
-	permit{gate: t.gate, epoch: t.epoch, probe: t.probe}.release(1)
+	permit{gate: t.gate, lane: t.lane, epoch: t.epoch, probe: t.probe}.release(1)
 	t.gate.wake()
 }
 

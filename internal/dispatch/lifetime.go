@@ -32,6 +32,9 @@ type lifetime struct {
 
 	mu    sync.Mutex
 	phase phase
+	// retired are gates that are gone from the configuration and may still have
+	// messages out.
+	retired []*gate
 	// stopped is closed when Stop is done, with stopErr.
 	stopped chan struct{}
 	stopErr error

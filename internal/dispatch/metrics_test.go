@@ -81,6 +81,7 @@ func TestEngine_Metrics(t *testing.T) {
 			"courier_keeper":                                          1,
 			"courier_gateway_degraded,gateway=sms":                    0,
 			"courier_reclaimed_total":                                 0,
+			"courier_messages_superseded_total":                       0,
 			"courier_rate_wait_seconds_total,gateway=sms":             0,
 		}
 		got := gather(t, registry)

@@ -33,6 +33,8 @@ const (
 // end, which bounds the memory.
 type settler struct {
 	engine *Engine
+	// holds are the messages that wait for the outcome of older ones.
+	holds holds
 
 	mu      sync.Mutex
 	pending []*ticket
@@ -213,7 +215,7 @@ func (s *settler) write(ctx context.Context, part []*ticket) error {
 			s.engine.logger.WarnContext(ctx, "attempt was not recorded, as its lease was no longer held",
 				slog.String("message_id", t.settlement.ID.String()), slog.String("gateway", t.gate.sender.name))
 		}
-		t.gate.settled(1)
+		t.gate.settled(t)
 	}
 	s.tell(part)
 	return nil
@@ -225,12 +227,12 @@ func (s *settler) tell(part []*ticket) {
 	for i, t := range part {
 		if t.settlement.Status == courier.StatusQueued {
 			q := t.queue
-			if to := s.engine.routing.Load().queue(t.settlement.Gateway); to != nil {
-				q = to
+			if to := s.engine.routing.Load().lines[t.settlement.Gateway]; to != nil {
+				q = to.of(t.message)
 			}
 			q.note(t.settlement.NextAttemptAt.Sub(s.engine.now()), false)
 		}
-		if q := s.engine.holds.end(t.message); q != nil {
+		if q := s.holds.end(t.message); q != nil {
 			q.note(0, false)
 		}
 		if i == 0 || t.gate != part[i-1].gate {

@@ -239,7 +239,7 @@ func (s *Store) notify(inserted *inserting) {
 		m := p.answer.Message
 		stored := p.answer.Err == nil && !p.answer.Duplicate
 		if stored && m.Status == courier.StatusQueued && !m.NextAttemptAt.After(now) {
-			s.notifier.add(p.Gateway)
+			s.notifier.add(store.Wake{Gateway: p.Gateway, Lane: p.Lane})
 		}
 	}
 }

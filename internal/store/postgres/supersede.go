@@ -216,10 +216,10 @@ func lastOf(places []store.Place) []store.Place {
 
 // releaseHeld has the messages due that wait for some whose attempts are over.
 func (s *Store) releaseHeld(ctx context.Context, on *session, newer []courier.ID, at time.Time) error {
-	var gateway string
+	var wake store.Wake
 	return on.read(ctx, "ReleaseHeld", func(rows pgx.Rows) error {
-		err := rows.Scan(&gateway)
-		s.notifier.add(gateway)
+		err := rows.Scan(&wake.Gateway, (*string)(&wake.Lane))
+		s.notifier.add(wake)
 		return err
 	}, uuids(newer), store.Floor(at))
 }

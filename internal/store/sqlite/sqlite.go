@@ -269,7 +269,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}})
 	if err == nil {
-		_, err = s.waiting(ctx)
+		_, err = s.waiting(ctx, 1)
 	}
 	return s.fault("check database", err)
 }
