@@ -74,6 +74,8 @@ type Operation struct {
 	Gateways Gateways
 	// Actions carries out what is done to many messages; nil for nobody.
 	Actions Actions
+	// QueuesFunc tells what waits, and what holds it up; nil for what the store knows.
+	QueuesFunc func(ctx context.Context) ([]Waiting, error)
 }
 
 // Options are the parts and settings of an API. Intake, Engine and Store are mandatory.
