@@ -159,6 +159,11 @@ func (c *Client) Messages(ctx context.Context, query ListQuery) (*MessagePage, e
 	return ask[MessagePage](ctx, c, "list messages", call{path: pathMessages, query: query.values(), repeatable: true})
 }
 
+// Why says what became of the last messages to a recipient, and what to do.
+func (c *Client) Why(ctx context.Context, to string) (*Why, error) {
+	return ask[Why](ctx, c, "ask why", call{method: http.MethodPost, path: "v1/recipients/why", body: map[string]string{"to": to}, repeatable: true})
+}
+
 // Cancel withdraws a message that no gateway has taken and that none is being
 // handed; for any other it is courier.CodeIllegalTransition.
 func (c *Client) Cancel(ctx context.Context, id courier.ID) (*Message, error) {

@@ -212,3 +212,13 @@ type Waiting struct {
 	Class  courier.Class `json:"class,omitempty"`
 	Advice string        `json:"advice,omitempty"`
 }
+
+// Why is what became of the last messages to a recipient.
+type Why struct {
+	// To is the recipient, as messages have it.
+	To string `json:"to"`
+	// Text is one paragraph: what became of them, and what to do.
+	Text string `json:"text"`
+	// Messages are the last ten, the newest first.
+	Messages []Message `json:"messages"`
+}

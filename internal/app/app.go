@@ -405,6 +405,7 @@ func engineRoutes(configured []config.Route) []dispatch.Route {
 // says otherwise. They get a sender at once only where it is the same for every gateway.
 func intakePolicy(cfg *config.Config, made texts) intake.Policy {
 	policy := intake.Policy{
+		TestNumbers:     cfg.Recipients.Test,
 		Notice:          dryNotice(cfg),
 		DefaultRegion:   cfg.Recipients.DefaultRegion,
 		SkipValidation:  !cfg.Recipients.Validate,
@@ -415,6 +416,13 @@ func intakePolicy(cfg *config.Config, made texts) intake.Policy {
 		PlainTypography: cfg.Messages.Typography == "gsm",
 		SkipLint:        !cfg.Messages.Lint,
 		Callbacks:       !cfg.Callbacks.Secret.Empty(),
+	}
+	for _, l := range cfg.Limits {
+		limit := intake.Limit{By: courier.LimitBy(l.By), Count: l.Count, Per: l.Per}
+		for _, lane := range l.Lanes {
+			limit.Lanes = append(limit.Lanes, courier.Lane(lane))
+		}
+		policy.Limits = append(policy.Limits, limit)
 	}
 	if made.Texts != nil {
 		policy.TextFunc = made.forDraft

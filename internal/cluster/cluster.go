@@ -34,6 +34,7 @@ type Store interface {
 	Expire(ctx context.Context, now time.Time, limit int) (int, error)
 	Scrub(ctx context.Context, sweep store.Sweep) (int, error)
 	Purge(ctx context.Context, sweep store.Sweep) (int, error)
+	PurgeUsage(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // Engine is what sends messages on this node. All methods may be called from any

@@ -104,6 +104,10 @@ func (s *fakeStore) Scrub(ctx context.Context, _ store.Sweep) (int, error) {
 	return s.call(ctx, "scrub")
 }
 
+func (s *fakeStore) PurgeUsage(ctx context.Context, _ time.Time, _ int) (int, error) {
+	return 0, ctx.Err()
+}
+
 func (s *fakeStore) Purge(ctx context.Context, _ store.Sweep) (int, error) {
 	return s.call(ctx, "purge")
 }

@@ -25,6 +25,7 @@ func (c *checker) relations() {
 	c.tls()
 	c.apiAccess()
 	c.testNumbers()
+	c.messageLimits()
 	c.durations()
 	c.tracing()
 	c.hints()

@@ -115,6 +115,9 @@ func (in *intake) forward(i int, result *store.Enqueued) {
 	if t.gate != nil && !leased {
 		t.giveBack()
 	}
+	if refused, limited := errors.AsType[*courier.LimitError](result.Err); limited {
+		in.engine.metrics.limited.WithLabelValues(string(refused.By)).Inc()
+	}
 	if leased {
 		t.gate.sender.dispatch(t)
 	}

@@ -49,7 +49,7 @@ type Store interface {
 	Nodes(ctx context.Context) ([]store.Node, error)
 	Stats(ctx context.Context, now time.Time) (store.Stats, error)
 	Series(ctx context.Context, since, until time.Time) ([]store.Point, error)
-	Tallies(ctx context.Context, since time.Time) ([]store.Tally, error)
+	CountryTallies(ctx context.Context, since time.Time) ([]store.Tally, error)
 	Faults(ctx context.Context, since time.Time) ([]store.Fault, error)
 	Weights(ctx context.Context) ([]store.Weight, error)
 	WeightHistory(ctx context.Context, route string, limit int) ([]store.Weight, error)

@@ -124,7 +124,7 @@ func (a *API) readKnown(ctx context.Context) (k known, err error) {
 	read(func() (err error) { k.nodes, err = s.Nodes(ctx); return err })
 	read(func() (err error) { k.weights, err = s.Weights(ctx); return err })
 	read(func() (err error) { k.points, err = s.Series(ctx, day, until); return err })
-	read(func() (err error) { k.tallies, err = s.Tallies(ctx, day); return err })
+	read(func() (err error) { k.tallies, err = s.CountryTallies(ctx, day); return err })
 	read(func() (err error) { k.faults, err = s.Faults(ctx, day); return err })
 	return k, err
 }
@@ -212,23 +212,11 @@ func newWeight(w *store.Weight) gatewayWeight {
 }
 
 func (k *known) countries(gateway string) []countryShare {
-	sums := map[string]*countryShare{}
-	for _, t := range k.tallies {
-		if t.Gateway != gateway {
-			continue
-		}
-		sum := sums[t.Country]
-		if sum == nil {
-			sum = &countryShare{Country: t.Country}
-			sums[t.Country] = sum
-		}
-		sum.Accepted += t.Accepted
-		sum.Delivered += t.Delivered
-		sum.Undelivered += t.Undelivered
-	}
 	var list []countryShare
-	for _, sum := range sums {
-		list = append(list, *sum)
+	for _, t := range k.tallies {
+		if t.Gateway == gateway {
+			list = append(list, countryShare{t.Country, t.Accepted, t.Delivered, t.Undelivered})
+		}
 	}
 	slices.SortFunc(list, func(a, b countryShare) int {
 		return cmp.Or(cmp.Compare(b.Accepted, a.Accepted), cmp.Compare(a.Country, b.Country))

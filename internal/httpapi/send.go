@@ -158,7 +158,9 @@ func (a *API) take(c *call, parts []batchPart) ([]taken, error) {
 		results[i].Enqueued = stored[n]
 		if err := stored[n].Err; err != nil {
 			fault := FaultOf(err)
-			fault.Field = fieldKey
+			if fault.Code == courier.CodeIdempotencyConflict {
+				fault.Field = fieldKey
+			}
 			results[i].Err = fault
 		}
 	}

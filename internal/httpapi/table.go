@@ -21,7 +21,7 @@ func (a *API) messageEndpoints() []endpoint {
 	refused := []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia}
 	unserved := []courier.ErrorCode{courier.CodeUnknownChannel, courier.CodeSMSDisabled}
 	judged := []courier.ErrorCode{courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong}
-	repeated := []courier.ErrorCode{courier.CodeIdempotencyConflict, courier.CodeRateLimited}
+	repeated := []courier.ErrorCode{courier.CodeIdempotencyConflict, courier.CodeRateLimited, courier.CodeRecipientLimited, courier.CodeCallerLimited}
 	changed := slices.Concat([]courier.ErrorCode{courier.CodeNotFound, courier.CodeIllegalTransition}, storeCodes())
 	id := []*huma.Param{{
 		Name: "id", In: "path", Required: true, Description: "The id of a message.",
@@ -52,6 +52,12 @@ func (a *API) messageEndpoints() []endpoint {
 			description: "One page of messages, the newest first, without their attempts and receipts.",
 			scope:       ScopeRead, handle: a.listMessages, parameters: listParams(),
 			gives: messagePage{}, codes: []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeStoreUnavailable},
+		},
+		{
+			method: http.MethodPost, path: "/v1/recipients/why", id: "why", tag: tagMessages, summary: "Why did it not arrive?",
+			description: "What became of the last messages to a recipient, in one paragraph, and what to do. The recipient is in the body, so that no log of addresses has it.",
+			scope:       ScopeRead, handle: a.why, takes: WhyRequest{}, gives: whyAnswer{},
+			codes: slices.Concat(refused, []courier.ErrorCode{courier.CodeInvalidRecipient, courier.CodeStoreUnavailable}),
 		},
 		{
 			method: http.MethodGet, path: pathMessage, id: "get-message", tag: tagMessages, summary: "Show a message",

@@ -77,6 +77,10 @@ type Store interface {
 	// HoldUntil, as queued even if it came with a lease. One that repeats the latest
 	// message of its key and recipient within RepeatWithin is a duplicate of that, unless
 	// that one is dead. Of those with one key in one call the last takes the place of the others.
+	//
+	// A message with Limits is stored only when each leaves room for it, whatever other
+	// nodes store at the same time; otherwise its answer is a *courier.LimitError. Those of
+	// one call are judged in order. A repeat by a key counts nothing.
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]Enqueued, error)
 
 	// Claim leases up to Limit due messages of a gateway in a lane, the earliest due
@@ -172,6 +176,10 @@ type Store interface {
 	// others, the oldest are first. A deleted message's idempotency key is free again.
 	Purge(ctx context.Context, sweep Sweep) (int, error)
 
+	// PurgeUsage forgets up to limit subjects of limits whose messages count no more, and
+	// returns how many.
+	PurgeUsage(ctx context.Context, now time.Time, limit int) (int, error)
+
 	// Listen says which statuses a listener hears of from now on: whatever brings a
 	// message into one of them, be it a call of any node or SQL, leaves an Event in its
 	// transaction. It holds for all nodes until the next call, beyond Close. With no
@@ -195,6 +203,9 @@ type Store interface {
 	// minute, gateway and country. Other nodes may know of a few seconds more. They
 	// are kept for TalliesFor; a crash loses the counts of some seconds.
 	Tallies(ctx context.Context, since time.Time) ([]Tally, error)
+
+	// CountryTallies are Tallies of all minutes together, by gateway and country.
+	CountryTallies(ctx context.Context, since time.Time) ([]Tally, error)
 
 	// Series returns what happened from a time on and before another, by minute or ten
 	// minutes and gateway, and Faults the failures since a time by class. Both are kept for
@@ -282,7 +293,7 @@ type Enqueued struct {
 	// Duplicate is true when the idempotency key was known with the same fingerprint, or
 	// the message repeats one with its SupersedeKey.
 	Duplicate bool
-	// Err is ErrIdempotencyConflict, or nil.
+	// Err is ErrIdempotencyConflict, a *courier.LimitError without a Message, or nil.
 	Err error
 	// Superseded counts the messages whose place this one took: canceled in the queue,
 	// or marked in flight.

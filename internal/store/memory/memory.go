@@ -44,12 +44,23 @@ type database struct {
 	attempts  map[courier.ID][]courier.Attempt
 	receipts  map[courier.ID][]courier.Receipt
 	parked    []courier.Receipt
-	operation
+	tallies   store.Tallies
+	written   store.Sums
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
+	usage     map[store.Subject]memoryUsage
 	outbox
 	stores []*Store
+	operated
+}
+
+// operated is what operators did.
+type operated struct {
+	weights []store.Weight
+	pauses  []store.Pause
+	audit   []store.Entry
+	actions []action
 	store.Sessions
 }
 
@@ -58,16 +69,6 @@ type outbox struct {
 	listeners map[string][]courier.Status
 	events    []event
 	lastEvent int64
-}
-
-// operation is what operators see beside messages, and what they decided.
-type operation struct {
-	tallies store.Tallies
-	written store.Sums
-	weights []store.Weight
-	pauses  []store.Pause
-	audit   []store.Entry
-	actions []action
 }
 
 // key is what a repeat has in common with the first.
@@ -81,7 +82,8 @@ const wakeLength = 64
 func New(options Options) *Store {
 	d := &database{
 		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{}, heldDueAt: map[courier.ID]time.Time{},
-		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{}, outbox: outbox{listeners: map[string][]courier.Status{}},
+		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{},
+		usage: map[store.Subject]memoryUsage{}, outbox: outbox{listeners: map[string][]courier.Status{}},
 	}
 	if d.nowFunc == nil {
 		d.nowFunc = time.Now
@@ -173,11 +175,13 @@ func (s *Store) insert(rows []store.Row) []store.Enqueued {
 			answers[i] = store.Repeat(m, s.present(first))
 			continue
 		}
-		if first := s.repeated(taking, &rows[i]); first != nil {
-			answers[i] = store.Enqueued{Message: s.present(first), Duplicate: true}
+		answers[i] = s.add(taking, &rows[i])
+		if answers[i].Duplicate {
+			answers[i].Message = s.present(answers[i].Message)
+		}
+		if answers[i].Duplicate || answers[i].Err != nil {
 			continue
 		}
-		answers[i].Message = m
 		if fresh = append(fresh, &rows[i]); m.IdempotencyKey != "" {
 			s.byKey[keyOf(m)] = m
 		}
@@ -198,8 +202,14 @@ func (s *Store) insert(rows []store.Row) []store.Enqueued {
 		answers[i].Superseded = taking.Taken(&answers[i])
 	}
 	for i := range answers {
-		answers[i].Message = clone(answers[i].Message)
+		if answers[i].Message != nil {
+			answers[i].Message = clone(answers[i].Message)
+		}
 	}
+	_ = taking.Changed(func(subject store.Subject, until time.Time, times []byte) error {
+		s.usage[subject] = memoryUsage{until, times}
+		return nil
+	})
 	s.tallies.Enqueued(answers)
 	return answers
 }

@@ -578,6 +578,12 @@ SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM cou
 WHERE minute >= $1
 ORDER BY minute, gateway, country
 
+-- name: MinutesOfCountries
+SELECT gateway, country, sum(accepted)::bigint, sum(delivered)::bigint, sum(undelivered)::bigint, sum(slow)::bigint FROM courier.gateway_minute
+WHERE minute >= $1
+GROUP BY gateway, country
+ORDER BY gateway, country
+
 -- Adds up tallies that are older than $1 over ten minutes. What another node adds up at the
 -- same time is gone.
 -- name: FoldMinutes
@@ -916,6 +922,27 @@ DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
 
 -- name: DeleteEventsOf
 DELETE FROM courier.event WHERE listener = $1
+
+-- Makes the rows that are missing and locks all of them, in order, so that two nodes wait
+-- for each other at most one way.
+-- name: Usage
+INSERT INTO courier.usage AS u (subject, until, times)
+SELECT g.subject, now() + interval '1 hour', '' FROM unnest($1::bytea[]) AS g (subject) ORDER BY g.subject
+ON CONFLICT (subject) DO UPDATE SET until = u.until
+RETURNING subject, times
+
+-- name: SetUsage
+UPDATE courier.usage AS u SET until = g.until, times = g.times
+FROM unnest($1::bytea[], $2::timestamptz[], $3::bytea[]) AS g (subject, until, times)
+WHERE u.subject = g.subject
+
+-- name: PurgeUsage
+WITH gone AS (
+    DELETE FROM courier.usage
+    WHERE subject = ANY (ARRAY(SELECT subject FROM courier.usage WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))
+    RETURNING subject
+)
+SELECT count(*) FROM gone
 
 -- name: PutSession
 INSERT INTO courier.session (id, key, created_at, seen_at) VALUES ($1, $2, $3, $4)

@@ -163,7 +163,7 @@ func TestMaintenance_RenewsPlans(t *testing.T) {
 	t.Parallel()
 	s, conn := openInside(t)
 	run(t, conn, "SET plan_cache_mode = force_generic_plan")
-	names := []string{claimQuery(100), "SettleSent", "ApplyReceipts"}
+	names := []string{claimQuery(100, false), "SettleSent", "ApplyReceipts"}
 	plans := func() string {
 		text := ""
 		for _, name := range names {

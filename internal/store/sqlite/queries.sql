@@ -349,6 +349,11 @@ SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM gat
 WHERE minute >= ?1
 ORDER BY minute, gateway, country
 
+-- name: MinutesOfCountries
+SELECT gateway, country, sum(accepted), sum(delivered), sum(undelivered), sum(slow) FROM gateway_minute
+WHERE minute >= ?1
+GROUP BY gateway, country
+
 -- Adds up tallies that are older than ?1 over ?2 microseconds.
 -- name: FoldMinutes
 INSERT INTO gateway_minute AS g (minute, gateway, country, accepted, delivered, undelivered, slow)
@@ -595,3 +600,13 @@ DELETE FROM event WHERE seq = ?1
 
 -- name: DeleteEventsOf
 DELETE FROM event WHERE listener = ?1
+
+-- name: Usage
+SELECT times FROM usage WHERE subject = ?1
+
+-- name: SetUsage
+INSERT INTO usage (subject, until, times) VALUES (?1, ?2, ?3)
+ON CONFLICT (subject) DO UPDATE SET until = excluded.until, times = excluded.times
+
+-- name: PurgeUsage
+DELETE FROM usage WHERE subject IN (SELECT subject FROM usage WHERE until <= ?1 ORDER BY until LIMIT ?2)

@@ -50,9 +50,11 @@ type Store struct {
 	readers statements
 	writer  *writer
 	counts  *counts
-	outgoing
-	// places is what the writer remembers of keys.
-	places  places
+	// segments are those of the keys of messages, the last of which is lastSegment.
+	segments    store.Segments
+	lastSegment int64
+	// tallies are those that are not written yet.
+	tallies store.Tallies
 	logger  *slog.Logger
 	nowFunc func() time.Time
 	// registry has this process as its one node, and the sessions of visitors.
@@ -63,15 +65,6 @@ type Store struct {
 	// rescueFunc saves what would be lost with the process, finishFunc writes what is
 	// in memory only.
 	rescueFunc, finishFunc func() error
-}
-
-// outgoing is what is kept in memory for messages that are sent.
-type outgoing struct {
-	// segments are those of the keys of messages, the last of which is lastSegment.
-	segments    store.Segments
-	lastSegment int64
-	// tallies are those that are not written yet.
-	tallies store.Tallies
 }
 
 var _ store.Store = (*Store)(nil)
