@@ -65,6 +65,8 @@ type Options struct {
 	Hooks Hooks
 	// Pages are shown on the admin listener; nil for none.
 	Pages Pages
+	// Workbench tries templates.
+	Workbench Workbench
 	// Checks must all pass before the courier is ready.
 	Checks []Check
 	// DryFunc reports whether messages are taken and not sent; nil is never.
@@ -146,7 +148,7 @@ func New(options Options) (*API, error) {
 	if err := a.registerMetrics(); err != nil {
 		return nil, err
 	}
-	endpoints := append(a.messageEndpoints(), a.operatorEndpoints()...)
+	endpoints := slices.Concat(a.messageEndpoints(), a.operatorEndpoints(), a.workbenchEndpoints())
 	a.specFunc = sync.OnceValues(func() (specification, error) { return specify(endpoints) })
 	a.within = a.serve(listenerPages, endpoints)
 	a.admin = a.serve(listenerAdmin, slices.Concat(endpoints, a.kratosEndpoints(), a.pageEndpoints()))
