@@ -193,3 +193,13 @@ type Queue struct {
 	// zero when none is due.
 	OldestDueAt time.Time `json:"oldest_due_at,omitzero"`
 }
+
+// Why is what became of the last messages to a recipient.
+type Why struct {
+	// To is the recipient, as messages have it.
+	To string `json:"to"`
+	// Text is one paragraph: what became of them, and what to do.
+	Text string `json:"text"`
+	// Messages are the last ten, the newest first.
+	Messages []Message `json:"messages"`
+}

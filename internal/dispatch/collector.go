@@ -80,11 +80,11 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	for _, route := range r.routes {
 		for _, h := range route.hops {
 			if route.Demote {
-				gauge(c.weight, float64(q.weight(route.Name, h.queue.key.gateway)), route.Name, h.queue.key.gateway)
+				gauge(c.weight, float64(q.weight(route.Name, h.name)), route.Name, h.name)
 			}
 		}
 	}
-	for name, g := range r.gates {
+	for name, g := range r.lines {
 		state := g.snapshot(c.engine.tick())
 		gauge(c.inFlight, float64(state.inFlight), name)
 		gauge(c.unsettled, float64(state.unsettled), name)

@@ -155,7 +155,7 @@ func (a *API) workbenchEndpoints() []endpoint {
 		{
 			method: http.MethodPost, path: "/v1/workbench", id: "try-templates", tag: tagOperator, summary: "Try templates",
 			description: "What templates make of a sample message, answer and receipt. Nothing is sent or stored, and nothing secret of the configuration is used.",
-			scope:       ScopeSend, handle: a.tryTemplates, takes: Trial{}, gives: TrialResult{},
+			scope:       ScopeOperate, handle: a.tryTemplates, takes: Trial{}, gives: TrialResult{},
 			codes: []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia, courier.CodeInvalidRecipient, courier.CodeRateLimited},
 		},
 	}

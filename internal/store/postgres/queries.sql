@@ -150,7 +150,7 @@ WITH held AS (
 )
 UPDATE courier.message AS m SET next_attempt_at = greatest(m.held_due_at, $2), held_due_at = NULL
 WHERE m.id = ANY (ARRAY(SELECT id FROM held))
-RETURNING m.gateway
+RETURNING m.gateway, m.lane
 
 -- Another message that has the id was made at another time.
 -- name: StoredIDs
@@ -164,7 +164,7 @@ JOIN courier.message AS m ON m.id = g.id AND m.created_at = g.created_at
 WITH due AS (
     SELECT id FROM (
         SELECT id FROM courier.message
-        WHERE status = 'queued' AND gateway = $3 AND next_attempt_at BETWEEN $9 AND $4
+        WHERE status = 'queued' AND gateway = $3 AND lane = $10 AND next_attempt_at BETWEEN $9 AND $4
         ORDER BY next_attempt_at, id
         LIMIT {most}
         FOR UPDATE SKIP LOCKED
@@ -379,7 +379,7 @@ SELECT count(*) FROM purged
 -- name: RerouteMessages
 WITH stranded AS (
     SELECT id FROM courier.message
-    WHERE status = 'queued' AND gateway = $1
+    WHERE status = 'queued' AND gateway = $1 AND lane = $5
     ORDER BY next_attempt_at, id
     LIMIT $4
     FOR UPDATE SKIP LOCKED
@@ -578,6 +578,12 @@ SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM cou
 WHERE minute >= $1
 ORDER BY minute, gateway, country
 
+-- name: MinutesOfCountries
+SELECT gateway, country, sum(accepted)::bigint, sum(delivered)::bigint, sum(undelivered)::bigint, sum(slow)::bigint FROM courier.gateway_minute
+WHERE minute >= $1
+GROUP BY gateway, country
+ORDER BY gateway, country
+
 -- Adds up tallies that are older than $1 over ten minutes. What another node adds up at the
 -- same time is gone.
 -- name: FoldMinutes
@@ -654,7 +660,7 @@ LIMIT $2
 -- A page of the queue after the message $3, which is due at $2.
 -- name: Waiting
 SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = 'queued' AND m.gateway = $1 AND (m.next_attempt_at, m.id) > ($2, $3)
+WHERE m.status = 'queued' AND m.gateway = $1 AND m.lane = $5 AND (m.next_attempt_at, m.id) > ($2, $3)
 ORDER BY m.next_attempt_at, m.id
 LIMIT $4
 
@@ -670,35 +676,44 @@ SELECT count(*) FROM moved
 
 -- name: NextDue
 SELECT next_attempt_at FROM courier.message
-WHERE status = 'queued' AND gateway = $1
+WHERE status = 'queued' AND gateway = $1 AND lane = $2
 ORDER BY next_attempt_at, id
 LIMIT 1
 
--- The gateways that messages wait for, each with the time of its first: one step
--- of the index a gateway, however many messages wait.
--- name: WaitingGateways
+-- The gateways that messages wait for: one step of the index a gateway, however many
+-- messages wait. For each lane the time of the first, and how many they are, up to $1.
+-- name: WaitingQueues
 WITH RECURSIVE waiting (gateway) AS (
     SELECT * FROM (
-        SELECT gateway FROM courier.message WHERE status = 'queued' ORDER BY gateway, next_attempt_at, id LIMIT 1
+        SELECT gateway FROM courier.message WHERE status = 'queued' ORDER BY gateway, lane, next_attempt_at, id LIMIT 1
     ) AS first
     UNION ALL
     SELECT (
         SELECT m.gateway FROM courier.message AS m
         WHERE m.status = 'queued' AND m.gateway > waiting.gateway
-        ORDER BY m.gateway, m.next_attempt_at, m.id
+        ORDER BY m.gateway, m.lane, m.next_attempt_at, m.id
         LIMIT 1
     )
     FROM waiting
     WHERE waiting.gateway IS NOT NULL
 )
-SELECT gateway, (
-    SELECT m.next_attempt_at FROM courier.message AS m
-    WHERE m.status = 'queued' AND m.gateway = waiting.gateway
-    ORDER BY m.next_attempt_at, m.id
-    LIMIT 1
+SELECT waiting.gateway, lanes.lane, first.next_attempt_at, (
+    SELECT count(*)::integer FROM (
+        SELECT FROM courier.message AS m
+        WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+        ORDER BY m.next_attempt_at, m.id
+        LIMIT $1
+    ) AS counted
 )
 FROM waiting
-WHERE gateway IS NOT NULL
+CROSS JOIN (VALUES ('otp'), ('normal'), ('bulk')) AS lanes (lane)
+CROSS JOIN LATERAL (
+    SELECT m.next_attempt_at FROM courier.message AS m
+    WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+    ORDER BY m.next_attempt_at, m.id
+    LIMIT 1
+) AS first
+WHERE waiting.gateway IS NOT NULL
 
 -- name: ReadTally
 SELECT coalesce(sum(queued), 0)::bigint, coalesce(sum(processing), 0)::bigint, coalesce(sum(unknown), 0)::bigint
@@ -765,9 +780,10 @@ SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.status = 'pr
 -- name: Clock
 SELECT clock_timestamp()
 
--- Tells all that listen of gateways, each followed by a line with the store that tells.
+-- Tells all that listen of gateways, each followed by a line with the store that tells,
+-- and one with the lane.
 -- name: Notify
-SELECT pg_notify('courier_wake', gateway || $2) FROM unnest($1::text[]) AS g (gateway)
+SELECT pg_notify('courier_wake', gateway || $3 || lane) FROM unnest($1::text[], $2::text[]) AS g (gateway, lane)
 
 -- A node's sign of life, and who does the housekeeping: the node that did, or the
 -- first to beat after its time ran out. One that cannot ($8) ends its time at once.
@@ -808,6 +824,14 @@ FROM courier.node AS n
 LEFT JOIN courier.duty AS d ON d.name = 'housekeeping' AND d.holder = n.name
 WHERE n.lapses_at > clock_timestamp() - interval '1 day'
 ORDER BY n.name
+
+-- The tables that have twice the pages which plans are made for, but for the large: what is
+-- true of those is no news. Others than its owner cannot analyze a table.
+-- name: GrownTables
+SELECT c.relname FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'courier') AND c.relkind = 'r'
+    AND c.relpages < 4096 AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+    AND pg_catalog.pg_relation_size(c.oid) > 2 * greatest(c.relpages, 8) * pg_catalog.current_setting('block_size')::bigint
 
 -- name: ForgetNodes
 DELETE FROM courier.node WHERE lapses_at <= clock_timestamp() - interval '1 day'
@@ -898,6 +922,27 @@ DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
 
 -- name: DeleteEventsOf
 DELETE FROM courier.event WHERE listener = $1
+
+-- Makes the rows that are missing and locks all of them, in order, so that two nodes wait
+-- for each other at most one way.
+-- name: Usage
+INSERT INTO courier.usage AS u (subject, until, times)
+SELECT g.subject, now() + interval '1 hour', '' FROM unnest($1::bytea[]) AS g (subject) ORDER BY g.subject
+ON CONFLICT (subject) DO UPDATE SET until = u.until
+RETURNING subject, times
+
+-- name: SetUsage
+UPDATE courier.usage AS u SET until = g.until, times = g.times
+FROM unnest($1::bytea[], $2::timestamptz[], $3::bytea[]) AS g (subject, until, times)
+WHERE u.subject = g.subject
+
+-- name: PurgeUsage
+WITH gone AS (
+    DELETE FROM courier.usage
+    WHERE subject = ANY (ARRAY(SELECT subject FROM courier.usage WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))
+    RETURNING subject
+)
+SELECT count(*) FROM gone
 
 -- name: PutSession
 INSERT INTO courier.session (id, key, created_at, seen_at) VALUES ($1, $2, $3, $4)

@@ -175,21 +175,30 @@ const claimMessages = "ClaimMessages"
 // that is not below what is asked for is used.
 func claimSizes() []int { return []int{16, 128, 1024, 1 << 20} }
 
+// newest begins the names of the texts of ClaimMessages that take the newest first.
+const newest = "Newest"
+
 // claimQuery returns the name of ClaimMessages with a size.
-func claimQuery(limit int) string {
+func claimQuery(limit int, newestFirst bool) string {
+	name := claimMessages
+	if newestFirst {
+		name = newest + name
+	}
 	for _, size := range claimSizes() {
 		if limit <= size {
-			return claimMessages + strconv.Itoa(size)
+			return name + strconv.Itoa(size)
 		}
 	}
-	return claimMessages + strconv.Itoa(claimSizes()[len(claimSizes())-1])
+	return name + strconv.Itoa(claimSizes()[len(claimSizes())-1])
 }
 
 // statementTexts are the texts of all statements by name.
 func statementTexts() map[string]string {
 	texts := store.ParseQueries(queriesFile)
 	for _, size := range claimSizes() {
-		texts[claimMessages+strconv.Itoa(size)] = strings.ReplaceAll(texts[claimMessages], "{most}", strconv.Itoa(size))
+		text := strings.ReplaceAll(texts[claimMessages], "{most}", strconv.Itoa(size))
+		texts[claimMessages+strconv.Itoa(size)] = text
+		texts[newest+claimMessages+strconv.Itoa(size)] = strings.ReplaceAll(text, "ORDER BY next_attempt_at, id", "ORDER BY next_attempt_at DESC, id DESC")
 	}
 	delete(texts, claimMessages)
 	return texts

@@ -62,6 +62,7 @@ func (n *inserting) take(ctx context.Context, in *session) error {
 		return err
 	}
 	var fresh []store.Row
+	now := n.nowFunc()
 	for _, p := range n.places {
 		row, message := p.Row, *p.Message
 		row.Message = &message // it may be tried again
@@ -70,10 +71,7 @@ func (n *inserting) take(ctx context.Context, in *session) error {
 			*p.answer, firsts[k] = store.Enqueued{Message: m}, m // by the try whose answer was lost
 		} else if first := firsts[k]; k.name != "" && first != nil {
 			*p.answer = store.Repeat(p.Message, first)
-		} else if first := n.repeated(taking, &row); first != nil {
-			*p.answer = store.Enqueued{Message: first, Duplicate: true}
-		} else {
-			*p.answer = store.Enqueued{Message: row.Message}
+		} else if *p.answer = taking.Add(&row, now); !p.answer.Duplicate && p.answer.Err == nil {
 			fresh, firsts[k] = append(fresh, row), row.Message
 		}
 	}
@@ -83,21 +81,16 @@ func (n *inserting) take(ctx context.Context, in *session) error {
 	if len(fresh) == 0 {
 		return in.confirm(ctx) // what others wrote, or an earlier try
 	}
-	return n.write(ctx, in, fresh, taking.Places)
-}
-
-func (n *inserting) repeated(taking *store.Superseding, row *store.Row) *courier.Message {
-	if row.SupersedeKey == "" {
-		return nil
-	}
-	return taking.Add(row)
+	return n.write(ctx, in, fresh, taking)
 }
 
 // look waits for those who store messages with the same keys, and reads what is stored.
 func (n *inserting) look(ctx context.Context, in *session) (
 	taking *store.Superseding, firsts map[key]*courier.Message, stored map[courier.ID]*courier.Message, err error,
 ) {
+	taking = store.NewSuperseding()
 	rivals, locks := map[store.PlaceKey][]store.Rival{}, map[int64]bool{}
+	var limits []courier.Limit
 	var latest []store.LatestOf
 	var names []key
 	for _, p := range n.places {
@@ -107,6 +100,7 @@ func (n *inserting) look(ctx context.Context, in *session) (
 		if k := store.PlaceKeyOf(p.Message); k.Key != "" {
 			rivals[k], locks[lockOf(k)], latest = nil, true, append(latest, store.Latest(p.Message))
 		}
+		limits = append(limits, p.Limits...)
 	}
 	type wanted = store.LatestOf
 	var repeatable, known, again []*courier.Message
@@ -116,6 +110,9 @@ func (n *inserting) look(ctx context.Context, in *session) (
 		messagesOf(&repeatable, "LatestOf", column(latest, func(l wanted) string { return l.Caller }), column(latest, func(l wanted) string { return l.Key }),
 			column(latest, func(l wanted) string { return l.To }), column(latest, func(l wanted) time.Time { return l.Since }),
 			column(latest, func(l wanted) pgtype.UUID { return uuid(l.Least) })),
+	}
+	if len(limits) > 0 {
+		queries = slices.Insert(queries, 1, lockUsages(&taking.Usages, limits))
 	}
 	if len(names) > 0 {
 		queries = append(queries, messagesOf(&known, "MessageByKey",
@@ -127,7 +124,7 @@ func (n *inserting) look(ctx context.Context, in *session) (
 	if err := in.readTogether(ctx, queries...); err != nil {
 		return nil, nil, nil, err
 	}
-	taking, firsts, stored = store.NewSuperseding(), map[key]*courier.Message{}, map[courier.ID]*courier.Message{}
+	firsts, stored = map[key]*courier.Message{}, map[courier.ID]*courier.Message{}
 	for k, list := range rivals {
 		taking.Hold(k, list)
 	}
@@ -164,7 +161,7 @@ func lockOf(k store.PlaceKey) int64 {
 }
 
 // write stores messages and what they do to others.
-func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, places []store.Place) error {
+func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, taking *store.Superseding) error {
 	statement := "InsertMessage"
 	if n.keyed {
 		statement = "InsertKeyed"
@@ -181,10 +178,13 @@ func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, p
 			column(special, func(r store.Row) pgtype.Timestamptz { return stamp(r.HeldDueAt) }),
 		}, nothing})
 	}
-	if taken := lastOf(places); len(taken) > 0 {
+	if taken := lastOf(taking.Places); len(taken) > 0 {
 		queries = append(queries, query{"TakePlaces", in.counted(
 			column(taken, func(p store.Place) pgtype.UUID { return uuid(p.ID) }), column(taken, func(p store.Place) pgtype.UUID { return uuid(p.By) }),
 			column(taken, func(p store.Place) pgtype.Timestamptz { return stamp(p.At) })), nothing})
+	}
+	if changed := setUsages(&taking.Usages); changed != nil {
+		queries = append(queries, *changed)
 	}
 	if err := in.readTogether(ctx, queries...); err != nil {
 		return n.insertFault(err)
@@ -216,10 +216,10 @@ func lastOf(places []store.Place) []store.Place {
 
 // releaseHeld has the messages due that wait for some whose attempts are over.
 func (s *Store) releaseHeld(ctx context.Context, on *session, newer []courier.ID, at time.Time) error {
-	var gateway string
+	var wake store.Wake
 	return on.read(ctx, "ReleaseHeld", func(rows pgx.Rows) error {
-		err := rows.Scan(&gateway)
-		s.notifier.add(gateway)
+		err := rows.Scan(&wake.Gateway, (*string)(&wake.Lane))
+		s.notifier.add(wake)
 		return err
 	}, uuids(newer), store.Floor(at))
 }

@@ -88,8 +88,14 @@ WHERE id = ?1 AND +status = 'queued' AND held_due_at IS NOT NULL AND send_count 
 -- plans a statement anew after each LIMIT that is a bare parameter of 1.
 -- name: DueMessages
 SELECT {message} FROM message
-WHERE status = 'queued' AND gateway = ? AND next_attempt_at BETWEEN ? AND ?
+WHERE status = 'queued' AND gateway = ? AND lane = ? AND next_attempt_at BETWEEN ? AND ?
 ORDER BY next_attempt_at, seq
+LIMIT ? + 0
+
+-- name: NewestMessages
+SELECT {message} FROM message
+WHERE status = 'queued' AND gateway = ? AND lane = ? AND next_attempt_at BETWEEN ? AND ?
+ORDER BY next_attempt_at DESC, seq DESC
 LIMIT ? + 0
 
 -- name: LeaseMessages
@@ -202,7 +208,7 @@ UPDATE message
 SET gateway = ?2, updated_at = ?3
 WHERE seq IN (
     SELECT seq FROM message
-    WHERE status = 'queued' AND gateway = ?1
+    WHERE status = 'queued' AND gateway = ?1 AND lane = ?5
     ORDER BY next_attempt_at, seq
     LIMIT ?4
 )
@@ -343,6 +349,11 @@ SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM gat
 WHERE minute >= ?1
 ORDER BY minute, gateway, country
 
+-- name: MinutesOfCountries
+SELECT gateway, country, sum(accepted), sum(delivered), sum(undelivered), sum(slow) FROM gateway_minute
+WHERE minute >= ?1
+GROUP BY gateway, country
+
 -- Adds up tallies that are older than ?1 over ?2 microseconds.
 -- name: FoldMinutes
 INSERT INTO gateway_minute AS g (minute, gateway, country, accepted, delivered, undelivered, slow)
@@ -404,7 +415,7 @@ LIMIT ?2
 -- A page of the queue after the message ?3, which is due at ?2.
 -- name: Waiting
 SELECT {message} FROM message
-WHERE status = 'queued' AND gateway = ?1 AND (next_attempt_at, seq) > (?2, coalesce((SELECT seq FROM message WHERE id = ?3), 0))
+WHERE status = 'queued' AND gateway = ?1 AND lane = ?5 AND (next_attempt_at, seq) > (?2, coalesce((SELECT seq FROM message WHERE id = ?3), 0))
 ORDER BY next_attempt_at, seq
 LIMIT ?4
 
@@ -413,13 +424,13 @@ UPDATE message SET gateway = ?3, updated_at = ?4 WHERE id = ?1 AND +status = 'qu
 
 -- name: NextDue
 SELECT next_attempt_at FROM message
-WHERE status = 'queued' AND gateway = ?1
+WHERE status = 'queued' AND gateway = ?1 AND lane = ?2
 ORDER BY next_attempt_at
 LIMIT 1
 
--- The gateways that messages wait for, each with the time of its first: one step
--- of the index a gateway, however many messages wait.
--- name: WaitingGateways
+-- The gateways that messages wait for: one step of the index a gateway, however many
+-- messages wait. For each lane the time of the first, and how many they are, up to ?1.
+-- name: WaitingQueues
 WITH RECURSIVE waiting (gateway) AS (
     SELECT * FROM (SELECT gateway FROM message WHERE status = 'queued' ORDER BY gateway LIMIT 1)
     UNION ALL
@@ -432,14 +443,20 @@ WITH RECURSIVE waiting (gateway) AS (
     FROM waiting
     WHERE waiting.gateway IS NOT NULL
 )
-SELECT gateway, (
+SELECT gateway, lanes.lane, (
     SELECT m.next_attempt_at FROM message AS m
-    WHERE m.status = 'queued' AND m.gateway = waiting.gateway
+    WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
     ORDER BY m.next_attempt_at
     LIMIT 1
+) AS due, (
+    SELECT count(*) FROM (
+        SELECT 1 FROM message AS m
+        WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+        LIMIT ?1
+    )
 )
-FROM waiting
-WHERE gateway IS NOT NULL
+FROM waiting, (SELECT 'otp' AS lane UNION ALL SELECT 'normal' UNION ALL SELECT 'bulk') AS lanes
+WHERE gateway IS NOT NULL AND due IS NOT NULL
 
 -- name: CountQueued
 SELECT count(*) FROM message INDEXED BY message_due WHERE status = 'queued'
@@ -583,3 +600,13 @@ DELETE FROM event WHERE seq = ?1
 
 -- name: DeleteEventsOf
 DELETE FROM event WHERE listener = ?1
+
+-- name: Usage
+SELECT times FROM usage WHERE subject = ?1
+
+-- name: SetUsage
+INSERT INTO usage (subject, until, times) VALUES (?1, ?2, ?3)
+ON CONFLICT (subject) DO UPDATE SET until = excluded.until, times = excluded.times
+
+-- name: PurgeUsage
+DELETE FROM usage WHERE subject IN (SELECT subject FROM usage WHERE until <= ?1 ORDER BY until LIMIT ?2)

@@ -114,17 +114,16 @@ func (e *enqueueing) runKeyed(ctx context.Context, s *session) error {
 			}
 			continue
 		}
-		first, err := e.places.repeated(ctx, s, taking, &row, e.now)
+		answer, err := e.places.add(ctx, s, taking, &row, e.now)
 		if err != nil {
 			return err
 		}
-		if e.answers[i] = (store.Enqueued{Message: first, Duplicate: true}); first != nil {
+		if e.answers[i] = answer; answer.Duplicate || answer.Err != nil {
 			continue
 		}
 		if rows[i] = &row; row.IdempotencyKey != "" {
 			firsts[idempotency] = row.Message
 		}
-		e.answers[i] = store.Enqueued{Message: row.Message}
 	}
 	for i, row := range rows {
 		if row == nil {
@@ -144,6 +143,9 @@ func (e *enqueueing) runKeyed(ctx context.Context, s *session) error {
 	for i := range e.answers {
 		e.answers[i].Superseded = taking.Taken(&e.answers[i])
 	}
+	if err := s.setUsages(ctx, &taking.Usages); err != nil {
+		return err
+	}
 	return s.takePlaces(ctx, taking.Places)
 }
 
@@ -159,15 +161,18 @@ func (p *places) note(ctx context.Context, s *session, row *store.Row, taken []s
 	return err
 }
 
-// repeated lets a new message take its place, and returns the one that it repeats, if any.
-func (p *places) repeated(ctx context.Context, s *session, taking *store.Superseding, row *store.Row, now time.Time) (*courier.Message, error) {
+// add lets a new message take its place, and answers for it.
+func (p *places) add(ctx context.Context, s *session, taking *store.Superseding, row *store.Row, now time.Time) (store.Enqueued, error) {
+	if err := s.usages(ctx, &taking.Usages, row.Limits); err != nil {
+		return store.Enqueued{}, err
+	}
 	key := store.PlaceKeyOf(row.Message)
 	if key.Key == "" {
-		return nil, nil //nolint:nilnil // it repeats none
+		return taking.Add(row, now), nil
 	}
 	mayHave, err := p.remember(ctx, s, key, now)
 	if err != nil {
-		return nil, err
+		return store.Enqueued{}, err
 	}
 	if !taking.Knows(key) {
 		var rivals []store.Rival
@@ -183,9 +188,9 @@ func (p *places) repeated(ctx context.Context, s *session, taking *store.Superse
 		taking.SetLatest(latest)
 	}
 	if err != nil {
-		return nil, err
+		return store.Enqueued{}, err
 	}
-	return taking.Add(row), nil
+	return taking.Add(row, now), nil
 }
 
 // rivals returns the messages of a key that no gateway took yet.

@@ -2,7 +2,7 @@
 
 -- How urgent a message is, and what it has in common with those whose place a newer one
 -- takes. Only what no gateway has taken yet is looked for by the key.
-ALTER TABLE message ADD COLUMN lane TEXT NOT NULL DEFAULT 'normal' CHECK (lane IN ('otp', 'normal', 'bulk'));
+ALTER TABLE message ADD COLUMN lane TEXT NOT NULL DEFAULT 'normal' CHECK (lane = 'otp' OR lane = 'normal' OR lane = 'bulk');
 ALTER TABLE message ADD COLUMN supersede_key TEXT;
 CREATE INDEX message_supersede_key ON message (supersede_key)
     WHERE supersede_key IS NOT NULL AND next_attempt_at IS NOT NULL;
