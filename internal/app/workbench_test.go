@@ -51,13 +51,13 @@ func TestWorkbench_Presets(t *testing.T) {
 // receipt, and the YAML to use them.
 func TestWorkbench_Own(t *testing.T) {
 	t.Parallel()
-	request, response := "function(ctx) { to: ctx.to, text: ctx.body, id: ctx.params.account }", "function(res) { class: if res.json.error == 7 then 'opted_out', id: res.json.id }"
+	request, response := "function(ctx) { to: ctx.to, text: ctx.body, id: ctx.params.account }", "function(res) { class: if res.json.failure == 7 then 'opted_out', id: std.get(res.json, 'id') }"
 	receipt := "function(req) { id: req.form.id, status: 'delivered' }"
 	result := try(t, bench(t), httpapi.Trial{
 		URL: "https://sms.example.com/send", Headers: map[string]string{"X-Api-Key": "sesame", "X-Shop": "a"}, Params: map[string]string{"account": "A1"},
 		Request: &request, Response: &response, Receipt: &receipt,
 		Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Hi"},
-		Answer:  &httpapi.TrialAnswer{Status: 200, Body: `{"error":7}`}, Call: &httpapi.TrialCall{Body: "id=x1"},
+		Answer:  &httpapi.TrialAnswer{Status: 200, Body: `{"failure":7}`}, Call: &httpapi.TrialCall{Body: "id=x1"},
 	})
 	if result.Request == nil || result.Request.Body != `{"id":"A1","text":"Hi","to":"+12065550199"}` || !strings.HasPrefix(result.Request.Curl, "curl ") {
 		t.Errorf("request %+v, faults %+v", result.Request, result.Faults)
