@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -49,11 +50,10 @@ func TestDev_MovesFromTakenPorts(t *testing.T) {
 	}
 }
 
-// TestDev_Phone is what a newcomer sees: a code on the phone, and that the courier heard
-// that it got there.
-func TestDev_Phone(t *testing.T) {
-	t.Parallel()
-	browser := webtest.Start(t)
+// startDev runs courier dev until the test ends. It returns the text of the sample, and the
+// addresses of the courier and of the phone.
+func startDev(t *testing.T) (sample, server, phone string) {
+	t.Helper()
 	out := &watched{pattern: regexp.MustCompile(`(?s)browser, is +(\S+)\n.*listens on +(\S+)\n.*Stop with Ctrl-C`), found: make(chan []string, 1)}
 	ctx, stop := context.WithCancel(t.Context())
 	d := &dev{shared: &shared{Process: Process{Program: "courier"}}, out: out, log: out, flags: devFlags{dir: t.TempDir()}}
@@ -65,15 +65,73 @@ func TestDev_Phone(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	addresses := <-out.found
-	sender, err := client.New(client.Options{BaseURL: addresses[2]})
+	select {
+	case addresses := <-out.found:
+		return d.sample, addresses[2], addresses[1]
+	case <-time.After(scriptTimeout):
+		t.Fatalf("dev did not come up:\n%s", out)
+	}
+	return "", "", ""
+}
+
+// TestDocuments_Run runs the commands that a newcomer reads, next to a courier dev.
+func TestDocuments_Run(t *testing.T) {
+	t.Parallel()
+	_, server, phone := startDev(t)
+	sender, err := client.New(client.Options{BaseURL: server})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for path, section := range map[string]string{"README.md": "## Five minutes\n", "docs/inbox.md": "# The phone inbox\n"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, part, _ := strings.Cut(string(text), section)
+		if section[1] == '#' {
+			part, _, _ = strings.Cut(part, "\n## ")
+		}
+		for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(part, -1) {
+			sent, err := sender.Send(t.Context(), client.SendRequest{To: sampleTo, Body: "Your code is 654321"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			// What stays up is up already, and the courier is built.
+			lines := regexp.MustCompile(`(?m)^(make dev|go mod .*|courier (dev|inbox)( +[-#].*| *))$`).ReplaceAllString(block[1], "")
+			script := strings.NewReplacer("bin/courier", "courier", client.DefaultBaseURL, server, defaultInbox(), phone, " ID\n", " "+sent.ID.String()+"\n").Replace(lines)
+			ctx, cancel := context.WithTimeout(t.Context(), scriptTimeout)
+			defer cancel()
+			command := exec.CommandContext(ctx, "sh", "-eu", "-c", script)
+			command.Dir, command.WaitDelay = t.TempDir(), time.Second
+			command.Env = append(os.Environ(), "COURIER_SERVER="+server, inboxVariable+"="+phone)
+			if output, err := command.CombinedOutput(); err != nil || strings.Contains(string(output), `"detail"`) {
+				t.Errorf("%s: %v\n%s\n%s", path, err, script, output)
+			}
+			if strings.TrimSpace(script) != "" {
+				count++
+			}
+		}
+	}
+	if count < 5 {
+		t.Errorf("%d blocks of commands were run", count)
+	}
+}
+
+// TestDev_Phone is what a newcomer sees: a code on the phone, and that the courier heard
+// that it got there.
+func TestDev_Phone(t *testing.T) {
+	t.Parallel()
+	browser := webtest.Start(t)
+	sample, server, phone := startDev(t)
+	sender, err := client.New(client.Options{BaseURL: server})
 	if err != nil {
 		t.Fatal(err)
 	}
 	tab := browser.Tab(t, webtest.Look{})
-	tab.Open(addresses[1])
+	tab.Open(phone)
 	tab.WaitText("behaves as twilio")
-	tab.WaitText(d.sample)
+	tab.WaitText(sample)
 	tab.Wait(`document.querySelector(".meta .told")?.textContent === "delivered"`)
 	tab.Click("#answers-fail")
 	sent, err := sender.Send(t.Context(), client.SendRequest{To: "+12065550123", Body: "Your Courier code is 204-961. It is valid for 5 minutes.", TTL: time.Minute})

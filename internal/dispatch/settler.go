@@ -33,8 +33,6 @@ const (
 // end, which bounds the memory.
 type settler struct {
 	engine *Engine
-	// holds are the messages that wait for the outcome of older ones.
-	holds holds
 
 	mu      sync.Mutex
 	pending []*ticket
@@ -52,6 +50,9 @@ type settler struct {
 	// goroutines that keep them.
 	stuck  atomic.Int64
 	trying sync.WaitGroup
+
+	// holds are the messages that wait for some that are settled here.
+	holds holds
 }
 
 func newSettler(e *Engine) *settler {

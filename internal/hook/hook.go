@@ -215,6 +215,9 @@ func (h *Hook) draft(c *call) (courier.Draft, error) {
 		return draft, nil
 	}
 	draft.TemplateType, draft.TTL, draft.IsCode = cmp.Or(o.Template, c.kind), c.ttl.String(), true
+	if c.key == "" { // each is a message, though all are the same
+		draft.SupersedeKey = new("")
+	}
 	var err error
 	if draft.Metadata, err = json.Marshal(map[string]string{"hook": o.ID, "hook_type": o.Type, "event": c.event}); err != nil {
 		return draft, err

@@ -115,6 +115,6 @@ func (v *visit) number(to string) string {
 
 // redirect sends the visitor to a page after a form was taken.
 func (v *visit) redirect(target string) error {
-	http.Redirect(v.W, v.R, target, http.StatusSeeOther)
+	http.Redirect(v.W, v.R, v.Base+target, http.StatusSeeOther)
 	return nil
 }

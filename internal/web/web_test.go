@@ -559,3 +559,20 @@ func TestPages_Live(t *testing.T) {
 	s.get(t, "/events?of=https://evil.example/").wants(t, http.StatusBadRequest)
 	s.get(t, "/events?of=/events").wants(t, http.StatusBadRequest)
 }
+
+// TestPages_Below puts the pages below a path of another program.
+func TestPages_Below(t *testing.T) {
+	t.Parallel()
+	s := open(t, keys())
+	path := s.message(t, nil)
+	s.server.Config.Handler = http.StripPrefix("/sms", s.api.Admin())
+	if a := s.get(t, "/sms/messages"); a.Header.Get("Location") != "/sms/sign-in?next=%2Fmessages" {
+		t.Errorf("sent to %s", a.Header.Get("Location"))
+	}
+	a := s.post(t, "/sms/sign-in", "/sms/sign-in", "key=root", "next=/messages")
+	if a.Header.Get("Location") != "/sms/messages" || !strings.Contains(a.Header.Get("Set-Cookie"), "Path=/sms/;") {
+		t.Errorf("sent to %s with %s", a.Header.Get("Location"), a.Header.Get("Set-Cookie"))
+	}
+	s.get(t, "/sms/messages").wants(t, http.StatusOK, `href="/sms`+path, `src="/sms/assets/`, `action="/sms/messages"`,
+		`data-live="/sms/events?of=%2Fmessages"`, `-href="/messages`)
+}

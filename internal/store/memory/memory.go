@@ -50,17 +50,17 @@ type database struct {
 	nodes     map[string]node
 	duty      duty
 	outbox
-	hands
 	stores []*Store
-	store.Sessions
+	operated
 }
 
-// hands holds what operators did to gateways and messages.
-type hands struct {
+// operated is what operators did.
+type operated struct {
 	weights []store.Weight
 	pauses  []store.Pause
 	audit   []store.Entry
 	actions []action
+	store.Sessions
 }
 
 // outbox holds the events of those that listen.

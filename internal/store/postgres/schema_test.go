@@ -88,6 +88,8 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		// counts in tables, decisions in transactions, several keys at once
 		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed", "ScrubMessages", "DeleteEvents", "ReplaceListener",
 		"LockMessages", "MessagesOfReceipts", "NextSegment", "ParkedSince", "LockKeys", "FoldPoints",
+		// plans that are kept
+		"GrownTables",
 	}
 	for name := range store.ParseQueries(queriesFile) {
 		if _, shared := theirs[name]; shared == slices.Contains(own, name) {
@@ -153,6 +155,30 @@ func TestReceipts_ReadByTheIndex(t *testing.T) {
 		if plan := strings.Join(generic(t, conn, name, s.texts[name]), "\n"); strings.Contains(plan, "Seq Scan") {
 			t.Errorf("%s: %s", name, plan)
 		}
+	}
+}
+
+// TestMaintenance_RenewsPlans has plans made for an empty table, which then grows.
+func TestMaintenance_RenewsPlans(t *testing.T) {
+	t.Parallel()
+	s, conn := openInside(t)
+	run(t, conn, "SET plan_cache_mode = force_generic_plan")
+	names := []string{claimQuery(100, false), "SettleSent", "ApplyReceipts"}
+	plans := func() string {
+		text := ""
+		for _, name := range names {
+			text += strings.Join(generic(t, conn, name, s.texts[name]), "\n")
+		}
+		return text
+	}
+	if !strings.Contains(plans(), "Seq Scan on message") {
+		t.Fatal("an empty table is read by its index: this shows nothing")
+	}
+	run(t, conn, `INSERT INTO courier.message (id, recipient, body, gateway)
+		SELECT gen_random_uuid(), '+1206' || g, 'text', 'sms' FROM generate_series(1, 8000) AS g`)
+	err := s.once(t.Context(), readWriter, func(ctx context.Context, on *session, _ bool) error { return s.maintain(ctx, on, true, 0) }, false)
+	if plan := plans(); err != nil || strings.Contains(plan, "Seq Scan on message") {
+		t.Error(plan, err)
 	}
 }
 

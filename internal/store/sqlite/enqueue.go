@@ -38,7 +38,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 		s.passToken(m.Lease.Token)
 		e.arguments[i] = insertArguments(m)
 		if m.SupersedeKey != "" {
-			e.places = &s.places
+			e.places = &s.writer.places
 		}
 	}
 	if err := s.promise(ctx, &operation{name: "enqueue", rows: len(messages), run: e.run}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -333,6 +334,9 @@ type caller interface {
 // same fails the test with what differs. An empty document and none are the same.
 func same[T any](t reporter, what string, got, want T) {
 	t.Helper()
+	if reflect.DeepEqual(got, want) { // far quicker than to look for what differs
+		return
+	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s differs (-want +got):\n%s", what, diff)
 	}
