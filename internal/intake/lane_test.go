@@ -77,7 +77,7 @@ func TestIntake_AcceptLifeOfACode(t *testing.T) {
 		"TTL": {func(d *courier.Draft) {
 			d.TTL, d.TemplateData = "1h", []byte(`{"expires_in_minutes":15}`)
 		}, time.Hour},
-		"Later": {func(d *courier.Draft) { d.SendAt = now().Add(time.Hour).Format(time.RFC3339) }, time.Hour + 5*time.Minute},
+		"Later": {func(d *courier.Draft) { d.SendAt = now().Add(time.Hour).Format(time.RFC3339Nano) }, time.Hour + 5*time.Minute},
 		"Bulk":  {func(d *courier.Draft) { d.Lane = courier.LaneBulk }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
