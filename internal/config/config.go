@@ -135,7 +135,7 @@ type APIKey struct {
 	Name string
 	// Hash is the SHA-256 digest of the key.
 	Hash [sha256.Size]byte
-	// Scopes are among send, read and read_body.
+	// Scopes are among send, read, read_body and operate.
 	Scopes []string
 }
 

@@ -50,6 +50,7 @@ const (
 	ScopeSend     = "send"
 	ScopeRead     = "read"
 	ScopeReadBody = "read_body"
+	ScopeOperate  = "operate"
 
 	authRequired = ""
 	authNone     = "none"
@@ -139,7 +140,7 @@ type apiKeyAuth struct {
 type apiKey struct {
 	Name   string   `key:"name" example:"shop" required:"true" doc:"The name of the key in the log. Each has idempotency keys of its own."`
 	Hash   Secret   `key:"hash" example:"\"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"" required:"true" doc:"\"sha256:\" and the SHA-256 digest of the key in hexadecimal: printf %s \"$KEY\" | sha256sum"`
-	Scopes []string `key:"scopes" default:"[send, read]" enum:"send read read_body" item:"A scope." doc:"What the key may do. read shows messages without their bodies, read_body with them."`
+	Scopes []string `key:"scopes" default:"[send, read]" enum:"send read read_body operate" item:"A scope." doc:"What the key may do. read shows messages without their bodies, read_body with them. operate cancels, retries and resolves messages, also many at once, and pauses and tests gateways."`
 }
 
 type worker struct {

@@ -46,13 +46,18 @@ type Engine struct {
 	health   *store.Health
 	settler  *settler
 	receiver *receiver
-	// quality is what receipts say of the gateways.
-	quality atomic.Pointer[quality]
-	cluster Cluster
-	routing atomic.Pointer[routing]
-	// paused are the gateways that are to take no messages, in order.
-	paused   atomic.Pointer[[]string]
+	judged
+	cluster  Cluster
+	routing  atomic.Pointer[routing]
 	lifetime lifetime
+}
+
+// judged is what is known of gateways beside their settings.
+type judged struct {
+	// quality is what receipts say of them.
+	quality atomic.Pointer[quality]
+	// paused are those that are to take no messages, in order.
+	paused atomic.Pointer[[]string]
 }
 
 // New returns an engine that is not started. Errors tell what is wrong with the

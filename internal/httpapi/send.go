@@ -79,7 +79,11 @@ func (a *API) send(c *call) (any, error) {
 		c.w.Header().Set(headerReplayed, "true")
 	}
 	m := results[0].Message
-	return accepted{m.ID, m.Status, m.To, moment(m.CreatedAt), results[0].Duplicate, m.Warnings}, nil
+	return newAccepted(m, results[0].Duplicate), nil
+}
+
+func newAccepted(m *courier.Message, replayed bool) accepted {
+	return accepted{m.ID, m.Status, m.To, moment(m.CreatedAt), replayed, m.Warnings}
 }
 
 func (a *API) sendBatch(c *call) (any, error) {

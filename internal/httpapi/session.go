@@ -93,7 +93,7 @@ func (a *API) signIn(v *Visit) error {
 		return err
 	}
 	setCookie(v.W, v.R, sessionCookie, secret)
-	a.noteSession(v.R.Context(), key, "a visitor of the pages has signed in")
+	a.noteSession(v.R.Context(), key, "a visitor of the pages has signed in", auditSignIn)
 	http.Redirect(v.W, v.R, v.Base+ownPath(v.R.PostForm.Get("next")), http.StatusSeeOther)
 	return nil
 }
@@ -106,12 +106,13 @@ func (a *API) signOut(v *Visit) error {
 		}
 	}
 	setCookie(v.W, v.R, sessionCookie, "")
-	a.noteSession(v.R.Context(), v.Key, "a visitor of the pages has signed out")
+	a.noteSession(v.R.Context(), v.Key, "a visitor of the pages has signed out", auditSignOut)
 	http.Redirect(v.W, v.R, v.Base+pathSignIn, http.StatusSeeOther)
 	return nil
 }
 
-func (a *API) noteSession(ctx context.Context, key Key, what string) {
+func (a *API) noteSession(ctx context.Context, key Key, what, action string) {
+	a.audit(ctx, key, store.Entry{Action: action})
 	//nolint:sloglint // the callers above give constants
 	a.options.Logger.InfoContext(ctx, what, slog.String("api_key", key.Name))
 }

@@ -196,6 +196,9 @@ type Store interface {
 	// are kept for TalliesFor; a crash loses the counts of some seconds.
 	Tallies(ctx context.Context, since time.Time) ([]Tally, error)
 
+	// CountryTallies are Tallies of all minutes together, by gateway and country.
+	CountryTallies(ctx context.Context, since time.Time) ([]Tally, error)
+
 	// Series returns what happened from a time on and before another, by minute or ten
 	// minutes and gateway, and Faults the failures since a time by class. Both are kept for
 	// SeriesFor, and as current as Tallies.

@@ -578,6 +578,12 @@ SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM cou
 WHERE minute >= $1
 ORDER BY minute, gateway, country
 
+-- name: MinutesOfCountries
+SELECT gateway, country, sum(accepted)::bigint, sum(delivered)::bigint, sum(undelivered)::bigint, sum(slow)::bigint FROM courier.gateway_minute
+WHERE minute >= $1
+GROUP BY gateway, country
+ORDER BY gateway, country
+
 -- Adds up tallies that are older than $1 over ten minutes. What another node adds up at the
 -- same time is gone.
 -- name: FoldMinutes

@@ -349,6 +349,11 @@ SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM gat
 WHERE minute >= ?1
 ORDER BY minute, gateway, country
 
+-- name: MinutesOfCountries
+SELECT gateway, country, sum(accepted), sum(delivered), sum(undelivered), sum(slow) FROM gateway_minute
+WHERE minute >= ?1
+GROUP BY gateway, country
+
 -- Adds up tallies that are older than ?1 over ?2 microseconds.
 -- name: FoldMinutes
 INSERT INTO gateway_minute AS g (minute, gateway, country, accepted, delivered, undelivered, slow)

@@ -65,6 +65,13 @@ func testTallies(t *testing.T, k *kit) {
 	k.receive(t, k.receipt(first[2].ID, courier.StatusDelivered))
 	want[1].Delivered, want[1].Slow = 2, 2
 	same(t, "tallies again", tallies(start), want)
+	countries, err := k.store.CountryTallies(t.Context(), start)
+	if err != nil {
+		t.Fatalf("CountryTallies: %v", err)
+	}
+	same(t, "tallies of countries", countries, []store.Tally{
+		{Gateway: gatewayA, Accepted: 2}, {Gateway: gatewayA, Country: "DE", Accepted: 4, Delivered: 3, Undelivered: 1, Slow: 2},
+	})
 }
 
 // series returns the points from a time on.
