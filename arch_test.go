@@ -28,6 +28,7 @@ func layout() map[string][]string {
 		"embed":                          {root, "courier/internal/app", "courier/internal/config", "courier/internal/gateway"},
 		"internal/app":                   {"*"},
 		"internal/cli":                   {root, "courier/client", "courier/docs", "courier/internal/app", "courier/internal/config", "courier/internal/inbox", mask, catcher, "courier/internal/gateway/preset", "courier/internal/signature"},
+		"internal/action":                {root, store},
 		"internal/cluster":               {store},
 		"internal/config":                {root},
 		"internal/dispatch":              {root, store},

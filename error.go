@@ -27,6 +27,8 @@ const (
 	CodeForbidden           ErrorCode = "forbidden"
 	CodeRequestTooLarge     ErrorCode = "request_too_large"
 	CodeRateLimited         ErrorCode = "rate_limited"
+	CodeRecipientLimited    ErrorCode = "recipient_limited"
+	CodeCallerLimited       ErrorCode = "caller_limited"
 	CodeUnsupportedMedia    ErrorCode = "unsupported_media_type"
 	CodeStoreFull           ErrorCode = "store_full"
 	CodeStoreReadOnly       ErrorCode = "store_read_only"
@@ -40,7 +42,8 @@ func ErrorCodes() []ErrorCode {
 	return []ErrorCode{
 		CodeInvalidRequest, CodeInvalidRecipient, CodeRecipientNotAllowed, CodeInvalidSender, CodeMessageTooLong, CodeUnknownChannel,
 		CodeSMSDisabled, CodeIdempotencyConflict, CodeIllegalTransition, CodeContentScrubbed, CodeNotFound,
-		CodeMethodNotAllowed, CodeUnauthorized, CodeForbidden, CodeRequestTooLarge, CodeRateLimited, CodeUnsupportedMedia, CodeStoreFull,
+		CodeMethodNotAllowed, CodeUnauthorized, CodeForbidden, CodeRequestTooLarge, CodeRateLimited,
+		CodeRecipientLimited, CodeCallerLimited, CodeUnsupportedMedia, CodeStoreFull,
 		CodeStoreReadOnly, CodeStoreUnavailable, CodeShuttingDown, CodeInternal,
 	}
 }
@@ -64,7 +67,7 @@ func (c ErrorCode) HTTPStatus() int {
 		return http.StatusConflict
 	case CodeRequestTooLarge:
 		return http.StatusRequestEntityTooLarge
-	case CodeRateLimited:
+	case CodeRateLimited, CodeRecipientLimited, CodeCallerLimited:
 		return http.StatusTooManyRequests
 	case CodeUnsupportedMedia:
 		return http.StatusUnsupportedMediaType

@@ -27,6 +27,8 @@ func httpStatuses() map[courier.ErrorCode]int {
 		"forbidden":              403,
 		"request_too_large":      413,
 		"rate_limited":           429,
+		"recipient_limited":      429,
+		"caller_limited":         429,
 		"unsupported_media_type": 415,
 		"store_full":             503,
 		"store_read_only":        503,

@@ -108,6 +108,10 @@ func (c ErrorCode) Explain() Explanation {
 		return Explanation{"The body of the request is too large.", "Send fewer messages at once, or raise api.max_body_size."}
 	case CodeRateLimited:
 		return Explanation{"Too many different messages were sent under idempotency keys that were used before.", "Wait as long as Retry-After says, and use a new key for each message."}
+	case CodeRecipientLimited:
+		return Explanation{"The recipient was sent as many messages as limits allows.", "Let the person wait as long as Retry-After says, or use the code that came last. Find out whether a program asks in their name."}
+	case CodeCallerLimited:
+		return Explanation{"The API key, or the hook, sent as many messages as limits allows.", "Wait as long as Retry-After says, or raise the limit."}
 	case CodeUnsupportedMedia:
 		return Explanation{"The body is not JSON in UTF-8, or is compressed.", "Send JSON with Content-Type: application/json."}
 	case CodeStoreFull:

@@ -80,6 +80,9 @@ type Message struct {
 	// the caller asked for, so that a key used for something else is noticed.
 	IdempotencyKey string
 	Fingerprint    [32]byte
+	// Limits are those that leave room for the message or not when it is stored. They
+	// are not stored.
+	Limits []Limit
 	// Warnings tell the caller what had better be different. They are not stored.
 	Warnings []string
 	// TraceParent is the W3C trace context of the request that made the message.

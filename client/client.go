@@ -159,10 +159,22 @@ func (c *Client) Messages(ctx context.Context, query ListQuery) (*MessagePage, e
 	return ask[MessagePage](ctx, c, "list messages", call{path: pathMessages, query: query.values(), repeatable: true})
 }
 
+// Why says what became of the last messages to a recipient, and what to do.
+func (c *Client) Why(ctx context.Context, to string) (*Why, error) {
+	return ask[Why](ctx, c, "ask why", call{method: http.MethodPost, path: "v1/recipients/why", body: map[string]string{"to": to}, repeatable: true})
+}
+
 // Cancel withdraws a message that no gateway has taken and that none is being
 // handed; for any other it is courier.CodeIllegalTransition.
 func (c *Client) Cancel(ctx context.Context, id courier.ID) (*Message, error) {
-	return ask[Message](ctx, c, "cancel message", call{method: http.MethodPost, path: pathMessages + "/" + id.String() + "/cancel", repeatable: true})
+	return c.CancelFor(ctx, id, "")
+}
+
+// CancelFor is Cancel with a reason for the audit log.
+func (c *Client) CancelFor(ctx context.Context, id courier.ID, reason string) (*Message, error) {
+	return ask[Message](ctx, c, "cancel message", call{
+		method: http.MethodPost, path: pathMessages + "/" + id.String() + "/cancel", body: newReason(reason), repeatable: true,
+	})
 }
 
 // Retry queues again a message that failed; for any other it is
@@ -170,15 +182,31 @@ func (c *Client) Cancel(ctx context.Context, id courier.ID) (*Message, error) {
 // courier.CodeContentScrubbed. It is not repeated once it was written: a second
 // one would queue the message anew.
 func (c *Client) Retry(ctx context.Context, id courier.ID) (*Message, error) {
-	return ask[Message](ctx, c, "retry message", call{method: http.MethodPost, path: pathMessages + "/" + id.String() + "/retry"})
+	return c.RetryFor(ctx, id, "")
+}
+
+// RetryFor is Retry with a reason for the audit log.
+func (c *Client) RetryFor(ctx context.Context, id courier.ID, reason string) (*Message, error) {
+	return ask[Message](ctx, c, "retry message", call{
+		method: http.MethodPost, path: pathMessages + "/" + id.String() + "/retry", body: newReason(reason),
+	})
 }
 
 // Resolve says what became of an unknown message: it was sent, it failed, or it is to be
 // sent again. For any other message it is courier.CodeIllegalTransition. It is not
 // repeated once it was written, as Retry.
 func (c *Client) Resolve(ctx context.Context, id courier.ID, as Resolution) (*Message, error) {
+	return c.ResolveFor(ctx, id, as, "")
+}
+
+// ResolveFor is Resolve with a reason for the audit log.
+func (c *Client) ResolveFor(ctx context.Context, id courier.ID, as Resolution, reason string) (*Message, error) {
 	return ask[Message](ctx, c, "resolve message", call{
-		method: http.MethodPost, path: pathMessages + "/" + id.String() + "/resolve", body: map[string]Resolution{"as": as},
+		method: http.MethodPost, path: pathMessages + "/" + id.String() + "/resolve",
+		body: struct {
+			As     Resolution `json:"as"`
+			Reason string     `json:"reason,omitempty"`
+		}{as, reason},
 	})
 }
 

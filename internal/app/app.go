@@ -23,6 +23,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"courier"
+	"courier/internal/action"
 	"courier/internal/cluster"
 	"courier/internal/config"
 	"courier/internal/dispatch"
@@ -83,14 +84,24 @@ type App struct {
 	reload *reloader
 	inbound
 	webhooks *webhook.Deliverer
-	// dry is true while dispatch.mode is dry.
-	dry atomic.Bool
+	operating
 	// node is this process among those that share the store, nil until the engine is made.
 	node atomic.Pointer[cluster.Node]
 
 	failed   chan error
 	stopping sync.Once
 	stopErr  error
+}
+
+// operating is what operators use.
+type operating struct {
+	actions *action.Runner
+	// nodeName is the name of this process among those that share the store.
+	nodeName string
+	// described are the gateways as the API shows them.
+	described atomic.Pointer[described]
+	// dry is true while dispatch.mode is dry.
+	dry atomic.Bool
 }
 
 // inbound is what others bring over the public listener.
@@ -141,7 +152,7 @@ func New(options Options) (*App, error) {
 func (a *App) Start(ctx context.Context) error {
 	a.logStart(ctx)
 	for _, start := range []func(context.Context) error{
-		a.startTracing, a.startTemplates, a.startInbox, a.startGateways, a.startStore, a.startWebhooks, a.startEngine, a.startListeners, a.startReload,
+		a.startTracing, a.startTemplates, a.startInbox, a.startGateways, a.startStore, a.startWebhooks, a.startEngine, a.startActions, a.startListeners, a.startReload,
 	} {
 		if err := start(ctx); err != nil {
 			return errors.Join(err, a.Stop(context.WithoutCancel(ctx)))
@@ -304,6 +315,7 @@ func (a *App) startGateways(ctx context.Context) error {
 
 func (a *App) startEngine(ctx context.Context) (err error) {
 	cfg, node := a.options.Config, nodeName()
+	a.nodeName = node
 	a.engine, err = dispatch.New(dispatch.Options{
 		Settings: engineSettings(cfg, a.reload.current),
 		Store:    a.store,
@@ -393,6 +405,7 @@ func engineRoutes(configured []config.Route) []dispatch.Route {
 // says otherwise. They get a sender at once only where it is the same for every gateway.
 func intakePolicy(cfg *config.Config, made texts) intake.Policy {
 	policy := intake.Policy{
+		TestNumbers:     cfg.Recipients.Test,
 		Notice:          dryNotice(cfg),
 		DefaultRegion:   cfg.Recipients.DefaultRegion,
 		SkipValidation:  !cfg.Recipients.Validate,
@@ -403,6 +416,13 @@ func intakePolicy(cfg *config.Config, made texts) intake.Policy {
 		PlainTypography: cfg.Messages.Typography == "gsm",
 		SkipLint:        !cfg.Messages.Lint,
 		Callbacks:       !cfg.Callbacks.Secret.Empty(),
+	}
+	for _, l := range cfg.Limits {
+		limit := intake.Limit{By: courier.LimitBy(l.By), Count: l.Count, Per: l.Per}
+		for _, lane := range l.Lanes {
+			limit.Lanes = append(limit.Lanes, courier.Lane(lane))
+		}
+		policy.Limits = append(policy.Limits, limit)
 	}
 	if made.Texts != nil {
 		policy.TextFunc = made.forDraft

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"courier/internal/config"
@@ -24,6 +25,9 @@ type reloader struct {
 	life context.Context
 	end  context.CancelFunc
 
+	// inForce is config, for those who do not wait for a reload.
+	inForce atomic.Pointer[config.Config]
+
 	mu      sync.Mutex
 	config  *config.Config
 	current *gatewaySet
@@ -36,7 +40,9 @@ type reloader struct {
 
 func newReloader(ctx context.Context, app *App, cfg *config.Config, set *gatewaySet) *reloader {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
-	return &reloader{app: app, life: life, end: end, config: cfg, current: set}
+	r := &reloader{app: app, life: life, end: end, config: cfg, current: set}
+	r.inForce.Store(cfg)
+	return r
 }
 
 // Reload reads the configuration with all that it names, keys, templates and
@@ -135,7 +141,9 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	r.warnRestart(ctx, cfg)
 	set.follow(ctx)
 	r.current.close()
+	r.app.auditReload(ctx, r.config, cfg)
 	r.config, r.current = cfg, set
+	r.inForce.Store(cfg)
 	return nil
 }
 

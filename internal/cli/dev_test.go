@@ -49,12 +49,11 @@ func TestDev_MovesFromTakenPorts(t *testing.T) {
 	}
 }
 
-// TestDev_Phone is what a newcomer sees: a code on the phone, and that the courier heard
-// that it got there.
-func TestDev_Phone(t *testing.T) {
-	t.Parallel()
-	browser := webtest.Start(t)
-	out := &watched{pattern: regexp.MustCompile(`(?s)browser, is +(\S+)\n.*listens on +(\S+)\n.*Stop with Ctrl-C`), found: make(chan []string, 1)}
+// startDev runs courier dev until the test ends. It returns the text of the sample, and the
+// addresses of the courier and of the phone.
+func startDev(t *testing.T) (sample, server, phone string) {
+	t.Helper()
+	out := &watched{pattern: regexp.MustCompile(`(?s)browser, is +(\S+)\n.*API, is at +(\S+)\n.*Stop with Ctrl-C`), found: make(chan []string, 1)}
 	ctx, stop := context.WithCancel(t.Context())
 	d := &dev{shared: &shared{Process: Process{Program: "courier"}}, out: out, log: out, flags: devFlags{dir: t.TempDir()}}
 	ended := make(chan error, 1)
@@ -65,15 +64,29 @@ func TestDev_Phone(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	addresses := <-out.found
-	sender, err := client.New(client.Options{BaseURL: addresses[2]})
+	select {
+	case addresses := <-out.found:
+		return d.sample, addresses[2], addresses[1]
+	case <-time.After(scriptTimeout):
+		t.Fatalf("dev did not come up:\n%s", out)
+	}
+	return "", "", ""
+}
+
+// TestDev_Phone is what a newcomer sees: a code on the phone, and that the courier heard
+// that it got there.
+func TestDev_Phone(t *testing.T) {
+	t.Parallel()
+	browser := webtest.Start(t)
+	sample, server, phone := startDev(t)
+	sender, err := client.New(client.Options{BaseURL: server})
 	if err != nil {
 		t.Fatal(err)
 	}
 	tab := browser.Tab(t, webtest.Look{})
-	tab.Open(addresses[1])
+	tab.Open(phone)
 	tab.WaitText("behaves as twilio")
-	tab.WaitText(d.sample)
+	tab.WaitText(sample)
 	tab.Wait(`document.querySelector(".meta .told")?.textContent === "delivered"`)
 	tab.Click("#answers-fail")
 	sent, err := sender.Send(t.Context(), client.SendRequest{To: "+12065550123", Body: "Your Courier code is 204-961. It is valid for 5 minutes.", TTL: time.Minute})
@@ -88,8 +101,6 @@ func TestDev_Phone(t *testing.T) {
 	tab.Wait(`document.querySelector(".got .meta .told")?.textContent === "undelivered"`)
 	tab.Inspect("dev")
 	tab.Image("inbox")
-	tab.Look(webtest.Look{Width: webtest.PhoneWidth, Height: 844})
-	tab.Image("inbox-small")
 	got, err := sender.Message(t.Context(), sent.ID)
 	if err != nil || got.Status != courier.StatusUndelivered {
 		t.Errorf("the courier says %+v, %v", got, err)
@@ -125,7 +136,7 @@ func TestDev_PrintsSampleApartOnce(t *testing.T) {
 	d := &dev{sample: "the sample"}
 	catch := d.caught(&catchPrinter{out: &out, format: formatTable})
 	for _, text := range []string{"another", d.sample, d.sample} {
-		catch(inbox.Message{To: sampleTo, Text: text})
+		catch(inbox.Message{To: sampleTo, Text: text, Status: 201})
 	}
 	if got := out.String(); !strings.Contains(got, "another") || strings.Count(got, d.sample) != 1 {
 		t.Errorf("printed %q", got)

@@ -18,11 +18,13 @@ import (
 )
 
 func newGateways(shared *shared) *cobra.Command {
-	return newGroup("gateways", "Look at the gateways of a configuration, or try one",
+	return newGroup("gateways", "Look at gateways, try one, pause one",
 		`  courier gateways list -c courier.yml
   courier gateways show twilio -c courier.yml
-  courier gateways test twilio --to +12065550199`,
-		newGatewaysList(shared), newGatewaysShow(shared), newGatewaysTest(shared))
+  courier gateways test twilio --to +12065550199
+  courier gateways status`,
+		newGatewaysList(shared), newGatewaysShow(shared), newGatewaysTest(shared),
+		newGatewaysStatus(shared), newGatewaysPause(shared), newGatewaysResume(shared))
 }
 
 // described returns the gateways of the configuration that -c names.

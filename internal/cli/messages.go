@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,13 +25,46 @@ func newMessages(shared *shared) *cobra.Command {
 		`  courier messages list --status abandoned
   courier messages get 0190163d-8694-739b-aea5-966c26f8ad91
   courier messages retry --status rejected --class unauthorized --since 2h
-  courier messages list --status unknown`,
+  courier messages list --status unknown
+  courier messages why --to +12065550199`,
 		newMessagesList(shared),
 		newOnMessage(shared, "get", "Print a message with its attempts", "", (*client.Client).Message),
 		newOnMessage(shared, "cancel", "Withdraw a message that no gateway has taken",
 			"Withdraw a message that is queued, or whose outcome is unknown. One that a gateway\nhas taken, or that is being handed to one right now, cannot be withdrawn.",
 			(*client.Client).Cancel),
-		newMessagesRetry(shared), newMessagesResolve(shared))
+		newMessagesWhy(shared), newMessagesRetry(shared), newMessagesResolve(shared))
+}
+
+func newMessagesWhy(shared *shared) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "why --to RECIPIENT",
+		Short:   "Say what became of the last messages to a number, and what to do",
+		Example: "  courier messages why --to +12065550199",
+		Args:    cobra.NoArgs,
+	}
+	connection, format := addConnection(cmd, shared), addFormat(cmd)
+	to := cmd.Flags().String("to", "", "the recipient")
+	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, _ []string) error {
+		if *to == "" {
+			return usageText("--to is missing: name the recipient")
+		}
+		opened, err := connection.open(client.Options{})
+		if err != nil {
+			return err
+		}
+		why, err := opened.Why(ctx, *to)
+		if err != nil {
+			return err
+		}
+		if *format == formatJSON {
+			return printJSON(cmd.OutOrStdout(), why)
+		}
+		if err := printText(cmd.OutOrStdout(), printable(why.Text)+"\n"); err != nil || len(why.Messages) == 0 {
+			return err
+		}
+		return errors.Join(printText(cmd.OutOrStdout(), "\n"), printPage(cmd, *format, &client.MessagePage{Messages: why.Messages}))
+	})
+	return cmd
 }
 
 func newMessagesResolve(shared *shared) *cobra.Command {

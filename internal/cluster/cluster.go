@@ -28,12 +28,13 @@ type Store interface {
 	Beat(ctx context.Context, beat store.Beat) (store.Standing, error)
 	Leave(ctx context.Context, node string) error
 	// Wakes is nil when no other node can use the store.
-	Wakes() <-chan string
+	Wakes() <-chan store.Wake
 	Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error)
 	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
 	Expire(ctx context.Context, now time.Time, limit int) (int, error)
 	Scrub(ctx context.Context, sweep store.Sweep) (int, error)
 	Purge(ctx context.Context, sweep store.Sweep) (int, error)
+	PurgeUsage(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // Engine is what sends messages on this node. All methods may be called from any
@@ -56,10 +57,10 @@ type Engine interface {
 	Retention() (scrubAfter, deleteAfter time.Duration)
 	// CountExpired counts messages that expired in the queue.
 	CountExpired(count int)
-	// Wake makes the engine look for due messages of every gateway, WakeGateway for
+	// Wake makes the engine look for due messages of every gateway, WakeQueue for
 	// those of one. One that the engine does not have is ignored.
 	Wake()
-	WakeGateway(gateway string)
+	WakeQueue(wake store.Wake)
 	// SetPaused tells the engine which gateways are to take no messages.
 	SetPaused(gateways []string)
 	// State says how its gateways are, as a JSON list for operators.

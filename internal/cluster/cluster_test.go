@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fakeStore is a store that other nodes share, whose operations do what a test wants.
 type fakeStore struct {
-	wakes chan string
+	wakes chan store.Wake
 
 	mu sync.Mutex
 	// do is what operations do.
@@ -34,7 +34,7 @@ type fakeStore struct {
 
 func newStore() *fakeStore {
 	return &fakeStore{
-		wakes: make(chan string), calls: map[string][]time.Time{}, do: map[string]func(context.Context) (int, error){},
+		wakes: make(chan store.Wake), calls: map[string][]time.Time{}, do: map[string]func(context.Context) (int, error){},
 		standing: store.Standing{Keeper: true, Nodes: 2, Gateways: []string{"sms"}},
 	}
 }
@@ -86,7 +86,7 @@ func (s *fakeStore) fail(err error) {
 }
 
 func (s *fakeStore) Leave(context.Context, string) error { return nil }
-func (s *fakeStore) Wakes() <-chan string                { return s.wakes }
+func (s *fakeStore) Wakes() <-chan store.Wake            { return s.wakes }
 
 func (s *fakeStore) Reclaim(ctx context.Context, _ store.Reclaim) (int, error) {
 	return s.call(ctx, "reclaim")
@@ -102,6 +102,10 @@ func (s *fakeStore) Reroute(ctx context.Context, _ []string, _ string, _ time.Ti
 
 func (s *fakeStore) Scrub(ctx context.Context, _ store.Sweep) (int, error) {
 	return s.call(ctx, "scrub")
+}
+
+func (s *fakeStore) PurgeUsage(ctx context.Context, _ time.Time, _ int) (int, error) {
+	return 0, ctx.Err()
 }
 
 func (s *fakeStore) Purge(ctx context.Context, _ store.Sweep) (int, error) {
@@ -120,7 +124,7 @@ func (e *fakeEngine) InFlight() int      { return 3 }
 func (e *fakeEngine) Behind() bool       { return false }
 func (e *fakeEngine) State() string      { return `[{"gateway":"sms"}]` }
 func (e *fakeEngine) SetPaused(gateways []string) {
-	e.WakeGateway("paused " + strings.Join(gateways, ","))
+	e.WakeQueue(store.Wake{Gateway: "paused " + strings.Join(gateways, ",")})
 }
 func (e *fakeEngine) HoldUnknown() (bool, []string) { return false, nil }
 func (e *fakeEngine) Retention() (scrubAfter, deleteAfter time.Duration) {
@@ -133,14 +137,14 @@ func (e *fakeEngine) CountExpired(count int) {
 	e.expired += count
 }
 
-func (e *fakeEngine) Wake() { e.WakeGateway("") }
+func (e *fakeEngine) Wake() { e.WakeQueue(store.Wake{}) }
 
-func (e *fakeEngine) Rerouted(gateway string) { e.WakeGateway(gateway) }
+func (e *fakeEngine) Rerouted(gateway string) { e.WakeQueue(store.Wake{Gateway: gateway}) }
 
-func (e *fakeEngine) WakeGateway(gateway string) {
+func (e *fakeEngine) WakeQueue(wake store.Wake) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.woken = append(e.woken, gateway)
+	e.woken = append(e.woken, wake.Gateway)
 }
 
 // joined is a node that runs until the end of the test.

@@ -72,7 +72,14 @@ func (r *retention) round(ctx context.Context) (more bool, err error) {
 		}
 		more = more || full
 	}
-	if !more {
+	if !r.node.OnDuty() {
+		return false, nil
+	}
+	count, _, err := call(ctx, func(ctx context.Context) (int, error) { return r.node.store.PurgeUsage(ctx, r.node.now(), mostBatch) })
+	if err != nil {
+		return false, err
+	}
+	if more = more || count == mostBatch; !more {
 		r.lookAt = time.Now().Add(retentionInterval)
 	}
 	return more, nil

@@ -18,11 +18,11 @@ type Config struct {
 	Recipients Recipients `key:"recipients" doc:"How recipients are read."`
 	Messages   Messages   `key:"messages" doc:"What is accepted."`
 	Retention  Retention  `key:"retention" doc:"How long messages are kept once they are sent or final. Others are kept until they are."`
-	Inbox      Inbox      `key:"inbox" doc:"Where the inbox listens that gets the messages of recipients.test. Without test numbers there is none."`
 	Clients    Clients    `key:"clients" open:"true" doc:"Kratos's settings for outgoing calls."`
 	Log        Log        `key:"log" doc:"The log."`
 	Tracing    Tracing    `key:"tracing" doc:"OpenTelemetry spans. The OTEL_ variables work too."`
 	PresetsDir string     `key:"presets_dir" example:"/etc/courier/presets" doc:"A folder with presets of your own, one folder each, in addition to the built-in ones. One with the name of a built-in preset takes its place."`
+	Safety
 	Applications
 
 	Resolved
@@ -33,6 +33,12 @@ type Config struct {
 	IgnoredSections []string
 
 	origin
+}
+
+// Safety keeps messages from going where, and as often as, they should not.
+type Safety struct {
+	_     []limitKeys `key:"limits" item:"A limit." doc:"How many messages are taken, over all nodes. Others are refused with 429 and Retry-After. Repeats, and messages to test numbers, count nothing. Without the key a recipient gets 5 codes (lane otp) in ten minutes and 20 a day; [] is no limit."`
+	Inbox Inbox       `key:"inbox" doc:"Where the inbox listens that gets the messages of recipients.test. Without test numbers there is none."`
 }
 
 // Applications are the programs that call the courier, and are called by it.
@@ -51,6 +57,8 @@ type Resolved struct {
 	// Routes say which gateways serve which messages; the first that matches counts.
 	// Without any, every gateway in order serves everything.
 	Routes []Route
+	// Limits say how many messages are taken.
+	Limits []Limit
 	// Webhooks are the endpoints of applications that hear of each change.
 	Webhooks []Webhook
 	// Hooks are those of identity systems.
@@ -135,7 +143,7 @@ type APIKey struct {
 	Name string
 	// Hash is the SHA-256 digest of the key.
 	Hash [sha256.Size]byte
-	// Scopes are among send, read and read_body.
+	// Scopes are among send, read, read_body and operate.
 	Scopes []string
 }
 

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,35 @@ import (
 
 	"courier/internal/config"
 )
+
+func TestLoad_Limits(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":           `[{recipient 5 10m0s [otp]} {recipient 20 24h0m0s [otp]}]`,
+		"limits: []": `[]`,
+		"limits: [{ by: key, count: 1000, per: 1h }, { by: recipient, count: 3, per: 90s, lanes: [otp, normal] }]": `[{key 1000 1h0m0s []} {recipient 3 1m30s [otp normal]}]`,
+		"limits: [{ by: number, count: 0, lanes: [codes] }]":                                                       "limits[0].per limits[0].by limits[0].count limits[0].lanes[0]",
+		"recipients: { test: { \"+12065550150\": 424242, \"+12065550151\": \"\" } }":                               `[{recipient 5 10m0s [otp]} {recipient 20 24h0m0s [otp]}]`,
+		"recipients: { test: { 12065550150: \"4 2\" } }":                                                           "recipients.test",
+		"recipients: { test: { \"+12065550150\": \"4 2\" } }":                                                      "recipients.test.+12065550150",
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "courier.yml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Load(config.Options{Files: []string{"courier.yml"}, Dir: dir})
+		got := ""
+		if err == nil {
+			got = fmt.Sprint(cfg.Limits)
+		}
+		for _, problem := range config.Problems(err) {
+			got = strings.TrimSpace(got + " " + problem.Path)
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
 
 func TestLoad_HooksAndTexts(t *testing.T) {
 	t.Parallel()

@@ -50,6 +50,7 @@ const (
 	ScopeSend     = "send"
 	ScopeRead     = "read"
 	ScopeReadBody = "read_body"
+	ScopeOperate  = "operate"
 
 	authRequired = ""
 	authNone     = "none"
@@ -101,6 +102,13 @@ type routeGateway struct {
 	Weight int    `key:"weight" range:"0 100" example:"80" doc:"The share of the messages for which it comes first, of the sum of all weights of the route. One without takes only what those with one cannot; where none has one, the order counts."`
 }
 
+type limitKeys struct {
+	By    string        `key:"by" example:"recipient" enum:"recipient key hook" required:"true" doc:"Whose messages are counted: those to a recipient, or those of an API key or of a hook."`
+	Count int           `key:"count" example:"5" range:"1 1000000" required:"true" doc:"How many messages are taken."`
+	Per   time.Duration `key:"per" example:"10m" range:"1s 744h" required:"true" doc:"In any span of this length."`
+	Lanes []string      `key:"lanes" example:"[otp]" enum:"otp normal bulk" item:"A lane." doc:"The lanes whose messages count. Without it, all."`
+}
+
 type webhook struct {
 	ID     string   `key:"id" example:"shop" pattern:"^[a-z0-9][a-z0-9_-]*$" required:"true" doc:"The name of the endpoint in logs and metrics."`
 	URL    Secret   `key:"url" example:"https://shop.example/sms-events" pattern:"^([Hh][Tt][Tt][Pp][Ss]?|env|file)://." required:"true" doc:"The absolute http or https address to post to."`
@@ -138,7 +146,7 @@ type apiKeyAuth struct {
 type apiKey struct {
 	Name   string   `key:"name" example:"shop" required:"true" doc:"The name of the key in the log. Each has idempotency keys of its own."`
 	Hash   Secret   `key:"hash" example:"\"sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"" required:"true" doc:"\"sha256:\" and the SHA-256 digest of the key in hexadecimal: printf %s \"$KEY\" | sha256sum"`
-	Scopes []string `key:"scopes" default:"[send, read]" enum:"send read read_body" item:"A scope." doc:"What the key may do. read shows messages without their bodies, read_body with them."`
+	Scopes []string `key:"scopes" default:"[send, read]" enum:"send read read_body operate" item:"A scope." doc:"What the key may do. read shows messages without their bodies, read_body with them. operate cancels, retries and resolves messages, also many at once, and pauses and tests gateways."`
 }
 
 type worker struct {

@@ -25,7 +25,8 @@ func TestLoad_Defaults(t *testing.T) {
 		Recipients: Recipients{Validate: true},
 		Messages:   Messages{Lint: true, SupersedeWait: 2 * time.Second, Typography: "as_written"},
 		Retention:  Retention{ScrubAfter: 24 * time.Hour, DeleteAfter: 720 * time.Hour},
-		Inbox:      Inbox{Host: "127.0.0.1", Port: 4479},
+		Safety:     Safety{Inbox: Inbox{Host: "127.0.0.1", Port: 4479}},
+		Resolved:   Resolved{Limits: defaultLimits()},
 	}
 	for name, files := range map[string]map[string]string{
 		"NoFile":       nil,

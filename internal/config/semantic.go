@@ -25,6 +25,7 @@ func (c *checker) relations() {
 	c.tls()
 	c.apiAccess()
 	c.testNumbers()
+	c.messageLimits()
 	c.durations()
 	c.tracing()
 	c.hints()
@@ -59,7 +60,7 @@ func (c *checker) scopes(n *node, path string) []string {
 		return []string{ScopeSend, ScopeRead}
 	}
 	if list.kind == listNode && len(list.items) == 0 {
-		c.problem(list.at, joinPath(path, "scopes"), "expected at least one of %q, %q and %q", ScopeSend, ScopeRead, ScopeReadBody)
+		c.problem(list.at, joinPath(path, "scopes"), "expected at least one of %q, %q, %q and %q", ScopeSend, ScopeRead, ScopeReadBody, ScopeOperate)
 	}
 	scopes := make([]string, 0, len(list.items))
 	for _, item := range list.items {

@@ -60,7 +60,14 @@ func (s *fifo) Settle(_ context.Context, settlements []store.Settlement) ([]bool
 }
 
 // NextDue implements dispatch.Store.
-func (s *fifo) NextDue(context.Context, string) (time.Time, error) { return time.Time{}, nil }
+func (s *fifo) NextDue(_ context.Context, _ string, lane courier.Lane) (time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if lane != courier.LaneNormal || len(s.queued) == 0 {
+		return time.Time{}, nil
+	}
+	return s.queued[0].NextAttemptAt, nil
+}
 
 // noopGateway accepts at once.
 type noopGateway struct{}

@@ -232,7 +232,7 @@ func (r *route) reweigh(q *quality, now time.Time) []store.Weight {
 	var changed []store.Weight
 	bad := 0
 	for _, h := range r.hops {
-		name := h.queue.key.gateway
+		name := h.name
 		degraded, slow := r.degraded(q, name), q.slow[name]
 		if degraded != "" || slow != "" {
 			bad++

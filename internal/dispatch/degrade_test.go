@@ -100,7 +100,7 @@ func TestRoute_Reweigh(t *testing.T) {
 			var gateways []GatewayOptions
 			for _, gateway := range []string{"a", "b"} {
 				gateways = append(gateways, GatewayOptions{Gateway: named{name: gateway}, Receipts: true})
-				r.hops = append(r.hops, hop{queue: &queue{key: queueKey{gateway: gateway}}})
+				r.hops = append(r.hops, hop{line: &line{gate: &gate{name: gateway}}})
 			}
 			var tallies []store.Tally
 			for _, some := range test.tallies {

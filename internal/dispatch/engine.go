@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -47,13 +46,18 @@ type Engine struct {
 	health   *store.Health
 	settler  *settler
 	receiver *receiver
-	// quality is what receipts say of the gateways.
-	quality atomic.Pointer[quality]
-	cluster Cluster
-	routing atomic.Pointer[routing]
-	// paused are the gateways that are to take no messages, in order.
-	paused   atomic.Pointer[[]string]
+	judged
+	cluster  Cluster
+	routing  atomic.Pointer[routing]
 	lifetime lifetime
+}
+
+// judged is what is known of gateways beside their settings.
+type judged struct {
+	// quality is what receipts say of them.
+	quality atomic.Pointer[quality]
+	// paused are those that are to take no messages, in order.
+	paused atomic.Pointer[[]string]
 }
 
 // New returns an engine that is not started. Errors tell what is wrong with the
@@ -115,9 +119,9 @@ func (e *Engine) Reconfigure(settings Settings) error {
 	e.routing.Store(after)
 	e.retire(before, after)
 	if t.phase == phaseRunning {
-		for key, q := range after.queues {
-			if before.queues[key] == nil {
-				q.start(t.loopCtx, &t.loops)
+		for name, l := range after.lines {
+			if before.lines[name] == nil {
+				l.start(t.loopCtx, &t.loops)
 			}
 		}
 	}
@@ -128,16 +132,14 @@ func (e *Engine) Reconfigure(settings Settings) error {
 // retire ends the gates and queues that are gone. Their attempts in flight go on.
 func (e *Engine) retire(before, after *routing) {
 	e.lifetime.retired = slices.DeleteFunc(e.lifetime.retired, func(g *gate) bool { return g.snapshot(e.tick()).leased == 0 })
-	for name, g := range before.gates {
-		if after.gates[name] == nil {
-			g.retire()
-			g.sender.end()
-			e.lifetime.retired = append(e.lifetime.retired, g)
-		}
-	}
-	for key, q := range before.queues {
-		if after.queues[key] == nil {
-			q.retire()
+	for name, l := range before.lines {
+		if after.lines[name] == nil {
+			l.gate.retire()
+			l.sender.end()
+			e.lifetime.retired = append(e.lifetime.retired, l.gate)
+			for _, q := range l.queues {
+				q.retire()
+			}
 		}
 	}
 }
@@ -146,7 +148,11 @@ func (e *Engine) retire(before, after *routing) {
 func (e *Engine) gates() []*gate {
 	e.lifetime.mu.Lock()
 	defer e.lifetime.mu.Unlock()
-	return slices.AppendSeq(slices.Clone(e.lifetime.retired), maps.Values(e.routing.Load().gates))
+	all := slices.Clone(e.lifetime.retired)
+	for _, l := range e.routing.Load().lines {
+		all = append(all, l.gate)
+	}
+	return all
 }
 
 // now returns the time of the store, in UTC and as precise as a store keeps it: a time
@@ -156,31 +162,38 @@ func (e *Engine) now() time.Time { return store.Floor(e.nowFunc()) }
 // Wake makes every queue look for due messages at once, for a change to the
 // store that did not go through Enqueue, such as a retry by hand.
 func (e *Engine) Wake() {
-	for _, q := range e.routing.Load().queues {
-		q.note(0, false)
+	for _, q := range e.routing.Load().queues() {
+		q.ask()
 	}
 }
 
 // Rerouted makes the engine look for messages that were given to a gateway whatever
 // their routes.
 func (e *Engine) Rerouted(gateway string) {
-	if q := e.routing.Load().queue(gateway); q != nil {
-		q.configure(len(e.routing.Load().routes) > 0)
+	r := e.routing.Load()
+	if l := r.lines[gateway]; l != nil {
+		for _, q := range l.queues {
+			q.configure(r.isSplit())
+		}
 	}
 }
 
 // wakeMovers has what waits for other gateways moved to one that takes messages again.
 func (e *Engine) wakeMovers() {
-	for _, q := range e.routing.Load().queues {
+	for _, q := range e.routing.Load().queues() {
 		q.mover.poke()
 	}
 }
 
-// WakeGateway makes the engine look for due messages of a gateway. One that it does
-// not have is another node's.
-func (e *Engine) WakeGateway(gateway string) {
-	for key, q := range e.routing.Load().queues {
-		if key.gateway == gateway {
+// WakeQueue makes the engine look for due messages of a gateway in a lane, in all of
+// them when none is named. A gateway that it does not have is another node's.
+func (e *Engine) WakeQueue(wake store.Wake) {
+	l := e.routing.Load().lines[wake.Gateway]
+	if l == nil {
+		return
+	}
+	for _, q := range l.queues {
+		if wake.Lane == "" || wake.Lane == q.key.lane.name() {
 			q.note(0, false)
 		}
 	}
@@ -204,7 +217,7 @@ func (e *Engine) Gateways() []string {
 	if len(r.all.hops) == 0 {
 		return nil
 	}
-	first := r.all.hops[0].queue.key.gateway
+	first := r.all.hops[0].name
 	others := slices.DeleteFunc(r.names(), func(name string) bool { return name == first })
 	return append([]string{first}, others...)
 }

@@ -115,6 +115,9 @@ func (in *intake) forward(i int, result *store.Enqueued) {
 	if t.gate != nil && !leased {
 		t.giveBack()
 	}
+	if refused, limited := errors.AsType[*courier.LimitError](result.Err); limited {
+		in.engine.metrics.limited.WithLabelValues(string(refused.By)).Inc()
+	}
 	if leased {
 		t.gate.sender.dispatch(t)
 	}
@@ -140,7 +143,7 @@ func (in *intake) forward(i int, result *store.Enqueued) {
 
 // giveBack gives the room back of a message that is not stored.
 func (t *ticket) giveBack() {
-	permit{gate: t.gate, epoch: t.epoch, probe: t.probe}.release(1)
+	permit{gate: t.gate, lane: t.lane, epoch: t.epoch, probe: t.probe}.release(1)
 	t.gate.wake()
 }
 

@@ -69,6 +69,7 @@ func TestEngine_WakesDoNotShortenThePauseOfAFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		memory := newMemory()
+		memory.put(newMessage())
 		memory.fail(failOp("claim", store.ErrUnavailable))
 		engine := start(t, newOptions(memory, newGateway("sms", answer(accepted()))))
 		for range 6000 {
@@ -98,7 +99,7 @@ func TestEngine_SettleFaultKeepsOutcomes(t *testing.T) {
 					}
 					return nil
 				})
-				enqueue(t, engine, newMessages(100)...)
+				enqueue(t, engine, newMessages(100, otp)...)
 				pass(time.Minute)
 				if sent := len(gateway.sends()); (!after && sent != 16) || engine.Ready() == nil {
 					t.Errorf("%d sent while nothing can be settled, want 16, which are twice the limit; ready says %v", sent, engine.Ready())

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"hash/maphash"
-	"slices"
 	"sync"
 	"time"
 
@@ -35,15 +34,13 @@ type gate struct {
 
 	blame   blame
 	breaker breaker
-	share   bucket
+	share   meter
 	pace    pace
-	// waiting are the queues that found no room.
-	waiting []*queue
 }
 
 func newGate(name string, now, storeNow time.Time) *gate {
 	return &gate{
-		name: name, seed: maphash.MakeSeed(), slots: slots{recipients: make(map[digest]*recipient), usual: time.Second},
+		name: name, seed: maphash.MakeSeed(), slots: newSlots(),
 		blame: newBlame(now, storeNow), breaker: newBreaker(), pace: newPace(),
 	}
 }
@@ -93,6 +90,7 @@ func (g *gate) digest(to string) digest { return digest(maphash.String(g.seed, t
 // permit is the right to lease count messages for a gate.
 type permit struct {
 	gate  *gate
+	lane  lane
 	count int
 	epoch uint64
 	// probe is true for the one message that is to show how the gateway is.
@@ -111,50 +109,51 @@ type permit struct {
 func (g *gate) admit(q *queue, half bool, nodes int, now time.Time) permit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	want := g.free()
-	if want < g.limit/2 && g.ready.len() > 0 {
+	l := q.key.lane
+	want, _ := g.free(l)
+	if want < g.limit/2 && g.lanes[l].ready.len() > 0 {
 		// Enough is there for the slots that come free, and a claim costs nearly the same
 		// for few messages as for many.
-		g.await(q)
-		return permit{gate: g}
+		g.lanes[l].queue = q
+		return permit{gate: g, lane: l}
 	}
 	if half {
 		want = (want + 1) / 2
 	}
-	p := g.grant(max(want, 1), nodes, now)
+	p := g.grant(l, max(want, 1), nodes, now)
 	if p.count == 0 {
-		g.await(q)
+		g.waits(q, p.wait, now)
 	}
 	return p
 }
 
 // admitNew gives the right to lease a new message, which is attempted at once. With
 // a backlog it would overtake older ones, which a probe may.
-func (g *gate) admitNew(to string, backlog bool, nodes int, now time.Time) permit {
+func (g *gate) admitNew(l lane, to string, backlog bool, nodes int, now time.Time) permit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.paused {
-		return permit{gate: g}
+		return permit{gate: g, lane: l}
 	}
 	g.breaker.advance(now)
 	if g.breaker.mayProbeNew(now) {
 		g.breaker.enter(breakerHalfOpen)
 	}
-	full := backlog || g.inFlight+g.planned+g.ready.len() >= g.limit
-	if g.breaker.state == breakerClosed && full || !g.hasRoomFor(g.digest(to)) {
-		return permit{gate: g}
+	_, slots := g.free(l)
+	if g.breaker.state == breakerClosed && (backlog || slots <= 0) || !g.hasRoomFor(g.digest(to)) {
+		return permit{gate: g, lane: l}
 	}
-	return g.grant(1, nodes, now)
+	return g.grant(l, 1, nodes, now)
 }
 
 // probeNew gives the right to lease a new message that is to show how a gateway is that
 // was found at fault. It may delay the message, so that few are asked for it.
-func (g *gate) probeNew(to string, nodes int, now time.Time) permit {
+func (g *gate) probeNew(l lane, to string, nodes int, now time.Time) permit {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.breaker.advance(now)
 	if !g.paused && g.breaker.wantsProbe(now) && g.hasRoomFor(g.digest(to)) {
-		return g.grant(1, nodes, now)
+		return g.grant(l, 1, nodes, now)
 	}
 	return permit{}
 }
@@ -173,8 +172,8 @@ func (g *gate) closedBy() string {
 }
 
 // grant is admit with the lock held.
-func (g *gate) grant(want, nodes int, now time.Time) permit {
-	p := permit{gate: g}
+func (g *gate) grant(l lane, want, nodes int, now time.Time) permit {
+	p := permit{gate: g, lane: l}
 	if g.paused {
 		return p // until a wake-up
 	}
@@ -182,7 +181,11 @@ func (g *gate) grant(want, nodes int, now time.Time) permit {
 	free := 0
 	switch g.breaker.state {
 	case breakerClosed:
-		free, p.anywhere = g.free(), g.blame.isSuspicious()
+		free, _ = g.free(l)
+		if free -= g.owed(l, now); g.hasTurn(l) {
+			free = max(free, 1)
+		}
+		p.anywhere = g.blame.isSuspicious()
 	case breakerHalfOpen:
 		// The probe goes out even when attempts of before still hold every slot.
 		p.probe = !g.breaker.probing
@@ -200,33 +203,48 @@ func (g *gate) grant(want, nodes int, now time.Time) permit {
 		p.paced = true
 		return p
 	}
-	p.count = g.spend(min(want, free), nodes, now)
+	g.take(&p, min(want, free), nodes, now)
 	if p.count == 0 {
-		p.wait, p.paced = max(g.share.wait(now), g.pace.wait(now), time.Millisecond), true
 		return p
 	}
-	g.planned += p.count
+	g.lanes[l].planned += p.count
+	g.giveTurns(l, p.count, now)
 	if p.probe {
 		g.breaker.probing, g.breaker.probedAt = true, now
 	}
 	return p
 }
 
-// await wakes a queue when there is room. The lock is held.
-func (g *gate) await(q *queue) {
-	if !slices.Contains(g.waiting, q) {
-		g.waiting = append(g.waiting, q)
+// take takes what a permit is for out of the rate. A lane that has to leave the room to
+// another gets what it has in advance. The lock is held.
+func (g *gate) take(p *permit, want, nodes int, now time.Time) {
+	g.setShare(nodes, now)
+	g.pace.grow(now)
+	until := g.yields(p.lane, now)
+	if until.IsZero() || p.probe {
+		p.count = g.spend(p.lane, want, now)
+	}
+	if p.count == 0 {
+		p.count = g.spendTurns(p.lane, want)
+	}
+	switch {
+	case p.count > 0:
+	case !until.IsZero():
+		p.wait = until.Sub(now)
+	default:
+		p.wait, p.paced = max(g.share.wait(p.lane, now), g.pace.wait(p.lane, now), time.Millisecond), true
 	}
 }
 
 // wake tells the queues that wait that there is room.
 func (g *gate) wake() {
 	g.mu.Lock()
-	waiting := g.waiting
-	g.waiting = nil
-	g.mu.Unlock()
-	for _, q := range waiting {
-		q.poke()
+	defer g.mu.Unlock()
+	for l := range g.lanes {
+		if s := &g.lanes[l]; s.queue != nil {
+			s.queue.poke()
+			s.queue = nil
+		}
 	}
 }
 
@@ -238,17 +256,11 @@ func (p permit) release(unused int) {
 	g := p.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.planned -= unused
-	g.unspent(unused)
+	g.lanes[p.lane].planned -= unused
+	g.unspent(p.lane, unused)
 	if p.probe {
 		g.probeOver(p.epoch)
 	}
-}
-
-// unspent gives back attempts that were not made. The lock is held.
-func (g *gate) unspent(count int) {
-	g.share.put(count)
-	g.pace.put(count)
 }
 
 // probeOver lets another probe through when the last one told nothing. The lock is held.
@@ -261,8 +273,8 @@ func (g *gate) probeOver(epoch uint64) {
 // abandon takes a ticket that may have been leased from its permit to its settlement.
 func (g *gate) abandon(t *ticket) {
 	g.mu.Lock()
-	g.planned--
-	g.unsettled++
+	g.lanes[t.lane].planned--
+	g.lanes[t.lane].unsettled++
 	g.mu.Unlock()
 	g.skip(t)
 }
@@ -271,7 +283,7 @@ func (g *gate) abandon(t *ticket) {
 func (g *gate) skip(t *ticket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.unspent(1)
+	g.unspent(t.lane, 1)
 	if t.probe {
 		g.probeOver(t.epoch)
 	}
@@ -297,7 +309,7 @@ func (g *gate) judge(t *ticket, a *courier.Attempt, calledOff bool, now, storeNo
 	if calledOff && (k == kindTrouble || k == kindUnsent) {
 		k = kindNone
 	}
-	r := refusal{message: t.message, recipient: t.recipient, attempt: a, alone: g.inFlight <= 1, recovering: g.breaker.isRecovering(now), now: now}
+	r := refusal{message: t.message, recipient: t.recipient, attempt: a, alone: g.inFlight() <= 1, recovering: g.breaker.isRecovering(now), now: now}
 	g.leave(t, k, a.Duration)
 	j := judging{gate: g, ticket: t, now: now, storeNow: storeNow, random: random, before: g.breaker.state}
 	unpaced := g.pace.rate == 0
@@ -344,14 +356,18 @@ func (g *gate) snapshot(now time.Time) snapshot {
 	defer g.mu.Unlock()
 	g.breaker.advance(now)
 	g.pace.grow(now)
-	class := courier.Class("")
+	state := snapshot{
+		limit: g.limit, breaker: g.breaker.state, pace: g.pace.rate, paused: g.paused,
+		sent: float64(g.pace.accepted.sum(now)) * paceWindowSecond / paceWindow,
+	}
 	if g.breaker.state != breakerClosed {
-		class = g.breaker.class
+		state.class = g.breaker.class
 	}
-	return snapshot{
-		class: class, paused: g.paused, sent: float64(g.pace.accepted.sum(now)) * paceWindowSecond / paceWindow,
-		leased:   g.planned + g.ready.len() + g.inFlight + g.unsettled,
-		inFlight: g.inFlight, unsettled: g.unsettled, limit: g.limit,
-		breaker: g.breaker.state, pace: g.pace.rate,
+	for l := range g.lanes {
+		s := &g.lanes[l]
+		state.leased += s.started() + s.unsettled
+		state.inFlight += s.inFlight
+		state.unsettled += s.unsettled
 	}
+	return state
 }

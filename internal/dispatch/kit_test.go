@@ -165,6 +165,9 @@ func newMessage(edits ...func(*courier.Message)) *courier.Message {
 	return m
 }
 
+// otp makes a message one of the lane that may have every slot.
+func otp(m *courier.Message) { m.Lane = courier.LaneOTP }
+
 // number returns one of the hundred numbers that are reserved for tests.
 func number(i int) string { return fmt.Sprintf("+120655501%02d", i%100) }
 

@@ -119,8 +119,8 @@ func (l *link) Settle(ctx context.Context, settlements []store.Settlement) ([]bo
 	return through(ctx, l, func() ([]bool, error) { return l.memory.Settle(ctx, settlements) })
 }
 
-func (l *link) NextDue(ctx context.Context, gateway string) (time.Time, error) {
-	return through(ctx, l, func() (time.Time, error) { return l.memory.NextDue(ctx, gateway) })
+func (l *link) NextDue(ctx context.Context, gateway string, lane courier.Lane) (time.Time, error) {
+	return through(ctx, l, func() (time.Time, error) { return l.memory.NextDue(ctx, gateway, lane) })
 }
 
 func (l *link) Reclaim(ctx context.Context, reclaim store.Reclaim) (int, error) {

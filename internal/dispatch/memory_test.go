@@ -26,7 +26,7 @@ type memory struct {
 	// beats are the last ones of nodes.
 	beats map[string]store.Beat
 	// wakes is nil when the store has one node.
-	wakes chan string
+	wakes chan store.Wake
 	// faultFunc returns the error of an operation, before or after it was done.
 	faultFunc func(op string, after bool) error
 }
@@ -38,7 +38,7 @@ func newMemory() *memory {
 // newShared returns a store that several nodes may use.
 func newShared() *memory {
 	s := newMemory()
-	s.wakes = make(chan string, 64)
+	s.wakes = make(chan store.Wake, 64)
 	return s
 }
 
@@ -115,8 +115,8 @@ func (s *memory) Purge(ctx context.Context, sweep store.Sweep) (int, error) {
 	return call(ctx, s, "purge", func(ctx context.Context) (int, error) { return s.Store.Purge(ctx, sweep) })
 }
 
-func (s *memory) NextDue(ctx context.Context, gateway string) (time.Time, error) {
-	return call(ctx, s, "next_due", func(ctx context.Context) (time.Time, error) { return s.Store.NextDue(ctx, gateway) })
+func (s *memory) NextDue(ctx context.Context, gateway string, lane courier.Lane) (time.Time, error) {
+	return call(ctx, s, "next_due", func(ctx context.Context) (time.Time, error) { return s.Store.NextDue(ctx, gateway, lane) })
 }
 
 func (s *memory) Check(ctx context.Context) error {
@@ -140,7 +140,7 @@ func (s *memory) Leave(ctx context.Context, node string) error {
 	return err
 }
 
-func (s *memory) Wakes() <-chan string { return s.wakes }
+func (s *memory) Wakes() <-chan store.Wake { return s.wakes }
 
 // read returns a message with its attempts.
 func (s *memory) read(id courier.ID) (courier.Message, []courier.Attempt) {

@@ -19,6 +19,7 @@ type metrics struct {
 	superseded  prometheus.Counter
 	rateWait    *prometheus.CounterVec
 	receipts    *prometheus.CounterVec
+	limited     *prometheus.CounterVec
 }
 
 // gatewayMetrics are those of one gateway, with the labels looked up once.
@@ -54,6 +55,8 @@ func newMetrics() *metrics {
 			"Time that due messages of a gateway waited on this node because of dispatch.max_rate.", "gateway"),
 		receipts: counters("courier_receipts_total",
 			"Reports of gateways on messages, by what became of them.", "gateway", "result"),
+		limited: counters("courier_limited_total",
+			"Messages that were refused as limits left no room for them, by what these count.", "by"),
 	}
 }
 
@@ -90,6 +93,6 @@ func (m *metrics) gateway(gateway string) gatewayMetrics {
 // collectors returns all of them.
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, m.superseded, m.rateWait, m.receipts,
+		m.attempts, m.duration, m.wait, m.enqueue, m.settleBatch, m.lateSettles, m.expired, m.superseded, m.rateWait, m.receipts, m.limited,
 	}
 }

@@ -66,6 +66,7 @@ func TestEngine_Metrics(t *testing.T) {
 			"courier_settle_batch_size":                               2,
 			"courier_late_settles_total":                              0,
 			"courier_expired_total":                                   0,
+			"courier_messages_superseded_total":                       0,
 			"courier_scrubbed_total":                                  0,
 			"courier_purged_total":                                    0,
 			"courier_in_flight,gateway=sms":                           0,
@@ -79,9 +80,9 @@ func TestEngine_Metrics(t *testing.T) {
 			"courier_oldest_due_age_seconds":                          0.4,
 			"courier_nodes":                                           1,
 			"courier_keeper":                                          1,
+			"courier_gateway_paused,gateway=sms":                      0,
 			"courier_gateway_degraded,gateway=sms":                    0,
 			"courier_reclaimed_total":                                 0,
-			"courier_messages_superseded_total":                       0,
 			"courier_rate_wait_seconds_total,gateway=sms":             0,
 		}
 		got := gather(t, registry)

@@ -107,7 +107,7 @@ func (m *mover) pass(ctx context.Context, expiring bool) {
 		}
 		for i, message := range waiting {
 			ahead := (page*movePage + i) / nodes
-			if !expiring || !m.queue.gate.takes(e.left(message), ahead, nodes, e.tick()) {
+			if !expiring || !m.queue.gate.takes(m.queue.key.lane, e.left(message), ahead, nodes, e.tick()) {
 				p.add(message)
 			}
 		}
@@ -127,15 +127,15 @@ func (m *mover) pass(ctx context.Context, expiring bool) {
 func (m *mover) sort(ctx context.Context) bool {
 	upTo := m.toSort.Load()
 	p := passing{mover: m, routing: m.engine.routing.Load()}
-	if p.routing.queue(m.queue.key.gateway) != m.queue {
+	if l := p.routing.lines[m.queue.key.gateway]; l == nil || l.gate != m.queue.gate {
 		return true // it is gone, and its loop ends
 	}
-	query := store.WaitingQuery{Gateway: m.queue.key.gateway, Limit: movePage}
+	query := store.WaitingQuery{Gateway: m.queue.key.gateway, Lane: m.queue.key.lane.name(), Limit: movePage}
 	for {
 		waiting, err := m.read(ctx, query)
 		for _, message := range waiting {
 			if route := p.routing.routeOf(message); route.index(m.queue) < 0 {
-				p.plan(message, cmp.Or(route.onward(message, m.queue), route.hops[0].queue))
+				p.plan(message, cmp.Or(route.onward(message, m.queue), route.hops[0].of(message)))
 			}
 		}
 		if err != nil || !p.move(ctx) {
@@ -164,7 +164,7 @@ func (m *mover) read(ctx context.Context, query store.WaitingQuery) ([]*courier.
 
 // page reads the next page of what is due now or soon.
 func (m *mover) page(ctx context.Context) ([]*courier.Message, error) {
-	m.query.Gateway, m.query.Limit = m.queue.key.gateway, movePage
+	m.query.Gateway, m.query.Lane, m.query.Limit = m.queue.key.gateway, m.queue.key.lane.name(), movePage
 	waiting, err := m.read(ctx, m.query)
 	horizon := m.engine.now().Add(moveLook)
 	if later := slices.IndexFunc(waiting, func(w *courier.Message) bool { return w.NextAttemptAt.After(horizon) }); later >= 0 {
@@ -216,7 +216,7 @@ func (p *passing) move(ctx context.Context) bool {
 	_, err := p.engine.store.Move(callCtx, p.moves, p.engine.now())
 	p.engine.health.Set(ctx, opMove, err)
 	for _, move := range p.moves {
-		p.routing.queue(move.To).note(0, true)
+		p.routing.lines[move.To].queues[p.queue.key.lane].note(0, true)
 		p.moved[move.To]++
 	}
 	p.moves = p.moves[:0]

@@ -493,7 +493,7 @@ func TestNodes_Wakes(t *testing.T) {
 			m := newMessage(append(edits, func(m *courier.Message) { m.Gateway = gateway })...)
 			memory.put(m)
 			if wake != "none" {
-				memory.wakes <- wake
+				memory.wakes <- store.Wake{Gateway: wake}
 			}
 			pass(time.Millisecond)
 			return m

@@ -43,7 +43,7 @@ type Store interface {
 	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
 	Messages(ctx context.Context, query store.Query) (store.Page, error)
 	Receive(ctx context.Context, receipts []courier.Receipt) ([]store.Received, error)
-	NextDue(ctx context.Context, gateway string) (time.Time, error)
+	NextDue(ctx context.Context, gateway string, lane courier.Lane) (time.Time, error)
 	Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error)
 	Move(ctx context.Context, moves []store.Move, now time.Time) (int, error)
 	Tallies(ctx context.Context, since time.Time) ([]store.Tally, error)

@@ -220,7 +220,6 @@ func TestEngine_ClaimedMessagesAreGivenBackWhenTheGatewayGoesDown(t *testing.T) 
 		slow := &slowStore{memory: memory, claiming: make(chan struct{}, 1), goOn: make(chan struct{})}
 		gateway := newGateway("sms", slowAnswer(down()))
 		engine := start(t, newOptions(slow, gateway))
-		slow.goOn <- <-slow.claiming
 		synctest.Wait()
 		enqueue(t, engine, newMessages(3)...)
 		synctest.Wait()

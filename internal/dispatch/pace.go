@@ -17,6 +17,8 @@ type bucket struct {
 	rate   float64 // a second; 0 is no limit
 	tokens float64
 	at     time.Time
+	// least is a burst that it holds in any case, 0 for one attempt.
+	least float64
 }
 
 // setRate changes the rate from now on. A bucket that had none begins empty.
@@ -32,7 +34,7 @@ func (b *bucket) setRate(rate float64, now time.Time) {
 	b.tokens = min(b.tokens, b.burst())
 }
 
-func (b *bucket) burst() float64 { return max(1, b.rate*rateBurst.Seconds()) }
+func (b *bucket) burst() float64 { return max(1, b.least, b.rate*rateBurst.Seconds()) }
 
 func (b *bucket) fill(now time.Time) {
 	if passed := now.Sub(b.at); passed > 0 {
@@ -47,15 +49,15 @@ func (b *bucket) take(want int, now time.Time) int {
 		return want
 	}
 	b.fill(now)
-	taken := min(want, int(math.Floor(b.tokens+1e-9)))
+	taken := max(min(want, int(math.Floor(b.tokens+1e-9))), 0)
 	b.tokens -= float64(taken)
 	return taken
 }
 
 // put gives attempts back that were not made.
-func (b *bucket) put(count int) {
+func (b *bucket) put(count float64) {
 	if b.rate > 0 {
-		b.tokens = min(b.tokens+float64(count), b.burst())
+		b.tokens = min(b.tokens+count, b.burst())
 	}
 }
 
@@ -101,7 +103,7 @@ const (
 // accepted in the last second is what it takes. From there the pace grows until it
 // is throttled again. It is not safe for concurrent use.
 type pace struct {
-	bucket
+	meter
 	accepted, throttled window
 	who                 crowd
 	// tooFast is the pace that was throttled last.
@@ -117,6 +119,9 @@ func newPace() pace {
 	return pace{accepted: newWindow(paceWindow, 100*time.Millisecond), throttled: newWindow(paceWindow, 100*time.Millisecond)}
 }
 
+// setRate changes the pace from now on.
+func (p *pace) setRate(rate float64, now time.Time) { p.meter.setRate(rate, rate, now) }
+
 // take notes that the gateway took a message.
 func (p *pace) acceptedOne(now time.Time) {
 	p.inARow = 0
@@ -130,7 +135,7 @@ func (p *pace) throttledOne(who digest, retryAfter time.Duration, now time.Time)
 	p.who.add(who, now)
 	p.refusal = now
 	// What was refused took nothing from the gateway, so the next may follow sooner.
-	p.tokens = min(p.tokens+0.5, p.burst())
+	p.put(laneCode, 0.5)
 	if p.inARow++; p.inARow == 1 {
 		p.inARowFrom = now
 	}

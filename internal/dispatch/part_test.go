@@ -59,13 +59,13 @@ func (g *gate) through(t *ticket, a courier.Attempt, now time.Time) (finding, ch
 	g.enter(t)
 	if g.begin(t) != beginNow {
 		g.skip(t)
-		g.next()
+		g.next(t)
 		return finding{}, change{}
 	}
 	a.StartedAt = now
 	found, changed := g.judge(t, &a, false, now, now, 0)
-	g.next()
-	g.settled(1)
+	g.next(t)
+	g.settled(t)
 	return found, changed
 }
 
@@ -128,9 +128,9 @@ func TestGate_Bounds(t *testing.T) {
 	t.Parallel()
 	const limit = 8
 	g := newTestGate(limit)
-	g.usual = 0
-	var running []*ticket
-	n, unsettled := 0, 0
+	g.lanes[laneCode].usual = 0
+	var running, unsettled []*ticket
+	n := 0
 	for round := range 200 {
 		p := g.admit(newTestQueue(nil), false, 1, at(time.Duration(round)*time.Millisecond))
 		for range p.count {
@@ -147,15 +147,17 @@ func TestGate_Bounds(t *testing.T) {
 			g.begin(running[0])
 			a := taken()
 			g.judge(running[0], &a, false, at(0), at(0), 0)
-			running = running[1:]
-			if next := g.next(); next != nil {
+			unsettled = append(unsettled, running[0])
+			if next := g.next(running[0]); next != nil {
 				running = append(running, next)
 			}
-			unsettled++
+			running = running[1:]
 		}
 		if round%17 == 0 {
-			g.settled(unsettled)
-			unsettled = 0
+			for _, t := range unsettled {
+				g.settled(t)
+			}
+			unsettled = nil
 		}
 	}
 	if n < 100 {
@@ -169,12 +171,12 @@ func TestGate_ClaimsAheadOfAQuickGateway(t *testing.T) {
 		time.Millisecond: 128, 50 * time.Millisecond: 128, 100 * time.Millisecond: 96, 10 * time.Second: 64,
 	} {
 		g := newTestGate(64)
-		g.usual = usual
+		g.lanes[laneCode].usual = usual
 		if p := g.admit(newTestQueue(nil), false, 1, at(0)); p.count != want {
 			t.Errorf("%d are claimed of a gateway that takes %s, want %d", p.count, usual, want)
 		}
 		g = newTestGate(64)
-		g.usual, g.careful = usual, true
+		g.lanes[laneCode].usual, g.careful = usual, true
 		if p := g.admit(newTestQueue(nil), false, 1, at(0)); p.count != 64 {
 			t.Errorf("%d are claimed with hold, want none ahead", p.count)
 		}
@@ -224,7 +226,7 @@ func TestGate_OneRecipient(t *testing.T) {
 func TestGate_FlushesWhatWaitsForASlot(t *testing.T) {
 	t.Parallel()
 	g := newTestGate(2)
-	g.usual = 0
+	g.lanes[laneCode].usual = 0
 	p := g.admit(newTestQueue(nil), false, 1, at(0))
 	for n := range p.count {
 		g.enter(testTicket(p, n))
@@ -248,11 +250,11 @@ func TestGate_OneProbeAtATime(t *testing.T) {
 	}
 	now := at(probeFirst)
 	probe := q.plan2(now)
-	if probe.count != 1 || !probe.probe || q.plan2(now).count != 0 || g.admitNew("new", false, 1, now).count != 0 {
+	if probe.count != 1 || !probe.probe || q.plan2(now).count != 0 || g.admitNew(laneCode, "new", false, 1, now).count != 0 {
 		t.Fatal("there is not one probe")
 	}
 	probe.release(1)
-	probe = g.admitNew("new", true, 1, now)
+	probe = g.admitNew(laneCode, "new", true, 1, now)
 	if !probe.probe {
 		t.Fatal("a new message is no probe after one that found nothing")
 	}
@@ -285,7 +287,7 @@ func TestGate_NewMessagesAreProbes(t *testing.T) {
 		}
 		g.through(testTicket(p.only(1), 1), courier.Attempt{Outcome: courier.OutcomeGatewayDown, Class: courier.ClassNetworkError, Unsent: true}, now)
 	}
-	if p := g.admitNew("new", true, 1, now.Add(probeEach)); !p.probe {
+	if p := g.admitNew(laneCode, "new", true, 1, now.Add(probeEach)); !p.probe {
 		t.Error("a new message waits for a gateway that nobody has asked for a second")
 	}
 }
@@ -619,7 +621,7 @@ func TestBucket_KeepsTheRate(t *testing.T) {
 			now = now.Add(time.Duration(i%7) * 3 * time.Millisecond)
 			got := b.take(1+i%5, now)
 			if i%11 == 0 {
-				b.put(got)
+				b.put(float64(got))
 				got = 0
 			}
 			total += got

@@ -18,17 +18,37 @@ const (
 	emptyClaimPause = 100 * time.Millisecond
 )
 
-// lane is a part of what waits for a gateway. There is one today; messages that must
-// not wait behind a bulk would get one of their own.
-type lane string
-
-const laneNormal lane = "normal"
-
 // queueKey names a queue.
 type queueKey struct {
 	gateway string
 	lane    lane
 }
+
+// line is what waits for one gateway, in one queue for each lane.
+type line struct {
+	*gate
+	queues [laneCount]*queue
+}
+
+func (e *Engine) newLine(name string) *line {
+	l := &line{gate: newGate(name, e.tick(), e.now())}
+	l.sender = newSender(e, l.gate)
+	for of := range l.queues {
+		l.queues[of] = newQueue(e, queueKey{name, lane(of)}, l.gate)
+		l.queues[of].ahead = l.queues[:of+1]
+	}
+	return l
+}
+
+// start runs the loops until the queues are retired.
+func (l *line) start(ctx context.Context, loops *sync.WaitGroup) {
+	for _, q := range l.queues {
+		q.start(ctx, loops)
+	}
+}
+
+// of returns where a message waits.
+func (l *line) of(m *courier.Message) *queue { return l.queues[laneOf(m.Lane)] }
 
 // queue is what waits for one gateway in one lane. It knows when there may be
 // something to claim, asks its gate for room, and claims as much.
@@ -39,6 +59,9 @@ type queue struct {
 	engine *Engine
 	key    queueKey
 	gate   *gate
+	// ahead are the queues of the gateway whose messages go before those of this one, and
+	// this one itself.
+	ahead  []*queue
 	mover  *mover
 	wake   chan struct{}
 	cancel context.CancelFunc
@@ -61,6 +84,11 @@ type queue struct {
 	sortUntil time.Time
 	// newest is when the latest of the new messages was due. (store)
 	newest time.Time
+	// newestFirst is true while codes wait for so long that those who asked for the oldest
+	// are gone: the newest goes first.
+	newestFirst bool
+	// unknown is true until the store was asked whether old messages wait.
+	unknown bool
 	// retired is true once its gateway is gone from the configuration.
 	retired bool
 
@@ -86,7 +114,7 @@ func (q *queue) configure(routed bool) {
 		q.mover.toSort.Add(1)
 		q.sortUntil = now.Add(sortFor)
 	}
-	q.dueAt, q.backlog = now, true
+	q.unknown, q.backlog = true, true
 	q.mu.Unlock()
 	q.poke()
 	q.mover.poke()
@@ -157,22 +185,25 @@ func (q *queue) admitNew(m *courier.Message, now time.Time) permit {
 	if q.retired {
 		return permit{}
 	}
-	return q.gate.admitNew(m.To, q.backlog, q.engine.cluster.Nodes(), now)
+	return q.gate.admitNew(q.key.lane, m.To, q.backlog && !q.newestFirst, q.engine.cluster.Nodes(), now)
 }
 
 // probeNew gives a new message a permit when it is to show how a gateway is that takes
 // no messages though others do.
 func (q *queue) probeNew(m *courier.Message) permit {
-	return q.gate.probeNew(m.To, q.engine.cluster.Nodes(), q.engine.tick())
+	return q.gate.probeNew(q.key.lane, m.To, q.engine.cluster.Nodes(), q.engine.tick())
 }
 
 // takes reports whether a message would be attempted before it expires if it joined
 // the queue now.
 func (q *queue) takes(m *courier.Message) bool {
-	q.mu.Lock()
-	depth := q.depth
-	q.mu.Unlock()
-	return q.gate.takes(q.engine.left(m), depth, q.engine.cluster.Nodes(), q.engine.tick())
+	depth := 0
+	for _, ahead := range q.ahead {
+		ahead.mu.Lock()
+		depth += ahead.depth
+		ahead.mu.Unlock()
+	}
+	return q.gate.takes(q.key.lane, q.engine.left(m), depth, q.engine.cluster.Nodes(), q.engine.tick())
 }
 
 // forever is more time than anything takes.
@@ -206,7 +237,7 @@ func (q *queue) step(ctx context.Context) time.Duration {
 	if !held {
 		return q.engine.pollInterval // the beat that gets through wakes the queue
 	}
-	if !now.Before(q.pollAt) {
+	if !now.Before(q.pollAt) || q.isUnknown() {
 		q.pollAt = now.Add(q.engine.pollInterval)
 		q.look(ctx, 0)
 	}
@@ -263,6 +294,12 @@ func (q *queue) claim(ctx context.Context, p permit, term uint64, now time.Time)
 		p.gate.sender.dispatch(t) //nolint:contextcheck // an attempt outlives the loop
 	}
 	p.release(p.count - len(messages))
+	if len(messages) < p.count {
+		q.gate.calm(q.key.lane, now)
+	}
+	if len(messages) > 0 {
+		q.setOrder(messages[0].NextAttemptAt, false)
+	}
 	q.mu.Lock()
 	q.backlog = len(messages) == p.count
 	if q.depth = max(q.depth-len(messages), 0); !q.backlog {
@@ -290,7 +327,7 @@ func (q *queue) claim(ctx context.Context, p permit, term uint64, now time.Time)
 // queue: those which the gateway never takes must not be the only ones it is asked with.
 func (q *queue) fetch(ctx context.Context, p permit) ([]*courier.Message, error) {
 	if !p.anywhere {
-		return q.claimFrom(ctx, p, p.count, time.Time{})
+		return q.claimFrom(ctx, p, p.count, time.Time{}, q.isNewestFirst())
 	}
 	from, err := q.somewhere(ctx)
 	if err == nil && p.probe {
@@ -299,12 +336,12 @@ func (q *queue) fetch(ctx context.Context, p permit) ([]*courier.Message, error)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := q.claimFrom(ctx, p, p.count, from)
+	messages, err := q.claimFrom(ctx, p, p.count, from, false)
 	if err != nil || len(messages) == p.count || from.IsZero() {
 		return messages, err
 	}
 	// What was claimed must be sent, whatever comes of the second call.
-	more, err := q.claimFrom(ctx, p, p.count-len(messages), time.Time{})
+	more, err := q.claimFrom(ctx, p, p.count-len(messages), time.Time{}, false)
 	if len(messages) > 0 {
 		err = nil
 	}
@@ -319,7 +356,7 @@ const probesWeighed = 16
 func (q *queue) untried(ctx context.Context, from time.Time) (time.Time, error) {
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	waiting, err := q.engine.store.Waiting(callCtx, store.WaitingQuery{Gateway: q.key.gateway, DueFrom: from, Limit: probesWeighed})
+	waiting, err := q.engine.store.Waiting(callCtx, store.WaitingQuery{Gateway: q.key.gateway, Lane: q.key.lane.name(), DueFrom: from, Limit: probesWeighed})
 	for _, m := range waiting {
 		if m.SendCount == 0 && !m.NextAttemptAt.After(q.engine.now()) {
 			return m.NextAttemptAt, err
@@ -328,10 +365,10 @@ func (q *queue) untried(ctx context.Context, from time.Time) (time.Time, error) 
 	return from, err
 }
 
-func (q *queue) claimFrom(ctx context.Context, p permit, count int, from time.Time) ([]*courier.Message, error) {
+func (q *queue) claimFrom(ctx context.Context, p permit, count int, from time.Time, newestFirst bool) ([]*courier.Message, error) {
 	now := q.engine.now()
 	return q.engine.store.Claim(ctx, store.Claim{
-		Gateway: q.key.gateway, Node: q.engine.node, Now: now, DueFrom: from,
+		Gateway: q.key.gateway, Lane: q.key.lane.name(), Node: q.engine.node, Now: now, DueFrom: from, NewestFirst: newestFirst,
 		LeaseUntil: now.Add(p.gate.sender.leaseDuration()), Limit: count,
 		Durable: p.gate.sender.rules().hold,
 	})
@@ -356,7 +393,7 @@ func (q *queue) somewhere(ctx context.Context) (time.Time, error) {
 	default:
 		callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
-		oldest, err := q.engine.store.NextDue(callCtx, q.key.gateway)
+		oldest, err := q.engine.store.NextDue(callCtx, q.key.gateway, q.key.lane.name())
 		if err != nil || oldest.IsZero() {
 			return time.Time{}, err
 		}
@@ -365,6 +402,39 @@ func (q *queue) somewhere(ctx context.Context) (time.Time, error) {
 		}
 		return oldest.Add(time.Duration(q.engine.random() * float64(newest.Sub(oldest)))), nil
 	}
+}
+
+// The order of codes: the first first, until the oldest waits for so long that whoever
+// asked for it is gone, and then the newest first, until none waits for long.
+const (
+	newestFirstAbove = 5 * time.Second
+	oldestFirstBelow = time.Second
+)
+
+// setOrder chooses the order by when one of the messages was due that wait, zero for
+// none. With oldest no other waits for longer.
+func (q *queue) setOrder(due time.Time, oldest bool) {
+	if q.key.lane != laneCode {
+		return
+	}
+	waited := time.Duration(0)
+	if !due.IsZero() {
+		waited = q.engine.now().Sub(due)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case waited > newestFirstAbove:
+		q.newestFirst = true
+	case oldest && waited < oldestFirstBelow:
+		q.newestFirst = false
+	}
+}
+
+func (q *queue) isNewestFirst() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.newestFirst
 }
 
 // again has the queue claim once more.
@@ -379,7 +449,7 @@ func (q *queue) again(now time.Time) {
 func (q *queue) look(ctx context.Context, notBefore time.Duration) {
 	callCtx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	due, err := q.engine.store.NextDue(callCtx, q.key.gateway)
+	due, err := q.engine.store.NextDue(callCtx, q.key.gateway, q.key.lane.name())
 	if ctx.Err() != nil {
 		return
 	}
@@ -389,9 +459,37 @@ func (q *queue) look(ctx context.Context, notBefore time.Duration) {
 	case err != nil:
 		q.again(now)
 		q.pauseAfterFault(now)
-	case !due.IsZero():
-		q.again(now.Add(max(due.Sub(q.engine.now()), notBefore)))
+	default:
+		q.setOrder(due, true)
+		q.known(due)
+		if !due.IsZero() {
+			q.again(now.Add(max(due.Sub(q.engine.now()), notBefore)))
+		}
 	}
+}
+
+// ask makes the queue ask the store whether something is due.
+func (q *queue) ask() {
+	q.mu.Lock()
+	q.unknown = true
+	q.mu.Unlock()
+	q.poke()
+}
+
+func (q *queue) isUnknown() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.unknown
+}
+
+// known takes in when the first message is due, zero when none waits.
+func (q *queue) known(due time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.unknown && q.dueAt.IsZero() {
+		q.backlog = !due.IsZero() && !due.After(q.engine.now())
+	}
+	q.unknown = false
 }
 
 // pauseAfterFault leaves a store in trouble alone for a while.

@@ -29,7 +29,7 @@ func TestEngine_ReconfigureSwapsTheGateway(t *testing.T) {
 		options.Gateways[0].MaxInFlight = 3
 		engine := start(t, options)
 		pass(500 * time.Millisecond)
-		enqueue(t, engine, newMessages(10)...)
+		enqueue(t, engine, newMessages(10, otp)...)
 		synctest.Wait()
 		if err := engine.Reconfigure(dispatch.Settings{Gateways: []dispatch.GatewayOptions{optionsOf(after)}}); err != nil {
 			t.Fatal(err)
@@ -112,7 +112,7 @@ func TestEngine_ReconfigureRemovesAGateway(t *testing.T) {
 		engine := start(t, options)
 		pass(500 * time.Millisecond)
 		toGone := func(m *courier.Message) { m.Gateway = "gone" }
-		enqueue(t, engine, newMessages(10, toGone)...)
+		enqueue(t, engine, newMessages(10, toGone, otp)...)
 		synctest.Wait()
 		settings := dispatch.Settings{Gateways: []dispatch.GatewayOptions{optionsOf(stays)}, MessageRetries: 3}
 		if err := engine.Reconfigure(settings); err != nil {

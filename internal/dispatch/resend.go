@@ -52,7 +52,7 @@ func (e *Engine) before(ctx context.Context, r *route, m *courier.Message) strin
 }
 
 // reports reports whether a gateway sends receipts.
-func (h hop) reports() bool { return h.queue.gate.sender.settings.Load().Receipts }
+func (h hop) reports() bool { return h.sender.settings.Load().Receipts }
 
 // failedToArrive reports whether a gateway took a message that the handset does not
 // seem to have.

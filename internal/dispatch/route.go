@@ -21,7 +21,7 @@ type route struct {
 
 // hop is one gateway of a route.
 type hop struct {
-	queue  *queue
+	*line
 	weight int
 }
 
@@ -34,14 +34,14 @@ func (r *Route) Fits(m *courier.Message) bool {
 		}))
 }
 
-// index returns the place of a queue in the route, or -1.
+// index returns the place of the gateway of a queue in the route, or -1.
 func (r *route) index(q *queue) int {
-	return slices.IndexFunc(r.hops, func(h hop) bool { return h.queue == q })
+	return slices.IndexFunc(r.hops, func(h hop) bool { return h.gate == q.gate })
 }
 
 // named returns the place of a gateway in the route, or -1.
 func (r *route) named(gateway string) int {
-	return slices.IndexFunc(r.hops, func(h hop) bool { return h.queue.key.gateway == gateway })
+	return slices.IndexFunc(r.hops, func(h hop) bool { return h.name == gateway })
 }
 
 // from returns the hops in order, beginning with one.
@@ -65,7 +65,7 @@ func (r *route) choose(m *courier.Message, before string, due bool) (*queue, per
 	} else if own := r.named(m.Gateway); own > 0 && r.ofOwn {
 		hops = r.from(own)
 	}
-	taking := slices.DeleteFunc(slices.Clone(hops), func(h hop) bool { return !h.queue.takes(m) })
+	taking := slices.DeleteFunc(slices.Clone(hops), func(h hop) bool { return !h.of(m).takes(m) })
 	chosen := hops[0]
 	if len(taking) > 0 {
 		chosen = taking[0]
@@ -78,8 +78,8 @@ func (r *route) choose(m *courier.Message, before string, due bool) (*queue, per
 			break
 		}
 		if probes && h != chosen && (h.weight > 0 || !r.weighted) {
-			if p := h.queue.probeNew(m); p.count > 0 {
-				return h.queue, p
+			if p := h.of(m).probeNew(m); p.count > 0 {
+				return h.of(m), p
 			}
 		}
 	}
@@ -89,21 +89,22 @@ func (r *route) choose(m *courier.Message, before string, due bool) (*queue, per
 // enter gives a new message a permit to be leased at once, if it is due and there is room.
 func (h hop) enter(m *courier.Message, due bool) (*queue, permit) {
 	if !due {
-		return h.queue, permit{}
+		return h.of(m), permit{}
 	}
-	return h.queue, h.queue.admitNew(m, h.queue.engine.tick())
+	q := h.of(m)
+	return q, q.admitNew(m, q.engine.tick())
 }
 
 // pick returns one of the gateways that take messages by chance: by their weights or, in a
 // route in order, the first. What receipts took of the part of one goes to the others,
 // in order to the next. It is otherwise when there is none with a part.
 func (r *route) pick(taking []hop, otherwise hop) hop {
-	e, parts, total, rest := otherwise.queue.engine, make([]float64, len(taking)), 0.0, 1.0
+	e, parts, total, rest := otherwise.sender.engine, make([]float64, len(taking)), 0.0, 1.0
 	q := e.quality.Load()
 	for i, h := range taking {
 		parts[i] = 1
 		if r.Demote {
-			parts[i] = float64(q.weight(r.Name, h.queue.key.gateway)) / weightWhole
+			parts[i] = float64(q.weight(r.Name, h.name)) / weightWhole
 		}
 		if r.weighted {
 			parts[i] *= float64(h.weight)
@@ -126,8 +127,8 @@ func (r *route) pick(taking []hop, otherwise hop) hop {
 // messages now, in the order of the route. It is nil when there is none.
 func (r *route) onward(m *courier.Message, from *queue) *queue {
 	for _, h := range r.from(r.index(from) + 1) {
-		if h.queue != from && h.queue.takes(m) {
-			return h.queue
+		if q := h.of(m); q.gate != from.gate && q.takes(m) {
+			return q
 		}
 	}
 	return nil
@@ -141,8 +142,8 @@ func (r *route) passedOver(through *queue) string {
 	}
 	var others []string
 	for _, h := range r.hops {
-		if why := h.queue.gate.closedBy(); h.queue != through && why != "" {
-			others = append(others, h.queue.key.gateway+" ("+why+")")
+		if why := h.closedBy(); h.gate != through.gate && why != "" {
+			others = append(others, h.name+" ("+why+")")
 		}
 	}
 	if others == nil {
@@ -153,8 +154,7 @@ func (r *route) passedOver(through *queue) string {
 
 // routing is one configuration of gates, queues and routes, swapped whole.
 type routing struct {
-	gates  map[string]*gate
-	queues map[queueKey]*queue
+	lines  map[string]*line
 	routes []*route
 	// only are the routes of recipients that have a gateway to themselves.
 	only map[string]*route
@@ -163,8 +163,14 @@ type routing struct {
 	settings Settings
 }
 
-// queue returns where messages of a gateway wait, nil for one that there is not.
-func (r *routing) queue(gateway string) *queue { return r.queues[queueKey{gateway, laneNormal}] }
+// queues returns all queues.
+func (r *routing) queues() []*queue {
+	var all []*queue
+	for _, l := range r.lines {
+		all = append(all, l.queues[:]...)
+	}
+	return all
+}
 
 // routeOf returns the route of a message: that of its recipient alone, the gateway that
 // its caller asked for, while there is one of that name, or else the first that fits.
@@ -173,8 +179,8 @@ func (r *routing) routeOf(m *courier.Message) *route {
 		return only
 	}
 	if m.OnlyGateway {
-		if q := r.queue(m.Gateway); q != nil {
-			return &route{hops: []hop{{queue: q}}}
+		if l := r.lines[m.Gateway]; l != nil {
+			return &route{hops: []hop{{line: l}}}
 		}
 	}
 	for _, route := range r.routes {
@@ -201,51 +207,46 @@ func (r *routing) serves(t *ticket) bool { return r.routeOf(t.message).index(t.q
 func (r *routing) takesInsteadOf(q *queue) bool {
 	return slices.ContainsFunc(append(slices.Clone(r.routes), r.all), func(route *route) bool {
 		return route.index(q) >= 0 && slices.ContainsFunc(route.hops, func(h hop) bool {
-			return h.queue != q && h.queue.gate.closedBy() == ""
+			return h.gate != q.gate && h.closedBy() == ""
 		})
 	})
 }
 
 // names returns the gateways in order.
-func (r *routing) names() []string { return slices.Sorted(maps.Keys(r.gates)) }
+func (r *routing) names() []string { return slices.Sorted(maps.Keys(r.lines)) }
 
 // newRouting makes gates, queues and routes for settings, and keeps those of old that
 // are still there. A gateway that is the same as before keeps what was learnt of it.
 func (e *Engine) newRouting(old *routing, settings Settings) *routing {
-	next := &routing{
-		gates: make(map[string]*gate), queues: make(map[queueKey]*queue), only: make(map[string]*route), all: &route{ofOwn: true}, settings: settings,
-	}
+	next := &routing{lines: make(map[string]*line), only: make(map[string]*route), all: &route{ofOwn: true}, settings: settings}
 	apart := make(map[string]bool)
 	for _, name := range settings.Only {
 		apart[name] = true
 	}
 	for _, options := range settings.Gateways {
 		name := options.Gateway.Name()
-		key := queueKey{name, laneNormal}
-		g, q := old.gates[name], old.queues[key]
-		if g == nil {
-			g = newGate(name, e.tick(), e.now())
-			g.sender = newSender(e, g)
-			q = newQueue(e, key, g)
+		l := old.lines[name]
+		if l == nil {
+			l = e.newLine(name)
 		}
-		g.sender.configure(options)
-		g.configure(options, e.tick(), e.now())
-		g.setPaused(e.isPaused(name))
-		next.gates[name], next.queues[key] = g, q
+		l.sender.configure(options)
+		l.configure(options, e.tick(), e.now())
+		l.setPaused(e.isPaused(name))
+		next.lines[name] = l
 		if !apart[name] {
-			next.all.hops = append(next.all.hops, hop{queue: q})
+			next.all.hops = append(next.all.hops, hop{line: l})
 		}
 	}
 	for to, name := range settings.Only {
-		if q := next.queue(name); q != nil {
-			next.only[to] = &route{Route: Route{Name: name}, hops: []hop{{queue: q}}}
+		if l := next.lines[name]; l != nil {
+			next.only[to] = &route{Route: Route{Name: name}, hops: []hop{{line: l}}}
 		}
 	}
 	for _, r := range settings.Routes {
 		next.routes = append(next.routes, next.newRoute(r))
 	}
 	next.setSpare()
-	for _, q := range next.queues {
+	for _, q := range next.queues() {
 		q.configure(next.isSplit())
 	}
 	return next
@@ -254,7 +255,7 @@ func (e *Engine) newRouting(old *routing, settings Settings) *routing {
 func (r *routing) newRoute(settings Route) *route {
 	made := &route{Route: settings}
 	for _, to := range settings.Gateways {
-		made.hops = append(made.hops, hop{r.queue(to.Gateway), to.Weight})
+		made.hops = append(made.hops, hop{r.lines[to.Gateway], to.Weight})
 		made.weighted = made.weighted || to.Weight > 0
 	}
 	return made
@@ -265,10 +266,10 @@ func (r *routing) setSpare() {
 	spare := make(map[*gate]bool)
 	for _, route := range append(slices.Clone(r.routes), r.all) {
 		for _, h := range route.hops {
-			spare[h.queue.gate] = spare[h.queue.gate] || len(route.hops) > 1
+			spare[h.gate] = spare[h.gate] || len(route.hops) > 1
 		}
 	}
-	for _, g := range r.gates {
-		g.setSpare(spare[g])
+	for _, l := range r.lines {
+		l.setSpare(spare[l.gate])
 	}
 }

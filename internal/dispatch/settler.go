@@ -33,8 +33,6 @@ const (
 // end, which bounds the memory.
 type settler struct {
 	engine *Engine
-	// holds are the messages that wait for the outcome of older ones.
-	holds holds
 
 	mu      sync.Mutex
 	pending []*ticket
@@ -52,6 +50,9 @@ type settler struct {
 	// goroutines that keep them.
 	stuck  atomic.Int64
 	trying sync.WaitGroup
+
+	// holds are the messages that wait for some that are settled here.
+	holds holds
 }
 
 func newSettler(e *Engine) *settler {
@@ -215,7 +216,7 @@ func (s *settler) write(ctx context.Context, part []*ticket) error {
 			s.engine.logger.WarnContext(ctx, "attempt was not recorded, as its lease was no longer held",
 				slog.String("message_id", t.settlement.ID.String()), slog.String("gateway", t.gate.sender.name))
 		}
-		t.gate.settled(1)
+		t.gate.settled(t)
 	}
 	s.tell(part)
 	return nil
@@ -227,8 +228,8 @@ func (s *settler) tell(part []*ticket) {
 	for i, t := range part {
 		if t.settlement.Status == courier.StatusQueued {
 			q := t.queue
-			if to := s.engine.routing.Load().queue(t.settlement.Gateway); to != nil {
-				q = to
+			if to := s.engine.routing.Load().lines[t.settlement.Gateway]; to != nil {
+				q = to.of(t.message)
 			}
 			q.note(t.settlement.NextAttemptAt.Sub(s.engine.now()), false)
 		}

@@ -17,11 +17,11 @@ func TestSettler_CloseLeavesNothingPending(t *testing.T) {
 		e := &Engine{metrics: newMetrics(), health: store.NewHealth(nil), tick: time.Now, store: settlingStore{}}
 		s := newSettler(e)
 		g := newTestGate(1)
-		g.unsettled = 1
+		g.lanes[laneCode].unsettled = 1
 		s.add(&ticket{gate: g, message: &courier.Message{}})
 		s.close()
 		s.run(t.Context())
-		if g.unsettled != 0 {
+		if g.lanes[laneCode].unsettled != 0 {
 			t.Fatal("the loop ended with an outcome that is not written")
 		}
 	}

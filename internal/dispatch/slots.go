@@ -21,16 +21,21 @@ type slots struct {
 	limit int
 	// careful claims nothing ahead, as what a crash leaves is for an operator to decide.
 	careful bool
-	// planned are leases that are being made, ready are leased and wait for a slot,
-	// inFlight are attempts, unsettled are outcomes that are not written yet.
-	planned, inFlight, unsettled int
-	ready                        fifo
+	lanes   [laneCount]laneSlots
+	// ended counts the attempts that ended while others waited for their slots.
+	ended int
 	// doubtful are attempts of messages whose last outcome is unknown: they may take
 	// the whole time-out, so they get half of the slots.
 	doubtful   int
 	recipients map[digest]*recipient
-	// usual is how long attempts take, as a moving average.
-	usual time.Duration
+}
+
+func newSlots() slots {
+	s := slots{recipients: make(map[digest]*recipient)}
+	for l := range s.lanes {
+		s.lanes[l].usual = time.Second
+	}
+	return s
 }
 
 // recipient is what a gate knows of one that has attempts under way.
@@ -58,45 +63,41 @@ func (f *fifo) pop() *ticket {
 	return t
 }
 
-// free returns how many more messages may be leased. The lock is held.
-func (g *gate) free() int {
-	started := g.planned + g.ready.len() + g.inFlight
-	return min(2*g.limit-started-g.unsettled, g.limit+g.ahead()-started)
-}
-
-// ahead is how many messages may wait here for a slot: as many as are attempted in
-// aheadTime. The lock is held.
-func (g *gate) ahead() int {
-	if g.careful || g.share.rate > 0 || g.pace.rate > 0 {
-		return 0
-	}
-	return int(int64(g.limit) * int64(aheadTime) / int64(max(g.usual, aheadTime)))
-}
-
 // enter takes a ticket in that was leased with a permit, and reports whether it has
 // a slot. Otherwise it is ready, and comes out of next.
 func (g *gate) enter(t *ticket) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.planned--
-	if g.inFlight >= g.limit && !t.probe {
-		g.ready.push(t)
+	s := &g.lanes[t.lane]
+	s.planned--
+	if !g.mayStart(t.lane) && !t.probe {
+		s.ready.push(t)
 		return false
 	}
-	g.inFlight++
+	s.inFlight++
 	return true
 }
 
 // next gives the slot of a ticket that is done to the next that is ready, or back.
 // The ticket that is done is unsettled from now on.
-func (g *gate) next() *ticket {
+func (g *gate) next(done *ticket) *ticket {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.unsettled++
-	if g.ready.len() > 0 && g.inFlight <= g.limit {
-		return g.ready.pop()
+	g.lanes[done.lane].inFlight--
+	g.lanes[done.lane].unsettled++
+	order := [laneCount]lane{laneCode, laneNormal, laneBulk}
+	switch g.ended++; g.ended % turnEvery { // what is ready in a less urgent lane has its turn, too
+	case 0:
+		order = [laneCount]lane{laneNormal, laneBulk, laneCode}
+	case turnEvery / 2:
+		order = [laneCount]lane{laneBulk, laneNormal, laneCode}
 	}
-	g.inFlight--
+	for _, l := range order {
+		if s := &g.lanes[l]; s.ready.len() > 0 && g.mayStart(l) {
+			s.inFlight++
+			return s.ready.pop()
+		}
+	}
 	return nil
 }
 
@@ -107,7 +108,7 @@ func (g *gate) crowded() int {
 	if g.share.rate > 0 || g.pace.rate > 0 {
 		return 0
 	}
-	return g.inFlight
+	return g.inFlight()
 }
 
 // flush takes out the tickets that wait for a slot, as they must not be attempted now.
@@ -115,17 +116,21 @@ func (g *gate) crowded() int {
 func (g *gate) flush() []*ticket {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	waiting := g.ready.tickets[g.ready.head:]
-	g.ready = fifo{}
-	g.unsettled += len(waiting)
+	var waiting []*ticket
+	for l := range g.lanes {
+		s := &g.lanes[l]
+		waiting = append(waiting, s.ready.tickets[s.ready.head:]...)
+		s.unsettled += s.ready.len()
+		s.ready = fifo{}
+	}
 	return waiting
 }
 
-// settled notes that outcomes were written.
-func (g *gate) settled(count int) {
+// settled notes that the outcome of a ticket was written.
+func (g *gate) settled(t *ticket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.unsettled -= count
+	g.lanes[t.lane].unsettled--
 }
 
 // beginning says whether a ticket may be attempted.
@@ -194,7 +199,8 @@ func (g *gate) sweepRecipients() {
 
 // leave ends what begin began. The lock is held.
 func (g *gate) leave(t *ticket, k kind, took time.Duration) {
-	g.usual += (took - g.usual) / 16
+	s := &g.lanes[t.lane]
+	s.usual += (took - s.usual) / 16
 	if t.isDoubtful() {
 		g.doubtful--
 	}

@@ -4,22 +4,23 @@ import (
 	"time"
 )
 
-// takes reports whether a message that has some time left would be attempted within
-// it, with others ahead of it.
-func (g *gate) takes(left time.Duration, ahead, nodes int, now time.Time) bool {
+// takes reports whether a message of a lane that has some time left would be attempted
+// within it, with others ahead of it.
+func (g *gate) takes(l lane, left time.Duration, ahead, nodes int, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.breaker.advance(now)
-	return !g.retired && !g.paused && g.breaker.state == breakerClosed && g.delay(ahead, nodes, now) < left
+	return !g.retired && !g.paused && g.breaker.state == breakerClosed && g.delay(l, ahead, nodes, now) < left
 }
 
-// delay is about how long a message waits for the rate and the pace, with others ahead
-// of it. The lock is held.
-func (g *gate) delay(ahead, nodes int, now time.Time) time.Duration {
+// delay is about how long a message of a lane waits for the rate and the pace, with
+// others ahead of it. The lock is held.
+func (g *gate) delay(l lane, ahead, nodes int, now time.Time) time.Duration {
 	wait, rate := g.pace.paused(now), g.rate(nodes)
 	if rate == 0 {
 		return wait
 	}
+	wait += max(g.share.wait(l, now), g.pace.wait(l, now))
 	return wait + time.Duration(min(float64(ahead)/rate, maxDelay.Seconds())*float64(time.Second))
 }
 
@@ -35,27 +36,41 @@ func (g *gate) rate(nodes int) float64 {
 // maxDelay bounds an estimate.
 const maxDelay = 1000 * time.Hour
 
-// spend takes attempts out of the rate of this node and the pace of the gateway.
+// spend takes attempts of a lane out of the rate of this node and the pace of the gateway.
 // The lock is held.
-func (g *gate) spend(want, nodes int, now time.Time) int {
-	g.setShare(nodes, now)
-	g.pace.grow(now)
-	count := g.share.take(want, now)
-	allowed := g.pace.take(count, now)
-	g.share.put(count - allowed)
+func (g *gate) spend(l lane, want int, now time.Time) int {
+	count := g.share.take(l, want, now)
+	allowed := g.pace.take(l, count, now)
+	g.share.put(l, float64(count-allowed))
 	return allowed
+}
+
+// unspent gives back attempts that were not made. The lock is held.
+func (g *gate) unspent(l lane, count int) {
+	g.share.put(l, float64(count))
+	g.pace.put(l, float64(count))
+}
+
+// spendTurns takes attempts that a lane has in advance of more urgent ones, whatever the
+// rate: those were spared for it. The lock is held.
+func (g *gate) spendTurns(l lane, want int) int {
+	count := max(min(want, int(g.lanes[l].turns)), 0)
+	g.lanes[l].turns -= float64(count)
+	g.share.force(count)
+	g.pace.force(count)
+	return count
 }
 
 // setShare gives each node that is alive the same part of the rate. A node that
 // comes to others begins once they know of it.
 func (g *gate) setShare(nodes int, now time.Time) {
 	begins := g.maxRate > 0 && g.share.rate == 0
-	g.share.setRate(g.maxRate/float64(max(nodes, 1)), now)
+	g.share.setRate(g.maxRate/float64(max(nodes, 1)), g.maxRate, now)
 	switch {
 	case begins && nodes > 1:
-		g.share.at = now.Add(shareDelay)
+		g.share.begin(false, now.Add(shareDelay))
 	case begins:
-		g.share.tokens = g.share.burst()
+		g.share.begin(true, now)
 	}
 }
 

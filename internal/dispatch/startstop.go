@@ -36,8 +36,8 @@ func (e *Engine) launch() {
 	go e.settler.run(t.storeCtx)
 	t.duties.Go(func() { e.cluster.Run(t.dutyCtx) })
 	t.loops.Go(func() { e.judgeDeliveries(t.loopCtx) })
-	for _, q := range e.routing.Load().queues {
-		q.start(t.loopCtx, &t.loops)
+	for _, l := range e.routing.Load().lines {
+		l.start(t.loopCtx, &t.loops)
 	}
 }
 

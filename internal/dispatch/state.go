@@ -3,6 +3,8 @@ package dispatch
 import (
 	"encoding/json"
 	"slices"
+
+	"courier/internal/store"
 )
 
 // GatewayState is a gateway as an operator sees it.
@@ -31,7 +33,7 @@ func (e *Engine) Snapshot() []GatewayState {
 	r, q := e.routing.Load(), e.quality.Load()
 	states := make([]GatewayState, len(r.all.hops))
 	for i, h := range r.all.hops {
-		name, s := h.queue.key.gateway, h.queue.gate.snapshot(e.tick())
+		name, s := h.name, h.snapshot(e.tick())
 		states[i] = GatewayState{
 			Name: name, Paused: s.paused, Breaker: [...]string{breakerClosed: "closed", breakerHalfOpen: "half_open", breakerOpen: "open"}[s.breaker], Class: string(s.class), InFlight: s.inFlight, MaxInFlight: s.limit,
 			LearnedRate: s.pace, SentRate: s.sent, Degraded: make(map[string]string), Slow: q.slow[name],
@@ -56,7 +58,7 @@ func (e *Engine) SetPaused(gateways []string) {
 	if before != nil && slices.Equal(*before, gateways) {
 		return
 	}
-	for name, g := range e.routing.Load().gates {
+	for name, g := range e.routing.Load().lines {
 		paused := slices.Contains(gateways, name)
 		switch {
 		case !g.setPaused(paused):
@@ -65,7 +67,7 @@ func (e *Engine) SetPaused(gateways []string) {
 			e.wakeMovers()
 		default:
 			g.wake()
-			e.WakeGateway(name)
+			e.WakeQueue(store.Wake{Gateway: name})
 			e.wakeMovers()
 		}
 	}

@@ -46,7 +46,7 @@ func TestEngine_StopLetsAttemptsFinish(t *testing.T) {
 		})
 		engine := startBare(t, newOptions(memory, gateway))
 		pass(time.Second)
-		enqueue(t, engine, newMessages(100)...)
+		enqueue(t, engine, newMessages(100, otp)...)
 		synctest.Wait()
 		if took := stop(t, engine); took != 3*time.Second {
 			t.Errorf("stop took %s, want 3s", took)

@@ -11,6 +11,7 @@ import (
 
 	"courier"
 	"courier/internal/dispatch"
+	"courier/internal/store"
 )
 
 // code returns a code for a recipient, which the next one takes the place of.
@@ -203,7 +204,7 @@ func TestNodes_SupersedeAcrossNodes(t *testing.T) {
 		began := time.Now()
 		enqueue(t, b.Engine, newest)
 		pass(701 * time.Millisecond)
-		memory.wakes <- "sms" // as a database does
+		memory.wakes <- store.Wake{Gateway: "sms"} // as a database does
 		pass(10 * time.Second)
 		wantStatus(t, memory, old, courier.StatusCanceled)
 		wantStatus(t, memory, newest, courier.StatusSent)

@@ -31,6 +31,7 @@ type ticket struct {
 
 	// What it was leased with. A ticket without a gate is not leased.
 	gate      *gate
+	lane      lane
 	epoch     uint64
 	probe     bool
 	term      uint64
@@ -47,7 +48,7 @@ func (e *Engine) newTicket(q *queue, m *courier.Message) *ticket {
 // admit notes what a ticket was leased with. What another gateway said of the message
 // is no news of this one.
 func (t *ticket) admit(p permit, term uint64) {
-	t.gate, t.epoch, t.probe, t.term = p.gate, p.epoch, p.probe, term
+	t.gate, t.lane, t.epoch, t.probe, t.term = p.gate, p.lane, p.epoch, p.probe, term
 	t.recipient = p.gate.digest(t.message.To)
 	if last := t.message.LastError; last != nil && last.Gateway != "" && last.Gateway != p.gate.name {
 		t.message.LastError = nil
@@ -132,7 +133,7 @@ func (s *sender) work(t *ticket) {
 		for t != nil {
 			s.handle(t)
 			s.engine.settler.add(t)
-			t = s.gate.next()
+			t = s.gate.next(t)
 		}
 		s.gate.wake()
 		select {
@@ -213,7 +214,7 @@ func (s *sender) leaveElsewhere(t *ticket) {
 	route := r.routeOf(t.message)
 	to := route.onward(t.message, t.queue)
 	if to == nil && !serves {
-		to = route.hops[0].queue
+		to = route.hops[0].of(t.message)
 	}
 	if to != nil {
 		t.settlement.Gateway = to.key.gateway

@@ -91,6 +91,7 @@ const (
 	ResultRejected     Result = "rejected"
 	ResultUnauthorized Result = "unauthorized"
 	ResultMalformed    Result = "malformed"
+	ResultLimited      Result = "limited"
 	ResultUnavailable  Result = "unavailable"
 )
 
@@ -179,10 +180,19 @@ func (h *Hook) take(ctx context.Context, c *call, now time.Time) Answer {
 		}
 		return h.never(ctx, c, draft, class, sentence, err, now)
 	}
+	answer, err := h.store(ctx, c, m, now)
+	if limit, limited := errors.AsType[*courier.LimitError](err); limited {
+		return h.limited(ctx, c, draft, limit, now)
+	}
+	return answer
+}
+
+// store stores the message of a call. The error is that of a limit, or nil.
+func (h *Hook) store(ctx context.Context, c *call, m *courier.Message, now time.Time) (Answer, error) {
 	unlock := h.lock(c)
 	defer unlock()
 	if earlier := h.withKey(ctx, c, m); earlier != nil {
-		return success(store.Enqueued{Message: earlier, Duplicate: true}, courier.StatusQueued, ResultRepeated)
+		return success(store.Enqueued{Message: earlier, Duplicate: true}, courier.StatusQueued, ResultRepeated), nil
 	}
 	stored, err := h.patiently(ctx, func() (store.Enqueued, error) {
 		results, err := h.options.Messages.Enqueue(ctx, []*courier.Message{m})
@@ -191,17 +201,36 @@ func (h *Hook) take(ctx context.Context, c *call, now time.Time) Answer {
 		}
 		return results[0], results[0].Err
 	})
-	if err != nil {
-		if errors.Is(err, store.ErrIdempotencyConflict) {
-			return h.refuse(http.StatusConflict, ResultMalformed, "The key of the call was used for a different message.")
-		}
-		return h.unavailable(err)
-	}
-	if ctx.Err() != nil && !stored.Duplicate {
+	switch {
+	case errors.Is(err, store.ErrIdempotencyConflict):
+		return h.refuse(http.StatusConflict, ResultMalformed, "The key of the call was used for a different message."), nil
+	case isLimit(err):
+		return Answer{}, err
+	case err != nil:
+		return h.unavailable(err), nil
+	case ctx.Err() != nil && !stored.Duplicate:
 		// The caller is gone, so the code is void; what went out already cannot be helped.
 		_, _ = h.options.Messages.Cancel(context.WithoutCancel(ctx), stored.Message.ID, now)
 	}
-	return success(stored, courier.StatusQueued, ResultAccepted)
+	return success(stored, courier.StatusQueued, ResultAccepted), nil
+}
+
+func isLimit(err error) bool {
+	_, limited := errors.AsType[*courier.LimitError](err)
+	return limited
+}
+
+// limited answers a call for which limits leave no room. It is what is answered of a number
+// that cannot be served: to wait is for the user, and most systems would try again at once.
+// A program of one's own is told when.
+func (h *Hook) limited(ctx context.Context, c *call, draft courier.Draft, limit *courier.LimitError, now time.Time) Answer {
+	const sentence = "Too many codes were sent to this phone number. Please wait a while, or use the latest one."
+	if c.kind == kindAsIs {
+		answer := h.refuse(http.StatusTooManyRequests, ResultLimited, sentence)
+		answer.RetryAfter, answer.Err = fmt.Sprint(int(limit.RetryAfter.Seconds())), limit
+		return answer
+	}
+	return h.never(ctx, c, draft, courier.ClassRecipientRateLimited, sentence, limit, now)
 }
 
 // draft is the message that a call asks for.
@@ -213,6 +242,9 @@ func (h *Hook) draft(c *call) (courier.Draft, error) {
 		return draft, nil
 	}
 	draft.TemplateType, draft.TTL, draft.IsCode = cmp.Or(o.Template, c.kind), c.ttl.String(), true
+	if c.key == "" { // each is a message, though all are the same
+		draft.SupersedeKey = new("")
+	}
 	var err error
 	if draft.Metadata, err = json.Marshal(map[string]string{"hook": o.ID, "hook_type": o.Type, "event": c.event}); err != nil {
 		return draft, err
@@ -272,7 +304,7 @@ func (h *Hook) patiently(ctx context.Context, storeIt func() (store.Enqueued, er
 			return store.Enqueued{}, err
 		}
 		stored, err := storeIt()
-		if err == nil || errors.Is(err, store.ErrIdempotencyConflict) {
+		if err == nil || errors.Is(err, store.ErrIdempotencyConflict) || isLimit(err) {
 			return stored, err
 		}
 		select {
@@ -288,6 +320,10 @@ func (h *Hook) patiently(ctx context.Context, storeIt func() (store.Enqueued, er
 // never answers a call whose message can never be sent. A system that tries again
 // without end is told that it was taken, and the message is kept as rejected.
 func (h *Hook) never(ctx context.Context, c *call, draft courier.Draft, class courier.Class, sentence string, cause error, now time.Time) Answer {
+	result, status := ResultRejected, http.StatusUnprocessableEntity
+	if isLimit(cause) {
+		result, status = ResultLimited, http.StatusTooManyRequests
+	}
 	switch {
 	case h.kind.keepRejected:
 		m := &courier.Message{
@@ -304,14 +340,14 @@ func (h *Hook) never(ctx context.Context, c *call, draft courier.Draft, class co
 		if err != nil {
 			return h.unavailable(err)
 		}
-		return success(stored, courier.StatusRejected, ResultRejected)
+		return success(stored, courier.StatusRejected, result)
 	case c.tellsInside:
-		body, err := json.Marshal(map[string]any{"error": map[string]any{"http_code": http.StatusUnprocessableEntity, "message": sentence}})
+		body, err := json.Marshal(map[string]any{"error": map[string]any{"http_code": status, "message": sentence}})
 		if err == nil {
-			return Answer{Status: http.StatusOK, ContentType: mediaJSON, Body: body, Result: ResultRejected, Err: cause}
+			return Answer{Status: http.StatusOK, ContentType: mediaJSON, Body: body, Result: result, Err: cause}
 		}
 	}
-	answer := h.refuse(http.StatusUnprocessableEntity, ResultRejected, sentence)
+	answer := h.refuse(http.StatusUnprocessableEntity, result, sentence)
 	answer.Err = cause
 	return answer
 }

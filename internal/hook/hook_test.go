@@ -447,3 +447,48 @@ func TestNew_Refuses(t *testing.T) {
 		}
 	}
 }
+
+// TestHook_Limited answers a call for which a limit leaves no room: nobody is made to try
+// again at once, and whose users see the answer read why.
+func TestHook_Limited(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]struct {
+		status int
+		body   string
+		kept   bool
+	}{
+		"supabase":  {http.StatusOK, `{"error":{"http_code":429,"message":"Too many codes`, false},
+		"authentik": {http.StatusUnprocessableEntity, "Too many codes were sent", false},
+		"logto":     {http.StatusUnprocessableEntity, "Too many codes were sent", false},
+		"zitadel":   {http.StatusOK, `"status":"rejected"`, true},
+		"kratos":    {http.StatusOK, `"status":"rejected"`, true},
+		"webhook":   {http.StatusTooManyRequests, "Too many codes were sent", false},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			m := newMessages("US")
+			m.SetPolicy(intake.Policy{
+				Channels: []intake.Channel{{ID: "sms", Gateway: "main", From: "Shop"}}, DefaultRegion: "US",
+				Limits: []intake.Limit{{By: courier.LimitByRecipient, Count: 1, Per: time.Hour}},
+			})
+			h := newHook(t, m, hook.Options{Type: kind})
+			body, now := calls()[kind].body, time.Now()
+			first := h.Serve(t.Context(), callOf(kind, body, now), false)
+			again := h.Serve(t.Context(), callOf(kind, body, now), false)
+			if first.Result != hook.ResultAccepted || kind != "webhook" && again.Result != hook.ResultRepeated {
+				t.Fatalf("got %+v and %+v", first, again)
+			}
+			other := strings.ReplaceAll(strings.ReplaceAll(body, code, "739154"), "metadata\":{\"uuid\":\"", "metadata\":{\"uuid\":\"x")
+			answer := h.Serve(t.Context(), callOf(kind, other, now), false)
+			if answer.Status != want.status || !strings.Contains(string(answer.Body), want.body) || answer.Result != hook.ResultLimited {
+				t.Errorf("got %d %s, %s", answer.Status, answer.Body, answer.Result)
+			}
+			if (answer.RetryAfter != "") != (kind == "webhook") {
+				t.Errorf("Retry-After is %q", answer.RetryAfter)
+			}
+			if all := m.all(t); len(all) != 1 && !want.kept || want.kept && (len(all) != 2 || all[0].Status != courier.StatusRejected || all[0].LastError.Class != courier.ClassRecipientRateLimited) {
+				t.Errorf("kept are %+v", all)
+			}
+		})
+	}
+}

@@ -18,7 +18,8 @@ func key(name string, scopes ...httpapi.Scope) httpapi.Key {
 func withKeys(o *httpapi.Options) {
 	o.Keys = []httpapi.Key{
 		key("sender", httpapi.ScopeSend), key("reader", httpapi.ScopeRead), key("auditor", httpapi.ScopeReadBody),
-		key("root", httpapi.ScopeSend, httpapi.ScopeRead, httpapi.ScopeReadBody), key("nothing"),
+		key("root", httpapi.ScopeSend, httpapi.ScopeRead, httpapi.ScopeReadBody, httpapi.ScopeOperate), key("nothing"),
+		key("operator", httpapi.ScopeOperate),
 	}
 }
 
@@ -28,9 +29,22 @@ func TestAPI_Scopes(t *testing.T) {
 	for _, test := range []struct{ method, path, scope string }{
 		{"POST", "/v1/messages", "send"},
 		{"POST", "/v1/messages/batch", "send"},
-		{"POST", id + "/cancel", "send"},
-		{"POST", id + "/retry", "send"},
-		{"POST", id + "/resolve", "send"},
+		{"POST", id + "/cancel", "send operate"},
+		{"POST", id + "/retry", "send operate"},
+		{"POST", id + "/resolve", "send operate"},
+		{"POST", "/v1/messages/actions", "operate"},
+		{"POST", "/v1/messages/actions/count", "operate"},
+		{"POST", "/v1/actions/" + idText + "/stop", "operate"},
+		{"POST", "/v1/gateways/main/pause", "operate"},
+		{"POST", "/v1/gateways/main/resume", "operate"},
+		{"POST", "/v1/gateways/main/test", "operate"},
+		{"GET", "/v1/actions", "read"},
+		{"GET", "/v1/actions/" + idText, "read"},
+		{"GET", "/v1/audit", "read"},
+		{"GET", "/v1/series", "read"},
+		{"GET", "/v1/gateways", "read"},
+		{"GET", "/v1/gateways/main", "read"},
+		{"GET", "/v1/weights", "read"},
 		{"GET", "/v1/messages", "read"},
 		{"GET", id, "read"},
 		{"GET", "/v1/nodes", "read"},
@@ -47,7 +61,8 @@ func TestAPI_Scopes(t *testing.T) {
 			f := newFixture(t, withKeys)
 			may := map[string]bool{
 				"": test.scope == "", "unknown": test.scope == "", "nothing": test.scope == "",
-				"sender": test.scope != "read", "reader": test.scope != "send", "auditor": test.scope != "send", "root": true,
+				"sender": strings.HasPrefix(test.scope, "send") || test.scope == "", "reader": test.scope == "read" || test.scope == "",
+				"auditor": test.scope == "read" || test.scope == "", "operator": strings.HasSuffix(test.scope, "operate") || test.scope == "", "root": true,
 			}
 			for name, want := range may {
 				w := f.call(t, test.method, test.path, "", "Authorization: Bearer "+name)
@@ -56,7 +71,7 @@ func TestAPI_Scopes(t *testing.T) {
 					t.Errorf("key %q: got %d: %s", name, w.Code, w.Body)
 				}
 				if w.Code == http.StatusForbidden {
-					wantProblem(t, w, courier.CodeForbidden, "", "lacks the scope "+test.scope)
+					wantProblem(t, w, courier.CodeForbidden, "", "lacks the scope "+strings.Fields(test.scope)[0])
 				}
 			}
 		})

@@ -25,7 +25,9 @@ type endpoint struct {
 	// id is the name of the operation in the document.
 	id, tag, summary, description string
 	// scope is what a key must have, empty for an open endpoint.
-	scope  Scope
+	scope Scope
+	// also is another scope that suffices, empty for none.
+	also   Scope
 	handle handler
 	// refuse answers an error, as a problem document where it is nil.
 	refuse func(w http.ResponseWriter, fault *courier.Error)

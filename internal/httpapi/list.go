@@ -55,9 +55,8 @@ func param(name string, schema *huma.Schema, description string) *huma.Param {
 
 // listParams describes the parameters of a listing.
 func listParams() []*huma.Param {
-	least, most := 1.0, float64(maxPageSize)
 	text, at := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeString, Format: "date-time"}
-	return []*huma.Param{
+	return append([]*huma.Param{
 		param("status", status("").Schema(nil), "Only messages of this status."),
 		param("to", text, "Only messages to this recipient."),
 		param("gateway", text, "Only messages that wait for this gateway or were last attempted through it."),
@@ -66,10 +65,24 @@ func listParams() []*huma.Param {
 		param("class", enumeration("", courier.Classes()), "Only messages whose last_error has this class."),
 		param("since", at, "Only messages taken at this time or later, to the millisecond."),
 		param("until", at, "Only messages taken before this time, to the millisecond."),
-		param("page_size", &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most, Default: defaultPageSize}, "The most messages of a page."),
-		param("page_token", text, "The next_page_token of the page before."),
+	}, pageParams()...)
+}
+
+// pageParams ask for a page of a listing.
+func pageParams() []*huma.Param {
+	least, most := 1.0, float64(maxPageSize)
+	return []*huma.Param{
+		param("page_size", &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most, Default: defaultPageSize}, "How much a page holds at most."),
+		param("page_token", &huma.Schema{Type: huma.TypeString}, "The next_page_token of the page before."),
 	}
 }
+
+// namedParam is an id in the path that is a name.
+func namedParam(description string) []*huma.Param {
+	return []*huma.Param{{Name: "id", In: "path", Required: true, Description: description, Schema: &huma.Schema{Type: huma.TypeString}}}
+}
+
+const badPageToken = "it is not the next_page_token of an answer; leave it out for the first page"
 
 // readQuery reads the parameters of a query, each of which may be there once, and has take
 // judge their values; its errors name no field. An empty one does not restrict.
@@ -138,7 +151,7 @@ func (a *API) restrict(q *store.Query, name, value string) (err error) {
 	case "page_token":
 		id, err := courier.ParseID(value)
 		if err != nil {
-			return invalid("", "it is not the next_page_token of an answer; leave it out for the first page")
+			return invalid("", badPageToken)
 		}
 		q.After = &id
 	}

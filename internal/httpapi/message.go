@@ -22,20 +22,27 @@ func (a *API) getMessage(c *call, id courier.ID) (any, error) {
 }
 
 func (a *API) cancelMessage(c *call, id courier.ID) (any, error) {
+	request, err := a.readReason(c)
+	if err != nil {
+		return nil, err
+	}
 	m, err := a.options.Store.Cancel(c.r.Context(), id, a.now())
 	if err != nil {
 		return nil, err
 	}
-	return a.changed(c, m, "message canceled"), nil
+	return a.changed(c, m, "message canceled", auditCancel, request.Reason), nil
 }
 
 // retryMessage gives the message to the gateway that its channel has today.
 func (a *API) retryMessage(c *call, id courier.ID) (any, error) {
-	var request RetryRequest
+	var request retryRequest
 	if c.r.ContentLength != 0 {
 		if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
 			return nil, err
 		}
+	}
+	if err := request.check(); err != nil {
+		return nil, err
 	}
 	expiresAt, err := a.options.Intake.Expiry(courier.Lifetime{ExpiresAt: request.ExpiresAt, TTL: request.TTL})
 	if err != nil {
@@ -50,7 +57,7 @@ func (a *API) retryMessage(c *call, id courier.ID) (any, error) {
 		return nil, err
 	}
 	a.options.Engine.Wake()
-	return a.changed(c, m, "message retried"), nil
+	return a.changed(c, m, "message retried", auditRetry, request.Reason), nil
 }
 
 // gatewayFor returns the gateway that a message waits for which is sent again: the one
@@ -67,6 +74,9 @@ func (a *API) gatewayFor(c *call, id courier.ID) (string, error) {
 func (a *API) resolveMessage(c *call, id courier.ID) (any, error) {
 	var request ResolveRequest
 	if err := decodeBody(c, a.options.MaxBodySize, &request); err != nil {
+		return nil, err
+	}
+	if err := request.check(); err != nil {
 		return nil, err
 	}
 	resolve := store.Resolve{ID: id, As: store.Resolution(request.As), Now: a.now()}
@@ -94,12 +104,13 @@ func (a *API) resolveMessage(c *call, id courier.ID) (any, error) {
 	if resolve.As == store.ResolvedResend {
 		a.options.Engine.Wake()
 	}
-	return a.changed(c, m, "message resolved"), nil
+	return a.changed(c, m, "message resolved", auditResolve, request.Reason), nil
 }
 
-// changed answers with a message that the caller changed. The log says which API
-// key did it; without keys there is nobody to name.
-func (a *API) changed(c *call, m *courier.Message, what string) Message {
+// changed answers with a message that the caller changed. The audit log says who did it,
+// and so does the log unless there are no keys.
+func (a *API) changed(c *call, m *courier.Message, what, action, reason string) Message {
+	a.audit(c.r.Context(), c.by, store.Entry{Action: action, Target: m.ID.String(), Reason: reason, Detail: string(m.Status)})
 	if c.by.Name != "" {
 		//nolint:sloglint // the callers above give constants
 		a.options.Logger.InfoContext(c.r.Context(), what, slog.String("api_key", c.by.Name), slog.String("message_id", m.ID.String()))

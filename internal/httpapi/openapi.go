@@ -68,6 +68,9 @@ func (e *endpoint) describe(registry huma.Registry) *huma.Operation {
 	if e.scope != "" {
 		operation.Security = []map[string][]string{{"bearer": {}}, {"header": {}}}
 		operation.Extensions = map[string]any{"x-scope": e.scope}
+		if e.also != "" {
+			operation.Extensions["x-scope-also"] = e.also
+		}
 		codes = append([]courier.ErrorCode{courier.CodeUnauthorized, courier.CodeForbidden}, codes...)
 	}
 	problems := map[string]*huma.MediaType{problemType: {Schema: schemaOf(registry, problem{})}}

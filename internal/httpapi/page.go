@@ -40,6 +40,9 @@ type Visit struct {
 	// Token is what every form is to hold in the field "token", so that no page elsewhere
 	// can make one.
 	Token string
+	// Base is the path below which the host of the courier has put its pages, empty for
+	// none. Addresses in an answer begin with it.
+	Base string
 
 	api *API
 }
@@ -122,7 +125,7 @@ func (a *API) admitVisitor(c *call, page *Page) (*Visit, error) {
 	if err := a.checkOrigin(c.r, len(keys) == 0); err != nil {
 		return nil, err
 	}
-	v := &Visit{W: c.w, R: c.r, api: a}
+	v := &Visit{W: c.w, R: c.r, Base: baseOf(c.r), api: a}
 	var secret string
 	var err error
 	if v.Key, secret, err = a.whoVisits(c.r, keys); page.Scope != "" {
@@ -141,6 +144,16 @@ func (a *API) admitVisitor(c *call, page *Page) (*Visit, error) {
 		return v, nil
 	}
 	return v, parseForm(v, page)
+}
+
+// baseOf returns what a host has taken off the path of a request, as http.StripPrefix does.
+func baseOf(r *http.Request) string {
+	full, _, _ := strings.Cut(r.RequestURI, "?")
+	base, _ := strings.CutSuffix(full, r.URL.EscapedPath())
+	if base == full {
+		return ""
+	}
+	return base
 }
 
 // parseForm reads the form of a POST, which must be one of our own.
@@ -171,7 +184,7 @@ func (a *API) sendToSignIn(c *call) {
 		writePage(c.w, http.StatusUnauthorized, "text/html; charset=utf-8", []byte("<!doctype html><title>courier</title>"))
 		return
 	}
-	target := pathSignIn
+	target := baseOf(c.r) + pathSignIn
 	if c.r.URL.Path != "/" || c.r.URL.RawQuery != "" {
 		target += "?" + url.Values{"next": {c.r.URL.RequestURI()}}.Encode()
 	}
@@ -215,7 +228,7 @@ func (v *Visit) Again(ctx context.Context, target string) (status int, content [
 	}
 	r.Header = v.R.Header.Clone()
 	r.Header.Set(headerWatch, "1")
-	r.Host, r.RemoteAddr, r.TLS = v.R.Host, v.R.RemoteAddr, v.R.TLS
+	r.Host, r.RemoteAddr, r.TLS, r.RequestURI = v.R.Host, v.R.RemoteAddr, v.R.TLS, v.Base+target
 	answer := &recorder{header: http.Header{}}
 	v.api.admin.ServeHTTP(answer, r)
 	return answer.statusCode(), answer.content, nil

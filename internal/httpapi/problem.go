@@ -103,6 +103,16 @@ func FaultOf(err error) *courier.Error {
 	if transition, ok := errors.AsType[*store.TransitionError](err); ok {
 		return &courier.Error{Code: courier.CodeIllegalTransition, Message: transitionFault(transition), Err: err}
 	}
+	if limit, ok := errors.AsType[*courier.LimitError](err); ok {
+		field := ""
+		if limit.By == courier.LimitByRecipient {
+			field = "to"
+		}
+		return &courier.Error{
+			Code: limit.Code(), Field: field, Message: limit.Error(),
+			Err: &headerError{"Retry-After", strconv.Itoa(int(limit.RetryAfter.Seconds()))},
+		}
+	}
 	for _, known := range []struct {
 		is      error
 		code    courier.ErrorCode

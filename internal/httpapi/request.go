@@ -41,6 +41,13 @@ type RetryRequest struct {
 // ResolveRequest says what became of an unknown message.
 type ResolveRequest struct {
 	As resolution `json:"as"`
+	ReasonRequest
+}
+
+// retryRequest is a retry by hand.
+type retryRequest struct {
+	RetryRequest
+	ReasonRequest
 }
 
 type resolution store.Resolution

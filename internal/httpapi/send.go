@@ -79,7 +79,11 @@ func (a *API) send(c *call) (any, error) {
 		c.w.Header().Set(headerReplayed, "true")
 	}
 	m := results[0].Message
-	return accepted{m.ID, m.Status, m.To, moment(m.CreatedAt), results[0].Duplicate, m.Warnings}, nil
+	return newAccepted(m, results[0].Duplicate), nil
+}
+
+func newAccepted(m *courier.Message, replayed bool) accepted {
+	return accepted{m.ID, m.Status, m.To, moment(m.CreatedAt), replayed, m.Warnings}
 }
 
 func (a *API) sendBatch(c *call) (any, error) {
@@ -154,7 +158,9 @@ func (a *API) take(c *call, parts []batchPart) ([]taken, error) {
 		results[i].Enqueued = stored[n]
 		if err := stored[n].Err; err != nil {
 			fault := FaultOf(err)
-			fault.Field = fieldKey
+			if fault.Code == courier.CodeIdempotencyConflict {
+				fault.Field = fieldKey
+			}
 			results[i].Err = fault
 		}
 	}

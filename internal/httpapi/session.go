@@ -93,8 +93,8 @@ func (a *API) signIn(v *Visit) error {
 		return err
 	}
 	setCookie(v.W, v.R, sessionCookie, secret)
-	a.noteSession(v.R.Context(), key, "a visitor of the pages has signed in")
-	http.Redirect(v.W, v.R, ownPath(v.R.PostForm.Get("next")), http.StatusSeeOther)
+	a.noteSession(v.R.Context(), key, "a visitor of the pages has signed in", auditSignIn)
+	http.Redirect(v.W, v.R, v.Base+ownPath(v.R.PostForm.Get("next")), http.StatusSeeOther)
 	return nil
 }
 
@@ -106,12 +106,13 @@ func (a *API) signOut(v *Visit) error {
 		}
 	}
 	setCookie(v.W, v.R, sessionCookie, "")
-	a.noteSession(v.R.Context(), v.Key, "a visitor of the pages has signed out")
-	http.Redirect(v.W, v.R, pathSignIn, http.StatusSeeOther)
+	a.noteSession(v.R.Context(), v.Key, "a visitor of the pages has signed out", auditSignOut)
+	http.Redirect(v.W, v.R, v.Base+pathSignIn, http.StatusSeeOther)
 	return nil
 }
 
-func (a *API) noteSession(ctx context.Context, key Key, what string) {
+func (a *API) noteSession(ctx context.Context, key Key, what, action string) {
+	a.audit(ctx, key, store.Entry{Action: action})
 	//nolint:sloglint // the callers above give constants
 	a.options.Logger.InfoContext(ctx, what, slog.String("api_key", key.Name))
 }
@@ -131,7 +132,7 @@ func ownPath(text string) string {
 // It ends with the browser, or when the server says so.
 func setCookie(w http.ResponseWriter, r *http.Request, name, value string) {
 	cookie := &http.Cookie{
-		Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: name, Value: value, Path: baseOf(r) + "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		// A proxy that speaks TLS for the courier says so. Who lies here keeps the cookie from himself.
 		Secure: r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"),
 	}

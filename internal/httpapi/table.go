@@ -21,7 +21,7 @@ func (a *API) messageEndpoints() []endpoint {
 	refused := []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia}
 	unserved := []courier.ErrorCode{courier.CodeUnknownChannel, courier.CodeSMSDisabled}
 	judged := []courier.ErrorCode{courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong}
-	repeated := []courier.ErrorCode{courier.CodeIdempotencyConflict, courier.CodeRateLimited}
+	repeated := []courier.ErrorCode{courier.CodeIdempotencyConflict, courier.CodeRateLimited, courier.CodeRecipientLimited, courier.CodeCallerLimited}
 	changed := slices.Concat([]courier.ErrorCode{courier.CodeNotFound, courier.CodeIllegalTransition}, storeCodes())
 	id := []*huma.Param{{
 		Name: "id", In: "path", Required: true, Description: "The id of a message.",
@@ -54,6 +54,12 @@ func (a *API) messageEndpoints() []endpoint {
 			gives: messagePage{}, codes: []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeStoreUnavailable},
 		},
 		{
+			method: http.MethodPost, path: "/v1/recipients/why", id: "why", tag: tagMessages, summary: "Why did it not arrive?",
+			description: "What became of the last messages to a recipient, in one paragraph, and what to do. The recipient is in the body, so that no log of addresses has it.",
+			scope:       ScopeRead, handle: a.why, takes: WhyRequest{}, gives: whyAnswer{},
+			codes: slices.Concat(refused, []courier.ErrorCode{courier.CodeInvalidRecipient, courier.CodeStoreUnavailable}),
+		},
+		{
 			method: http.MethodGet, path: pathMessage, id: "get-message", tag: tagMessages, summary: "Show a message",
 			description: "A message with its attempts, and what the gateways reported of it.",
 			scope:       ScopeRead, handle: byID(a.getMessage), parameters: id,
@@ -62,19 +68,20 @@ func (a *API) messageEndpoints() []endpoint {
 		{
 			method: http.MethodPost, path: pathMessage + "/cancel", id: "cancel-message", tag: tagMessages, summary: "Cancel a message",
 			description: "Withdraws a queued or unknown message. Canceling a canceled one again is no error.",
-			scope:       ScopeSend, handle: byID(a.cancelMessage), parameters: id, gives: Message{}, codes: changed,
+			scope:       ScopeSend, also: ScopeOperate, handle: byID(a.cancelMessage), parameters: id,
+			takes: ReasonRequest{}, bodyOptional: true, gives: Message{}, codes: slices.Concat(refused, changed),
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/retry", id: "retry-message", tag: tagMessages, summary: "Retry a message",
 			description: "Queues a message again that is undelivered, rejected, expired, abandoned or unknown, due now and with a new count of retries. An expired one needs a new lifetime, or none.",
-			scope:       ScopeSend, handle: byID(a.retryMessage), parameters: id,
-			takes: RetryRequest{}, bodyOptional: true, gives: Message{},
+			scope:       ScopeSend, also: ScopeOperate, handle: byID(a.retryMessage), parameters: id,
+			takes: retryRequest{}, bodyOptional: true, gives: Message{},
 			codes: slices.Concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/resolve", id: "resolve-message", tag: tagMessages, summary: "Resolve an unknown message",
 			description: "Says what became of a message whose outcome is unknown, after a look at the gateway. One that is sent again is due now, with a new count of retries.",
-			scope:       ScopeSend, handle: byID(a.resolveMessage), parameters: id,
+			scope:       ScopeSend, also: ScopeOperate, handle: byID(a.resolveMessage), parameters: id,
 			takes: ResolveRequest{}, gives: Message{},
 			codes: slices.Concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
 		},
@@ -91,7 +98,7 @@ func (a *API) operatorEndpoints() []endpoint {
 		},
 		endpoint{
 			method: http.MethodGet, path: "/v1/queue", id: "show-queue", tag: tagOperator, summary: "Show what is under way",
-			description: "How many messages wait, are being attempted, or need an operator.",
+			description: "How many messages wait, are being attempted, or need an operator, and what holds up those that wait.",
 			scope:       ScopeRead, handle: a.showQueue, gives: queue{}, codes: []courier.ErrorCode{courier.CodeStoreUnavailable},
 		},
 		endpoint{

@@ -38,10 +38,10 @@ type Message struct {
 
 // Delivery is how far a message has come.
 type Delivery struct {
-	Gateway          *string    `json:"gateway" doc:"The gateway that the message waits for or was last attempted through."`
-	GatewayMessageID *string    `json:"gateway_message_id" doc:"The gateway's own name for the message."`
-	SendCount        int        `json:"send_count" doc:"How many attempts were made."`
-	LastError        maybeFault `json:"last_error" doc:"Why the last attempt that failed did; null when none failed."`
+	Gateway          *string      `json:"gateway" doc:"The gateway that the message waits for or was last attempted through."`
+	GatewayMessageID *string      `json:"gateway_message_id" doc:"The gateway's own name for the message."`
+	SendCount        int          `json:"send_count" doc:"How many attempts were made."`
+	LastError        maybe[Fault] `json:"last_error" doc:"Why the last attempt that failed did; null when none failed."`
 }
 
 // Precedence is which messages go before a message, or instead of it.
@@ -126,7 +126,7 @@ func newMessage(m *courier.Message, by Key) Message {
 	}
 	if m.LastError != nil {
 		last := newFault(m.LastError)
-		view.LastError.Fault = &last
+		view.LastError.Value = &last
 	}
 	if by.may(ScopeReadBody) {
 		return view
@@ -199,15 +199,15 @@ func momentOrNull(at time.Time) *moment {
 	return &m
 }
 
-// maybeFault is a fault, or null.
-type maybeFault struct{ *Fault }
+// maybe is an object, or null.
+type maybe[T any] struct{ Value *T }
 
 // MarshalJSON implements json.Marshaler.
-func (f maybeFault) MarshalJSON() ([]byte, error) { return json.Marshal(f.Fault) }
+func (m maybe[T]) MarshalJSON() ([]byte, error) { return json.Marshal(m.Value) }
 
 // Schema implements huma.SchemaProvider.
-func (maybeFault) Schema(registry huma.Registry) *huma.Schema {
-	return &huma.Schema{AnyOf: []*huma.Schema{registry.Schema(reflect.TypeFor[Fault](), true, "Fault"), {Type: "null"}}}
+func (maybe[T]) Schema(registry huma.Registry) *huma.Schema {
+	return &huma.Schema{AnyOf: []*huma.Schema{registry.Schema(reflect.TypeFor[T](), true, ""), {Type: "null"}}}
 }
 
 // The types below are those of package courier with their schemas.

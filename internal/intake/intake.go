@@ -47,6 +47,9 @@ type Policy struct {
 	AllowCountries, DenyCountries []string
 	// PlainTypography writes quotes, dashes and blanks plainly where that saves segments.
 	PlainTypography bool
+	// Limits say how many messages are taken, but for those to TestNumbers.
+	Limits      []Limit
+	TestNumbers map[string]string
 	// Notice, unless empty, is a warning with every message.
 	Notice string
 	// SkipLint says nothing of what could be better in a text.
@@ -172,6 +175,7 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if m.IdempotencyKey != "" {
 		m.Fingerprint = fingerprint(m, draft)
 	}
+	m.Limits = policy.limitsOf(m)
 	m.ID = i.ids.next(m.CreatedAt)
 	return m, nil
 }

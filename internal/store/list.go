@@ -2,7 +2,9 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -185,7 +187,8 @@ func (c *Counts) Merge(other Counts) {
 
 // Stats returns the state of the queue at a time.
 func (c Counts) Stats(waiting []Waiting, now time.Time) Stats {
-	stats := Stats{Queued: c.Queued, Processing: c.Processing, Unknown: c.Unknown}
+	slices.SortFunc(waiting, func(a, b Waiting) int { return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.Lane, b.Lane)) })
+	stats := Stats{Queued: c.Queued, Processing: c.Processing, Unknown: c.Unknown, Queues: waiting}
 	for _, w := range waiting {
 		due := !w.Due.IsZero() && !w.Due.After(now)
 		if due && (stats.OldestDueAt.IsZero() || w.Due.Before(stats.OldestDueAt)) {

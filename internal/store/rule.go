@@ -180,21 +180,28 @@ func (r *Resolve) Apply(m *courier.Message) error {
 // Ended reports whether retention takes messages of the status.
 func Ended(status courier.Status) bool { return status == courier.StatusSent || status.Final() }
 
-// Waiting is a gateway that queued messages wait for.
+// Waiting is a gateway that queued messages of a lane wait for.
 type Waiting struct {
 	Gateway string
+	Lane    courier.Lane
 	// Due is when the first of them is due.
 	Due time.Time
+	// Count is how many they are, up to CountedMost.
+	Count int
 }
 
-// RerouteAll runs a reroute of one gateway after the other, in batches of a size.
-func RerouteAll(waiting []Waiting, known []string, to string, size int, reroute func(from string) (int, error)) (int, error) {
+// CountedMost is up to how many messages of a queue are counted, which bounds what that
+// costs.
+const CountedMost = 10_000
+
+// RerouteAll runs a reroute of one queue after the other, in batches of a size.
+func RerouteAll(waiting []Waiting, known []string, to string, size int, reroute func(from Waiting) (int, error)) (int, error) {
 	total := 0
 	for _, w := range waiting {
 		if w.Gateway == to || slices.Contains(known, w.Gateway) {
 			continue
 		}
-		moved, err := InBatches(size, func() (int, error) { return reroute(w.Gateway) })
+		moved, err := InBatches(size, func() (int, error) { return reroute(w) })
 		total += moved
 		if err != nil {
 			return total, err

@@ -71,16 +71,20 @@ type Store interface {
 	// ErrDuplicateID are faults of the caller.
 	//
 	// A message with a SupersedeKey takes the place of those of its Caller that have the
-	// key, in the order in which transactions with the key are committed: of the queued
+	// key (and, where that is the courier's own, its recipient), in the order in which transactions with the key are committed: of the queued
 	// ones at once, and of one that is processing if that comes to be queued or unknown,
 	// which is then canceled instead. It waits for those in flight, at most until its
 	// HoldUntil, as queued even if it came with a lease. One that repeats the latest
 	// message of its key and recipient within RepeatWithin is a duplicate of that, unless
 	// that one is dead. Of those with one key in one call the last takes the place of the others.
+	//
+	// A message with Limits is stored only when each leaves room for it, whatever other
+	// nodes store at the same time; otherwise its answer is a *courier.LimitError. Those of
+	// one call are judged in order. A repeat by a key counts nothing.
 	Enqueue(ctx context.Context, messages []*courier.Message) ([]Enqueued, error)
 
-	// Claim leases up to Limit due messages of a gateway, the earliest due
-	// first, and returns them as processing. Their NextAttemptAt still says when
+	// Claim leases up to Limit due messages of a gateway in a lane, the earliest due
+	// first or, when asked for, the latest, and returns them as processing. Their NextAttemptAt still says when
 	// they were due.
 	Claim(ctx context.Context, claim Claim) ([]*courier.Message, error)
 
@@ -127,17 +131,17 @@ type Store interface {
 	// error. When the messages are due does not change.
 	Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error)
 
-	// Waiting returns a page of the queue of a gateway, the earliest due first, and
-	// changes nothing.
+	// Waiting returns a page of the queue of a gateway in a lane, the earliest due first,
+	// and changes nothing.
 	Waiting(ctx context.Context, query WaitingQuery) ([]*courier.Message, error)
 
 	// Move gives messages that are still queued for one gateway to another and returns
 	// how many it moved, in one transaction. When they are due does not change.
 	Move(ctx context.Context, moves []Move, now time.Time) (int, error)
 
-	// NextDue returns when the earliest queued message of the gateway is due,
+	// NextDue returns when the earliest queued message of the gateway in a lane is due,
 	// or the zero time when none is queued.
-	NextDue(ctx context.Context, gateway string) (time.Time, error)
+	NextDue(ctx context.Context, gateway string, lane courier.Lane) (time.Time, error)
 
 	// Message returns a message with its attempts in order. Unknown ids are ErrNotFound.
 	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
@@ -172,6 +176,10 @@ type Store interface {
 	// others, the oldest are first. A deleted message's idempotency key is free again.
 	Purge(ctx context.Context, sweep Sweep) (int, error)
 
+	// PurgeUsage forgets up to limit subjects of limits whose messages count no more, and
+	// returns how many.
+	PurgeUsage(ctx context.Context, now time.Time, limit int) (int, error)
+
 	// Listen says which statuses a listener hears of from now on: whatever brings a
 	// message into one of them, be it a call of any node or SQL, leaves an Event in its
 	// transaction. It holds for all nodes until the next call, beyond Close. With no
@@ -195,6 +203,9 @@ type Store interface {
 	// minute, gateway and country. Other nodes may know of a few seconds more. They
 	// are kept for TalliesFor; a crash loses the counts of some seconds.
 	Tallies(ctx context.Context, since time.Time) ([]Tally, error)
+
+	// CountryTallies are Tallies of all minutes together, by gateway and country.
+	CountryTallies(ctx context.Context, since time.Time) ([]Tally, error)
 
 	// Series returns what happened from a time on and before another, by minute or ten
 	// minutes and gateway, and Faults the failures since a time by class. Both are kept for
@@ -262,11 +273,11 @@ type Store interface {
 	// less than a day ago, by name.
 	Nodes(ctx context.Context) ([]Node, error)
 
-	// Wakes tells of gateways for which a message was stored that is due, by
+	// Wakes tells of gateways and lanes for which a message was stored that is due, by
 	// another node or by SQL; the empty name stands for any gateway. It is a hint:
 	// some may be missing. It is nil where only this process stores messages, and
 	// is closed by Close.
-	Wakes() <-chan string
+	Wakes() <-chan Wake
 
 	// Check reports whether messages can be read and written now.
 	Check(ctx context.Context) error
@@ -282,18 +293,28 @@ type Enqueued struct {
 	// Duplicate is true when the idempotency key was known with the same fingerprint, or
 	// the message repeats one with its SupersedeKey.
 	Duplicate bool
-	// Err is ErrIdempotencyConflict, or nil.
+	// Err is ErrIdempotencyConflict, a *courier.LimitError without a Message, or nil.
 	Err error
 	// Superseded counts the messages whose place this one took: canceled in the queue,
 	// or marked in flight.
 	Superseded int
 }
 
+// Wake names a queue in which there may be something to claim.
+type Wake struct {
+	Gateway string
+	Lane    courier.Lane
+}
+
 // Claim asks for due messages.
 type Claim struct {
 	Gateway string
-	Node    string
-	Now     time.Time
+	// Lane is LaneNormal when empty, here and wherever a queue is asked for.
+	Lane courier.Lane
+	// NewestFirst takes those that were due last instead of those that were due first.
+	NewestFirst bool
+	Node        string
+	Now         time.Time
 	// DueFrom leaves out what was due before it; the zero time leaves out nothing.
 	DueFrom time.Time
 	// LeaseUntil is when the leases lapse.
@@ -334,6 +355,7 @@ type Settlement struct {
 // WaitingQuery asks for a page of the queue of a gateway.
 type WaitingQuery struct {
 	Gateway string
+	Lane    courier.Lane
 	// DueFrom and After are the NextAttemptAt and the ID of the last message of the
 	// page before, zero for the first page.
 	DueFrom time.Time
@@ -451,6 +473,8 @@ type Stats struct {
 	// OldestDueAt is the earliest NextAttemptAt among queued messages that are
 	// due, the zero time when none is.
 	OldestDueAt time.Time
+	// Queues are those in which messages wait.
+	Queues []Waiting
 }
 
 // Beat is a node's sign of life.

@@ -54,8 +54,10 @@ func Latest(m *courier.Message) LatestOf {
 	return latest
 }
 
-// Superseding finds out what the new messages of one transaction do to those before them.
+// Superseding finds out what the new messages of one transaction do to those before them,
+// and which of them limits leave no room for.
 type Superseding struct {
+	Usages
 	keys map[PlaceKey]*holders
 	// latest are the latest messages by recipient.
 	latest map[LatestOf]*courier.Message
@@ -93,14 +95,21 @@ func (s *Superseding) SetLatest(m *courier.Message) {
 	}
 }
 
-// Add lets a new message take its place, whose Hold and SetLatest are known. It answers
-// with the message that this one repeats, or else nil, and the row is as it is to be
-// stored then. A message of the same transaction whose place is taken is changed too.
-func (s *Superseding) Add(row *Row) (first *courier.Message) {
+// Add lets a new message take its place, whose Hold, SetLatest and Set are known. It
+// answers for one that repeats another, or that a limit leaves no room for now. Otherwise the
+// answer is the row's message, and the row is as it is to be stored. A message of
+// the same transaction whose place is taken is changed too.
+func (s *Superseding) Add(row *Row, now time.Time) Enqueued {
 	key := PlaceKeyOf(row.Message)
 	of, latest := s.keys[key], LatestOf{PlaceKey: key, To: row.To}
-	if first := s.latest[latest]; first != nil && isRepeat(row.Message, first) && !of.hasOther(first.ID) {
-		return first
+	if first := s.latest[latest]; key.Key != "" && first != nil && isRepeat(row.Message, first) && !of.hasOther(first.ID) {
+		return Enqueued{Message: first, Duplicate: true}
+	}
+	if refused := s.Take(row.Message, now); refused != nil {
+		return Enqueued{Err: refused}
+	}
+	if key.Key == "" {
+		return Enqueued{Message: row.Message}
 	}
 	if of.fresh != nil {
 		of.fresh.cancel(row.ID)
@@ -120,7 +129,7 @@ func (s *Superseding) Add(row *Row) (first *courier.Message) {
 		row.hold()
 	}
 	of.fresh, s.latest[latest] = row, row.Message
-	return nil
+	return Enqueued{Message: row.Message}
 }
 
 // Taken returns how many places a message took, once all were added.

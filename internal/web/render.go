@@ -7,12 +7,14 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
 	"time"
 
 	"courier"
+	"courier/client"
 )
 
 //go:embed templates/*.html
@@ -49,15 +51,26 @@ func (p *Pages) parseTemplates() (templates, error) {
 // functions are those that templates call besides the methods of what they show.
 func (p *Pages) functions() template.FuncMap {
 	return template.FuncMap{
-		"asset":   p.assetPath,
-		"outside": outside,
-		"short":   short,
-		"long":    long,
-		"time":    timeElement,
-		"ago":     func(at time.Time) string { return ago(p.options.NowFunc().Sub(at)) },
-		"version": func() string { return p.options.Version },
-		"number":  func(n int64) string { return groupDigits(n) },
-		"list":    func(values ...string) []string { return values },
+		"asset":       p.assetPath,
+		"outside":     outside,
+		"short":       short,
+		"long":        long,
+		"time":        timeElement,
+		"ago":         func(at time.Time) string { return ago(p.options.NowFunc().Sub(at)) },
+		"version":     func() string { return p.options.Version },
+		"number":      func(n int64) string { return groupDigits(n) },
+		"list":        func(values ...string) []string { return values },
+		"duration":    func(d client.Duration) string { return seconds(time.Duration(d).Seconds()) },
+		"count":       count,
+		"targetPath":  targetPath,
+		"gatewayPath": func(id string) string { return "/gateways/" + url.PathEscape(id) },
+		"dict": func(pairs ...any) map[string]any {
+			all := map[string]any{}
+			for i := 0; i+1 < len(pairs); i += 2 {
+				all[fmt.Sprint(pairs[i])] = pairs[i+1]
+			}
+			return all
+		},
 	}
 }
 
@@ -73,17 +86,21 @@ type frame struct {
 	// visitors sign in. Token is for forms.
 	Visitor, Token string
 	Keyed          bool
-	Path           string
-	Data           any
+	// LivePath is where the page is sent again when it has changed.
+	LivePath string
+	Data     any
+	base     string
 }
 
 // show answers with a page. Of one that is only watched it is the part that may change.
 func (v *visit) show(name string, f frame) error {
-	f.Visitor, f.Token, f.Keyed, f.Path = v.Key.Name, v.Token, v.Keyed(), v.R.URL.RequestURI()
+	f.Visitor, f.Token, f.Keyed = v.Key.Name, v.Token, v.Keyed()
+	f.LivePath = pathEvents + "?" + url.Values{"of": {v.R.URL.RequestURI()}}.Encode()
 	part := "frame.html"
 	if v.Watched() {
 		part = "main"
 	}
+	f.base = v.Base
 	return v.pages.write(v.W, name, part, f)
 }
 
@@ -93,14 +110,27 @@ func (p *Pages) write(w http.ResponseWriter, name, part string, f frame) error {
 	if err := p.templates[name].ExecuteTemplate(&page, part, f); err != nil {
 		return fmt.Errorf("make page %s: %w", name, err)
 	}
+	content := below(f.base, page.Bytes())
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(page.Len()))
+	header.Set("Content-Length", strconv.Itoa(len(content)))
 	if f.Status != 0 {
 		w.WriteHeader(f.Status)
 	}
-	_, _ = page.WriteTo(w) // a visitor who is gone is no fault
+	_, _ = w.Write(content) // a visitor who is gone is no fault
 	return nil
+}
+
+// below puts the path below which the courier is in front of the addresses of a page. Texts
+// from outside hold no quotation marks, so these are all.
+func below(base string, page []byte) []byte {
+	if base == "" {
+		return page
+	}
+	for _, attribute := range []string{` href="/`, ` src="/`, ` action="/`, ` data-live="/`} {
+		page = bytes.ReplaceAll(page, []byte(attribute), []byte(strings.TrimSuffix(attribute, "/")+template.HTMLEscapeString(base)+"/"))
+	}
+	return page
 }
 
 // Refuse implements httpapi.Pages.

@@ -26,7 +26,7 @@ type Options struct {
 type Store struct {
 	*database
 	closed bool
-	wakes  chan string
+	wakes  chan store.Wake
 }
 
 var _ store.Store = (*Store)(nil)
@@ -51,18 +51,19 @@ type database struct {
 	lastToken int64
 	nodes     map[string]node
 	duty      duty
+	usage     map[store.Subject]memoryUsage
 	outbox
-	hands
 	stores []*Store
-	store.Sessions
+	operated
 }
 
-// hands holds what operators did to gateways and messages.
-type hands struct {
+// operated is what operators did.
+type operated struct {
 	weights []store.Weight
 	pauses  []store.Pause
 	audit   []store.Entry
 	actions []action
+	store.Sessions
 }
 
 // outbox holds the events of those that listen.
@@ -83,7 +84,8 @@ const wakeLength = 64
 func New(options Options) *Store {
 	d := &database{
 		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{}, heldDueAt: map[courier.ID]time.Time{},
-		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{}, outbox: outbox{listeners: map[string][]courier.Status{}},
+		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{},
+		usage: map[store.Subject]memoryUsage{}, outbox: outbox{listeners: map[string][]courier.Status{}},
 	}
 	if d.nowFunc == nil {
 		d.nowFunc = time.Now
@@ -99,7 +101,7 @@ func (s *Store) Share() *Store {
 }
 
 func (d *database) open() *Store {
-	s := &Store{database: d, wakes: make(chan string, wakeLength)}
+	s := &Store{database: d, wakes: make(chan store.Wake, wakeLength)}
 	d.stores = append(d.stores, s)
 	return s
 }
@@ -182,11 +184,13 @@ func (s *Store) insert(rows []store.Row) []store.Enqueued {
 			answers[i] = store.Repeat(m, s.present(first))
 			continue
 		}
-		if first := s.repeated(taking, &rows[i]); first != nil {
-			answers[i] = store.Enqueued{Message: s.present(first), Duplicate: true}
+		answers[i] = s.add(taking, &rows[i])
+		if answers[i].Duplicate {
+			answers[i].Message = s.present(answers[i].Message)
+		}
+		if answers[i].Duplicate || answers[i].Err != nil {
 			continue
 		}
-		answers[i].Message = m
 		if fresh = append(fresh, &rows[i]); m.IdempotencyKey != "" {
 			s.byKey[keyOf(m)] = m
 		}
@@ -207,8 +211,14 @@ func (s *Store) insert(rows []store.Row) []store.Enqueued {
 		answers[i].Superseded = taking.Taken(&answers[i])
 	}
 	for i := range answers {
-		answers[i].Message = clone(answers[i].Message)
+		if answers[i].Message != nil {
+			answers[i].Message = clone(answers[i].Message)
+		}
 	}
+	_ = taking.Changed(func(subject store.Subject, until time.Time, times []byte) error {
+		s.usage[subject] = memoryUsage{until, times}
+		return nil
+	})
 	s.tallies.Enqueued(answers)
 	return answers
 }
@@ -229,19 +239,20 @@ func (s *Store) wakeOthers(m *courier.Message) {
 	for _, other := range s.stores {
 		if other != s && !other.closed {
 			select {
-			case other.wakes <- m.Gateway:
+			case other.wakes <- store.Wake{Gateway: m.Gateway, Lane: m.Lane}:
 			default: // it has enough to do
 			}
 		}
 	}
 }
 
-// queued returns the queued messages of a gateway, those that were stored first first.
-func (d *database) queued(gateway string) []*courier.Message {
+// queued returns the queued messages of a gateway in a lane, those that were stored first first.
+func (d *database) queued(gateway string, lane courier.Lane) []*courier.Message {
+	lane = cmp.Or(lane, courier.LaneNormal)
 	d.active = slices.DeleteFunc(d.active, func(m *courier.Message) bool { return !isActive(m) })
 	var found []*courier.Message
 	for _, m := range d.active {
-		if m.Status == courier.StatusQueued && m.Gateway == gateway {
+		if m.Status == courier.StatusQueued && m.Gateway == gateway && m.Lane == lane {
 			found = append(found, m)
 		}
 	}
@@ -267,10 +278,13 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 		s.lastToken++
 		lease := courier.Lease{Node: claim.Node, Token: s.lastToken, Until: store.Floor(claim.LeaseUntil)}
 		from, now := store.Floor(claim.DueFrom), store.Floor(claim.Now)
-		due := slices.DeleteFunc(s.queued(claim.Gateway), func(m *courier.Message) bool {
+		due := slices.DeleteFunc(s.queued(claim.Gateway, claim.Lane), func(m *courier.Message) bool {
 			return m.NextAttemptAt.After(now) || m.NextAttemptAt.Before(from)
 		})
 		slices.SortStableFunc(due, byDue)
+		if claim.NewestFirst {
+			slices.Reverse(due)
+		}
 		for _, m := range due[:min(len(due), max(claim.Limit, 0))] {
 			s.change(m, func() { m.Status, m.Lease, m.UpdatedAt = courier.StatusProcessing, lease, now })
 			claimed = append(claimed, clone(m))
@@ -332,9 +346,9 @@ func (s *Store) attempted(m *courier.Message, a *courier.Attempt) {
 }
 
 // NextDue implements store.Store.
-func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) {
+func (s *Store) NextDue(ctx context.Context, gateway string, lane courier.Lane) (time.Time, error) {
 	return get(ctx, s, "find next due message", func() (due time.Time, _ error) {
-		if queued := s.queued(gateway); len(queued) > 0 {
+		if queued := s.queued(gateway, lane); len(queued) > 0 {
 			due = slices.MinFunc(queued, byDue).NextAttemptAt
 		}
 		return due, nil
@@ -410,7 +424,7 @@ func (s *Store) Resolve(ctx context.Context, resolve store.Resolve) (*courier.Me
 // Waiting implements store.Store.
 func (s *Store) Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error) {
 	return get(ctx, s, "read queue", func() (page []*courier.Message, _ error) {
-		queued := s.queued(query.Gateway)
+		queued := s.queued(query.Gateway, query.Lane)
 		slices.SortStableFunc(queued, byDue)
 		after := slices.IndexFunc(queued, func(m *courier.Message) bool { return m.ID == query.After })
 		from := store.Floor(query.DueFrom)
@@ -443,8 +457,17 @@ func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
 		var counts store.Counts
 		var waiting []store.Waiting
 		for _, m := range s.rows {
-			if counts.Add(m.Status, 1); m.Status == courier.StatusQueued {
-				waiting = append(waiting, store.Waiting{Gateway: m.Gateway, Due: m.NextAttemptAt})
+			if counts.Add(m.Status, 1); m.Status != courier.StatusQueued {
+				continue
+			}
+			i := slices.IndexFunc(waiting, func(w store.Waiting) bool { return w.Gateway == m.Gateway && w.Lane == m.Lane })
+			if i < 0 {
+				i = len(waiting)
+				waiting = append(waiting, store.Waiting{Gateway: m.Gateway, Lane: m.Lane, Due: m.NextAttemptAt})
+			}
+			waiting[i].Count++
+			if waiting[i].Due.After(m.NextAttemptAt) {
+				waiting[i].Due = m.NextAttemptAt
 			}
 		}
 		return counts.Stats(waiting, now), nil
@@ -455,7 +478,7 @@ func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
 func (s *Store) Now() time.Time { return s.nowFunc() }
 
 // Wakes implements store.Store.
-func (s *Store) Wakes() <-chan string { return s.wakes }
+func (s *Store) Wakes() <-chan store.Wake { return s.wakes }
 
 // Check implements store.Store.
 func (s *Store) Check(ctx context.Context) error {

@@ -119,6 +119,17 @@ func (s *Store) Tallies(ctx context.Context, since time.Time) ([]store.Tally, er
 	})
 }
 
+// CountryTallies implements store.Store.
+func (s *Store) CountryTallies(ctx context.Context, since time.Time) ([]store.Tally, error) {
+	all, err := s.Tallies(ctx, since)
+	var sums store.Tallies
+	for i := range all {
+		all[i].Minute = time.Time{}
+	}
+	sums.Add(store.Sums{Tallies: all})
+	return sums.Take().Tallies, err
+}
+
 // Series implements store.Store.
 func (s *Store) Series(ctx context.Context, since, until time.Time) ([]store.Point, error) {
 	return get(ctx, s, "read series", func() ([]store.Point, error) {

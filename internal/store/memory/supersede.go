@@ -8,11 +8,16 @@ import (
 	"courier/internal/store"
 )
 
-// repeated lets a new message take its place, and returns the one that it repeats, if any.
-func (s *Store) repeated(taking *store.Superseding, row *store.Row) *courier.Message {
+// add lets a new message take its place, and answers for it.
+func (s *Store) add(taking *store.Superseding, row *store.Row) store.Enqueued {
 	key := store.PlaceKeyOf(row.Message)
+	for _, subject := range store.Subjects(row.Limits) {
+		if !taking.Counts(subject) {
+			_ = taking.Set(subject, s.usage[subject].times) // what was written here can be read
+		}
+	}
 	if key.Key == "" {
-		return nil
+		return taking.Add(row, s.nowFunc())
 	}
 	if !taking.Knows(key) {
 		var rivals []store.Rival
@@ -31,7 +36,7 @@ func (s *Store) repeated(taking *store.Superseding, row *store.Row) *courier.Mes
 		}
 	}
 	taking.SetLatest(latest)
-	return taking.Add(row)
+	return taking.Add(row, s.nowFunc())
 }
 
 // takePlace writes that a newer message takes the place of a stored one.

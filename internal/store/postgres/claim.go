@@ -36,8 +36,8 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 				return err
 			}
 			lease.Token = newToken()
-			claimed, err = on.messages(ctx, claimQuery(claim.Limit), on.counted(
-				claim.Gateway, store.Floor(claim.Now), int64(claim.Limit), claim.Node, lease.Token, lease.Until, dueFrom)...)
+			claimed, err = on.messages(ctx, claimQuery(claim.Limit, claim.NewestFirst), on.counted(
+				claim.Gateway, store.Floor(claim.Now), int64(claim.Limit), claim.Node, lease.Token, lease.Until, dueFrom, laneOf(claim.Lane))...)
 			return err
 		},
 	})
@@ -46,6 +46,9 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 	}
 	// RETURNING does not keep the order of the queue.
 	slices.SortFunc(claimed, func(a, b *courier.Message) int {
+		if claim.NewestFirst {
+			a, b = b, a
+		}
 		return cmp.Or(a.NextAttemptAt.Compare(b.NextAttemptAt), bytes.Compare(a.ID[:], b.ID[:]))
 	})
 	return claimed, nil

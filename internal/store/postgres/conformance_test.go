@@ -148,7 +148,7 @@ func empty(t *testing.T, dsn string) {
 	t.Helper()
 	execute(t, dsn, "DELETE FROM courier.message; DELETE FROM courier.tally; DELETE FROM courier.node; "+
 		"DELETE FROM courier.duty; DELETE FROM courier.probe; "+
-		"DELETE FROM courier.event; DELETE FROM courier.listener; "+
+		"DELETE FROM courier.usage; DELETE FROM courier.event; DELETE FROM courier.listener; "+
 		"DELETE FROM courier.parked; DELETE FROM courier.gateway_minute; DELETE FROM courier.route_weight; "+
 		"DELETE FROM courier.series; DELETE FROM courier.fault; DELETE FROM courier.audit; DELETE FROM courier.gateway_pause; DELETE FROM courier.action")
 }

@@ -28,7 +28,7 @@ func (s *Store) Requeue(ctx context.Context, requeue store.Requeue) (*courier.Me
 		return true, requeue.Apply(m)
 	})
 	if err == nil {
-		s.notifier.add(queued.Gateway)
+		s.notifier.add(store.Wake{Gateway: queued.Gateway, Lane: queued.Lane})
 	}
 	return queued, s.fault("requeue message", err)
 }
@@ -43,7 +43,7 @@ func (s *Store) Resolve(ctx context.Context, resolve store.Resolve) (*courier.Me
 		return true, resolve.Apply(m)
 	})
 	if err == nil && resolved.Status == courier.StatusQueued {
-		s.notifier.add(resolved.Gateway)
+		s.notifier.add(store.Wake{Gateway: resolved.Gateway, Lane: resolved.Lane})
 	}
 	return resolved, s.fault("resolve message", err)
 }
@@ -59,7 +59,7 @@ func (s *Store) Move(ctx context.Context, moves []store.Move, now time.Time) (in
 		column(moves, func(m store.Move) string { return m.From }), column(moves, func(m store.Move) string { return m.To }), store.Floor(now))
 	for _, m := range moves {
 		if err == nil {
-			s.notifier.add(m.To)
+			s.notifier.add(store.Wake{Gateway: m.To})
 		}
 	}
 	return moved, s.fault("move messages", err)

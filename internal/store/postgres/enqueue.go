@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -69,19 +70,20 @@ func keyOf(m *courier.Message) key { return key{m.Caller, m.IdempotencyKey} }
 type inserting struct {
 	places []place
 	keyed  bool
-	// takes is true when some may take the place of others.
-	takes bool
+	// takes is true when some may take the place of others, or have limits.
+	takes   bool
+	nowFunc func() time.Time
 	// again is true when an earlier try may have stored them.
 	again bool
 }
 
-func newInserting(group []*job) *inserting {
-	n := &inserting{}
+func newInserting(group []*job, nowFunc func() time.Time) *inserting {
+	n := &inserting{nowFunc: nowFunc}
 	for _, j := range group {
 		for i, row := range j.insert.rows {
 			n.places = append(n.places, place{Row: row, answer: &j.insert.answers[i]})
 			n.keyed = n.keyed || row.IdempotencyKey != ""
-			n.takes = n.takes || row.SupersedeKey != ""
+			n.takes = n.takes || row.SupersedeKey != "" || len(row.Limits) > 0
 		}
 	}
 	return n

@@ -99,12 +99,32 @@ func (s *Store) maintainAfterBeats(ctx context.Context) {
 
 // maintain returns the leases that nobody knows of, also on a node that claims
 // nothing, measures the clock, and on the node that does the housekeeping keeps the
-// tables small that each node and each transaction adds to, and looks at receipts that
-// were parked since it last did.
+// tables small that each node and each transaction adds to and the plans of statements fresh, and
+// looks at receipts that were parked since it last did.
 func (s *Store) maintain(ctx context.Context, on *session, onDuty bool, since time.Duration) error {
 	err := errors.Join(s.clock.measure(ctx, on), s.returnLostLeases(ctx, on), s.writeTallies(ctx, on))
 	if onDuty {
-		err = errors.Join(err, on.exec(ctx, "ForgetNodes"), on.exec(ctx, "FoldTally", int64(maxFold)), s.applyCrossed(ctx, on, int64(since.Seconds())+2))
+		err = errors.Join(err, on.exec(ctx, "ForgetNodes"), on.exec(ctx, "FoldTally", int64(maxFold)), s.applyCrossed(ctx, on, int64(since.Seconds())+2),
+			on.analyzeGrown(ctx))
+	}
+	return err
+}
+
+// analyzeGrown has the server look at tables that have grown. It keeps the plans of
+// statements, and those that were made for few rows read whole tables; autovacuum comes
+// once a minute only.
+func (s *session) analyzeGrown(ctx context.Context) error {
+	var name string
+	var grown []string
+	err := s.read(ctx, "GrownTables", func(rows pgx.Rows) error {
+		err := rows.Scan(&name)
+		grown = append(grown, name)
+		return err
+	})
+	for _, name := range grown {
+		if err == nil {
+			_, err = s.on.Exec(ctx, "ANALYZE (SKIP_LOCKED) "+pgx.Identifier{"courier", name}.Sanitize())
+		}
 	}
 	return err
 }

@@ -188,6 +188,6 @@ func (s *Store) probe(ctx context.Context) {
 			case <-time.After(probeEvery):
 			}
 		}
-		s.wake("") // what could not be looked for meanwhile
+		s.wake(store.Wake{}) // what could not be looked for meanwhile
 	}
 }

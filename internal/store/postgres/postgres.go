@@ -54,7 +54,7 @@ type Store struct {
 	lost     *lostLeases
 	clock    *clock
 	notifier *notifier
-	wakes    chan string
+	wakes    chan store.Wake
 	// beaten asks for the maintenance after a beat: true where the node does the housekeeping.
 	beaten chan bool
 	// shared has room for the tries of all but the node itself, so that one connection
@@ -131,8 +131,8 @@ func newStore(ctx context.Context, options Options) (*Store, error) {
 	known := outages{away: newOutage(ctx), readOnly: newOutage(ctx)}
 	s := &Store{
 		target: at, texts: statementTexts(), outages: known, queue: newQueue(at.config.MaxConns, known),
-		clock: newClock(), notifier: &notifier{gateways: map[string]struct{}{}, ready: make(chan struct{}, 1)},
-		wakes: make(chan string, wakeLength), beaten: make(chan bool, 1),
+		clock: newClock(), notifier: &notifier{wakes: map[store.Wake]struct{}{}, ready: make(chan struct{}, 1)},
+		wakes: make(chan store.Wake, wakeLength), beaten: make(chan bool, 1),
 		shared: make(chan struct{}, max(at.config.MaxConns-nodeConns, 1)), logger: cmp.Or(options.Logger, slog.New(slog.DiscardHandler)),
 		nowFunc: options.NowFunc, retryFor: cmp.Or(options.RetryFor, retryFor),
 		background: background{closing: make(chan struct{}), closed: make(chan struct{})},
@@ -211,7 +211,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return on.exec(ctx, "WriteProbe", store.Floor(s.Now()))
 	}})
 	if err == nil {
-		_, err = s.waiting(ctx)
+		_, err = s.waiting(ctx, 1)
 	}
 	return s.fault("check database", err)
 }

@@ -21,13 +21,8 @@ a.gateway_message_id, a.retry_after, a.started_at, a.duration, a.warning
 -- columns: receipt
 gateway, gateway_message_id, status, class, code, message, at, received_at
 
--- An OFFSET, here and below, keeps a plan from reading a whole table: it may be made while
--- that has few rows, and kept when there are many.
-
 -- columns: joined
-LEFT JOIN LATERAL (
-    SELECT * FROM courier.attempt AS a WHERE a.message_id = m.id AND a.number = m.last_error OFFSET 0
-) AS a ON true
+LEFT JOIN courier.attempt AS a ON a.message_id = m.id AND a.number = m.last_error
 
 -- columns: tally
 INSERT INTO courier.tally AS t (store, writer, queued, processing, unknown)
@@ -93,24 +88,22 @@ SELECT id FROM stored
 -- name: LockKeys
 SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS g (key)
 
--- What is not final and has the key of a new message. In the order of their ids, so that
--- two wait for each other at most one way.
--- name: Rivals
-SELECT m.id, m.caller, m.supersede_key, m.status = 'processing', m.superseded_by IS NOT NULL
-FROM courier.message AS m
-WHERE m.supersede_key = ANY ($1::text[]) AND m.status IN ('queued', 'processing')
-ORDER BY m.id
-FOR UPDATE
-
--- name: LatestOf
-SELECT {message}, {last} FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[]) AS g (caller, key, recipient, since, least)
+-- The messages of whose keys new ones are stored: those that are not final, and those
+-- that one may repeat. A key of the courier's own, which begins with ~, is one of a
+-- recipient, and so needs no index. The order names the recipient, or else a plan may go
+-- through all messages from the newest on.
+-- name: PlacesOf
+SELECT f.id FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS g (caller, key, recipient, since)
 CROSS JOIN LATERAL (
-    SELECT * FROM courier.message AS n
-    WHERE n.recipient = g.recipient AND n.id >= g.least AND n.supersede_key = g.key AND n.caller = g.caller AND n.created_at > g.since
-    ORDER BY n.id DESC
-    LIMIT 1
-) AS m
-{joined}
+    SELECT n.id, n.status, n.created_at FROM courier.message AS n
+    WHERE n.recipient = g.recipient AND n.supersede_key = g.key AND n.caller = g.caller
+    ORDER BY n.recipient DESC, n.id DESC
+    LIMIT 50
+) AS f
+WHERE f.status IN ('queued', 'processing') OR f.created_at > g.since
+UNION
+SELECT m.id FROM courier.message AS m
+WHERE m.supersede_key = ANY ($5::text[]) AND m.supersede_key < '~' AND m.status IN ('queued', 'processing')
 
 -- New messages take the places of stored ones.
 -- name: TakePlaces
@@ -145,12 +138,12 @@ WITH held AS (
     SELECT n.id FROM courier.message AS n
     WHERE n.id = ANY ($1::uuid[]) AND n.status = 'queued' AND n.held_due_at IS NOT NULL AND n.send_count = 0 AND NOT EXISTS (
         SELECT FROM courier.message AS o
-        WHERE o.supersede_key = n.supersede_key AND o.status IN ('queued', 'processing') AND o.status = 'processing' AND o.caller = n.caller)
+        WHERE o.status = 'processing' AND o.supersede_key = n.supersede_key AND o.caller = n.caller)
     FOR UPDATE SKIP LOCKED
 )
 UPDATE courier.message AS m SET next_attempt_at = greatest(m.held_due_at, $2), held_due_at = NULL
 WHERE m.id = ANY (ARRAY(SELECT id FROM held))
-RETURNING m.gateway
+RETURNING m.gateway, m.lane
 
 -- Another message that has the id was made at another time.
 -- name: StoredIDs
@@ -164,7 +157,7 @@ JOIN courier.message AS m ON m.id = g.id AND m.created_at = g.created_at
 WITH due AS (
     SELECT id FROM (
         SELECT id FROM courier.message
-        WHERE status = 'queued' AND gateway = $3 AND next_attempt_at BETWEEN $9 AND $4
+        WHERE status = 'queued' AND gateway = $3 AND lane = $10 AND next_attempt_at BETWEEN $9 AND $4
         ORDER BY next_attempt_at, id
         LIMIT {most}
         FOR UPDATE SKIP LOCKED
@@ -379,7 +372,7 @@ SELECT count(*) FROM purged
 -- name: RerouteMessages
 WITH stranded AS (
     SELECT id FROM courier.message
-    WHERE status = 'queued' AND gateway = $1
+    WHERE status = 'queued' AND gateway = $1 AND lane = $5
     ORDER BY next_attempt_at, id
     LIMIT $4
     FOR UPDATE SKIP LOCKED
@@ -437,6 +430,8 @@ SELECT {message}, {last} FROM unnest($1::text[], $2::text[]) AS g (caller, idemp
 JOIN courier.message AS m ON m.caller = g.caller AND m.idempotency_key = g.idempotency_key
 {joined}
 
+-- The OFFSET of a subquery, here and below, keeps a plan from reading the whole table: it may
+-- be made while that has few rows, and kept when there are many.
 -- name: Parts
 SELECT p.message_id, p.number, p.gateway_message_id FROM unnest($1::uuid[]) AS g (id)
 CROSS JOIN LATERAL (SELECT * FROM courier.part AS p WHERE p.message_id = g.id OFFSET 0) AS p
@@ -494,7 +489,7 @@ CROSS JOIN unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[]) WITH ORDINAL
 -- name: LockMessages
 SELECT {message}, {last} FROM unnest($1::uuid[]) AS g (id)
 CROSS JOIN LATERAL (SELECT * FROM courier.message AS m WHERE m.id = g.id FOR UPDATE) AS m
-{joined}
+LEFT JOIN LATERAL (SELECT * FROM courier.attempt AS a WHERE a.message_id = m.id AND a.number = m.last_error OFFSET 0) AS a ON true
 
 -- name: InsertReceipt
 INSERT INTO courier.receipt (message_id, number, {receipt})
@@ -578,6 +573,12 @@ SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM cou
 WHERE minute >= $1
 ORDER BY minute, gateway, country
 
+-- name: MinutesOfCountries
+SELECT gateway, country, sum(accepted)::bigint, sum(delivered)::bigint, sum(undelivered)::bigint, sum(slow)::bigint FROM courier.gateway_minute
+WHERE minute >= $1
+GROUP BY gateway, country
+ORDER BY gateway, country
+
 -- Adds up tallies that are older than $1 over ten minutes. What another node adds up at the
 -- same time is gone.
 -- name: FoldMinutes
@@ -654,7 +655,7 @@ LIMIT $2
 -- A page of the queue after the message $3, which is due at $2.
 -- name: Waiting
 SELECT {message}, {last} FROM courier.message AS m {joined}
-WHERE m.status = 'queued' AND m.gateway = $1 AND (m.next_attempt_at, m.id) > ($2, $3)
+WHERE m.status = 'queued' AND m.gateway = $1 AND m.lane = $5 AND (m.next_attempt_at, m.id) > ($2, $3)
 ORDER BY m.next_attempt_at, m.id
 LIMIT $4
 
@@ -670,35 +671,44 @@ SELECT count(*) FROM moved
 
 -- name: NextDue
 SELECT next_attempt_at FROM courier.message
-WHERE status = 'queued' AND gateway = $1
+WHERE status = 'queued' AND gateway = $1 AND lane = $2
 ORDER BY next_attempt_at, id
 LIMIT 1
 
--- The gateways that messages wait for, each with the time of its first: one step
--- of the index a gateway, however many messages wait.
--- name: WaitingGateways
+-- The gateways that messages wait for: one step of the index a gateway, however many
+-- messages wait. For each lane the time of the first, and how many they are, up to $1.
+-- name: WaitingQueues
 WITH RECURSIVE waiting (gateway) AS (
     SELECT * FROM (
-        SELECT gateway FROM courier.message WHERE status = 'queued' ORDER BY gateway, next_attempt_at, id LIMIT 1
+        SELECT gateway FROM courier.message WHERE status = 'queued' ORDER BY gateway, lane, next_attempt_at, id LIMIT 1
     ) AS first
     UNION ALL
     SELECT (
         SELECT m.gateway FROM courier.message AS m
         WHERE m.status = 'queued' AND m.gateway > waiting.gateway
-        ORDER BY m.gateway, m.next_attempt_at, m.id
+        ORDER BY m.gateway, m.lane, m.next_attempt_at, m.id
         LIMIT 1
     )
     FROM waiting
     WHERE waiting.gateway IS NOT NULL
 )
-SELECT gateway, (
-    SELECT m.next_attempt_at FROM courier.message AS m
-    WHERE m.status = 'queued' AND m.gateway = waiting.gateway
-    ORDER BY m.next_attempt_at, m.id
-    LIMIT 1
+SELECT waiting.gateway, lanes.lane, first.next_attempt_at, (
+    SELECT count(*)::integer FROM (
+        SELECT FROM courier.message AS m
+        WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+        ORDER BY m.next_attempt_at, m.id
+        LIMIT $1
+    ) AS counted
 )
 FROM waiting
-WHERE gateway IS NOT NULL
+CROSS JOIN (VALUES ('otp'), ('normal'), ('bulk')) AS lanes (lane)
+CROSS JOIN LATERAL (
+    SELECT m.next_attempt_at FROM courier.message AS m
+    WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+    ORDER BY m.next_attempt_at, m.id
+    LIMIT 1
+) AS first
+WHERE waiting.gateway IS NOT NULL
 
 -- name: ReadTally
 SELECT coalesce(sum(queued), 0)::bigint, coalesce(sum(processing), 0)::bigint, coalesce(sum(unknown), 0)::bigint
@@ -765,9 +775,10 @@ SELECT {message}, {last} FROM courier.message AS m {joined} WHERE m.status = 'pr
 -- name: Clock
 SELECT clock_timestamp()
 
--- Tells all that listen of gateways, each followed by a line with the store that tells.
+-- Tells all that listen of gateways, each followed by a line with the store that tells,
+-- and one with the lane.
 -- name: Notify
-SELECT pg_notify('courier_wake', gateway || $2) FROM unnest($1::text[]) AS g (gateway)
+SELECT pg_notify('courier_wake', gateway || $3 || lane) FROM unnest($1::text[], $2::text[]) AS g (gateway, lane)
 
 -- A node's sign of life, and who does the housekeeping: the node that did, or the
 -- first to beat after its time ran out. One that cannot ($8) ends its time at once.
@@ -808,6 +819,14 @@ FROM courier.node AS n
 LEFT JOIN courier.duty AS d ON d.name = 'housekeeping' AND d.holder = n.name
 WHERE n.lapses_at > clock_timestamp() - interval '1 day'
 ORDER BY n.name
+
+-- The tables that have twice the pages which plans are made for, but for the large: what is
+-- true of those is no news. Others than its owner cannot analyze a table.
+-- name: GrownTables
+SELECT c.relname FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'courier') AND c.relkind = 'r'
+    AND c.relpages < 4096 AND pg_catalog.pg_has_role(c.relowner, 'USAGE')
+    AND pg_catalog.pg_relation_size(c.oid) > 2 * greatest(c.relpages, 8) * pg_catalog.current_setting('block_size')::bigint
 
 -- name: ForgetNodes
 DELETE FROM courier.node WHERE lapses_at <= clock_timestamp() - interval '1 day'
@@ -898,6 +917,27 @@ DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
 
 -- name: DeleteEventsOf
 DELETE FROM courier.event WHERE listener = $1
+
+-- Makes the rows that are missing and locks all of them, in order, so that two nodes wait
+-- for each other at most one way.
+-- name: Usage
+INSERT INTO courier.usage AS u (subject, until, times)
+SELECT g.subject, now() + interval '1 hour', '' FROM unnest($1::bytea[]) AS g (subject) ORDER BY g.subject
+ON CONFLICT (subject) DO UPDATE SET until = u.until
+RETURNING subject, times
+
+-- name: SetUsage
+UPDATE courier.usage AS u SET until = g.until, times = g.times
+FROM unnest($1::bytea[], $2::timestamptz[], $3::bytea[]) AS g (subject, until, times)
+WHERE u.subject = g.subject
+
+-- name: PurgeUsage
+WITH gone AS (
+    DELETE FROM courier.usage
+    WHERE subject = ANY (ARRAY(SELECT subject FROM courier.usage WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED))
+    RETURNING subject
+)
+SELECT count(*) FROM gone
 
 -- name: PutSession
 INSERT INTO courier.session (id, key, created_at, seen_at) VALUES ($1, $2, $3, $4)

@@ -210,7 +210,7 @@ func (s *Store) storeGroups(ctx context.Context, writer int32) {
 // only. Again is true when that may have been done already.
 func (s *Store) storeGroup(ctx context.Context, writer int32, group []*job, again bool) {
 	start := time.Now()
-	inserting := newInserting(group)
+	inserting := newInserting(group, s.Now)
 	uncertain, err := s.attempt(ctx, writer, inserting.try, again)
 	if err != nil && len(group) > 1 && !passing(err) {
 		for i := range group {
@@ -239,7 +239,7 @@ func (s *Store) notify(inserted *inserting) {
 		m := p.answer.Message
 		stored := p.answer.Err == nil && !p.answer.Duplicate
 		if stored && m.Status == courier.StatusQueued && !m.NextAttemptAt.After(now) {
-			s.notifier.add(p.Gateway)
+			s.notifier.add(store.Wake{Gateway: p.Gateway, Lane: p.Lane})
 		}
 	}
 }

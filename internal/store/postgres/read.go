@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -118,11 +119,11 @@ func (s *session) messages(ctx context.Context, name string, arguments ...any) (
 }
 
 // NextDue implements store.Store.
-func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) {
+func (s *Store) NextDue(ctx context.Context, gateway string, lane courier.Lane) (time.Time, error) {
 	var due time.Time
 	err := s.reading(ctx, func(ctx context.Context, on *session) error {
 		due = time.Time{}
-		return on.read(ctx, "NextDue", func(rows pgx.Rows) error { return rows.Scan(at(&due)) }, gateway)
+		return on.read(ctx, "NextDue", func(rows pgx.Rows) error { return rows.Scan(at(&due)) }, gateway, laneOf(lane))
 	})
 	return due.UTC(), s.fault("find next due message", err)
 }
@@ -135,31 +136,34 @@ func (s *Store) Waiting(ctx context.Context, query store.WaitingQuery) ([]*couri
 	}
 	var page []*courier.Message
 	err := s.reading(ctx, func(ctx context.Context, on *session) (err error) {
-		page, err = on.messages(ctx, "Waiting", query.Gateway, from, uuid(query.After), int64(max(query.Limit, 0)))
+		page, err = on.messages(ctx, "Waiting", query.Gateway, from, uuid(query.After), int64(max(query.Limit, 0)), laneOf(query.Lane))
 		return err
 	})
 	return page, s.fault("read queue", err)
 }
 
-// waiting returns the gateways that queued messages wait for.
-func (s *Store) waiting(ctx context.Context) ([]store.Waiting, error) {
+// laneOf is a lane as the statements have it.
+func laneOf(lane courier.Lane) string { return string(cmp.Or(lane, courier.LaneNormal)) }
+
+// waiting returns the queues in which messages wait, which are counted up to a number.
+func (s *Store) waiting(ctx context.Context, most int) ([]store.Waiting, error) {
 	var found []store.Waiting
 	err := s.reading(ctx, func(ctx context.Context, on *session) error {
 		found = nil
-		return on.read(ctx, "WaitingGateways", func(rows pgx.Rows) error {
+		return on.read(ctx, "WaitingQueues", func(rows pgx.Rows) error {
 			var w store.Waiting
-			err := rows.Scan(&w.Gateway, at(&w.Due))
+			err := rows.Scan(&w.Gateway, (*string)(&w.Lane), at(&w.Due), &w.Count)
 			w.Due = w.Due.UTC()
 			found = append(found, w)
 			return err
-		})
+		}, int64(most))
 	})
 	return found, err
 }
 
 // Stats implements store.Store.
 func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
-	waiting, err := s.waiting(ctx)
+	waiting, err := s.waiting(ctx, store.CountedMost)
 	var counts store.Counts
 	if err == nil {
 		err = s.reading(ctx, func(ctx context.Context, on *session) (err error) {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"hash/fnv"
@@ -14,33 +15,6 @@ import (
 	"courier"
 	"courier/internal/store"
 )
-
-// query is one of several statements that are sent together.
-type query struct {
-	name      string
-	arguments []any
-	read      func(rows pgx.Rows) error
-}
-
-// readTogether runs statements in one round trip.
-func (s *session) readTogether(ctx context.Context, queries ...query) (err error) {
-	batch := &pgx.Batch{}
-	for _, q := range queries {
-		batch.Queue(s.texts[q.name], q.arguments...)
-	}
-	results := s.on.SendBatch(ctx, batch)
-	for _, q := range queries {
-		var rows pgx.Rows
-		if rows, err = results.Query(); err == nil {
-			err = readAll(rows, q.name, q.read)
-		}
-		if err != nil {
-			_ = results.Close()
-			return err
-		}
-	}
-	return results.Close()
-}
 
 func nothing(pgx.Rows) error { return nil }
 
@@ -62,6 +36,7 @@ func (n *inserting) take(ctx context.Context, in *session) error {
 		return err
 	}
 	var fresh []store.Row
+	now := n.nowFunc()
 	for _, p := range n.places {
 		row, message := p.Row, *p.Message
 		row.Message = &message // it may be tried again
@@ -70,10 +45,7 @@ func (n *inserting) take(ctx context.Context, in *session) error {
 			*p.answer, firsts[k] = store.Enqueued{Message: m}, m // by the try whose answer was lost
 		} else if first := firsts[k]; k.name != "" && first != nil {
 			*p.answer = store.Repeat(p.Message, first)
-		} else if first := n.repeated(taking, &row); first != nil {
-			*p.answer = store.Enqueued{Message: first, Duplicate: true}
-		} else {
-			*p.answer = store.Enqueued{Message: row.Message}
+		} else if *p.answer = taking.Add(&row, now); !p.answer.Duplicate && p.answer.Err == nil {
 			fresh, firsts[k] = append(fresh, row), row.Message
 		}
 	}
@@ -83,39 +55,50 @@ func (n *inserting) take(ctx context.Context, in *session) error {
 	if len(fresh) == 0 {
 		return in.confirm(ctx) // what others wrote, or an earlier try
 	}
-	return n.write(ctx, in, fresh, taking.Places)
-}
-
-func (n *inserting) repeated(taking *store.Superseding, row *store.Row) *courier.Message {
-	if row.SupersedeKey == "" {
-		return nil
-	}
-	return taking.Add(row)
+	return n.write(ctx, in, fresh, taking)
 }
 
 // look waits for those who store messages with the same keys, and reads what is stored.
 func (n *inserting) look(ctx context.Context, in *session) (
 	taking *store.Superseding, firsts map[key]*courier.Message, stored map[courier.ID]*courier.Message, err error,
 ) {
-	rivals, locks := map[store.PlaceKey][]store.Rival{}, map[int64]bool{}
+	taking, firsts, stored = store.NewSuperseding(), map[key]*courier.Message{}, map[courier.ID]*courier.Message{}
+	locks, given := map[int64]bool{}, []string{}
+	var limits []courier.Limit
 	var latest []store.LatestOf
 	var names []key
 	for _, p := range n.places {
 		if k := keyOf(p.Message); k.name != "" {
 			names = append(names, k)
 		}
-		if k := store.PlaceKeyOf(p.Message); k.Key != "" {
-			rivals[k], locks[lockOf(k)], latest = nil, true, append(latest, store.Latest(p.Message))
+		limits = append(limits, p.Limits...)
+		k := store.PlaceKeyOf(p.Message)
+		if k.Key == "" {
+			continue
+		}
+		taking.Hold(k, nil)
+		locks[lockOf(k)], latest = true, append(latest, store.Latest(p.Message))
+		if !courier.IsOwnSupersedeKey(k.Key) {
+			given = append(given, k.Key)
 		}
 	}
 	type wanted = store.LatestOf
-	var repeatable, known, again []*courier.Message
+	var ids []pgtype.UUID
+	var known, again []*courier.Message
 	queries := []query{
 		{"LockKeys", []any{slices.Sorted(maps.Keys(locks))}, nothing},
-		{"Rivals", []any{column(slices.Collect(maps.Keys(rivals)), func(k store.PlaceKey) string { return k.Key })}, readRivals(rivals)},
-		messagesOf(&repeatable, "LatestOf", column(latest, func(l wanted) string { return l.Caller }), column(latest, func(l wanted) string { return l.Key }),
-			column(latest, func(l wanted) string { return l.To }), column(latest, func(l wanted) time.Time { return l.Since }),
-			column(latest, func(l wanted) pgtype.UUID { return uuid(l.Least) })),
+		{"PlacesOf", []any{
+			column(latest, func(l wanted) string { return l.Caller }), column(latest, func(l wanted) string { return l.Key }),
+			column(latest, func(l wanted) string { return l.To }), column(latest, func(l wanted) time.Time { return l.Since }), given,
+		}, func(rows pgx.Rows) error {
+			var id pgtype.UUID
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		}},
+	}
+	if len(limits) > 0 {
+		queries = slices.Insert(queries, 1, lockUsages(&taking.Usages, limits))
 	}
 	if len(names) > 0 {
 		queries = append(queries, messagesOf(&known, "MessageByKey",
@@ -127,33 +110,37 @@ func (n *inserting) look(ctx context.Context, in *session) (
 	if err := in.readTogether(ctx, queries...); err != nil {
 		return nil, nil, nil, err
 	}
-	taking, firsts, stored = store.NewSuperseding(), map[key]*courier.Message{}, map[courier.ID]*courier.Message{}
-	for k, list := range rivals {
-		taking.Hold(k, list)
-	}
-	for _, m := range repeatable {
-		taking.SetLatest(m)
-	}
 	for _, m := range known {
 		firsts[keyOf(m)] = m
 	}
 	for _, m := range again {
 		stored[m.ID] = m
 	}
-	return taking, firsts, stored, nil
+	return taking, firsts, stored, in.hold(ctx, taking, ids)
 }
 
-// readRivals returns a function that reads the messages of keys which no gateway took yet.
-func readRivals(rivals map[store.PlaceKey][]store.Rival) func(rows pgx.Rows) error {
-	var k store.PlaceKey
-	var r store.Rival
-	return func(rows pgx.Rows) error {
-		err := rows.Scan((*[16]byte)(&r.ID), &k.Caller, &k.Key, &r.InFlight, &r.Marked)
-		if _, asked := rivals[k]; asked {
-			rivals[k] = append(rivals[k], r)
-		}
+// hold reads and locks the messages that have the keys of new ones.
+func (s *session) hold(ctx context.Context, taking *store.Superseding, ids []pgtype.UUID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := s.messages(ctx, "LockMessages", ids)
+	if err != nil {
 		return err
 	}
+	rivals := map[store.PlaceKey][]store.Rival{}
+	slices.SortFunc(found, func(a, b *courier.Message) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+	for _, m := range found {
+		taking.SetLatest(m) // the first of them is the latest
+		if inFlight := m.Status == courier.StatusProcessing; inFlight || m.Status == courier.StatusQueued {
+			k := store.PlaceKeyOf(m)
+			rivals[k] = append(rivals[k], store.Rival{ID: m.ID, InFlight: inFlight, Marked: !m.SupersededBy.IsZero()})
+		}
+	}
+	for k, list := range rivals {
+		taking.Hold(k, list)
+	}
+	return nil
 }
 
 // lockOf returns the number of the lock for a key. That others may have it is no fault.
@@ -164,7 +151,7 @@ func lockOf(k store.PlaceKey) int64 {
 }
 
 // write stores messages and what they do to others.
-func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, places []store.Place) error {
+func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, taking *store.Superseding) error {
 	statement := "InsertMessage"
 	if n.keyed {
 		statement = "InsertKeyed"
@@ -181,10 +168,13 @@ func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, p
 			column(special, func(r store.Row) pgtype.Timestamptz { return stamp(r.HeldDueAt) }),
 		}, nothing})
 	}
-	if taken := lastOf(places); len(taken) > 0 {
+	if taken := lastOf(taking.Places); len(taken) > 0 {
 		queries = append(queries, query{"TakePlaces", in.counted(
 			column(taken, func(p store.Place) pgtype.UUID { return uuid(p.ID) }), column(taken, func(p store.Place) pgtype.UUID { return uuid(p.By) }),
 			column(taken, func(p store.Place) pgtype.Timestamptz { return stamp(p.At) })), nothing})
+	}
+	if changed := setUsages(&taking.Usages); changed != nil {
+		queries = append(queries, *changed)
 	}
 	if err := in.readTogether(ctx, queries...); err != nil {
 		return n.insertFault(err)
@@ -216,10 +206,10 @@ func lastOf(places []store.Place) []store.Place {
 
 // releaseHeld has the messages due that wait for some whose attempts are over.
 func (s *Store) releaseHeld(ctx context.Context, on *session, newer []courier.ID, at time.Time) error {
-	var gateway string
+	var wake store.Wake
 	return on.read(ctx, "ReleaseHeld", func(rows pgx.Rows) error {
-		err := rows.Scan(&gateway)
-		s.notifier.add(gateway)
+		err := rows.Scan(&wake.Gateway, (*string)(&wake.Lane))
+		s.notifier.add(wake)
 		return err
 	}, uuids(newer), store.Floor(at))
 }

@@ -109,11 +109,11 @@ func (s *Store) Purge(ctx context.Context, sweep store.Sweep) (int, error) {
 
 // Reroute implements store.Store, maxSweepRows messages a transaction.
 func (s *Store) Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error) {
-	waiting, err := s.waiting(ctx)
+	waiting, err := s.waiting(ctx, 1)
 	moved := 0
 	if err == nil {
-		moved, err = store.RerouteAll(waiting, known, to, maxSweepRows, func(from string) (int, error) {
-			return s.sweep(ctx, "reroute", "RerouteMessages", from, to, store.Floor(now), int64(maxSweepRows))
+		moved, err = store.RerouteAll(waiting, known, to, maxSweepRows, func(from store.Waiting) (int, error) {
+			return s.sweep(ctx, "reroute", "RerouteMessages", from.Gateway, to, store.Floor(now), int64(maxSweepRows), string(from.Lane))
 		})
 	}
 	return moved, s.fault("reroute messages", err)

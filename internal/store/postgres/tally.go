@@ -21,6 +21,14 @@ func (s *Store) Tallies(ctx context.Context, since time.Time) ([]store.Tally, er
 	return found, s.fault("read tallies", err)
 }
 
+// CountryTallies implements store.Store.
+func (s *Store) CountryTallies(ctx context.Context, since time.Time) ([]store.Tally, error) {
+	found, err := readTallied(ctx, s, "MinutesOfCountries", func(rows pgx.Rows) (t store.Tally, err error) {
+		return t, rows.Scan(&t.Gateway, &t.Country, &t.Accepted, &t.Delivered, &t.Undelivered, &t.Slow)
+	}, since.Truncate(time.Minute))
+	return found, s.fault("read tallies of countries", err)
+}
+
 // Series implements store.Store.
 func (s *Store) Series(ctx context.Context, since, until time.Time) ([]store.Point, error) {
 	found, err := readTallied(ctx, s, "Points", func(rows pgx.Rows) (p store.Point, err error) {

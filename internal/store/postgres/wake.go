@@ -4,17 +4,18 @@ import (
 	"context"
 	"encoding/hex"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"courier"
+	"courier/internal/store"
 )
 
-// Notifications carry the name of a gateway and, on a second line, the store that
-// sends them, which passes over its own.
+// Notifications carry the name of a gateway, on a second line the store that sends
+// them, which passes over its own, and on a third the lane, empty for any.
 const (
 	wakeChannel   = schema + "_wake"
 	wakeLength    = 64
@@ -28,23 +29,23 @@ const (
 )
 
 // Wakes implements store.Store.
-func (s *Store) Wakes() <-chan string { return s.wakes }
+func (s *Store) Wakes() <-chan store.Wake { return s.wakes }
 
 // signature is what follows the gateway in the notifications of a store.
-func (s *Store) signature() string { return "\n" + hex.EncodeToString(s.id.Bytes[:]) }
+func (s *Store) signature() string { return hex.EncodeToString(s.id.Bytes[:]) }
 
-// notifier collects the gateways that other nodes are to be notified of. That is
+// notifier collects the queues that other nodes are to be notified of. That is
 // done after the commit and by one goroutine, as a commit that notifies waits
 // for every other that does.
 type notifier struct {
-	mutex    sync.Mutex
-	gateways map[string]struct{}
-	ready    chan struct{}
+	mutex sync.Mutex
+	wakes map[store.Wake]struct{}
+	ready chan struct{}
 }
 
-func (n *notifier) add(gateway string) {
+func (n *notifier) add(wake store.Wake) {
 	n.mutex.Lock()
-	n.gateways[gateway] = struct{}{}
+	n.wakes[wake] = struct{}{}
 	n.mutex.Unlock()
 	select {
 	case n.ready <- struct{}{}:
@@ -53,15 +54,17 @@ func (n *notifier) add(gateway string) {
 }
 
 // take returns what was collected, and forgets it.
-func (n *notifier) take() []string {
+func (n *notifier) take() (gateways, lanes []string) {
 	n.mutex.Lock()
 	defer n.mutex.Unlock()
-	gateways := slices.Collect(maps.Keys(n.gateways))
-	clear(n.gateways)
-	return gateways
+	for wake := range n.wakes {
+		gateways, lanes = append(gateways, wake.Gateway), append(lanes, string(wake.Lane))
+	}
+	clear(n.wakes)
+	return gateways, lanes
 }
 
-// tellOthers sends notifications until the context ends, each gateway at most
+// tellOthers sends notifications until the context ends, each gateway and lane at most
 // once in wakeEvery. One that fails is not repeated: it is a hint.
 func (s *Store) tellOthers(ctx context.Context) {
 	for {
@@ -71,7 +74,8 @@ func (s *Store) tellOthers(ctx context.Context) {
 		case <-s.notifier.ready:
 		}
 		err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error {
-			return on.exec(ctx, "Notify", s.notifier.take(), s.signature())
+			gateways, lanes := s.notifier.take()
+			return on.exec(ctx, "Notify", gateways, lanes, "\n"+s.signature()+"\n")
 		}, false)
 		if err != nil && !passing(err) && ctx.Err() == nil {
 			s.logger.InfoContext(ctx, "the database has no notifications: other nodes find new messages by polling",
@@ -131,7 +135,7 @@ func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
 	if err != nil || !arrives {
 		return false, err
 	}
-	s.wake("") // what was missed while nobody listened
+	s.wake(store.Wake{}) // what was missed while nobody listened
 	for {
 		notification, err := conn.WaitForNotification(ctx)
 		if err != nil {
@@ -145,7 +149,7 @@ func (s *Store) listenOnce(ctx context.Context) (heard bool, err error) {
 // database takes LISTEN and does nothing.
 func (s *Store) ping(ctx context.Context, conn *pgx.Conn) (bool, error) {
 	err := s.once(ctx, readWriter, func(ctx context.Context, on *session, _ bool) error {
-		return on.exec(ctx, "Notify", []string{""}, s.signature()+pingMark)
+		return on.exec(ctx, "Notify", []string{""}, []string{""}, "\n"+s.signature()+pingMark+"\n")
 	}, false)
 	if err != nil {
 		return false, err
@@ -165,16 +169,17 @@ func (s *Store) ping(ctx context.Context, conn *pgx.Conn) (bool, error) {
 
 // hear passes on a notification of another, unless it only tries whether it arrives.
 func (s *Store) hear(payload string) {
-	gateway, sender, _ := strings.Cut(payload, "\n")
-	if "\n"+sender != s.signature() && !strings.HasSuffix(sender, pingMark) {
-		s.wake(gateway)
+	gateway, rest, _ := strings.Cut(payload, "\n")
+	sender, lane, _ := strings.Cut(rest, "\n")
+	if sender != s.signature() && !strings.HasSuffix(sender, pingMark) {
+		s.wake(store.Wake{Gateway: gateway, Lane: courier.Lane(lane)})
 	}
 }
 
-// wake tells the process of a gateway. When it does not listen, it has enough to do.
-func (s *Store) wake(gateway string) {
+// wake tells the process of a queue. When it does not listen, it has enough to do.
+func (s *Store) wake(wake store.Wake) {
 	select {
-	case s.wakes <- gateway:
+	case s.wakes <- wake:
 	default:
 	}
 }

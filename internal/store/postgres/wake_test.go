@@ -12,8 +12,8 @@ import (
 func next(t *testing.T, s *postgres.Store) string {
 	t.Helper()
 	select {
-	case gateway := <-s.Wakes():
-		return gateway
+	case wake := <-s.Wakes():
+		return wake.Gateway
 	case <-t.Context().Done():
 		t.Fatal("no notification came")
 		return ""

@@ -44,7 +44,11 @@ func (s *session) claim(ctx context.Context, claim store.Claim, lease courier.Le
 	if !claim.DueFrom.IsZero() {
 		from = claim.DueFrom.UnixMicro()
 	}
-	due, err := s.rows(ctx, "DueMessages", claim.Gateway, from, now.UnixMicro(), int64(claim.Limit))
+	statement := "DueMessages"
+	if claim.NewestFirst {
+		statement = "NewestMessages"
+	}
+	due, err := s.rows(ctx, statement, claim.Gateway, laneOf(claim.Lane), from, now.UnixMicro(), int64(claim.Limit))
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // enqueueing is the state of one call of Enqueue. What needs no transaction is
 // done before it enters the queue of the writer.
 type enqueueing struct {
-	// places is nil where none takes the place of another.
+	// places is nil where none takes the place of another, and none has limits.
 	places    *places
 	now       time.Time
 	messages  []store.Row
@@ -37,8 +37,8 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 	for i, m := range accepted {
 		s.passToken(m.Lease.Token)
 		e.arguments[i] = insertArguments(m)
-		if m.SupersedeKey != "" {
-			e.places = &s.places
+		if m.SupersedeKey != "" || len(m.Limits) > 0 {
+			e.places = &s.writer.places
 		}
 	}
 	if err := s.promise(ctx, &operation{name: "enqueue", rows: len(messages), run: e.run}); err != nil {

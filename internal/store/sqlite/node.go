@@ -25,7 +25,7 @@ type registry struct {
 func (s *Store) Now() time.Time { return s.nowFunc() }
 
 // Wakes implements store.Store: nobody else stores messages.
-func (s *Store) Wakes() <-chan string { return nil }
+func (s *Store) Wakes() <-chan store.Wake { return nil }
 
 // asNode runs a function on the registry, while the store is open.
 func (s *Store) asNode(ctx context.Context, operation string, run func(r *registry)) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func TestOpen_Again(t *testing.T) {
 	closeStore(t, first)
 
 	second := open(t, path)
-	if got, err := second.Stats(t.Context(), now); err != nil || got != want {
+	if got, err := second.Stats(t.Context(), now); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("stats after: %+v, %v, want %+v", got, err, want)
 	}
 	// The leases are those of a process that has ended, even if its node has the same name.

@@ -44,17 +44,34 @@ INSERT INTO message (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     send_count, retry_count, updated_at, expires_at, created_at, channel,
     recipient, sender, body, content, caller, idempotency_key, fingerprint,
-    lane, supersede_key
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+    lane, supersede_key, place_key
+) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
 
--- What is not final and has the key of a new message.
+-- What is not final and has the key of a new message: in the segments from ?3 back to the
+-- oldest, with the low bits ?4 of the key.
 -- name: Rivals
-SELECT id, status, superseded_by IS NOT NULL FROM message
-WHERE supersede_key = ?2 AND supersede_key IS NOT NULL AND next_attempt_at IS NOT NULL AND caller = ?1
+WITH RECURSIVE segment (number) AS (
+    SELECT ?3
+    UNION ALL
+    SELECT number - 1 FROM segment WHERE number > (
+        SELECT min(place_key) >> 40 FROM message INDEXED BY message_place_key
+        WHERE place_key IS NOT NULL AND next_attempt_at IS NOT NULL)
+)
+SELECT m.id, m.status, m.superseded_by IS NOT NULL
+FROM segment CROSS JOIN message AS m INDEXED BY message_place_key
+WHERE m.place_key = (segment.number << 40) | ?4 AND m.place_key IS NOT NULL AND m.next_attempt_at IS NOT NULL
+    AND m.supersede_key = ?2 AND m.caller = ?1
 
--- name: RivalKeys
-SELECT caller, supersede_key FROM message
-WHERE supersede_key IS NOT NULL AND next_attempt_at IS NOT NULL
+-- The keys of messages that are not final, and of the others from an id on.
+-- name: PlaceKeys
+SELECT place_key FROM (
+    SELECT place_key FROM message INDEXED BY message_place_key
+    WHERE place_key IS NOT NULL AND next_attempt_at IS NOT NULL
+    ORDER BY place_key DESC
+)
+UNION ALL
+SELECT place_key FROM message
+WHERE id >= ?2 AND place_key IS NOT NULL AND next_attempt_at IS NULL
 LIMIT ?1
 
 -- name: LatestOf
@@ -78,9 +95,8 @@ UPDATE message SET superseded_by = ?2, held_due_at = ?3 WHERE id = ?1
 -- name: ReleaseHeld
 UPDATE message SET next_attempt_at = max(held_due_at, ?2), held_due_at = NULL
 WHERE id = ?1 AND +status = 'queued' AND held_due_at IS NOT NULL AND send_count = 0 AND NOT EXISTS (
-    SELECT 1 FROM message AS o
-    WHERE o.supersede_key = message.supersede_key AND o.supersede_key IS NOT NULL AND o.next_attempt_at IS NOT NULL
-        AND o.caller = message.caller AND o.status = 'processing'
+    SELECT 1 FROM message AS o INDEXED BY message_processing
+    WHERE o.status = 'processing' AND o.supersede_key = message.supersede_key AND o.caller = message.caller
 )
 
 -- A claim reads what is due and then leases it by runs of rows that follow each
@@ -88,8 +104,14 @@ WHERE id = ?1 AND +status = 'queued' AND held_due_at IS NOT NULL AND send_count 
 -- plans a statement anew after each LIMIT that is a bare parameter of 1.
 -- name: DueMessages
 SELECT {message} FROM message
-WHERE status = 'queued' AND gateway = ? AND next_attempt_at BETWEEN ? AND ?
+WHERE status = 'queued' AND gateway = ? AND lane = ? AND next_attempt_at BETWEEN ? AND ?
 ORDER BY next_attempt_at, seq
+LIMIT ? + 0
+
+-- name: NewestMessages
+SELECT {message} FROM message
+WHERE status = 'queued' AND gateway = ? AND lane = ? AND next_attempt_at BETWEEN ? AND ?
+ORDER BY next_attempt_at DESC, seq DESC
 LIMIT ? + 0
 
 -- name: LeaseMessages
@@ -202,7 +224,7 @@ UPDATE message
 SET gateway = ?2, updated_at = ?3
 WHERE seq IN (
     SELECT seq FROM message
-    WHERE status = 'queued' AND gateway = ?1
+    WHERE status = 'queued' AND gateway = ?1 AND lane = ?5
     ORDER BY next_attempt_at, seq
     LIMIT ?4
 )
@@ -343,6 +365,11 @@ SELECT minute, gateway, country, accepted, delivered, undelivered, slow FROM gat
 WHERE minute >= ?1
 ORDER BY minute, gateway, country
 
+-- name: MinutesOfCountries
+SELECT gateway, country, sum(accepted), sum(delivered), sum(undelivered), sum(slow) FROM gateway_minute
+WHERE minute >= ?1
+GROUP BY gateway, country
+
 -- Adds up tallies that are older than ?1 over ?2 microseconds.
 -- name: FoldMinutes
 INSERT INTO gateway_minute AS g (minute, gateway, country, accepted, delivered, undelivered, slow)
@@ -404,7 +431,7 @@ LIMIT ?2
 -- A page of the queue after the message ?3, which is due at ?2.
 -- name: Waiting
 SELECT {message} FROM message
-WHERE status = 'queued' AND gateway = ?1 AND (next_attempt_at, seq) > (?2, coalesce((SELECT seq FROM message WHERE id = ?3), 0))
+WHERE status = 'queued' AND gateway = ?1 AND lane = ?5 AND (next_attempt_at, seq) > (?2, coalesce((SELECT seq FROM message WHERE id = ?3), 0))
 ORDER BY next_attempt_at, seq
 LIMIT ?4
 
@@ -413,13 +440,13 @@ UPDATE message SET gateway = ?3, updated_at = ?4 WHERE id = ?1 AND +status = 'qu
 
 -- name: NextDue
 SELECT next_attempt_at FROM message
-WHERE status = 'queued' AND gateway = ?1
+WHERE status = 'queued' AND gateway = ?1 AND lane = ?2
 ORDER BY next_attempt_at
 LIMIT 1
 
--- The gateways that messages wait for, each with the time of its first: one step
--- of the index a gateway, however many messages wait.
--- name: WaitingGateways
+-- The gateways that messages wait for: one step of the index a gateway, however many
+-- messages wait. For each lane the time of the first, and how many they are, up to ?1.
+-- name: WaitingQueues
 WITH RECURSIVE waiting (gateway) AS (
     SELECT * FROM (SELECT gateway FROM message WHERE status = 'queued' ORDER BY gateway LIMIT 1)
     UNION ALL
@@ -432,14 +459,20 @@ WITH RECURSIVE waiting (gateway) AS (
     FROM waiting
     WHERE waiting.gateway IS NOT NULL
 )
-SELECT gateway, (
+SELECT gateway, lanes.lane, (
     SELECT m.next_attempt_at FROM message AS m
-    WHERE m.status = 'queued' AND m.gateway = waiting.gateway
+    WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
     ORDER BY m.next_attempt_at
     LIMIT 1
+) AS due, (
+    SELECT count(*) FROM (
+        SELECT 1 FROM message AS m
+        WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+        LIMIT ?1
+    )
 )
-FROM waiting
-WHERE gateway IS NOT NULL
+FROM waiting, (SELECT 'otp' AS lane UNION ALL SELECT 'normal' UNION ALL SELECT 'bulk') AS lanes
+WHERE gateway IS NOT NULL AND due IS NOT NULL
 
 -- name: CountQueued
 SELECT count(*) FROM message INDEXED BY message_due WHERE status = 'queued'
@@ -583,3 +616,13 @@ DELETE FROM event WHERE seq = ?1
 
 -- name: DeleteEventsOf
 DELETE FROM event WHERE listener = ?1
+
+-- name: Usage
+SELECT times FROM usage WHERE subject = ?1
+
+-- name: SetUsage
+INSERT INTO usage (subject, until, times) VALUES (?1, ?2, ?3)
+ON CONFLICT (subject) DO UPDATE SET until = excluded.until, times = excluded.times
+
+-- name: PurgeUsage
+DELETE FROM usage WHERE subject IN (SELECT subject FROM usage WHERE until <= ?1 ORDER BY until LIMIT ?2)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"math"
@@ -135,14 +136,14 @@ func (s statements) attempts(ctx context.Context, name string, arguments ...any)
 }
 
 // NextDue implements store.Store.
-func (s *Store) NextDue(ctx context.Context, gateway string) (time.Time, error) {
+func (s *Store) NextDue(ctx context.Context, gateway string, lane courier.Lane) (time.Time, error) {
 	var due time.Time
 	scanner := newRowScanner(1)
 	err := s.readers.read(ctx, "NextDue", func(rows *sql.Rows) error {
 		err := scanner.scan(rows)
 		due = scanner.time(0)
 		return err
-	}, gateway)
+	}, gateway, laneOf(lane))
 	return due, s.fault("find next due message", err)
 }
 
@@ -152,25 +153,30 @@ func (s *Store) Waiting(ctx context.Context, query store.WaitingQuery) ([]*couri
 	if !query.DueFrom.IsZero() {
 		from = query.DueFrom.UnixMicro()
 	}
-	page, err := s.readers.messages(ctx, "Waiting", query.Gateway, from, query.After[:], int64(max(query.Limit, 0)))
+	page, err := s.readers.messages(ctx, "Waiting", query.Gateway, from, query.After[:], int64(max(query.Limit, 0)), laneOf(query.Lane))
 	return page, s.fault("read queue", err)
 }
 
-// waiting returns the gateways that queued messages wait for.
-func (s *Store) waiting(ctx context.Context) ([]store.Waiting, error) {
+// laneOf is a lane as the statements have it.
+func laneOf(lane courier.Lane) string { return string(cmp.Or(lane, courier.LaneNormal)) }
+
+// waiting returns the queues in which messages wait, which are counted up to a number.
+func (s *Store) waiting(ctx context.Context, most int) ([]store.Waiting, error) {
 	var found []store.Waiting
-	scanner := newRowScanner(2)
-	err := s.readers.read(ctx, "WaitingGateways", func(rows *sql.Rows) error {
+	scanner := newRowScanner(4)
+	err := s.readers.read(ctx, "WaitingQueues", func(rows *sql.Rows) error {
 		err := scanner.scan(rows)
-		found = append(found, store.Waiting{Gateway: scanner.text(0), Due: scanner.time(1)})
+		found = append(found, store.Waiting{
+			Gateway: scanner.text(0), Lane: courier.Lane(scanner.text(1)), Due: scanner.time(2), Count: int(scanner.integer(3)),
+		})
 		return err
-	})
+	}, int64(most))
 	return found, err
 }
 
 // Stats implements store.Store.
 func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
-	waiting, err := s.waiting(ctx)
+	waiting, err := s.waiting(ctx, store.CountedMost)
 	if err != nil {
 		return store.Stats{}, s.fault("read state of queue", err)
 	}

@@ -34,7 +34,7 @@ func (s *Store) Settle(ctx context.Context, settlements []store.Settlement) ([]b
 				if applied[i], err = session.settle(ctx, &settlements[i], segment); err != nil {
 					return err
 				}
-				if err := s.places.release(ctx, session, &settlements[i], applied[i]); err != nil {
+				if err := s.writer.places.release(ctx, session, &settlements[i], applied[i]); err != nil {
 					return err
 				}
 			}

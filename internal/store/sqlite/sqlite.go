@@ -50,7 +50,9 @@ type Store struct {
 	readers statements
 	writer  *writer
 	counts  *counts
-	remembered
+	// segments are those of the keys of messages, the last of which is lastSegment.
+	segments    store.Segments
+	lastSegment int64
 	// tallies are those that are not written yet.
 	tallies store.Tallies
 	logger  *slog.Logger
@@ -59,9 +61,7 @@ type Store struct {
 	registry
 	// lastToken is the highest token of a lease that is known of.
 	lastToken atomic.Int64
-	// watching ends when stopWatching is called.
-	watching     sync.WaitGroup
-	stopWatching context.CancelFunc
+	background
 	// rescueFunc saves what would be lost with the process, finishFunc writes what is
 	// in memory only.
 	rescueFunc, finishFunc func() error
@@ -69,13 +69,10 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// remembered is what the writer knows of keys without a look at the database.
-type remembered struct {
-	// segments are those of the keys of gateways, the last of which is lastSegment.
-	segments    store.Segments
-	lastSegment int64
-	// places are those of messages that take the place of others.
-	places places
+// background is what runs besides calls: watching ends when stopWatching is called.
+type background struct {
+	watching     sync.WaitGroup
+	stopWatching context.CancelFunc
 }
 
 // Open opens the database, making or migrating it when it has to, and holds it
@@ -265,7 +262,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return err
 	}})
 	if err == nil {
-		_, err = s.waiting(ctx)
+		_, err = s.waiting(ctx, 1)
 	}
 	return s.fault("check database", err)
 }

@@ -111,12 +111,12 @@ func (s *Store) Purge(ctx context.Context, sweep store.Sweep) (int, error) {
 
 // Reroute implements store.Store, maxBatchRows messages a transaction.
 func (s *Store) Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error) {
-	waiting, err := s.waiting(ctx)
+	waiting, err := s.waiting(ctx, 1)
 	moved := 0
 	if err == nil {
-		moved, err = store.RerouteAll(waiting, known, to, maxBatchRows, func(from string) (int, error) {
+		moved, err = store.RerouteAll(waiting, known, to, maxBatchRows, func(from store.Waiting) (int, error) {
 			return s.sweep(ctx, "reroute", func(ctx context.Context, session *session) (int64, error) {
-				return session.exec(ctx, "RerouteMessages", from, to, now.UnixMicro(), int64(maxBatchRows))
+				return session.exec(ctx, "RerouteMessages", from.Gateway, to, now.UnixMicro(), int64(maxBatchRows), string(from.Lane))
 			})
 		})
 	}

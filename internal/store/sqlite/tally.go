@@ -22,6 +22,17 @@ func (s *Store) Tallies(ctx context.Context, since time.Time) ([]store.Tally, er
 	return found, s.fault("read tallies", err)
 }
 
+// CountryTallies implements store.Store.
+func (s *Store) CountryTallies(ctx context.Context, since time.Time) ([]store.Tally, error) {
+	found, err := readTallied(ctx, s, "MinutesOfCountries", func(rows *sql.Rows) (t store.Tally, err error) {
+		return t, rows.Scan(&t.Gateway, &t.Country, &t.Accepted, &t.Delivered, &t.Undelivered, &t.Slow)
+	}, since.Truncate(time.Minute).UnixMicro())
+	slices.SortFunc(found, func(a, b store.Tally) int {
+		return cmp.Or(cmp.Compare(a.Gateway, b.Gateway), cmp.Compare(a.Country, b.Country))
+	})
+	return found, s.fault("read tallies of countries", err)
+}
+
 // Series implements store.Store.
 func (s *Store) Series(ctx context.Context, since, until time.Time) ([]store.Point, error) {
 	found, err := readTallied(ctx, s, "Points", scanPoint, since.UnixMicro(), until.UnixMicro())
@@ -58,16 +69,29 @@ func readTallied[T any](ctx context.Context, s *Store, name string, scan func(ro
 
 func scanPoint(rows *sql.Rows) (p store.Point, err error) {
 	var at int64
-	var text string
-	if err = rows.Scan(&at, &p.Gateway, &text); err != nil {
-		return p, err
+	var list sql.RawBytes
+	if err = rows.Scan(&at, &p.Gateway, &list); err == nil {
+		p.At, p.Traffic = time.UnixMicro(at).UTC(), store.TrafficOf(numbersOf(list))
 	}
-	var numbers []int64
-	if err = json.Unmarshal([]byte(text), &numbers); err != nil {
-		return p, err
+	return p, err
+}
+
+// numbersOf reads a list of whole numbers. A day has thousands of them, which
+// encoding/json takes ten times as long for.
+func numbersOf(list []byte) []int64 {
+	numbers, number, sign, digits := make([]int64, 0, 30), int64(0), int64(1), false
+	for _, c := range list {
+		switch {
+		case c == '-':
+			sign = -1
+		case c >= '0' && c <= '9':
+			number, digits = 10*number+int64(c-'0'), true
+		case digits:
+			numbers = append(numbers, sign*number)
+			number, sign, digits = 0, 1, false
+		}
 	}
-	p.At, p.Traffic = time.UnixMicro(at).UTC(), store.TrafficOf(numbers)
-	return p, nil
+	return numbers
 }
 
 func (s *Store) writeTallies(ctx context.Context) error {

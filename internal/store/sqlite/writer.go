@@ -54,6 +54,8 @@ type writer struct {
 	metrics *store.Metrics
 	wal     *walLimit
 	syncer  *syncer
+	// places is what it remembers of keys.
+	places places
 
 	queue    chan *operation
 	finished chan struct{}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +16,8 @@ func claimTests() map[string]func(t *testing.T, k *kit) {
 		"KeepsTheOrderOfEqual":  testClaimTies,
 		"HonoursTheLimit":       testClaimLimit,
 		"LeavesOtherGateways":   testClaimGateways,
+		"LeavesOtherLanes":      testClaimLanes,
+		"TakesTheNewestFirst":   testClaimNewestFirst,
 		"LeavesWhatIsNotDue":    testClaimNotDue,
 		"LeavesWhatWasDueLong":  testClaimDueFrom,
 		"GivesNewTokens":        testClaimTokens,
@@ -27,9 +30,11 @@ func testClaimLeases(t *testing.T, k *kit) {
 	m := k.full()
 	m.NextAttemptAt = k.now.Add(-time.Second)
 	stored := k.enqueue(t, m)[0]
-	claimed := k.claim(t, 10)
-	if len(claimed) != 1 {
-		t.Fatalf("%d messages were claimed, want 1", len(claimed))
+	claim := k.claimRequest(10)
+	claim.Lane = m.Lane
+	claimed, err := k.store.Claim(t.Context(), claim)
+	if err != nil || len(claimed) != 1 {
+		t.Fatalf("%d messages were claimed, %v, want 1", len(claimed), err)
 	}
 	want := *stored
 	want.Status, want.UpdatedAt = courier.StatusProcessing, floor(k.now)
@@ -40,8 +45,8 @@ func testClaimLeases(t *testing.T, k *kit) {
 	}
 	found, _ := k.read(t, m.ID)
 	same(t, "stored message", found, claimed[0])
-	if again := k.claim(t, 10); len(again) != 0 {
-		t.Errorf("%d messages were claimed twice", len(again))
+	if again, err := k.store.Claim(t.Context(), claim); err != nil || len(again) != 0 {
+		t.Errorf("%d messages were claimed twice, %v", len(again), err)
 	}
 }
 
@@ -141,10 +146,59 @@ func testClaimLastError(t *testing.T, k *kit) {
 	}
 }
 
+// testClaimLanes has a queue for each lane, which moves along with its messages.
+func testClaimLanes(t *testing.T, k *kit) {
+	ids := map[courier.Lane]courier.ID{}
+	for i, lane := range courier.Lanes() {
+		m := k.message()
+		m.Lane, m.NextAttemptAt = lane, k.now.Add(-time.Duration(i+1)*time.Second)
+		ids[lane] = k.enqueue(t, m)[0].ID
+	}
+	k.reroute(t, []string{gatewayB}, gatewayB)
+	queues := k.stats(t).Queues
+	if len(queues) != len(ids) {
+		t.Fatalf("messages wait in %+v, want a queue for each lane", queues)
+	}
+	for i, lane := range courier.Lanes() {
+		due, err := k.store.NextDue(t.Context(), gatewayB, lane)
+		if want := floor(k.now.Add(-time.Duration(i+1) * time.Second)); err != nil || !due.Equal(want) {
+			t.Errorf("%s is due at %v, %v, want %v", lane, due, err, want)
+		}
+		want := store.Waiting{Gateway: gatewayB, Lane: lane, Due: due, Count: 1}
+		if !slices.Contains(queues, want) {
+			t.Errorf("messages wait in %+v, want %+v", queues, want)
+		}
+		page, err := k.store.Waiting(t.Context(), store.WaitingQuery{Gateway: gatewayB, Lane: lane, Limit: 9})
+		same(t, "page of "+string(lane), idsOf(page), []courier.ID{ids[lane]})
+		if err != nil {
+			t.Error(err)
+		}
+		claim := k.claimRequest(9)
+		claim.Gateway, claim.Lane = gatewayB, lane
+		claimed, err := k.store.Claim(t.Context(), claim)
+		same(t, "claim of "+string(lane), idsOf(claimed), []courier.ID{ids[lane]})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// testClaimNewestFirst takes what was due last, and nothing that is not due.
+func testClaimNewestFirst(t *testing.T, k *kit) {
+	ids := k.dues(t, -3*time.Second, -time.Second, time.Hour, -2*time.Second, -time.Second)
+	claim := k.claimRequest(3)
+	claim.NewestFirst = true
+	claimed, err := k.store.Claim(t.Context(), claim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "claimed", idsOf(claimed), []courier.ID{ids[4], ids[1], ids[3]})
+}
+
 func testNextDue(t *testing.T, k *kit) {
 	next := func(gateway string) time.Time {
 		t.Helper()
-		due, err := k.store.NextDue(t.Context(), gateway)
+		due, err := k.store.NextDue(t.Context(), gateway, courier.LaneNormal)
 		if err != nil {
 			t.Fatalf("NextDue: %v", err)
 		}

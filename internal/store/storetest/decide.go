@@ -96,7 +96,7 @@ func testRequeueGateway(t *testing.T, k *kit) {
 	if attempts[0].Gateway != gatewayA {
 		t.Errorf("the attempt before is of gateway %q now", attempts[0].Gateway)
 	}
-	if due, err := k.store.NextDue(t.Context(), gatewayB); err != nil || !due.Equal(floor(k.now)) {
+	if due, err := k.store.NextDue(t.Context(), gatewayB, courier.LaneNormal); err != nil || !due.Equal(floor(k.now)) {
 		t.Errorf("due at the new gateway: %v, %v", due, err)
 	}
 }

@@ -71,6 +71,8 @@ func gateways() []string { return []string{gatewayA, gatewayB, "gamma"} }
 
 func drawGateway(t *rapid.T) string { return rapid.SampledFrom(gateways()).Draw(t, "gateway") }
 
+func drawLane(t *rapid.T) courier.Lane { return rapid.SampledFrom(courier.Lanes()).Draw(t, "lane") }
+
 func (h *history) offset(t *rapid.T, label string, from, to int) time.Time {
 	return h.now.Add(time.Duration(rapid.IntRange(from, to).Draw(t, label)) * time.Second)
 }
@@ -79,7 +81,7 @@ func (h *history) wait(t *rapid.T) { h.now = h.offset(t, "wait", 0, 90) }
 
 func (h *history) draw(t *rapid.T) *courier.Message {
 	m := h.message()
-	m.Gateway, m.NextAttemptAt = drawGateway(t), h.offset(t, "due", -5, 60)
+	m.Lane, m.Gateway, m.NextAttemptAt = drawLane(t), drawGateway(t), h.offset(t, "due", -5, 60)
 	if rapid.Bool().Draw(t, "expires") {
 		m.ExpiresAt = h.offset(t, "expiry", 0, 120)
 	}
@@ -88,7 +90,7 @@ func (h *history) draw(t *rapid.T) *courier.Message {
 		m.Fingerprint[0] = rapid.SampledFrom([]byte{1, 1, 1, 2}).Draw(t, "fingerprint")
 	}
 	if rapid.Bool().Draw(t, "takes a place") {
-		m.SupersedeKey = rapid.SampledFrom([]string{"s1", "s2"}).Draw(t, "supersede key")
+		m.SupersedeKey = rapid.SampledFrom([]string{"s1", courier.OwnSupersedeKey + "2"}).Draw(t, "supersede key")
 		m.Body = rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "body")
 		m.HoldUntil = h.offset(t, "hold", -1, 3)
 	}
@@ -136,7 +138,7 @@ func (h *history) lease(t *rapid.T, got, want *courier.Message) {
 func (h *history) claim(t *rapid.T) {
 	claim := store.Claim{
 		Gateway: drawGateway(t), Node: h.node, Now: h.now, LeaseUntil: h.now.Add(leaseTime),
-		Limit: rapid.IntRange(1, 5).Draw(t, "limit"),
+		Limit: rapid.IntRange(1, 5).Draw(t, "limit"), Lane: drawLane(t), NewestFirst: rapid.Bool().Draw(t, "newest first"),
 	}
 	if rapid.Bool().Draw(t, "bounded") {
 		claim.DueFrom = h.offset(t, "due from", -30, 5)
@@ -358,9 +360,11 @@ func (h *history) compare(t *rapid.T) {
 	}
 	same(t, "stats", got, want)
 	for _, gateway := range gateways() {
-		got, err := h.store.NextDue(t.Context(), gateway)
-		if want, wantErr := h.reference.NextDue(t.Context(), gateway); err != nil || wantErr != nil || !got.Equal(want) {
-			t.Errorf("NextDue of %s: %v, %v, want %v, %v", gateway, got, err, want, wantErr)
+		for _, lane := range courier.Lanes() {
+			got, err := h.store.NextDue(t.Context(), gateway, lane)
+			if want, wantErr := h.reference.NextDue(t.Context(), gateway, lane); err != nil || wantErr != nil || !got.Equal(want) {
+				t.Errorf("NextDue of %s, %s: %v, %v, want %v, %v", gateway, lane, got, err, want, wantErr)
+			}
 		}
 	}
 }

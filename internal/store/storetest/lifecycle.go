@@ -57,7 +57,7 @@ func (k *kit) calls() map[string]func(ctx context.Context) error {
 			return err
 		},
 		"NextDue": func(ctx context.Context) error {
-			_, err := k.store.NextDue(ctx, gatewayA)
+			_, err := k.store.NextDue(ctx, gatewayA, courier.LaneNormal)
 			return err
 		},
 		"Message": func(ctx context.Context) error {

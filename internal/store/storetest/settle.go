@@ -182,10 +182,10 @@ func testSettleMovesGateway(t *testing.T, k *kit) {
 		k.settle(t, s)
 		k.isSettled(t, m, nil, s)
 	}
-	if due, err := k.store.NextDue(t.Context(), gatewayB); err != nil || due.IsZero() {
+	if due, err := k.store.NextDue(t.Context(), gatewayB, courier.LaneNormal); err != nil || due.IsZero() {
 		t.Errorf("nothing is due at the new gateway: %v, %v", due, err)
 	}
-	if due, err := k.store.NextDue(t.Context(), gatewayA); err != nil || !due.IsZero() {
+	if due, err := k.store.NextDue(t.Context(), gatewayA, courier.LaneNormal); err != nil || !due.IsZero() {
 		t.Errorf("something is due at the old gateway: %v, %v", due, err)
 	}
 }

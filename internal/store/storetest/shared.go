@@ -32,6 +32,7 @@ func RunShared(t *testing.T, open OpenFunc, openShared OpenSharedFunc) {
 		"LapsedLeasesOfOthersAreTaken":  testReclaimLapsedOfOthers,
 		"NothingIsClaimedByTwo":         testClaimByTwo,
 		"KeysHoldForBoth":               testKeysOfTwo,
+		"LimitsHoldForBoth":             testLimitsOfTwo,
 		"SweepsOfTwoTakeEachOnce":       testSweepsOfTwo,
 		"WhatOneStoresTheOtherGoesOnAt": testOneAfterTheOther,
 		"OneSettlesTheOtherReceives":    testSettleAndReceiveOfTwo,

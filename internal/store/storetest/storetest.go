@@ -66,6 +66,7 @@ func runGroups(t *testing.T, open OpenFunc) {
 		{"Event", eventTests()},
 		{"Receipt", receiptTests()},
 		{"Operate", operateTests()},
+		{"Limit", limitTests()},
 		{"Supersede", supersedeTests()},
 	}
 	for _, group := range groups {

@@ -140,7 +140,7 @@ func testReclaimEndsWhatIsInFlight(t *testing.T, k *kit) {
 // dueAt checks when the one message that waits is due.
 func (k *kit) dueAt(t *testing.T, want time.Time) {
 	t.Helper()
-	if due, err := k.store.NextDue(t.Context(), gatewayA); err != nil || !due.Equal(floor(want)) {
+	if due, err := k.store.NextDue(t.Context(), gatewayA, courier.LaneNormal); err != nil || !due.Equal(floor(want)) {
 		t.Errorf("due at %v, %v, want %v", due, err, floor(want))
 	}
 }

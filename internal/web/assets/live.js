@@ -27,7 +27,7 @@
 
   let source;
   const open = () => {
-    source = new EventSource('/events?of=' + encodeURIComponent(main.dataset.live));
+    source = new EventSource(main.dataset.live);
     source.addEventListener('page', (event) => { put(JSON.parse(event.data)); say('Live'); });
     source.addEventListener('same', () => say('Live'));
     source.addEventListener('away', () => say('The courier does not answer; this is its last word'));
