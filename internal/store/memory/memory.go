@@ -152,6 +152,7 @@ func clone(m *courier.Message) *courier.Message {
 		failed := *m.LastError
 		c.LastError = &failed
 	}
+	store.NoteEnd(&c)
 	return &c
 }
 
