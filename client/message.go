@@ -192,6 +192,25 @@ type Queue struct {
 	// OldestDueAt is since when the message waits that is due and has waited longest,
 	// zero when none is due.
 	OldestDueAt time.Time `json:"oldest_due_at,omitzero"`
+	// Waiting is what waits, by gateway and lane.
+	Waiting []Waiting `json:"waiting,omitempty"`
+}
+
+// Waiting is what waits for a gateway in a lane. Times are UTC.
+type Waiting struct {
+	Gateway string       `json:"gateway"`
+	Lane    courier.Lane `json:"lane"`
+	// Count is how many messages wait; More says that there are more.
+	Count int  `json:"count"`
+	More  bool `json:"more"`
+	// OldestDueAt is when the first of them is due, which may lie ahead.
+	OldestDueAt time.Time `json:"oldest_due_at"`
+	// Hold says what holds up those that are due: paused, account, breaker, throttled,
+	// rate, lane, slots or elsewhere; empty for nothing. Class says why a gateway takes
+	// none, and Advice what to do.
+	Hold   string        `json:"hold,omitempty"`
+	Class  courier.Class `json:"class,omitempty"`
+	Advice string        `json:"advice,omitempty"`
 }
 
 // Why is what became of the last messages to a recipient.

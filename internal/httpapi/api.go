@@ -47,6 +47,7 @@ type Store interface {
 	Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error)
 	Resolve(ctx context.Context, resolve store.Resolve) (*courier.Message, error)
 	Nodes(ctx context.Context) ([]store.Node, error)
+	Stats(ctx context.Context, now time.Time) (store.Stats, error)
 	Series(ctx context.Context, since, until time.Time) ([]store.Point, error)
 	CountryTallies(ctx context.Context, since time.Time) ([]store.Tally, error)
 	Faults(ctx context.Context, since time.Time) ([]store.Fault, error)
@@ -61,7 +62,6 @@ type Store interface {
 	StopAction(ctx context.Context, id courier.ID, now time.Time) (*store.Action, error)
 	Action(ctx context.Context, id courier.ID) (*store.Action, error)
 	Actions(ctx context.Context, limit int) ([]store.Action, error)
-	Stats(ctx context.Context, now time.Time) (store.Stats, error)
 	// The sessions of visitors of the pages. An unknown one is store.ErrNotFound, or no error to end.
 	PutSession(ctx context.Context, session store.Session) error
 	Session(ctx context.Context, id [sha256.Size]byte) (store.Session, error)
@@ -74,6 +74,10 @@ type Operation struct {
 	Gateways Gateways
 	// Actions carries out what is done to many messages; nil for nobody.
 	Actions Actions
+	// QueuesFunc tells what waits, and what holds it up; nil for what the store knows.
+	QueuesFunc func(ctx context.Context) ([]Waiting, error)
+	// Workbench tries templates; nil for nobody.
+	Workbench Workbench
 }
 
 // Options are the parts and settings of an API. Intake, Engine and Store are mandatory.
@@ -136,15 +140,12 @@ type API struct {
 	origins  *http.CrossOriginProtection
 
 	conflicts conflicts
+	remembering
 	// strangers and refusals thin out what is logged of requests without a key,
 	// by their address, of refused ones, by their code, and of refused receipts.
 	strangers, refusals, receipts quiet
 	// unready is what the last question for readiness was answered.
 	unready atomic.Bool
-
-	// specFunc builds the OpenAPI document when it is first asked for: it takes longer than
-	// all else of a start.
-	specFunc func() (specification, error)
 
 	admin  http.Handler
 	public http.Handler
@@ -154,6 +155,15 @@ type API struct {
 	ending     chan struct{}
 	endOnce    sync.Once
 	ownSealKey sealKey
+}
+
+// remembering is what is asked for again and again, and costs much.
+type remembering struct {
+	// specFunc builds the OpenAPI document when it is first asked for: it takes longer than
+	// all else of a start.
+	specFunc   func() (specification, error)
+	longSeries recent[seriesKey, series]
+	lastDay    recent[struct{}, dayOf]
 }
 
 // New returns an API, or an error when its metrics are registered already.
@@ -169,7 +179,7 @@ func New(options Options) (*API, error) {
 	if err := a.registerMetrics(); err != nil {
 		return nil, err
 	}
-	endpoints := slices.Concat(a.messageEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints())
+	endpoints := slices.Concat(a.messageEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints(), a.workbenchEndpoints())
 	a.specFunc = sync.OnceValues(func() (specification, error) { return specify(endpoints) })
 	a.within = a.serve(listenerPages, endpoints)
 	a.admin = a.serve(listenerAdmin, slices.Concat(endpoints, a.kratosEndpoints(), a.pageEndpoints()))

@@ -1,11 +1,14 @@
 package httpapi_test
 
 import (
+	"context"
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
 
 	"courier"
+	"courier/internal/httpapi"
 	"courier/internal/store"
 )
 
@@ -42,5 +45,14 @@ func TestAPI_Queue(t *testing.T) {
 	f := newFixture(t, nil)
 	f.send(t)
 	wantJSON(t, f.call(t, "GET", "/v1/queue", "").Body.String(),
-		`{"queued":1,"processing":0,"unknown":0,"oldest_due_at":"2026-01-02T03:04:05.000006Z"}`)
+		`{"queued":1,"processing":0,"unknown":0,"oldest_due_at":"2026-01-02T03:04:05.000006Z",
+			"waiting":[{"gateway":"main","lane":"normal","count":1,"more":false,"oldest_due_at":"2026-01-02T03:04:05.000006Z","hold":null,"class":null,"advice":null}]}`)
+	held := newFixture(t, func(o *httpapi.Options) {
+		o.QueuesFunc = func(context.Context) ([]httpapi.Waiting, error) {
+			return []httpapi.Waiting{{Gateway: "main", Lane: courier.LaneOTP, Count: 10_000, OldestDueAt: now(), Hold: "account", Class: courier.ClassDuplicate}}, nil
+		}
+	})
+	advice, _ := json.Marshal(courier.ClassDuplicate.Explain().String())
+	wantJSON(t, held.call(t, "GET", "/v1/queue", "").Body.String(), `{"queued":0,"processing":0,"unknown":0,"oldest_due_at":null,"waiting":[
+		{"gateway":"main","lane":"otp","count":10000,"more":true,"oldest_due_at":"2026-01-02T03:04:05.000006Z","hold":"account","class":"duplicate","advice":`+string(advice)+`}]}`)
 }

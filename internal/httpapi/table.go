@@ -98,7 +98,7 @@ func (a *API) operatorEndpoints() []endpoint {
 		},
 		endpoint{
 			method: http.MethodGet, path: "/v1/queue", id: "show-queue", tag: tagOperator, summary: "Show what is under way",
-			description: "How many messages wait, are being attempted, or need an operator.",
+			description: "How many messages wait, are being attempted, or need an operator, and what holds up those that wait.",
 			scope:       ScopeRead, handle: a.showQueue, gives: queue{}, codes: []courier.ErrorCode{courier.CodeStoreUnavailable},
 		},
 		endpoint{

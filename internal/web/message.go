@@ -66,11 +66,15 @@ func showMessage(v *visit) error {
 		return fmt.Errorf("show message: %w", err)
 	}
 	m.To = v.number(m.To)
-	page := history{Message: m, ShowFull: v.showFull(), Facts: facts(m), Events: events(m, v.now()), Note: doneNote(v.R.URL.Query().Get("done"))}
+	hands, err := v.api.Audit(v.R.Context(), client.AuditQuery{Target: id.String()})
+	if err != nil {
+		return fmt.Errorf("show message: %w", err)
+	}
+	page := history{Message: m, ShowFull: v.showFull(), Facts: facts(m), Events: events(m, hands.Entries), Note: doneNote(v.R.URL.Query().Get("done"))}
 	if m.LastError != nil && m.Status != courier.StatusDelivered && m.Status != courier.StatusSent {
 		page.Advice = m.LastError.Advice
 	}
-	if v.maySend() {
+	if v.mayAct() {
 		page.Actions = actions(m)
 	}
 	return v.show("message", frame{Title: "Message " + string(m.Status), Section: "Messages", Live: true, Data: page})
@@ -104,13 +108,17 @@ func facts(m *client.Message) []fact {
 }
 
 // events are what happened to a message in order, and at the end what is to come.
-func events(m *client.Message, now time.Time) []event {
+func events(m *client.Message, hands []client.AuditEntry) []event {
 	list := []event{{At: m.CreatedAt, Title: "Taken"}}
 	for i := range m.Attempts {
 		list = append(list, attemptEvent(&m.Attempts[i]))
 	}
 	for i := range m.Receipts {
 		list = append(list, receiptEvent(&m.Receipts[i]))
+	}
+	for i := range hands {
+		e := &hands[i]
+		list = append(list, event{At: e.At, Title: handWords(e.Action), Detail: "by " + e.Who, Said: joinLines(e.Reason, e.Detail)})
 	}
 	slices.SortStableFunc(list, func(a, b event) int { return a.At.Compare(b.At) })
 	switch m.Status { //nolint:exhaustive // the others were ended by an event above
@@ -121,7 +129,7 @@ func events(m *client.Message, now time.Time) []event {
 	case courier.StatusAbandoned:
 		list = append(list, event{At: m.UpdatedAt, Kind: "bad", Title: "Given up", Detail: "its retries are used up"})
 	case courier.StatusQueued:
-		list = append(list, nextEvent(m, now))
+		list = append(list, event{At: m.NextAttemptAt, Kind: "next", Title: "Due", Detail: join([]string{"at " + m.Gateway})})
 	case courier.StatusProcessing:
 		list = append(list, event{At: m.UpdatedAt, Kind: "next", Title: "A node is attempting it"})
 	}
@@ -169,12 +177,17 @@ func receiptEvent(r *client.Receipt) event {
 	return e
 }
 
-func nextEvent(m *client.Message, now time.Time) event {
-	e := event{At: m.NextAttemptAt, Kind: "next", Title: "Due", Detail: join([]string{"at " + m.Gateway})}
-	if wait := m.NextAttemptAt.Sub(now); wait > time.Second {
-		e.Title = "Next attempt"
+// handWords tells what somebody did with a message.
+func handWords(action string) string {
+	switch action {
+	case "message.cancel":
+		return "Canceled by hand"
+	case "message.retry":
+		return "Queued again by hand"
+	case "message.resolve":
+		return "Resolved by hand"
 	}
-	return e
+	return action
 }
 
 // join puts together what there is.
@@ -232,13 +245,14 @@ func changeMessage(v *visit) error {
 }
 
 func (v *visit) change(ctx context.Context, id courier.ID, name string) (err error) {
+	reason := v.R.PostForm.Get("reason")
 	switch name {
 	case "cancel":
-		_, err = v.api.Cancel(ctx, id)
+		_, err = v.api.CancelFor(ctx, id, reason)
 	case "retry":
-		_, err = v.api.Retry(ctx, id)
+		_, err = v.api.RetryFor(ctx, id, reason)
 	case "resolve":
-		_, err = v.api.Resolve(ctx, id, client.Resolution(v.R.PostForm.Get("as")))
+		_, err = v.api.ResolveFor(ctx, id, client.Resolution(v.R.PostForm.Get("as")), reason)
 	default:
 		return refuse(courier.CodeInvalidRequest, "there is no such action")
 	}

@@ -23,13 +23,14 @@ const (
 
 // filter is what a listing is restricted to, as the form has it.
 type filter struct {
-	Status, To, Gateway, Class, Since, Until string
+	Status, To, Gateway, TemplateType, Country, Class, Since, Until string
 }
 
 // filterNames are the fields of the form and, but for the recipient, those of the address.
 func (f *filter) fields() map[string]*string {
 	return map[string]*string{
-		"status": &f.Status, recipient: &f.To, "gateway": &f.Gateway, "class": &f.Class, "since": &f.Since, "until": &f.Until,
+		"status": &f.Status, recipient: &f.To, "gateway": &f.Gateway, "class": &f.Class,
+		"template_type": &f.TemplateType, "country": &f.Country, "since": &f.Since, "until": &f.Until,
 	}
 }
 
@@ -60,6 +61,10 @@ type listing struct {
 	// with the newest. First and Next are the addresses of other pages.
 	Filtered, Later bool
 	First, Next     string
+	// Query is what follows the ? in the address, for the forms of Actions.
+	Query   string
+	MayAct  bool
+	Actions []action
 }
 
 // filterMessages brings the fields of the form into the address, where the recipient is
@@ -101,7 +106,10 @@ func (v *visit) readFilter(query url.Values) (f filter, err error) {
 
 // query is what the API is asked for.
 func (f *filter) query() (q client.ListQuery, err error) {
-	q = client.ListQuery{Status: courier.Status(f.Status), To: f.To, Gateway: f.Gateway, Class: courier.Class(f.Class), PageSize: pageSize}
+	q = client.ListQuery{
+		Status: courier.Status(f.Status), To: f.To, Gateway: f.Gateway, Class: courier.Class(f.Class),
+		TemplateType: f.TemplateType, Country: strings.ToUpper(f.Country), PageSize: pageSize,
+	}
 	for _, bound := range []struct {
 		text string
 		at   *time.Time
@@ -128,7 +136,10 @@ func showMessages(v *visit) error {
 	}
 	asked.PageToken = query.Get("page_token")
 	query.Del("page_token")
-	page := listing{Filter: f, Filtered: len(query) > 0, Later: asked.PageToken != "", First: address("/messages", query)}
+	page := listing{Filter: f, Filtered: len(query) > 0, Later: asked.PageToken != "", First: address("/messages", query), Query: query.Encode(), MayAct: v.mayAct()}
+	if page.MayAct && f.Status != "" {
+		page.Actions = bulkActions(courier.Status(f.Status))
+	}
 	token, err := v.gather(&page, asked)
 	if err != nil {
 		return fmt.Errorf("list messages: %w", err)

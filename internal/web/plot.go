@@ -11,7 +11,7 @@ import (
 // The measures of a plot, in the units of its drawing.
 const (
 	plotWidth, plotHeight = 760, 190
-	plotLeft, plotRight   = 52, 748
+	plotLeft, plotRight   = 64, 744
 	plotTop, plotBottom   = 12, 164
 )
 
@@ -195,8 +195,8 @@ func seconds(value float64) string {
 		return fmt.Sprintf("%.0f ms", value*1000)
 	case value < 10:
 		return fmt.Sprintf("%.1f s", value)
-	case value < 100:
+	case value < 120:
 		return fmt.Sprintf("%.0f s", value)
 	}
-	return fmt.Sprintf("%.0f min", value/60)
+	return fmt.Sprintf("%.1f min", value/60)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"courier"
+	"courier/client"
 )
 
 //go:embed templates/*.html
@@ -59,7 +60,9 @@ func (p *Pages) functions() template.FuncMap {
 		"version":     func() string { return p.options.Version },
 		"number":      func(n int64) string { return groupDigits(n) },
 		"list":        func(values ...string) []string { return values },
-		"duration":    func(d time.Duration) string { return seconds(d.Seconds()) },
+		"duration":    func(d client.Duration) string { return seconds(time.Duration(d).Seconds()) },
+		"count":       count,
+		"targetPath":  targetPath,
 		"gatewayPath": func(id string) string { return "/gateways/" + url.PathEscape(id) },
 		"dict": func(pairs ...any) map[string]any {
 			all := map[string]any{}

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"courier"
@@ -52,6 +53,9 @@ func New(options Options) (*Pages, error) {
 	return p, nil
 }
 
+// readScope is that of every page but the sign-in: what may be done is up to the API.
+const readScope = httpapi.ScopeRead
+
 // page is one method of one path, and who may ask for it.
 type page struct {
 	method, path string
@@ -59,25 +63,39 @@ type page struct {
 	serve        func(v *visit) error
 }
 
+// pathWorkbench is the page with templates in its form.
+const pathWorkbench = "/workbench"
+
+// maxForm bounds the form of a page, 0 for the default.
+func (p *page) maxForm() int64 {
+	if p.path == pathWorkbench {
+		return maxWorkbench
+	}
+	return 0
+}
+
 // table lists the pages. A new page is a line here, a function that gathers what it shows
 // in a file of its own, and a template of the same name.
 func (p *Pages) table() []page {
-	return []page{
-		{http.MethodGet, "/{$}", httpapi.ScopeRead, showOverview},
-		{http.MethodGet, "/messages", httpapi.ScopeRead, showMessages},
-		{http.MethodPost, "/messages", httpapi.ScopeRead, filterMessages},
-		{http.MethodGet, "/messages/{id}", httpapi.ScopeRead, showMessage},
-		{http.MethodPost, "/messages/{id}", httpapi.ScopeRead, changeMessage},
+	return slices.Concat([]page{
+		{http.MethodGet, "/{$}", readScope, showOverview},
+		{http.MethodGet, "/messages", readScope, showMessages},
+		{http.MethodPost, "/messages", readScope, filterMessages},
+		{http.MethodGet, "/messages/{id}", readScope, showMessage},
+		{http.MethodPost, "/messages/{id}", readScope, changeMessage},
+		{http.MethodGet, pathWorkbench, httpapi.ScopeOperate, showWorkbench},
+		{http.MethodPost, pathWorkbench, httpapi.ScopeOperate, tryTemplates},
 		{http.MethodGet, "/sign-in", "", showSignIn},
 		{http.MethodGet, "/assets/{name}", "", serveAsset},
-	}
+		{http.MethodGet, "/audit", readScope, showAudit},
+	}, actionPages())
 }
 
 // Table implements httpapi.Pages.
 func (p *Pages) Table() []httpapi.Page {
 	pages := []httpapi.Page{{Method: http.MethodGet, Path: pathEvents, Scope: httpapi.ScopeRead, Lasting: true, Serve: p.serveLive}}
 	for _, page := range p.table() {
-		pages = append(pages, httpapi.Page{Method: page.method, Path: page.path, Scope: page.scope, Serve: func(seen *httpapi.Visit) error {
+		pages = append(pages, httpapi.Page{Method: page.method, Path: page.path, Scope: page.scope, MaxForm: page.maxForm(), Serve: func(seen *httpapi.Visit) error {
 			api, err := client.New(client.Options{HTTPClient: &http.Client{Transport: seen}, RetryFor: -1, UserAgent: "courier-pages"})
 			if err != nil {
 				return fmt.Errorf("ask the API: %w", err)
@@ -99,8 +117,8 @@ type visit struct {
 // now is the time of the courier, by which the pages tell how long ago something was.
 func (v *visit) now() time.Time { return v.pages.options.NowFunc().UTC() }
 
-// maySend reports whether the visitor may change messages.
-func (v *visit) maySend() bool { return v.May(httpapi.ScopeSend) }
+// mayAct reports whether the visitor may change messages.
+func (v *visit) mayAct() bool { return v.May(httpapi.ScopeSend) || v.May(httpapi.ScopeOperate) }
 
 // showFull reports whether the visitor sees texts and full numbers.
 func (v *visit) showFull() bool { return v.May(httpapi.ScopeReadBody) }

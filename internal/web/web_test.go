@@ -62,8 +62,18 @@ func keys() []httpapi.Key {
 	return []httpapi.Key{
 		key("sender", httpapi.ScopeSend), key("reader", httpapi.ScopeRead), key("auditor", httpapi.ScopeReadBody),
 		key("root", httpapi.ScopeSend, httpapi.ScopeReadBody),
+		key("operator", httpapi.ScopeRead, httpapi.ScopeOperate),
 	}
 }
+
+// gateways has one.
+type gateways struct{}
+
+func (gateways) Gateways() ([]httpapi.GatewaySettings, error) {
+	return []httpapi.GatewaySettings{{ID: "main", Method: "POST", URL: "https://gateway.example.com/send"}}, nil
+}
+
+func (gateways) SetPaused([]string) {}
 
 // open serves the pages on a port of their own; without keys where there are none.
 func open(t *testing.T, keys []httpapi.Key) *site {
@@ -77,6 +87,7 @@ func open(t *testing.T, keys []httpapi.Key) *site {
 	}
 	s.api, err = httpapi.New(httpapi.Options{
 		Intake: intake{}, Engine: engine{s.store}, Store: s.store, Pages: pages, Keys: keys, NowFunc: s.store.Now,
+		Operation: httpapi.Operation{Gateways: gateways{}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +235,7 @@ func (s *site) attempt(t *testing.T, status courier.Status, edit func(a *courier
 	a := &courier.Attempt{Number: 1, Gateway: "main", Outcome: courier.OutcomeAccepted, StartedAt: s.now(), Duration: time.Millisecond}
 	edit(a)
 	applied, err := s.store.Settle(t.Context(), []store.Settlement{{
-		ID: claimed[0].ID, Token: claimed[0].Lease.Token, Status: status, Attempt: a, At: s.now(),
+		ID: claimed[0].ID, Token: claimed[0].Lease.Token, Status: status, Attempt: a, At: s.now(), NoReceipts: true, DueAt: s.now(),
 	}})
 	if err != nil || !applied[0] {
 		t.Fatalf("settle: %v, %v", applied, err)
@@ -575,4 +586,79 @@ func TestPages_Below(t *testing.T) {
 	}
 	s.get(t, "/sms/messages").wants(t, http.StatusOK, `href="/sms`+path, `src="/sms/assets/`, `action="/sms/messages"`,
 		`data-live="/sms/events?of=%2Fmessages"`, `-href="/messages`)
+}
+
+// TestPages_Overview says whether codes arrive, what waits, and how the gateways are.
+func TestPages_Overview(t *testing.T) {
+	t.Parallel()
+	s := open(t, keys())
+	s.signIn(t, "root")
+	s.get(t, "/").wants(t, http.StatusOK, "Nothing was to be sent", "No message waits that is due.", ">main<", "s-ok", `href="/?span=week#plots"`)
+	for i := range 9 {
+		s.message(t, func(m *courier.Message) { m.ID[14] = byte(i) })
+		s.attempt(t, courier.StatusSent, func(*courier.Attempt) {})
+	}
+	s.message(t, func(m *courier.Message) { m.ID[14], m.Lane = 9, courier.LaneOTP })
+	s.clock.Add(int64(2 * time.Minute))
+	s.get(t, "/?span=day").wants(t, http.StatusOK, "Most codes arrive, and some do not.", "90.0 % of 10 messages", "2 minutes", "aria-current=\"true\">Day", "Messages in 15 minutes")
+	path := s.message(t, func(m *courier.Message) { m.ID[14], m.To = 10, "+12065550133" })
+	a := s.post(t, "/", "/messages", "to=+12065550133")
+	s.get(t, a.Header.Get("Location")).wants(t, http.StatusOK, path)
+	if strings.Contains(a.Header.Get("Location"), "0133") {
+		t.Errorf("the number is in the address: %s", a.Header.Get("Location"))
+	}
+}
+
+// TestPages_Bulk acts on all messages that match, after a look at how many they are.
+func TestPages_Bulk(t *testing.T) {
+	t.Parallel()
+	s := open(t, keys())
+	for i := range 3 {
+		s.message(t, func(m *courier.Message) { m.ID[14] = byte(i) })
+		s.attempt(t, courier.StatusAbandoned, func(a *courier.Attempt) { a.Outcome = courier.OutcomeRetry })
+	}
+	s.message(t, func(m *courier.Message) { m.ID[14] = 9 })
+	s.signIn(t, "reader")
+	s.get(t, "/messages?status=abandoned").wants(t, http.StatusOK, "-Act on all")
+	s.post(t, "/messages", "/actions", "query=status=abandoned", "action=retry").wants(t, http.StatusForbidden)
+	s.visitor(t)
+	s.signIn(t, "operator")
+	s.get(t, "/messages").wants(t, http.StatusOK, "Filter by a status first")
+	s.get(t, "/messages?status=abandoned").wants(t, http.StatusOK, "Act on all", ">Retry<", "-Cancel this")
+	form := []string{"query=status=abandoned&page_token=x", "action=retry", "reason=<b>works again"}
+	s.post(t, "/messages", "/messages/actions", form...).wants(t, http.StatusOK, "Retry: 3 messages", "&lt;b&gt;works again", `value="status=abandoned"`)
+	s.post(t, "/messages", "/messages/actions", "query=status=abandoned", "action=cancel").wants(t, http.StatusBadRequest, "cannot be done to messages of this status")
+	s.post(t, "/messages", "/messages/actions", "query=", "action=cancel").wants(t, http.StatusBadRequest, "filter by a status first")
+	a := s.post(t, "/messages", "/actions", form...)
+	a.wants(t, http.StatusSeeOther)
+	at := a.Header.Get("Location")
+	s.get(t, at).wants(t, http.StatusOK, ">running<", "retry", "Stop this action", "&lt;b&gt;works again", "abandoned")
+	s.get(t, "/actions").wants(t, http.StatusOK, `href="`+at)
+	s.post(t, at, at, "reason=enough").wants(t, http.StatusSeeOther)
+	s.get(t, at).wants(t, http.StatusOK, ">stopped<", "-Stop this action")
+	s.get(t, "/actions/x").wants(t, http.StatusNotFound, "no such action")
+}
+
+// TestPages_Audit tells who did what.
+func TestPages_Audit(t *testing.T) {
+	t.Parallel()
+	s := open(t, keys())
+	path := s.message(t, nil)
+	s.signIn(t, "root")
+	s.get(t, "/audit").wants(t, http.StatusOK, "sign_in", "root")
+	s.post(t, path, path, "action=cancel", "reason="+hostile).wants(t, http.StatusSeeOther)
+	s.get(t, "/audit").wants(t, http.StatusOK, "message.cancel", `href="`+path, "-<script>", "U+202E")
+	s.get(t, "/audit?action=sign_in").wants(t, http.StatusOK, "-"+path, "root", `value="sign_in" selected`)
+	s.get(t, "/audit?target=nothing").wants(t, http.StatusOK, "Nothing matches.")
+	s.get(t, path).wants(t, http.StatusOK, "Canceled by hand", "by root", "&lt;script&gt;")
+	for range 60 {
+		s.post(t, "/messages", "/sign-out")
+		s.signIn(t, "root")
+	}
+	page := s.get(t, "/audit")
+	next := regexp.MustCompile(`href="([^"]+)" rel="next"`).FindStringSubmatch(page.text)
+	if next == nil {
+		t.Fatalf("no second page:\n%s", page.text)
+	}
+	s.get(t, strings.ReplaceAll(next[1], "&amp;", "&")).wants(t, http.StatusOK, "To the newest")
 }

@@ -21,13 +21,8 @@ a.gateway_message_id, a.retry_after, a.started_at, a.duration, a.warning
 -- columns: receipt
 gateway, gateway_message_id, status, class, code, message, at, received_at
 
--- An OFFSET, here and below, keeps a plan from reading a whole table: it may be made while
--- that has few rows, and kept when there are many.
-
 -- columns: joined
-LEFT JOIN LATERAL (
-    SELECT * FROM courier.attempt AS a WHERE a.message_id = m.id AND a.number = m.last_error OFFSET 0
-) AS a ON true
+LEFT JOIN courier.attempt AS a ON a.message_id = m.id AND a.number = m.last_error
 
 -- columns: tally
 INSERT INTO courier.tally AS t (store, writer, queued, processing, unknown)
@@ -435,6 +430,8 @@ SELECT {message}, {last} FROM unnest($1::text[], $2::text[]) AS g (caller, idemp
 JOIN courier.message AS m ON m.caller = g.caller AND m.idempotency_key = g.idempotency_key
 {joined}
 
+-- The OFFSET of a subquery, here and below, keeps a plan from reading the whole table: it may
+-- be made while that has few rows, and kept when there are many.
 -- name: Parts
 SELECT p.message_id, p.number, p.gateway_message_id FROM unnest($1::uuid[]) AS g (id)
 CROSS JOIN LATERAL (SELECT * FROM courier.part AS p WHERE p.message_id = g.id OFFSET 0) AS p
@@ -492,7 +489,7 @@ CROSS JOIN unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[]) WITH ORDINAL
 -- name: LockMessages
 SELECT {message}, {last} FROM unnest($1::uuid[]) AS g (id)
 CROSS JOIN LATERAL (SELECT * FROM courier.message AS m WHERE m.id = g.id FOR UPDATE) AS m
-{joined}
+LEFT JOIN LATERAL (SELECT * FROM courier.attempt AS a WHERE a.message_id = m.id AND a.number = m.last_error OFFSET 0) AS a ON true
 
 -- name: InsertReceipt
 INSERT INTO courier.receipt (message_id, number, {receipt})

@@ -16,33 +16,6 @@ import (
 	"courier/internal/store"
 )
 
-// query is one of several statements that are sent together.
-type query struct {
-	name      string
-	arguments []any
-	read      func(rows pgx.Rows) error
-}
-
-// readTogether runs statements in one round trip.
-func (s *session) readTogether(ctx context.Context, queries ...query) (err error) {
-	batch := &pgx.Batch{}
-	for _, q := range queries {
-		batch.Queue(s.texts[q.name], q.arguments...)
-	}
-	results := s.on.SendBatch(ctx, batch)
-	for _, q := range queries {
-		var rows pgx.Rows
-		if rows, err = results.Query(); err == nil {
-			err = readAll(rows, q.name, q.read)
-		}
-		if err != nil {
-			_ = results.Close()
-			return err
-		}
-	}
-	return results.Close()
-}
-
 func nothing(pgx.Rows) error { return nil }
 
 // messagesOf returns a statement that finds messages, and adds them to a list.

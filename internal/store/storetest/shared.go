@@ -34,7 +34,7 @@ func RunShared(t *testing.T, open OpenFunc, openShared OpenSharedFunc) {
 		"NothingIsClaimedByTwo":         testClaimByTwo,
 		"KeysHoldForBoth":               testKeysOfTwo,
 		"PlacesHoldForBoth":             testPlacesOfTwo,
-		"LimitsHoldForBoth":             func(t *testing.T, p *pair) { p.testLimitLoad(t, p.both()...) },
+		"LimitsHoldForBoth":             testLimitsOfTwo,
 		"SweepsOfTwoTakeEachOnce":       testSweepsOfTwo,
 		"WhatOneStoresTheOtherGoesOnAt": testOneAfterTheOther,
 		"OneSettlesTheOtherReceives":    testSettleAndReceiveOfTwo,
