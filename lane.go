@@ -25,6 +25,13 @@ func Lanes() []Lane { return []Lane{LaneOTP, LaneNormal, LaneBulk} }
 // Valid reports whether l is one of Lanes.
 func (l Lane) Valid() bool { return slices.Contains(Lanes(), l) }
 
+// OwnSupersedeKey begins the keys that the courier gives by itself. Messages with one of
+// them are to the same recipient.
+const OwnSupersedeKey = "~"
+
+// IsOwnSupersedeKey reports whether the courier gave a key by itself.
+func IsOwnSupersedeKey(key string) bool { return strings.HasPrefix(key, OwnSupersedeKey) }
+
 // IsCodeType reports whether messages of a template type carry a one-time code. The
 // types are those of Ory Kratos: login_code_valid, recovery_code_valid and so on, and
 // otp, as its older versions have it.

@@ -1,7 +1,9 @@
 package app_test
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +31,50 @@ func TestDocuments_Hooks(t *testing.T) {
 		checkHooks(t, text)
 	}
 }
+
+// TestDocuments_HookExamples runs the example of each type with the tools that it names: a
+// message goes out of each.
+func TestDocuments_HookExamples(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/hooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateway, calls := silent(t)
+	c := start(t, func(dir string) string {
+		text := channel(dir, gateway) + "limits: []\nhooks:\n"
+		for _, kind := range hook.Types() {
+			id, secret := kind, "a-long-secret"
+			switch kind {
+			case "webhook":
+				id = "auth0"
+			case "supabase":
+				secret = supabaseSecret
+			}
+			text += fmt.Sprintf("  - { id: %s, type: %s, secret: %q }\n", id, kind, secret)
+		}
+		return text
+	})
+	examples := strings.Split(string(page), "```sh\n")[1:]
+	if len(examples) != len(hook.Types()) {
+		t.Errorf("%d examples for %d types", len(examples), len(hook.Types()))
+	}
+	for _, example := range examples {
+		text, _, _ := strings.Cut(example, "```")
+		secret := "a-long-secret"
+		if strings.Contains(text, "/hooks/supabase") {
+			secret = supabaseSecret
+		}
+		command := exec.CommandContext(t.Context(), "sh", "-ec", strings.ReplaceAll(text, "127.0.0.1:4477", c.PublicAddr()))
+		command.Env = append(os.Environ(), "HOOK_SECRET="+secret, "NO_PROXY=127.0.0.1")
+		if answer, err := command.CombinedOutput(); err != nil || !strings.Contains(string(answer), `"status":"queued"`) {
+			t.Errorf("%s: %s, %v", text, answer, err)
+		}
+	}
+	until(t, "the messages", func() bool { return calls.Load() == int64(len(examples)) })
+}
+
+const supabaseSecret = "v1,whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" //nolint:gosec // no secret of anybody
 
 // TestConfig_StarterWithHook checks what courier config init --hook writes for each type,
 // with a gateway and as the whole file.
@@ -62,9 +108,8 @@ func checkHooks(t *testing.T, text string) *config.Config {
 	if err := os.WriteFile(filepath.Join(dir, "courier.yml"), []byte(text), 0o600); err != nil { //nolint:gosec // a file of this test
 		t.Fatal(err)
 	}
-	const secret = "v1,whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" //nolint:gosec // no secret of anybody
 	cfg, err := config.Load(config.Options{Files: []string{"courier.yml"}, Dir: dir, Environ: []string{
-		"HOOK_SECRET=" + secret, "WEBHOOK_SECRET=" + secret, "WEBHOOK_URL=https://gateway.example/sms", "WEBHOOK_RECEIPT_SECRET=a-long-random-text",
+		"HOOK_SECRET=" + supabaseSecret, "WEBHOOK_SECRET=" + supabaseSecret, "WEBHOOK_URL=https://gateway.example/sms", "WEBHOOK_RECEIPT_SECRET=a-long-random-text",
 	}})
 	if err == nil {
 		err = app.Check(t.Context(), cfg)

@@ -20,7 +20,7 @@ func TestApp_Limits(t *testing.T) {
 	t.Parallel()
 	gateway, _ := silent(t)
 	c := start(t, func(dir string) string { return channel(dir, gateway) })
-	post := func(body string) (*http.Response, string) {
+	post := func(body string) (status int, retryAfter, answer string) {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.AdminAddr()+"/v1/messages", strings.NewReader(body))
 		if err != nil {
@@ -33,22 +33,22 @@ func TestApp_Limits(t *testing.T) {
 		}
 		defer func() { _ = response.Body.Close() }()
 		text, _ := io.ReadAll(response.Body)
-		return response, string(text)
+		return response.StatusCode, response.Header.Get("Retry-After"), string(text)
 	}
 	code := func(to string, n int) string {
 		return fmt.Sprintf(`{"to":%q,"template_type":"login_code_valid","body":"Your code is %06d"}`, to, n)
 	}
 	for n := range 5 {
-		if response, body := post(code("+12065550199", n)); response.StatusCode != http.StatusAccepted {
-			t.Fatalf("got %d %s", response.StatusCode, body)
+		if status, _, body := post(code("+12065550199", n)); status != http.StatusAccepted {
+			t.Fatalf("got %d %s", status, body)
 		}
 	}
 	refused := func() {
 		t.Helper()
-		response, body := post(code("+12065550199", 9))
-		if response.StatusCode != http.StatusTooManyRequests || !strings.Contains(body, `"code":"recipient_limited"`) || !strings.Contains(body, `"location":"body.to"`) ||
-			len(response.Header.Get("Retry-After")) != 3 || strings.Contains(body, "5550199") {
-			t.Errorf("got %d %s, Retry-After %q", response.StatusCode, body, response.Header.Get("Retry-After"))
+		status, retryAfter, body := post(code("+12065550199", 9))
+		if status != http.StatusTooManyRequests || !strings.Contains(body, `"code":"recipient_limited"`) || !strings.Contains(body, `"location":"body.to"`) ||
+			len(retryAfter) != 3 || strings.Contains(body, "5550199") {
+			t.Errorf("got %d %s, Retry-After %q", status, body, retryAfter)
 		}
 	}
 	refused()

@@ -215,13 +215,13 @@ const sampleTimeout = 15 * time.Second
 // show sends the sample and stays up, unless it is to end.
 func (d *dev) show(ctx context.Context, running *app.App, phone *inbox.Server, folder devPlace) error {
 	server := "http://" + running.AdminAddr()
-	tell(d.out, "The phone, for your browser, is   %s\n", phone.URL())
-	tell(d.out, "The courier listens on            %s\n", server)
+	tell(d.out, "The phone, for your browser, is    %s\n", phone.URL())
+	tell(d.out, "The courier, pages and API, is at  %s\n", server)
 	lifetime := ""
 	if d.flags.dir == "" {
 		lifetime = " (removed at the end)"
 	}
-	tell(d.out, "Configuration and messages are in %s%s\n\n", folder, lifetime)
+	tell(d.out, "Configuration and messages are in  %s%s\n\n", folder, lifetime)
 	if err := d.showSample(ctx, server, phone); err != nil {
 		return err
 	}

@@ -148,6 +148,12 @@ func (p *catchPrinter) print(message inbox.Message) {
 	if message.To == "" && message.Text == "" {
 		text = message.Method + " " + message.Target + "  (no recipient and text in it)"
 	}
+	switch {
+	case message.Status == 0:
+		text += "  (not answered)"
+	case !message.Arrived():
+		text += fmt.Sprintf("  (answered %d, so no phone has it)", message.Status)
+	}
 	line := printable(message.ReceivedAt.Local().Format("15:04:05.000") + "  " + text)
 	if p.format == formatJSON {
 		encoded, err := json.Marshal(message)

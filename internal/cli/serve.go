@@ -90,7 +90,7 @@ func (s *shared) configOptions() config.Options {
 	return config.Options{
 		Files:         s.configFiles,
 		Environ:       s.Environ,
-		IgnoreEnviron: []string{"COURIER_SERVER", "COURIER_API_KEY"},
+		IgnoreEnviron: []string{"COURIER_SERVER", "COURIER_API_KEY", inboxVariable},
 	}
 }
 

@@ -26,7 +26,7 @@ func StarterWithHook(starter, kind string) string {
 	for line := range strings.Lines(side.set) {
 		text.WriteString("  # " + line)
 	}
-	text.WriteString("\n  - id: " + kind + "\n    type: " + kind + "\n    # " + side.secret + "\n    secret: env://HOOK_SECRET\n")
+	text.WriteString("\n  - id: " + kind + "\n    type: " + kind + "\n    # " + side.origin + "\n    secret: env://HOOK_SECRET\n")
 	for line := range strings.Lines(side.more) {
 		text.WriteString("    " + line)
 	}
@@ -35,31 +35,31 @@ func StarterWithHook(starter, kind string) string {
 
 // hookSide is what a hook of a type needs here and in its identity system.
 type hookSide struct {
-	// set is what to set there, secret where the secret comes from, more further keys here.
-	set, secret, more string
+	// set is what to set there, origin where the secret comes from, more further keys here.
+	set, origin, more string
 }
 
 func hookSides() map[string]hookSide {
-	const bearer = "A long random text, such as openssl rand -hex 32 prints."
+	const random = "A long random text, such as openssl rand -hex 32 prints."
 	return map[string]hookSide{
 		"supabase": {
 			set:    "Supabase Auth calls https://sms.example.com/hooks/supabase. Set there, or in the dashboard\nunder Authentication, Hooks: GOTRUE_HOOK_SEND_SMS_ENABLED=true, GOTRUE_HOOK_SEND_SMS_URI\nto that address, GOTRUE_HOOK_SEND_SMS_SECRETS to the secret.",
-			secret: "v1,whsec_ and base64: what the dashboard generates.",
+			origin: "v1,whsec_ and base64: what the dashboard generates.",
 			more:   "# How long its codes are good: 60 seconds unless its settings say otherwise.\nttl: 60s\n# Our texts end with @shop.example #code, so that browsers fill the code in there.\n# domain: shop.example\n",
 		},
 		"zitadel": {
 			set:    "Zitadel calls https://sms.example.com/hooks/zitadel. Add an HTTP provider there with\nPOST /admin/v1/sms/http and activate it.",
-			secret: "The signingKey that Zitadel answers with when the provider is added.",
+			origin: "The signingKey that Zitadel answers with when the provider is added.",
 			more:   "# A version that signs nothing calls /hooks/zitadel/<secret> instead.\n# url_secret: true\n",
 		},
 		"authentik": {
 			set:    "authentik calls https://sms.example.com/hooks/authentik. In the SMS stage choose the\nprovider Generic, that address, and the authentication Bearer or Basic. The number is what\nthe user typed: set recipients.default_region here.",
-			secret: bearer,
+			origin: random,
 			more:   "# The user name for Basic.\nuser: courier\n",
 		},
 		"logto": {
 			set:    "Logto calls https://sms.example.com/hooks/logto: the endpoint of the HTTP SMS connector,\nwhose authorization is the secret.",
-			secret: bearer,
+			origin: random,
 			more:   "# The language of our texts where the user's is not known.\nlocale: en\n# domain: shop.example\n",
 		},
 		"kratos": {
@@ -67,19 +67,19 @@ func hookSides() map[string]hookSide {
 				"  courier:\n    channels:\n      - id: sms\n        type: http\n        request_config:\n          url: https://sms.example.com/hooks/kratos\n          method: POST\n" +
 				"          body: base64://ZnVuY3Rpb24oY3R4KSBjdHg=\n" +
 				"          auth: { type: api_key, config: { in: header, name: Authorization, value: \"Bearer <secret>\" } }",
-			secret: bearer,
+			origin: random,
 		},
 		"casdoor": {
 			set:    "Casdoor calls https://sms.example.com/hooks/casdoor: a provider of the category SMS and the\ntype Custom HTTP SMS, method POST, with the parameters phoneNumber and content and the header\nAuthorization: Bearer <secret>. Keycloak's plugin keycloak-mfa-plugins calls it in form mode.",
-			secret: bearer,
+			origin: random,
 		},
 		"fusionauth": {
 			set:    "FusionAuth calls https://sms.example.com/hooks/fusionauth: a generic messenger with the header\nAuthorization: Bearer <secret>.",
-			secret: bearer,
+			origin: random,
 		},
 		"webhook": {
 			set:    "Whatever posts what POST /v1/messages takes to https://sms.example.com/hooks/webhook, with\nAuthorization: Bearer <secret>, or signed as a Standard Webhook where the secret is whsec_…",
-			secret: bearer,
+			origin: random,
 		},
 	}
 }

@@ -24,7 +24,7 @@ const (
 type collector struct {
 	engine *Engine
 
-	inFlight, unsettled, limit, breaker, pace, degraded, weight, depth, age *prometheus.Desc
+	inFlight, unsettled, limit, breaker, pace, degraded, paused, weight, depth, age *prometheus.Desc
 
 	mu      sync.Mutex
 	stats   store.Stats
@@ -46,6 +46,8 @@ func newCollector(e *Engine) *collector {
 			"Attempts a second that a gateway takes, as learned from its throttling; 0 when it does not throttle.", byGateway, nil),
 		breaker: prometheus.NewDesc("courier_breaker_state",
 			"State of the breaker of a gateway: 0 closed, 1 half open, 2 open.", byGateway, nil),
+		paused: prometheus.NewDesc("courier_gateway_paused",
+			"1 while an operator has a gateway take no messages.", byGateway, nil),
 		degraded: prometheus.NewDesc("courier_gateway_degraded",
 			"1 when receipts say that a gateway delivers few of the messages that it takes, or slowly.", byGateway, nil),
 		weight: prometheus.NewDesc("courier_route_weight",
@@ -62,7 +64,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, counted := range c.engine.metrics.collectors() {
 		counted.Describe(descs)
 	}
-	for _, desc := range []*prometheus.Desc{c.inFlight, c.unsettled, c.limit, c.breaker, c.pace, c.degraded, c.weight, c.depth, c.age} {
+	for _, desc := range []*prometheus.Desc{c.inFlight, c.unsettled, c.limit, c.breaker, c.pace, c.degraded, c.paused, c.weight, c.depth, c.age} {
 		descs <- desc
 	}
 }
@@ -96,6 +98,11 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 			degraded = 1
 		}
 		gauge(c.degraded, degraded, name)
+		paused := 0.0
+		if state.paused {
+			paused = 1
+		}
+		gauge(c.paused, paused, name)
 	}
 	stats, ok := c.queue(now)
 	if !ok {

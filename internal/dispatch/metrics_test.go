@@ -80,6 +80,7 @@ func TestEngine_Metrics(t *testing.T) {
 			"courier_oldest_due_age_seconds":                          0.4,
 			"courier_nodes":                                           1,
 			"courier_keeper":                                          1,
+			"courier_gateway_paused,gateway=sms":                      0,
 			"courier_gateway_degraded,gateway=sms":                    0,
 			"courier_reclaimed_total":                                 0,
 			"courier_rate_wait_seconds_total,gateway=sms":             0,

@@ -138,15 +138,12 @@ type API struct {
 	origins  *http.CrossOriginProtection
 
 	conflicts conflicts
+	remembering
 	// strangers and refusals thin out what is logged of requests without a key,
 	// by their address, of refused ones, by their code, and of refused receipts.
 	strangers, refusals, receipts quiet
 	// unready is what the last question for readiness was answered.
 	unready atomic.Bool
-
-	// specFunc builds the OpenAPI document when it is first asked for: it takes longer than
-	// all else of a start.
-	specFunc func() (specification, error)
 
 	admin  http.Handler
 	public http.Handler
@@ -156,6 +153,15 @@ type API struct {
 	ending     chan struct{}
 	endOnce    sync.Once
 	ownSealKey sealKey
+}
+
+// remembering is what is asked for again and again, and costs much.
+type remembering struct {
+	// specFunc builds the OpenAPI document when it is first asked for: it takes longer than
+	// all else of a start.
+	specFunc   func() (specification, error)
+	longSeries recent[seriesKey, series]
+	lastDay    recent[struct{}, dayOf]
 }
 
 // New returns an API, or an error when its metrics are registered already.

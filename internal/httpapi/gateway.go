@@ -108,13 +108,21 @@ type known struct {
 	pauses  []store.Pause
 	nodes   []store.Node
 	weights []store.Weight
+	dayOf
+}
+
+// dayOf is what happened in the last day.
+type dayOf struct {
 	points  []store.Point
 	tallies []store.Tally
 	faults  []store.Fault
 }
 
+// dayFor is for how long that is remembered.
+const dayFor = 3 * time.Second
+
 func (a *API) readKnown(ctx context.Context) (k known, err error) {
-	s, day, until := a.options.Store, a.now().Add(-24*time.Hour), a.now().Add(time.Minute)
+	s := a.options.Store
 	read := func(what func() error) {
 		if err == nil {
 			err = what()
@@ -123,10 +131,23 @@ func (a *API) readKnown(ctx context.Context) (k known, err error) {
 	read(func() (err error) { k.pauses, err = s.Pauses(ctx); return err })
 	read(func() (err error) { k.nodes, err = s.Nodes(ctx); return err })
 	read(func() (err error) { k.weights, err = s.Weights(ctx); return err })
-	read(func() (err error) { k.points, err = s.Series(ctx, day, until); return err })
-	read(func() (err error) { k.tallies, err = s.CountryTallies(ctx, day); return err })
-	read(func() (err error) { k.faults, err = s.Faults(ctx, day); return err })
+	read(func() (err error) {
+		k.dayOf, err = a.lastDay.get(struct{}{}, dayFor, func() (dayOf, error) { return a.readDay(ctx) })
+		return err
+	})
 	return k, err
+}
+
+func (a *API) readDay(ctx context.Context) (d dayOf, err error) {
+	s, now := a.options.Store, a.now()
+	since := now.Add(-24 * time.Hour)
+	if d.points, err = s.Series(ctx, since, now.Add(time.Minute)); err == nil {
+		d.tallies, err = s.CountryTallies(ctx, since)
+	}
+	if err == nil {
+		d.faults, err = s.Faults(ctx, since)
+	}
+	return d, err
 }
 
 // gateways returns the gateways that a condition holds for as operators see them.

@@ -98,6 +98,7 @@ func TestAPI_Gateways(t *testing.T) {
 		!slices.Equal(settings.paused, []string{"main"}) {
 		t.Errorf("paused: %+v, engine: %v", v, settings.paused)
 	}
+	wantJSON(t, f.call(t, "GET", "/health/ready", "").Body.String(), `{"status":"ok","paused":1}`)
 	for range 2 { // the second changes nothing
 		if v := change("resume", ""); v.State != "open" || v.Paused != nil || len(settings.paused) > 0 {
 			t.Errorf("resumed: %+v, engine: %v", v, settings.paused)

@@ -25,6 +25,7 @@ type Check struct {
 type health struct {
 	Status string `json:"status" enum:"ok"`
 	Mode   string `json:"mode,omitempty" enum:"dry" doc:"dry while dispatch.mode is dry: messages are taken and none is sent. Absent otherwise."`
+	Paused int    `json:"paused,omitzero" doc:"How many gateways an operator has take no messages. Absent for none."`
 }
 
 // ready answers 200 once messages are taken and dispatched. The log has the first
@@ -46,6 +47,9 @@ func (a *API) ready(c *call) (any, error) {
 	answer := health{Status: "ok"}
 	if a.options.DryFunc != nil && a.options.DryFunc() {
 		answer.Mode = "dry"
+	}
+	if pauses, err := a.options.Store.Pauses(ctx); err == nil { // the checks say how the store is
+		answer.Paused = len(pauses)
 	}
 	return answer, nil
 }

@@ -12,7 +12,7 @@ import (
 // balancers do: that needs no key. Messages by that name are refused without keys.
 func TestAPI_ProbesByName(t *testing.T) {
 	t.Parallel()
-	api, err := httpapi.New(httpapi.Options{})
+	api, err := httpapi.New(httpapi.Options{Store: newDouble()})
 	if err != nil {
 		t.Fatalf("new api: %v", err)
 	}

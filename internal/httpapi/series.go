@@ -54,6 +54,9 @@ type series struct {
 const (
 	defaultSeries = time.Hour
 	maxPoints     = 3000
+	// What is longer than longSeries is remembered for longSeriesFor.
+	longSeries    = 2 * time.Hour
+	longSeriesFor = 15 * time.Second
 )
 
 func seriesParams() []*huma.Param {
@@ -93,11 +96,22 @@ func (a *API) getSeries(c *call) (any, error) {
 	if until.Sub(since)/step > maxPoints {
 		return nil, invalid(inQuery+"step", "there would be more than 3000 steps; make them longer, or the time shorter")
 	}
-	points, err := a.options.Store.Series(c.r.Context(), since, until)
-	if err != nil {
-		return nil, err
+	read := func() (series, error) {
+		points, err := a.options.Store.Series(c.r.Context(), since, until)
+		return newSeries(points, gateway, step), err
 	}
-	return newSeries(points, gateway, step), nil
+	if until.Sub(since) <= longSeries {
+		return read()
+	}
+	key := seriesKey{since.Truncate(step), until.Truncate(step), step, gateway}
+	return a.longSeries.get(key, longSeriesFor, read)
+}
+
+// seriesKey names a series.
+type seriesKey struct {
+	since, until time.Time
+	step         time.Duration
+	gateway      string
 }
 
 func newSeries(points []store.Point, gateway string, step time.Duration) series {

@@ -135,14 +135,15 @@ func names(choices []choice) string {
 
 // back leads to the page that the form was on.
 func back(w http.ResponseWriter, r *http.Request) {
-	http.Redirect(w, r, pageURL(r.PostFormValue("at_to"), r.PostFormValue("at_message")), http.StatusSeeOther)
+	http.Redirect(w, r, pageURL(r.PostForm["at_to"], r.PostFormValue("at_message")), http.StatusSeeOther)
 }
 
-// pageURL is the address of the page that shows a conversation and a message of it.
-func pageURL(to, message string) string {
+// pageURL is the address of the page that shows the conversation with a recipient, without
+// one the newest, and a message of it.
+func pageURL(to []string, message string) string {
 	query := url.Values{}
-	if to != "" {
-		query.Set("to", to)
+	if len(to) > 0 {
+		query.Set("to", to[0])
 	}
 	if message != "" {
 		query.Set("message", message)

@@ -140,9 +140,17 @@ func (i *Inbox) handlerOptions() gatewaytest.Options {
 // ServeHTTP implements http.Handler.
 func (i *Inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own := strings.HasPrefix(r.URL.Path, ownPath)
-	switch {
-	case !own && !isPage(r):
+	if !own && !isPage(r) {
 		i.Handler.ServeHTTP(w, r)
+		return
+	}
+	for name, value := range map[string]string{
+		"Content-Security-Policy": securityPolicy, "Cross-Origin-Opener-Policy": "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
+	} {
+		w.Header().Set(name, value)
+	}
+	switch {
 	case !i.isOwnHost(r.Host):
 		problem(w, http.StatusForbidden, "name the inbox by its IP address or as localhost; by a name without dots only where it listens with --host for other machines")
 	case isForeign(r):

@@ -148,6 +148,13 @@ func TestInbox_Page(t *testing.T) {
 	do(t, box, http.MethodPost, "/x", `{"to":"+12065550102","body":"second"}`)
 	page := get(http.MethodGet, "/", "localhost:4479")
 	text := page.Body.String()
+	for _, target := range []string{"/", "/_inbox/", "/_inbox/messages", "/_inbox/assets/inbox.js", "/_inbox/none"} {
+		header := get(http.MethodGet, target, "localhost:4479").Header()
+		if policy := header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || !strings.HasPrefix(policy, "default-src 'none'; script-src 'self'") ||
+			header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %v", target, header)
+		}
+	}
 	if page.Code != http.StatusOK || !strings.HasPrefix(page.Header().Get("Content-Type"), "text/html") {
 		t.Errorf("page: %d %v", page.Code, page.Header())
 	}

@@ -75,23 +75,20 @@ func writeJSON(w http.ResponseWriter, kind string, status int, value any) {
 
 // IsTo compares numbers by their digits, so that a + that was read as a space in a query
 // does no harm, and other recipients as they are.
-func (m *Message) IsTo(to string) bool { return isTo(m.To, to) }
+func (m *Message) IsTo(to string) bool { return phoneOf(m.To) == phoneOf(to) }
 
-func isTo(recipient, to string) bool {
-	digits := onlyDigits(to)
-	if len(digits) < 3 {
-		return strings.EqualFold(strings.TrimSpace(recipient), strings.TrimSpace(to))
-	}
-	return onlyDigits(recipient) == digits
-}
-
-func onlyDigits(text string) string {
-	return strings.Map(func(char rune) rune {
+// phoneOf is equal for recipients that are the same phone.
+func phoneOf(to string) string {
+	digits := strings.Map(func(char rune) rune {
 		if '0' <= char && char <= '9' {
 			return char
 		}
 		return -1
-	}, text)
+	}, to)
+	if len(digits) < 3 {
+		return strings.ToLower(strings.TrimSpace(to))
+	}
+	return digits
 }
 
 func problem(w http.ResponseWriter, status int, detail string) {

@@ -43,8 +43,10 @@ type view struct {
 	Request  *rawRequest
 	Answers  []choice
 	Receipts []choice
-	// AtTo and AtMessage are what the address names.
-	AtTo, AtMessage string
+	// AtTo and AtMessage are what the address names: at most one recipient, who may be "",
+	// and a message.
+	AtTo      []string
+	AtMessage string
 }
 
 // conversation is all that came for one recipient.
@@ -63,7 +65,9 @@ type bubble struct {
 	Cut                       bool
 	At                        time.Time
 	Arrived                   bool
-	Status                    int
+	// Asked is true for a question about a message, which some couriers ask a provider.
+	Asked  bool
+	Status int
 	// Size is how a network counts it, such as 1 segment.
 	Size string
 	// Told is what was reported of it last.
@@ -95,18 +99,13 @@ func (i *Inbox) page(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Security-Policy", securityPolicy)
-	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("X-Content-Type-Options", "nosniff")
 	page := template.Must(template.New("inbox").Funcs(template.FuncMap{"shown": shown}).Parse(pageText))
 	query := r.URL.Query()
-	_ = page.Execute(w, i.view(query.Get("to"), query.Get("message"))) // an error means that the browser is gone
+	_ = page.Execute(w, i.view(query["to"], query.Get("message"))) // an error means that the browser is gone
 }
 
 // view puts together what the page shows: the conversation with a recipient, or the newest.
-func (i *Inbox) view(to, message string) *view {
+func (i *Inbox) view(to []string, message string) *view {
 	requests := i.Requests()
 	i.mu.Lock()
 	answers, receipts := i.answers, i.receipts
@@ -128,28 +127,37 @@ func (i *Inbox) view(to, message string) *view {
 }
 
 // conversations returns the recipients, whose message is the newest first, with one selected.
-func conversations(requests []gatewaytest.Request, to string) []conversation {
+func conversations(requests []gatewaytest.Request, to []string) []conversation {
 	var all []conversation
+	places := map[string]int{}
+	wanted := phoneOf(strings.Join(to, ""))
 	for _, request := range slices.Backward(requests) {
 		kept := noteOf(&request)
-		n := slices.IndexFunc(all, func(c conversation) bool { return isTo(c.To, kept.to) })
-		if n < 0 && len(all) < maxConversations {
+		n, found := places[kept.phone]
+		switch {
+		case found:
+		case len(all) == maxConversations && kept.phone != wanted:
+			continue
+		default:
 			n = len(all)
-			all = append(all, conversation{To: kept.to, Last: cut(cmp.Or(kept.text, "no text"), 60), URL: pageURL(kept.to, ""), At: request.ReceivedAt})
+			places[kept.phone] = n
+			all = append(all, conversation{To: kept.to, Last: cut(cmp.Or(kept.text, "no text"), 60), URL: pageURL([]string{kept.to}, ""), At: request.ReceivedAt})
 		}
-		if n >= 0 {
-			all[n].Count++
-		}
+		all[n].Count++
 	}
-	if n := slices.IndexFunc(all, func(c conversation) bool { return to != "" && isTo(c.To, to) }); len(all) > 0 {
-		all[max(n, 0)].Selected = true
+	if len(all) > 0 {
+		n := 0
+		if len(to) > 0 {
+			n = places[wanted]
+		}
+		all[n].Selected = true
 	}
 	return all
 }
 
 // fill adds the conversation and the request of the selected message, the newest for "".
 func (i *Inbox) fill(v *view, requests []gatewaytest.Request, message string) {
-	mine := slices.DeleteFunc(requests, func(r gatewaytest.Request) bool { return !isTo(noteOf(&r).to, v.To) })
+	mine := slices.DeleteFunc(requests, func(r gatewaytest.Request) bool { return noteOf(&r).phone != phoneOf(v.To) })
 	if len(mine) > maxBubbles {
 		v.Earlier = len(mine) - maxBubbles
 		mine = mine[v.Earlier:]
@@ -173,9 +181,10 @@ func (i *Inbox) bubble(request *gatewaytest.Request) bubble {
 	kept := noteOf(request)
 	text := cut(kept.text, maxText)
 	b := bubble{
-		ID: request.ID, URL: pageURL(kept.to, request.ID) + "#request", At: request.ReceivedAt, Status: request.Status,
+		ID: request.ID, URL: pageURL([]string{kept.to}, request.ID) + "#request", At: request.ReceivedAt, Status: request.Status,
 		Before: text, Copy: kept.code, Cut: len(text) < len(kept.text),
 	}
+	b.Asked = i.emulator != nil && request.Method == http.MethodGet
 	b.Arrived = (&Message{Status: request.Status}).Arrived()
 	if before, code, found := splitCode(text, kept.code); found {
 		b.Before, b.Code, b.After = before, code, text[len(before)+len(code):]

@@ -15,6 +15,8 @@ import (
 // reading is what a request says of its message; what could not be read is empty.
 type reading struct {
 	to, from, text, code string
+	// phone is that of to.
+	phone string
 	// receiptURL is where a sender that speaks as the preset webhook does wants its
 	// receipts, and reference is its name of the message.
 	receiptURL, reference string
@@ -38,7 +40,7 @@ func read(request *gatewaytest.Request) reading {
 		to: either(recipientNames()), from: either(senderNames()),
 		text: validText(cmp.Or(text, find(query, textNames(), 0))),
 	}
-	r.code = Code(r.text)
+	r.code, r.phone = Code(r.text), phoneOf(r.to)
 	if object, ok := body.(map[string]any); ok {
 		r.receiptURL, r.reference = scalar(object["receipt_url"]), scalar(object["id"])
 	}

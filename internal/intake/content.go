@@ -52,6 +52,9 @@ func checkTexts(draft courier.Draft) error {
 	if err := checkKey("idempotency_key", draft.IdempotencyKey, maxIdempotencyKey); err != nil || draft.SupersedeKey == nil {
 		return err
 	}
+	if courier.IsOwnSupersedeKey(*draft.SupersedeKey) {
+		return invalid("supersede_key", "a key that begins with ~ is one of the courier's own; begin with something else, or leave it out")
+	}
 	return checkKey("supersede_key", *draft.SupersedeKey, maxSupersedeKey)
 }
 

@@ -38,5 +38,5 @@ func supersedeKey(draft *courier.Draft, channel, to string) string {
 		writeField(digest, []byte(text))
 	}
 	const length = 16
-	return "code-" + base64.RawURLEncoding.EncodeToString(digest.Sum(nil)[:length])
+	return courier.OwnSupersedeKey + base64.RawURLEncoding.EncodeToString(digest.Sum(nil)[:length])
 }

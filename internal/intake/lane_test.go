@@ -75,4 +75,6 @@ func TestIntake_AcceptSupersedeKey(t *testing.T) {
 	}
 	_, err := newIntake(nil).Accept(courier.Draft{To: "+12065550199", Body: "Hi", SupersedeKey: new("a b")})
 	wantFault(t, err, courier.CodeInvalidRequest, "supersede_key", "no spaces")
+	_, err = newIntake(nil).Accept(courier.Draft{To: "+12065550199", Body: "Hi", SupersedeKey: new("~a")})
+	wantFault(t, err, courier.CodeInvalidRequest, "supersede_key", "begins with ~")
 }

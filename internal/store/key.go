@@ -1,6 +1,9 @@
 package store
 
-import "sync"
+import (
+	"cmp"
+	"sync"
+)
 
 // A message is found by what its gateway calls it through a key: the hash of that in the
 // low bits, and above them the number of a segment. A segment has the keys of messages
@@ -32,6 +35,8 @@ type Segments struct {
 	mutex   sync.Mutex
 	segment int64
 	left    int
+	// Length is how many keys a segment has, segmentLength when 0.
+	Length int
 }
 
 // Take returns the segment for a number of keys. Next returns one that nobody uses.
@@ -43,7 +48,7 @@ func (s *Segments) Take(count int, next func() (int64, error)) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		s.segment, s.left = fresh, segmentLength
+		s.segment, s.left = fresh, cmp.Or(s.Length, segmentLength)
 	}
 	s.left -= count
 	return s.segment, nil

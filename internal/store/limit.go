@@ -81,7 +81,7 @@ func (u usage) encode() []byte {
 	var last int64
 	for _, one := range u {
 		at := one.at.UnixMicro()
-		text = binary.AppendUvarint(binary.AppendVarint(text, at-last), uint64(max(one.count, 0))) //nolint:gosec // not negative
+		text = binary.AppendUvarint(binary.AppendVarint(text, at-last), uint64(max(one.count, 0)))
 		last = at
 	}
 	return text

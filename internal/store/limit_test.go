@@ -64,7 +64,7 @@ func TestUsages_Take(t *testing.T) {
 func TestUsage_Bounded(t *testing.T) {
 	t.Parallel()
 	limits := []courier.Limit{{Count: 40, Per: time.Second}, {Count: 5000, Per: time.Hour}}
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(1, 2))
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	var u usage
 	var taken []time.Time

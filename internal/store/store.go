@@ -71,7 +71,7 @@ type Store interface {
 	// ErrDuplicateID are faults of the caller.
 	//
 	// A message with a SupersedeKey takes the place of those of its Caller that have the
-	// key, in the order in which transactions with the key are committed: of the queued
+	// key (and, where that is the courier's own, its recipient), in the order in which transactions with the key are committed: of the queued
 	// ones at once, and of one that is processing if that comes to be queued or unknown,
 	// which is then canceled instead. It waits for those in flight, at most until its
 	// HoldUntil, as queued even if it came with a lease. One that repeats the latest

@@ -99,14 +99,15 @@ func summed[K comparable, V any](sums *map[K]*V, key K, empty V) *V {
 	return found
 }
 
-// Enqueued counts the messages that were stored.
+// Enqueued counts the messages that were stored. Those whose place one took are due no more,
+// and were mostly due a short while before.
 func (t *Tallies) Enqueued(answers []Enqueued) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	for i := range answers {
 		if m := answers[i].Message; answers[i].Err == nil && !answers[i].Duplicate {
 			t.happened(m.Gateway, m.CreatedAt).Taken++
-			t.due(m, 1)
+			t.due(m, 1-int64(answers[i].Superseded))
 		}
 	}
 }

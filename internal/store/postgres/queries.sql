@@ -21,13 +21,8 @@ a.gateway_message_id, a.retry_after, a.started_at, a.duration, a.warning
 -- columns: receipt
 gateway, gateway_message_id, status, class, code, message, at, received_at
 
--- An OFFSET, here and below, keeps a plan from reading a whole table: it may be made while
--- that has few rows, and kept when there are many.
-
 -- columns: joined
-LEFT JOIN LATERAL (
-    SELECT * FROM courier.attempt AS a WHERE a.message_id = m.id AND a.number = m.last_error OFFSET 0
-) AS a ON true
+LEFT JOIN courier.attempt AS a ON a.message_id = m.id AND a.number = m.last_error
 
 -- columns: tally
 INSERT INTO courier.tally AS t (store, writer, queued, processing, unknown)
@@ -93,24 +88,22 @@ SELECT id FROM stored
 -- name: LockKeys
 SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS g (key)
 
--- What is not final and has the key of a new message. In the order of their ids, so that
--- two wait for each other at most one way.
--- name: Rivals
-SELECT m.id, m.caller, m.supersede_key, m.status = 'processing', m.superseded_by IS NOT NULL
-FROM courier.message AS m
-WHERE m.supersede_key = ANY ($1::text[]) AND m.status IN ('queued', 'processing')
-ORDER BY m.id
-FOR UPDATE
-
--- name: LatestOf
-SELECT {message}, {last} FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[]) AS g (caller, key, recipient, since, least)
+-- The messages of whose keys new ones are stored: those that are not final, and those
+-- that one may repeat. A key of the courier's own, which begins with ~, is one of a
+-- recipient, and so needs no index. The order names the recipient, or else a plan may go
+-- through all messages from the newest on.
+-- name: PlacesOf
+SELECT f.id FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS g (caller, key, recipient, since)
 CROSS JOIN LATERAL (
-    SELECT * FROM courier.message AS n
-    WHERE n.recipient = g.recipient AND n.id >= g.least AND n.supersede_key = g.key AND n.caller = g.caller AND n.created_at > g.since
-    ORDER BY n.id DESC
-    LIMIT 1
-) AS m
-{joined}
+    SELECT n.id, n.status, n.created_at FROM courier.message AS n
+    WHERE n.recipient = g.recipient AND n.supersede_key = g.key AND n.caller = g.caller
+    ORDER BY n.recipient DESC, n.id DESC
+    LIMIT 50
+) AS f
+WHERE f.status IN ('queued', 'processing') OR f.created_at > g.since
+UNION
+SELECT m.id FROM courier.message AS m
+WHERE m.supersede_key = ANY ($5::text[]) AND m.supersede_key < '~' AND m.status IN ('queued', 'processing')
 
 -- New messages take the places of stored ones.
 -- name: TakePlaces
@@ -145,7 +138,7 @@ WITH held AS (
     SELECT n.id FROM courier.message AS n
     WHERE n.id = ANY ($1::uuid[]) AND n.status = 'queued' AND n.held_due_at IS NOT NULL AND n.send_count = 0 AND NOT EXISTS (
         SELECT FROM courier.message AS o
-        WHERE o.supersede_key = n.supersede_key AND o.status IN ('queued', 'processing') AND o.status = 'processing' AND o.caller = n.caller)
+        WHERE o.status = 'processing' AND o.supersede_key = n.supersede_key AND o.caller = n.caller)
     FOR UPDATE SKIP LOCKED
 )
 UPDATE courier.message AS m SET next_attempt_at = greatest(m.held_due_at, $2), held_due_at = NULL
@@ -437,6 +430,8 @@ SELECT {message}, {last} FROM unnest($1::text[], $2::text[]) AS g (caller, idemp
 JOIN courier.message AS m ON m.caller = g.caller AND m.idempotency_key = g.idempotency_key
 {joined}
 
+-- The OFFSET of a subquery, here and below, keeps a plan from reading the whole table: it may
+-- be made while that has few rows, and kept when there are many.
 -- name: Parts
 SELECT p.message_id, p.number, p.gateway_message_id FROM unnest($1::uuid[]) AS g (id)
 CROSS JOIN LATERAL (SELECT * FROM courier.part AS p WHERE p.message_id = g.id OFFSET 0) AS p
@@ -494,7 +489,7 @@ CROSS JOIN unnest($1::text[], $2::text[], $3::uuid[], $4::bigint[]) WITH ORDINAL
 -- name: LockMessages
 SELECT {message}, {last} FROM unnest($1::uuid[]) AS g (id)
 CROSS JOIN LATERAL (SELECT * FROM courier.message AS m WHERE m.id = g.id FOR UPDATE) AS m
-{joined}
+LEFT JOIN LATERAL (SELECT * FROM courier.attempt AS a WHERE a.message_id = m.id AND a.number = m.last_error OFFSET 0) AS a ON true
 
 -- name: InsertReceipt
 INSERT INTO courier.receipt (message_id, number, {receipt})

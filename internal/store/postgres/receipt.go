@@ -80,7 +80,7 @@ func (s *session) deliveries(ctx context.Context, messages []courier.ID) (map[co
 	}
 	row, attempted, named, ids := newMessageRow(), attemptRow{}, parts{}, uuids(messages)
 	var id courier.ID
-	err := s.callAll(ctx, []call{
+	err := s.readTogether(ctx, []query{
 		// First: the others see what those did that it waited for.
 		{"LockMessages", []any{ids}, func(rows pgx.Rows) error {
 			m, err := row.scan(rows)
@@ -96,7 +96,7 @@ func (s *session) deliveries(ctx context.Context, messages []courier.ID) (map[co
 		}},
 		{"Parts", []any{ids}, named.read},
 		receiptsOf(ids, receipts),
-	})
+	}...)
 	for id, m := range found {
 		named.fill(id, attempts[id])
 		if a := accepted[id]; a != nil {
@@ -108,9 +108,9 @@ func (s *session) deliveries(ctx context.Context, messages []courier.ID) (map[co
 }
 
 // receiptsOf reads the receipts of messages.
-func receiptsOf(messages []pgtype.UUID, found map[courier.ID][]courier.Receipt) call {
+func receiptsOf(messages []pgtype.UUID, found map[courier.ID][]courier.Receipt) query {
 	var r courier.Receipt
-	return call{"Receipts", []any{messages}, func(rows pgx.Rows) error {
+	return query{"Receipts", []any{messages}, func(rows pgx.Rows) error {
 		err := rows.Scan(append([]any{(*[16]byte)(&r.MessageID)}, receiptTargets(&r)...)...)
 		found[r.MessageID] = append(found[r.MessageID], inUTC(r))
 		return err
@@ -162,10 +162,10 @@ func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*sto
 			counts.Move(step.From, step.To, 1)
 		}
 	}
-	var calls []call
+	var queries []query
 	if len(news) > 0 {
 		ids := column(news, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) })
-		calls = append(calls, call{name: "InsertReceipt", arguments: append([]any{ids, numbers}, receiptArguments(news)...)})
+		queries = append(queries, query{name: "InsertReceipt", arguments: append([]any{ids, numbers}, receiptArguments(news)...)})
 	}
 	for _, list := range changes {
 		if len(list) == 0 {
@@ -175,7 +175,7 @@ func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*sto
 		if err != nil {
 			return err
 		}
-		calls = append(calls, call{name: "ApplyReceipts", arguments: []any{
+		queries = append(queries, query{name: "ApplyReceipts", arguments: []any{
 			column(list, func(c change) pgtype.UUID { return uuid(c.ID) }),
 			column(list, func(c change) string { return string(c.Step.From) }), column(list, func(c change) string { return string(c.To) }),
 			column(list, func(c change) pgtype.Timestamptz { return stamp(c.UpdatedAt) }),
@@ -190,7 +190,7 @@ func (s *session) writeDeliveries(ctx context.Context, known map[courier.ID]*sto
 			}),
 		}})
 	}
-	return s.callAll(ctx, append(calls, s.adding(counts)))
+	return s.readTogether(ctx, append(queries, s.adding(counts))...)
 }
 
 // park keeps those receipts that wait, and forgets what waited too long.
@@ -200,11 +200,11 @@ func (s *session) park(ctx context.Context, receipts []courier.Receipt, answers 
 		return nil
 	}
 	ids := column(waiting, func(r courier.Receipt) pgtype.UUID { return uuid(r.MessageID) })
-	return s.callAll(ctx, []call{
+	return s.readTogether(ctx, []query{
 		{name: "InsertParked", arguments: append([]any{ids}, receiptArguments(waiting)...)},
 		{name: "ForgetParked", arguments: []any{newest.Add(-store.ParkedFor)}},
 		{name: "BoundParked", arguments: []any{int64(store.MaxParked)}},
-	})
+	}...)
 }
 
 // parked returns the receipts that a statement finds, in the order in which they came.
@@ -274,7 +274,7 @@ func (s *Store) Receipts(ctx context.Context, id courier.ID) ([]courier.Receipt,
 	found := map[courier.ID][]courier.Receipt{}
 	err := s.reading(ctx, func(ctx context.Context, on *session) error {
 		clear(found) // of an earlier try
-		return on.callAll(ctx, []call{receiptsOf(uuids([]courier.ID{id}), found)})
+		return on.readTogether(ctx, receiptsOf(uuids([]courier.ID{id}), found))
 	})
 	return found[id], s.fault("read receipts", err)
 }

@@ -83,11 +83,13 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		"ClaimMessages",
 		// many nodes
 		"Beat", "Clock", "ForgetNodes", "Leave", "Nodes", "Notify",
+		// sessions of pages, which one process keeps in memory
+		"PutSession", "EndSessions", "Session", "EndSession",
 		// lost answers
 		"ReturnLeases", "SettledBefore", "StoredIDs",
 		// counts in tables, decisions in transactions, several keys at once
 		"AddTally", "FoldTally", "ReadTally", "LockMessage", "InsertKeyed", "ScrubMessages", "DeleteEvents", "ReplaceListener",
-		"LockMessages", "MessagesOfReceipts", "NextSegment", "ParkedSince", "LockKeys", "FoldPoints",
+		"LockMessages", "MessagesOfReceipts", "NextSegment", "ParkedSince", "LockKeys", "PlacesOf", "FoldPoints",
 		// plans that are kept
 		"GrownTables",
 	}

@@ -61,25 +61,25 @@ func readAll(rows pgx.Rows, name string, read func(rows pgx.Rows) error) error {
 	return nil
 }
 
-// call is a statement with what reads its rows.
-type call struct {
+// query is a statement with what reads its rows.
+type query struct {
 	name      string
 	arguments []any
 	read      func(rows pgx.Rows) error
 }
 
-// callAll runs statements that are sent together, one after the other. Where it is not
+// readTogether runs statements, one after the other, in one round trip. Where it is not
 // called in a transaction, they are one.
-func (s *session) callAll(ctx context.Context, calls []call) error {
+func (s *session) readTogether(ctx context.Context, queries ...query) error {
 	batch := &pgx.Batch{}
-	for _, c := range calls {
-		batch.Queue(s.texts[c.name], c.arguments...)
+	for _, q := range queries {
+		batch.Queue(s.texts[q.name], q.arguments...)
 	}
 	results := s.on.SendBatch(ctx, batch)
-	for _, c := range calls {
+	for _, q := range queries {
 		rows, err := results.Query()
 		if err == nil {
-			err = readAll(rows, c.name, c.read)
+			err = readAll(rows, q.name, q.read)
 		}
 		if err != nil {
 			_ = results.Close()
@@ -105,11 +105,11 @@ func (s *session) confirm(ctx context.Context) error { return s.add(ctx, store.C
 
 // add writes a difference to the row of the session.
 func (s *session) add(ctx context.Context, change store.Counts) error {
-	return s.callAll(ctx, []call{s.adding(change)})
+	return s.readTogether(ctx, s.adding(change))
 }
 
-func (s *session) adding(change store.Counts) call {
-	return call{name: "AddTally", arguments: s.counted(change.Queued, change.Processing, change.Unknown)}
+func (s *session) adding(change store.Counts) query {
+	return query{name: "AddTally", arguments: s.counted(change.Queued, change.Processing, change.Unknown)}
 }
 
 // counts returns how many messages are in the statuses that are watched.

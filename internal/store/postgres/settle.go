@@ -135,12 +135,13 @@ func (n *settling) write(ctx context.Context, on *session) (parked bool, err err
 	if err != nil {
 		return false, err
 	}
-	var calls []call
+	var queries []query
 	for _, s := range n.statements {
-		calls = append(calls, call{s.name, append(on.counted(s.arguments...), segment), n.mark(s)})
+		queries = append(queries, query{s.name, append(on.counted(s.arguments...), segment), n.mark(s)})
 	}
-	calls = append(calls, call{name: "AnyParked", read: func(rows pgx.Rows) error { return rows.Scan(&parked) }})
-	return parked, on.callAll(ctx, calls)
+	queries = append(queries, query{name: "AnyParked", read: func(rows pgx.Rows) error { return rows.Scan(&parked) }})
+	err = on.readTogether(ctx, queries...)
+	return parked, err
 }
 
 // mark returns a function that reads the place of a settlement that applied.

@@ -44,17 +44,34 @@ INSERT INTO message (
     id, status, gateway, next_attempt_at, lease_node, lease_token, lease_until,
     send_count, retry_count, updated_at, expires_at, created_at, channel,
     recipient, sender, body, content, caller, idempotency_key, fingerprint,
-    lane, supersede_key
-) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+    lane, supersede_key, place_key
+) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
 
--- What is not final and has the key of a new message.
+-- What is not final and has the key of a new message: in the segments from ?3 back to the
+-- oldest, with the low bits ?4 of the key.
 -- name: Rivals
-SELECT id, status, superseded_by IS NOT NULL FROM message
-WHERE supersede_key = ?2 AND supersede_key IS NOT NULL AND next_attempt_at IS NOT NULL AND caller = ?1
+WITH RECURSIVE segment (number) AS (
+    SELECT ?3
+    UNION ALL
+    SELECT number - 1 FROM segment WHERE number > (
+        SELECT min(place_key) >> 40 FROM message INDEXED BY message_place_key
+        WHERE place_key IS NOT NULL AND next_attempt_at IS NOT NULL)
+)
+SELECT m.id, m.status, m.superseded_by IS NOT NULL
+FROM segment CROSS JOIN message AS m INDEXED BY message_place_key
+WHERE m.place_key = (segment.number << 40) | ?4 AND m.place_key IS NOT NULL AND m.next_attempt_at IS NOT NULL
+    AND m.supersede_key = ?2 AND m.caller = ?1
 
--- name: RivalKeys
-SELECT caller, supersede_key FROM message
-WHERE supersede_key IS NOT NULL AND next_attempt_at IS NOT NULL
+-- The keys of messages that are not final, and of the others from an id on.
+-- name: PlaceKeys
+SELECT place_key FROM (
+    SELECT place_key FROM message INDEXED BY message_place_key
+    WHERE place_key IS NOT NULL AND next_attempt_at IS NOT NULL
+    ORDER BY place_key DESC
+)
+UNION ALL
+SELECT place_key FROM message
+WHERE id >= ?2 AND place_key IS NOT NULL AND next_attempt_at IS NULL
 LIMIT ?1
 
 -- name: LatestOf
@@ -78,9 +95,8 @@ UPDATE message SET superseded_by = ?2, held_due_at = ?3 WHERE id = ?1
 -- name: ReleaseHeld
 UPDATE message SET next_attempt_at = max(held_due_at, ?2), held_due_at = NULL
 WHERE id = ?1 AND +status = 'queued' AND held_due_at IS NOT NULL AND send_count = 0 AND NOT EXISTS (
-    SELECT 1 FROM message AS o
-    WHERE o.supersede_key = message.supersede_key AND o.supersede_key IS NOT NULL AND o.next_attempt_at IS NOT NULL
-        AND o.caller = message.caller AND o.status = 'processing'
+    SELECT 1 FROM message AS o INDEXED BY message_processing
+    WHERE o.status = 'processing' AND o.supersede_key = message.supersede_key AND o.caller = message.caller
 )
 
 -- A claim reads what is due and then leases it by runs of rows that follow each

@@ -123,7 +123,7 @@ func insertArguments(m store.Row) []any {
 		m.ID[:], string(m.Status), m.Gateway, micros(m.NextAttemptAt), nil, nil, nil,
 		micros(m.UpdatedAt), micros(m.ExpiresAt), micros(m.CreatedAt), m.Channel,
 		m.To, m.From, m.BodyText, m.Content, m.Caller, optional(m.IdempotencyKey), nil,
-		string(m.Lane), optional(m.SupersedeKey),
+		string(m.Lane), optional(m.SupersedeKey), nil, // which the writer knows
 	}
 	if m.Status == courier.StatusProcessing {
 		arguments[4], arguments[5], arguments[6] = m.Lease.Node, m.Lease.Token, m.Lease.Until.UnixMicro()

@@ -1,9 +1,9 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
-	"hash/maphash"
 	"time"
 
 	"courier"
@@ -11,60 +11,74 @@ import (
 )
 
 // The keys that are remembered: more are read anew, and of more than mostKeys that wait
-// none is remembered.
+// none is remembered. A segment of keys has so few that those of the messages of a moment
+// are in some pages of the index.
 const (
-	someKeys = 1 << 17
-	mostKeys = 1 << 20
+	someKeys      = 1 << 17
+	mostKeys      = 1 << 20
+	placesSegment = 1024
 )
 
 // places is what the process that holds the database remembers of keys, which saves most
 // messages a look for others that have theirs. Only the goroutine of the writer uses it.
 type places struct {
-	seed maphash.Seed
-	// seen are all keys of messages that are not final or were stored shortly before, and
-	// others; before are those of the time before since.
-	seen, before map[uint64]struct{}
+	// seen has the low bits of the keys of all messages that are not final or were stored
+	// shortly before, and of others; before are those of the time before since.
+	seen, before map[int64]struct{}
 	since        time.Time
 	limit        int
+	segments     store.Segments
+	newest       int64
 	// held are messages in flight by which newer ones wait for them, at most until heldUntil.
 	held      map[courier.ID]courier.ID
 	heldUntil time.Time
 }
 
+// lowOf returns the low bits of the key of a message.
+func lowOf(m *courier.Message) int64 { return store.HashID(m.Caller, m.SupersedeKey) }
+
+// keyOf returns a key for a message that is stored.
+func (p *places) keyOf(m *courier.Message) int64 {
+	p.segments.Length = placesSegment
+	// It cannot fail.
+	segment, _ := p.segments.Take(1, func() (int64, error) { p.newest++; return p.newest, nil })
+	return segment<<store.KeyBits | lowOf(m)
+}
+
 // remember notes the key of a new message, and reports whether another may have it.
-func (p *places) remember(ctx context.Context, s *session, key store.PlaceKey, now time.Time) (bool, error) {
+func (p *places) remember(ctx context.Context, s *session, m *courier.Message, now time.Time) (bool, error) {
 	if p.seen == nil || len(p.seen) > p.limit && now.Sub(p.since) > store.RepeatWithin {
-		if err := p.renew(ctx, s, now); err != nil {
+		if err := p.renew(ctx, s, store.Latest(m).Least, now); err != nil {
 			return false, err
 		}
 	}
-	hash := maphash.Comparable(p.seed, key)
-	_, known := p.seen[hash]
-	_, knownBefore := p.before[hash]
-	p.seen[hash] = struct{}{}
+	low := lowOf(m)
+	_, known := p.seen[low]
+	_, knownBefore := p.before[low]
+	p.seen[low] = struct{}{}
 	return known || knownBefore || p.limit == 0, nil
 }
 
-// renew forgets the keys of messages that are final and were stored a while ago.
-func (p *places) renew(ctx context.Context, s *session, now time.Time) error {
-	if p.seen == nil {
-		// What was stored shortly before the start is looked for until it is a while ago.
-		p.seed = maphash.MakeSeed()
+// renew forgets the keys of messages that are final and were stored a while ago. At first
+// it reads those from an id on too.
+func (p *places) renew(ctx context.Context, s *session, from courier.ID, now time.Time) error {
+	if p.seen != nil {
+		from = courier.ID(bytes.Repeat([]byte{0xff}, len(from)))
 	}
-	fresh := make(map[uint64]struct{})
-	var key store.PlaceKey
-	err := s.read(ctx, "RivalKeys", func(rows *sql.Rows) error {
-		err := rows.Scan(&key.Caller, &key.Key)
-		fresh[maphash.Comparable(p.seed, key)] = struct{}{}
+	fresh := make(map[int64]struct{})
+	var key int64
+	err := s.read(ctx, "PlaceKeys", func(rows *sql.Rows) error {
+		err := rows.Scan(&key)
+		fresh[key&(1<<store.KeyBits-1)] = struct{}{}
+		p.newest = max(p.newest, key>>store.KeyBits)
 		return err
-	}, int64(mostKeys))
+	}, int64(mostKeys), from[:])
 	if err != nil {
 		return err
 	}
-	first := p.seen == nil
 	p.before, p.seen, p.since = p.seen, fresh, now
 	p.limit = max(someKeys, 2*len(fresh))
-	if first || len(fresh) >= mostKeys {
+	if len(fresh) >= mostKeys {
 		p.limit = 0
 	}
 	return nil
@@ -133,6 +147,9 @@ func (e *enqueueing) runKeyed(ctx context.Context, s *session) error {
 		if special := !row.HeldDueAt.IsZero() || !row.SupersededBy.IsZero(); special {
 			arguments = insertArguments(*row)
 		}
+		if row.SupersedeKey != "" {
+			arguments[len(arguments)-1] = e.places.keyOf(row.Message)
+		}
 		if err := s.insert(ctx, *row, arguments); err != nil {
 			return err
 		}
@@ -170,14 +187,14 @@ func (p *places) add(ctx context.Context, s *session, taking *store.Superseding,
 	if key.Key == "" {
 		return taking.Add(row, now), nil
 	}
-	mayHave, err := p.remember(ctx, s, key, now)
+	mayHave, err := p.remember(ctx, s, row.Message, now)
 	if err != nil {
 		return store.Enqueued{}, err
 	}
 	if !taking.Knows(key) {
 		var rivals []store.Rival
 		if mayHave {
-			rivals, err = s.rivals(ctx, key)
+			rivals, err = s.rivals(ctx, row.Message, p.newest)
 		}
 		taking.Hold(key, rivals)
 	}
@@ -194,7 +211,7 @@ func (p *places) add(ctx context.Context, s *session, taking *store.Superseding,
 }
 
 // rivals returns the messages of a key that no gateway took yet.
-func (s *session) rivals(ctx context.Context, key store.PlaceKey) ([]store.Rival, error) {
+func (s *session) rivals(ctx context.Context, m *courier.Message, newest int64) ([]store.Rival, error) {
 	var rivals []store.Rival
 	var id []byte
 	var status string
@@ -205,7 +222,7 @@ func (s *session) rivals(ctx context.Context, key store.PlaceKey) ([]store.Rival
 		r.InFlight = status == string(courier.StatusProcessing)
 		rivals = append(rivals, r)
 		return err
-	}, key.Caller, key.Key)
+	}, m.Caller, m.SupersedeKey, newest, lowOf(m))
 	return rivals, err
 }
 

@@ -90,7 +90,7 @@ func (h *history) draw(t *rapid.T) *courier.Message {
 		m.Fingerprint[0] = rapid.SampledFrom([]byte{1, 1, 1, 2}).Draw(t, "fingerprint")
 	}
 	if rapid.Bool().Draw(t, "takes a place") {
-		m.SupersedeKey = rapid.SampledFrom([]string{"s1", "s2"}).Draw(t, "supersede key")
+		m.SupersedeKey = rapid.SampledFrom([]string{"s1", courier.OwnSupersedeKey + "2"}).Draw(t, "supersede key")
 		m.Body = rapid.SampledFrom([]string{"1", "2", "3"}).Draw(t, "body")
 		m.HoldUntil = h.offset(t, "hold", -1, 3)
 	}

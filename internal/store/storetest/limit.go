@@ -17,7 +17,7 @@ func limitTests() map[string]func(t *testing.T, k *kit) {
 		"RepeatCountsNothing":    testLimitRepeat,
 		"RefusedOfOneBatchOfTwo": testLimitKinds,
 		"PurgeForgets":           testLimitPurge,
-		"HoldUnderLoad":          func(t *testing.T, k *kit) { k.testLimitLoad(t, k.store) },
+		"HoldUnderLoad":          testLimitLoad,
 	}
 }
 
@@ -102,9 +102,13 @@ func testLimitPurge(t *testing.T, k *kit) {
 	k.enqueue(t, k.limited(1, 1))
 }
 
-// testLimitLoad stores from many sides at once, on every store, with and without keys and
+func testLimitLoad(t *testing.T, k *kit) { k.storeLimited(t, k.store) }
+
+func testLimitsOfTwo(t *testing.T, p *pair) { p.storeLimited(t, p.both()...) }
+
+// storeLimited stores from many sides at once, on every store, with and without keys and
 // between messages without limits: exactly as many are taken as the limits allow.
-func (k *kit) testLimitLoad(t *testing.T, stores ...store.Store) {
+func (k *kit) storeLimited(t *testing.T, stores ...store.Store) {
 	t.Helper()
 	const callers, calls, allowed = 4, 12, 17
 	var taken [3]atomic.Int64
@@ -114,7 +118,7 @@ func (k *kit) testLimitLoad(t *testing.T, stores ...store.Store) {
 			for call := range calls {
 				batch := []*courier.Message{k.message()}
 				for subject := range taken {
-					m := k.limited(byte((subject+caller)%len(taken)), allowed)
+					m := k.limited(byte((subject+caller)%len(taken)), allowed) //nolint:gosec // of three
 					if call%2 == 0 {
 						m.IdempotencyKey = m.ID.String()
 					}

@@ -16,6 +16,7 @@ func operateTests() map[string]func(t *testing.T, k *kit) {
 		"TalliesCountByMinute":          testTallies,
 		"SeriesCountsByMinute":          testSeries,
 		"SeriesIsThinnedWithAge":        testSeriesThinned,
+		"SeriesForgetsSuperseded":       testSeriesSuperseded,
 		"WeightsAreTheLatest":           testWeights,
 		"PausesAreKnownToBeats":         testPauses,
 		"AuditPagesNewestFirst":         testAudit,
@@ -133,6 +134,20 @@ func testSeries(t *testing.T, k *kit) {
 	k.settle(t, s)
 	want[0].Sent, want[0].ToGateway[9] = 4, 2
 	same(t, "sent again", k.series(t, start)[0].Sent, want[0].Sent)
+}
+
+// testSeriesSuperseded has nobody wait for what a newer message took the place of.
+func testSeriesSuperseded(t *testing.T, k *kit) {
+	start := k.now.Truncate(time.Minute)
+	for range 3 {
+		m := k.message()
+		m.SupersedeKey, m.Body = "login", fmt.Sprint("code ", k.serial.Load())
+		k.enqueue(t, m)
+	}
+	points := k.series(t, start)
+	if len(points) != 1 || points[0].Taken != 3 || points[0].Due != 1 {
+		t.Errorf("%+v, want 3 taken and 1 due", points)
+	}
 }
 
 func testSeriesThinned(t *testing.T, k *kit) {

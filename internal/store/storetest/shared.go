@@ -32,7 +32,7 @@ func RunShared(t *testing.T, open OpenFunc, openShared OpenSharedFunc) {
 		"LapsedLeasesOfOthersAreTaken":  testReclaimLapsedOfOthers,
 		"NothingIsClaimedByTwo":         testClaimByTwo,
 		"KeysHoldForBoth":               testKeysOfTwo,
-		"LimitsHoldForBoth":             func(t *testing.T, p *pair) { p.testLimitLoad(t, p.both()...) },
+		"LimitsHoldForBoth":             testLimitsOfTwo,
 		"SweepsOfTwoTakeEachOnce":       testSweepsOfTwo,
 		"WhatOneStoresTheOtherGoesOnAt": testOneAfterTheOther,
 		"OneSettlesTheOtherReceives":    testSettleAndReceiveOfTwo,

@@ -1,11 +1,12 @@
 -- +goose Up
 
 -- How urgent a message is, and what it has in common with those whose place a newer one
--- takes. Only what no gateway has taken yet is looked for by the key.
+-- takes. Only what no gateway has taken yet is looked for by a key of callers; those of the
+-- courier's own begin with ~ and are each of one recipient.
 ALTER TABLE courier.message ADD COLUMN lane text NOT NULL DEFAULT 'normal' CHECK (lane IN ('otp', 'normal', 'bulk'));
 ALTER TABLE courier.message ADD COLUMN supersede_key text COLLATE "C";
 CREATE INDEX message_supersede_key ON courier.message (supersede_key)
-    WHERE supersede_key IS NOT NULL AND status IN ('queued', 'processing');
+    WHERE supersede_key < '~' AND status IN ('queued', 'processing');
 
 -- The newer message that took the place of this one.
 ALTER TABLE courier.message ADD COLUMN superseded_by uuid;
