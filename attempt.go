@@ -67,6 +67,8 @@ const (
 	ClassTemplateError  Class = "template_error"
 	// ClassSuperseded is that of a message whose place a newer one took.
 	ClassSuperseded Class = "superseded"
+	// ClassTooLate is that of a one-time code of which too little life was left to send it.
+	ClassTooLate Class = "too_late"
 )
 
 // Classes returns every error class.
@@ -78,7 +80,7 @@ func Classes() []Class {
 		ClassDestinationNotPermitted, ClassTemplateMismatch, ClassBadRequest,
 		ClassThrottled, ClassQueueFull, ClassGatewayError, ClassNetworkError, ClassTimeout,
 		ClassAbsentSubscriber, ClassRecipientRateLimited,
-		ClassOutcomeUnknown, ClassTemplateError, ClassSuperseded,
+		ClassOutcomeUnknown, ClassTemplateError, ClassSuperseded, ClassTooLate,
 	}
 }
 

@@ -66,6 +66,8 @@ func (c Class) Explain() Explanation {
 		return Explanation{"The gateway may have taken the message: the request was sent and no answer could be read.", "Look the message up at the gateway. One that is held is settled by courier messages resolve; dispatch.on_unknown says whether such a message is held or sent again."}
 	case ClassTemplateError:
 		return Explanation{"The template cannot make a request of this message.", "Try it with courier render, correct the template, and retry the message."}
+	case ClassTooLate:
+		return Explanation{"No gateway took the one-time code in time, and too little of its life was left for the person to type it in.", "Let the person ask for a new one. When it happens often, see what held the codes up: courier gateways list shows breakers and rates."}
 	case ClassSuperseded:
 		return Explanation{"A newer message with the same supersede_key took its place before a gateway had taken it.", "Nothing: the newer one goes out. Give messages that are all to arrive keys of their own, or an empty supersede_key."}
 	}

@@ -61,7 +61,7 @@ func (c Class) Verdict() (Outcome, Scope) {
 		return OutcomeRetry, ScopeMoment
 	case ClassOutcomeUnknown:
 		return OutcomeUnknown, ScopeMoment
-	case ClassSuperseded:
+	case ClassSuperseded, ClassTooLate:
 		return OutcomeCanceled, ScopeMessage
 	}
 	return OutcomeUnknown, ScopeMoment

@@ -21,7 +21,7 @@ func TestClass_Verdict(t *testing.T) {
 		}
 		seen[outcome]++
 	}
-	if seen[courier.OutcomeRejected] != 9 || seen[courier.OutcomeGatewayDown] != 7 || seen[courier.OutcomeRetry] != 7 || seen[courier.OutcomeUnknown] != 1 || seen[courier.OutcomeCanceled] != 1 {
+	if seen[courier.OutcomeRejected] != 9 || seen[courier.OutcomeGatewayDown] != 7 || seen[courier.OutcomeRetry] != 7 || seen[courier.OutcomeUnknown] != 1 || seen[courier.OutcomeCanceled] != 2 {
 		t.Errorf("classes by outcome: %v", seen)
 	}
 	if outcome, scope := courier.Class("").Verdict(); outcome != courier.OutcomeAccepted || scope != "" {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -426,6 +427,17 @@ func intakePolicy(cfg *config.Config, made texts) intake.Policy {
 	}
 	if made.Texts != nil {
 		policy.TextFunc = made.forDraft
+	}
+	if slices.ContainsFunc(cfg.Routes, func(r config.Route) bool { return r.Lane != "" }) {
+		routes := engineRoutes(cfg.Routes)
+		policy.LaneFunc = func(m *courier.Message) courier.Lane {
+			for i := range routes {
+				if routes[i].Fits(m) {
+					return courier.Lane(cfg.Routes[i].Lane)
+				}
+			}
+			return ""
+		}
 	}
 	for i, g := range cfg.Gateways {
 		if i == 0 {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"slices"
 
 	"courier"
 	"courier/internal/config"
+	"courier/internal/curl"
 	"courier/internal/dispatch"
 	"courier/internal/intake"
 	"courier/internal/jsonnet"
@@ -33,9 +33,9 @@ func Check(ctx context.Context, cfg *config.Config) error {
 
 // Render returns the request that the configuration makes of a draft, for the first
 // gateway of its route, without sending it. Errors are *config.InvalidError, *courier.Error, *courier.RenderError
-// or courier.ErrTemplateCanceled. The body of the request can be read once.
-func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http.Request, error) {
-	var request *http.Request
+// or courier.ErrTemplateCanceled.
+func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*curl.Request, error) {
+	var wire *curl.Request
 	err := withGateways(ctx, cfg, func(set *gatewaySet) error {
 		message, err := intake.New(intake.Options{Policy: intakePolicy(cfg, set.texts)}).Accept(draft)
 		if err != nil {
@@ -51,13 +51,14 @@ func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*http
 		if at < 0 {
 			return errors.New("render request: no gateway takes the message")
 		}
-		rendered, err := set.senders[at].render(ctx, message)
-		if err == nil {
-			request = rendered.HTTP(ctx)
+		request, err := set.senders[at].render(ctx, message)
+		if err != nil {
+			return err
 		}
+		wire, err = curl.Of(request.HTTP(ctx))
 		return err
 	})
-	return request, err
+	return wire, err
 }
 
 // withGateways runs do with the gateways of a configuration.

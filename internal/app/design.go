@@ -147,6 +147,9 @@ func (b *gatewayBuilder) design(from *config.Gateway) (*design, []config.Problem
 	}
 	d.replace(template{role: responseRole, source: from.Response, key: from.Path + ".response"})
 	d.replace(template{role: receiptRole, source: from.Receipt, key: from.Path + ".receipt"})
+	for _, t := range b.edited {
+		d.put(t)
+	}
 	d.connect()
 	if d.receiver != nil {
 		d.options.ReceiptURL = preset.ReceiptURL(b.config.Public.URL, from.Name, from.ReceiptSecret.Reveal())
@@ -247,9 +250,13 @@ func privateIPs(cfg *config.Config) gateway.PrivateIPPolicy {
 
 // replace puts a template that is configured in the place of the preset's.
 func (d *design) replace(with template) {
-	if with.source.Kind == config.TemplateNone {
-		return
+	if with.source.Kind != config.TemplateNone {
+		d.put(with)
 	}
+}
+
+// put puts a template in the place of the one with its role.
+func (d *design) put(with template) {
 	for i := range d.templates {
 		if d.templates[i].role == with.role {
 			d.templates[i] = with

@@ -29,6 +29,8 @@ type gatewayBuilder struct {
 	starting bool
 	// presets are read once they are needed.
 	presets *preset.Set
+	// edited are templates in the place of those that a gateway has.
+	edited []template
 	// requests make the requests of some gateways in the place of templates.
 	requests map[string]gateway.RequestFunc
 	// inbox takes the messages of test numbers, nil where nothing is sent.

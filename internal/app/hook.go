@@ -174,7 +174,7 @@ func buildHooks(cfg *config.Config, made texts, messages hook.Messages) (map[str
 	for i := range cfg.Hooks {
 		from := &cfg.Hooks[i]
 		options := hook.Options{
-			ID: from.ID, Type: from.Type, User: from.User, Template: from.Template, Channel: from.Channel, From: from.From,
+			ID: from.ID, Type: from.Type, User: from.User, Template: from.Template, Channel: from.Channel, From: from.From, Lane: courier.Lane(from.Lane),
 			TTL: from.TTL, Dedupe: from.Dedupe, Domain: from.Domain, Locale: from.Locale, Messages: messages, Texts: made,
 		}
 		for _, secret := range from.Secrets {

@@ -19,6 +19,25 @@ func routed(dir, a, b, routes string) string {
 `, a, b, dir, routes)
 }
 
+// TestApp_LaneOfARoute gives a message the lane of its route, unless it names one.
+func TestApp_LaneOfARoute(t *testing.T) {
+	t.Parallel()
+	_, url := gatewaytest.Start(t, gatewaytest.Options{})
+	c := start(t, func(dir string) string {
+		return routed(dir, url, url, `[{ template_type: sale, lane: bulk, gateways: [a] }, { gateways: [b] }]`)
+	})
+	for want, fields := range map[string]map[string]string{
+		"bulk":   {"template_type": "sale"},
+		"normal": {"template_type": "news"},
+		"otp":    {"template_type": "sale", "lane": "otp"},
+	} {
+		fields["to"], fields["body"] = "+12065550198", "text"
+		if status, answer := c.post(t, fields); status != http.StatusAccepted || !c.has(t, `"lane":"`+want+`"`) {
+			t.Errorf("%v: %d %s, want the lane %s", fields, status, answer, want)
+		}
+	}
+}
+
 // TestApp_Routes sends by routes, goes on to the next gateway when one refuses all, sends
 // through a gateway that is asked for, and follows routes that change, also for what is
 // queued.

@@ -14,6 +14,7 @@ import (
 	"courier/docs"
 	"courier/internal/app"
 	"courier/internal/config"
+	"courier/internal/curl"
 )
 
 func newConfig(shared *shared) *cobra.Command {
@@ -151,7 +152,7 @@ func newConfigInit(shared *shared) *cobra.Command {
 		if err := writeNew(output, starter); err != nil {
 			return err
 		}
-		tell(cmd.ErrOrStderr(), "wrote %s; fill in your gateway, then: %s config check -c %s\n", output, shared.Program, quoteShell(output))
+		tell(cmd.ErrOrStderr(), "wrote %s; fill in your gateway, then: %s config check -c %s\n", output, shared.Program, curl.Quote(output))
 		return nil
 	})
 	return cmd

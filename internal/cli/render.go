@@ -2,22 +2,19 @@ package cli
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"courier"
 	"courier/internal/app"
 	"courier/internal/config"
+	"courier/internal/curl"
 	"courier/internal/mask"
 )
 
@@ -56,7 +53,7 @@ needed. Secrets are printed as *** unless --show-secrets is given.`,
 		if *format == formatJSON {
 			return printJSON(cmd.OutOrStdout(), text)
 		}
-		return printText(cmd.OutOrStdout(), text.curl()+"\n")
+		return printText(cmd.OutOrStdout(), text.Command()+"\n")
 	})
 	return cmd
 }
@@ -120,8 +117,8 @@ func newMasker(cfg *config.Config) *masker {
 	return m
 }
 
-func (m *masker) mask(text wireText) wireText {
-	masked := wireText{Method: text.Method, URL: m.known.Hide(mask.URL(text.URL)), Header: http.Header{}, Body: m.known.Hide(text.Body)}
+func (m *masker) mask(text *curl.Request) *curl.Request {
+	masked := &curl.Request{Method: text.Method, URL: m.known.Hide(mask.URL(text.URL)), Header: http.Header{}, Body: m.known.Hide(text.Body)}
 	for name, values := range text.Header {
 		for _, value := range values {
 			if !mask.IsPlainHeader(name) || slices.Contains(m.headers, http.CanonicalHeaderKey(name)) {
@@ -135,83 +132,10 @@ func (m *masker) mask(text wireText) wireText {
 
 // renderText builds the request of a message. The time of the program that
 // would send it counts as now.
-func renderText(ctx context.Context, cfg *config.Config, draft courier.Draft) (wireText, error) {
-	request, err := app.Render(ctx, cfg, draft)
+func renderText(ctx context.Context, cfg *config.Config, draft courier.Draft) (*curl.Request, error) {
+	wire, err := app.Render(ctx, cfg, draft)
 	if err != nil {
-		return wireText{}, fmt.Errorf("render message: %w", err)
+		return nil, fmt.Errorf("render message: %w", err)
 	}
-	text := wireText{Method: request.Method, URL: request.URL.String(), Header: request.Header.Clone()}
-	if _, given := text.Header["User-Agent"]; !given {
-		text.Header.Set("User-Agent", "Go-http-client/1.1") // what net/http sends then
-	}
-	if request.Body == nil || request.Body == http.NoBody {
-		return text, nil
-	}
-	body, err := io.ReadAll(request.Body)
-	if err != nil {
-		return wireText{}, fmt.Errorf("render message: %w", err)
-	}
-	text.Body = string(body)
-	return text, request.Body.Close()
-}
-
-// wireText is a request as it goes to a gateway, ready to be printed.
-type wireText struct {
-	Method string      `json:"method"`
-	URL    string      `json:"url"`
-	Header http.Header `json:"headers"`
-	Body   string      `json:"body"`
-}
-
-// curl returns the curl command that makes the same request, for a POSIX shell.
-// The headers that curl would add of its own are taken away, but for
-// Content-Length, Host and those of the connection.
-func (w wireText) curl() string {
-	method := "--request " + quoteShell(w.Method)
-	if w.Method == http.MethodHead && w.Body == "" {
-		method = "--head"
-	}
-	lines := []string{"curl --globoff " + method + " " + quoteShell(w.URL)}
-	for _, name := range []string{"Accept", "Content-Type", "User-Agent"} {
-		if _, given := w.Header[name]; !given && (name != "Content-Type" || w.Body != "") {
-			lines = append(lines, "-H "+quoteShell(name+":"))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(w.Header)) {
-		for _, value := range w.Header[name] {
-			lines = append(lines, "-H "+quoteShell(headerArgument(name, value)))
-		}
-	}
-	prefix := ""
-	switch {
-	case w.Body == "":
-	case utf8.ValidString(w.Body) && !strings.ContainsRune(w.Body, 0):
-		lines = append(lines, "--data-raw "+quoteShell(w.Body))
-	default:
-		prefix = "printf %s " + base64.StdEncoding.EncodeToString([]byte(w.Body)) + " | base64 -d | "
-		lines = append(lines, "--data-binary @-")
-	}
-	return prefix + strings.Join(lines, " \\\n  ")
-}
-
-// headerArgument ends the name of an empty header with a semicolon, as a colon
-// would make curl leave it out; an empty User-Agent is what is left out.
-func headerArgument(name, value string) string {
-	switch {
-	case value != "":
-		return name + ": " + value
-	case name == "User-Agent":
-		return name + ":"
-	default:
-		return name + ";"
-	}
-}
-
-// quoteShell quotes a text for a POSIX shell where it needs it.
-func quoteShell(text string) string {
-	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,"
-	if text != "" && strings.Trim(text, plain) == "" {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	return wire, nil
 }

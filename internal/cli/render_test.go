@@ -1,70 +1,18 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"courier/internal/config"
+	"courier/internal/curl"
 )
-
-func TestWireText_Curl(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		text wireText
-		want string
-	}{
-		"Bare": {
-			wireText{Method: "GET", URL: "http://h/", Header: http.Header{"User-Agent": {"x"}}},
-			"curl --globoff --request GET http://h/ \\\n  -H Accept: \\\n  -H 'User-Agent: x'",
-		},
-		"Head": {
-			wireText{Method: "HEAD", URL: "http://h/?a=b&c", Header: http.Header{"Accept": {"*/*"}}},
-			"curl --globoff --head 'http://h/?a=b&c' \\\n  -H User-Agent: \\\n  -H 'Accept: */*'",
-		},
-		"Empty": {
-			wireText{Method: "POST", URL: "http://h/", Body: "@file", Header: http.Header{"X-None": {""}, "User-Agent": {""}, "Accept": {"a", "b"}}},
-			"curl --globoff --request POST http://h/ \\\n  -H Content-Type: \\\n  -H 'Accept: a' \\\n  -H 'Accept: b' \\\n" +
-				"  -H User-Agent: \\\n  -H 'X-None;' \\\n  --data-raw @file",
-		},
-		"Binary": {
-			wireText{Method: "P'T", URL: "http://h/", Body: "a\x00", Header: http.Header{"Content-Type": {"x"}, "Accept": {"x"}, "User-Agent": {"x"}}},
-			"printf %s YQA= | base64 -d | curl --globoff --request 'P'\\''T' http://h/ \\\n  -H 'Accept: x' \\\n  -H 'Content-Type: x' \\\n" +
-				"  -H 'User-Agent: x' \\\n  --data-binary @-",
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if diff := cmp.Diff(test.want, test.text.curl()); diff != "" {
-				t.Errorf("curl (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// TestQuoteShell lets a real shell read what was quoted.
-func TestQuoteShell(t *testing.T) {
-	t.Parallel()
-	for _, text := range []string{"", "plain", "it's", `"$HOME" \`, "a\nb", "*?[x]", "é {}", "'''", "-n", "~"} {
-		var out bytes.Buffer
-		command := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+quoteShell(text))
-		command.Stdout = &out
-		if err := command.Run(); err != nil {
-			// printf takes -n for an option in some shells.
-			t.Fatalf("%q: %v", text, err)
-		}
-		if out.String() != text {
-			t.Errorf("%q came out as %q", text, out.String())
-		}
-	}
-}
 
 func TestMasker_HidesSecrets(t *testing.T) {
 	t.Parallel()
@@ -82,7 +30,7 @@ func TestMasker_HidesSecrets(t *testing.T) {
 			},
 		},
 	}}}
-	got := newMasker(cfg).mask(wireText{ //nolint:gosec // the passwords open nothing
+	got := newMasker(cfg).mask(&curl.Request{ //nolint:gosec // the passwords open nothing
 		Method: "POST",
 		URL:    "https://me:other@h/basic%20pass%2Fword?api_key=1&page=2&flag&q=key+value",
 		Header: http.Header{
@@ -91,7 +39,7 @@ func TestMasker_HidesSecrets(t *testing.T) {
 		},
 		Body: "p=basic+pass%2Fword&q=url-password&me=me&to=https://h/receipts/a/receipt-secret&t=token-secret&pin=4711pin&r=us",
 	})
-	want := wireText{
+	want := &curl.Request{
 		Method: "POST",
 		URL:    "https://***@h/***?api_key=***&page=2&flag&q=***",
 		Header: http.Header{

@@ -354,7 +354,9 @@ type Route struct {
 	To           []string
 	Channel      string
 	TemplateType string
-	Gateways     []RouteGateway
+	// Lane is that of messages which name none, or empty.
+	Lane     string
+	Gateways []RouteGateway
 	// Demote is whether a gateway whose messages are not delivered loses weight.
 	Demote bool
 	// Path is where it is configured, for Config.Position.

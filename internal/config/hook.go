@@ -16,8 +16,10 @@ type Hook struct {
 	// URLSecret is true when the secret may also be the last part of the address.
 	URLSecret bool
 	Template  string
-	Channel   string
-	From      string
+	// Lane is that of messages whose call names none, empty for what fits them.
+	Lane    string
+	Channel string
+	From    string
 	// TTL and Dedupe are 0 for what fits the type.
 	TTL, Dedupe    time.Duration
 	Domain, Locale string
@@ -36,6 +38,7 @@ type hook struct {
 	User      string        `key:"user" example:"courier" doc:"The name for Basic authentication. Without it any name is good."`
 	URLSecret bool          `key:"url_secret" example:"true" doc:"Whether the secret may also be the last part of the address, /hooks/{id}/{secret}, for a system that neither signs nor sends a header."`
 	Template  string        `key:"template" example:"login_code_valid" enum:"login_code_valid recovery_code_valid registration_code_valid verification_code_valid" doc:"The text that is sent even if the identity system sends one."`
+	Lane      string        `key:"lane" example:"otp" enum:"otp normal bulk" doc:"How urgent its messages are, where a call does not say it itself. By default otp for one-time codes and normal for others."`
 	Channel   string        `key:"channel" example:"sms" enum:"sms" doc:"The kind of message."`
 	From      string        `key:"from" example:"+12065550110" doc:"The sender. Without it, that of the gateway."`
 	TTL       time.Duration `key:"ttl" example:"60s" range:"1s 24h" doc:"How long a code is worth sending. By default what the identity system says, or what it has by default."`
@@ -55,7 +58,7 @@ func (c *checker) hooks() {
 		c.requireKeys(item.children, n, path)
 		h := Hook{
 			ID: textOr(n.get("id"), ""), Type: textOr(n.get("type"), ""), User: textOr(n.get("user"), ""), URLSecret: valueOr(item, n, "url_secret", false),
-			Template: textOr(n.get("template"), ""), Channel: textOr(n.get("channel"), ""), From: textOr(n.get("from"), ""),
+			Template: textOr(n.get("template"), ""), Lane: textOr(n.get("lane"), ""), Channel: textOr(n.get("channel"), ""), From: textOr(n.get("from"), ""),
 			TTL: valueOr(item, n, "ttl", time.Duration(0)), Dedupe: valueOr(item, n, "dedupe", time.Duration(0)),
 			Domain: textOr(n.get("domain"), ""), Locale: textOr(n.get("locale"), ""), Path: path,
 		}

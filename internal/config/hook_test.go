@@ -52,7 +52,7 @@ courier:
   template_override_path: texts
 hooks:
   - { id: shop, type: supabase, secret: env://HOOK_SECRET, ttl: 90s, domain: shop.example }
-  - { id: other, type: logto, secrets: [new, env://HOOK_SECRET], url_secret: true, locale: de }
+  - { id: other, type: logto, secrets: [new, env://HOOK_SECRET], url_secret: true, locale: de, lane: normal }
 recipients: { countries: { allow: [US, DE] }, types: { allow: [toll_free] } }
 messages: { lint: off, typography: gsm }
 `,
@@ -75,7 +75,7 @@ messages: { lint: off, typography: gsm }
 	if shop.ID != "shop" || shop.Type != "supabase" || shop.Secrets[0].Reveal() != "s3cr3t" || shop.TTL != 90*time.Second || shop.Domain != "shop.example" {
 		t.Errorf("got %+v", shop)
 	}
-	if len(other.Secrets) != 2 || other.Secrets[0].Reveal() != "new" || other.Secrets[1].Reveal() != "s3cr3t" || !other.URLSecret || other.Locale != "de" {
+	if len(other.Secrets) != 2 || other.Secrets[0].Reveal() != "new" || other.Secrets[1].Reveal() != "s3cr3t" || !other.URLSecret || other.Locale != "de" || other.Lane != "normal" {
 		t.Errorf("got %+v", other)
 	}
 	var texts []string

@@ -93,6 +93,7 @@ type routeKeys struct {
 	To           []string       `key:"to" example:"[\"+1\", DE]" pattern:"^(\\+[0-9]{1,15}|[A-Z]{2})$" item:"The beginning of a number in quotes, or a country." doc:"The recipients: beginnings of numbers such as \"+1\", in quotes, and two-letter codes of countries. Without it, all."`
 	Channel      string         `key:"channel" example:"sms" enum:"sms" doc:"The kind of message. Without it, any."`
 	TemplateType string         `key:"template_type" example:"login_code_valid" doc:"The template_type of the messages. Without it, any."`
+	Lane         string         `key:"lane" example:"bulk" enum:"otp normal bulk" doc:"The lane of those of the messages that name none and are no one-time codes. By default normal."`
 	Gateways     []routeGateway `key:"gateways" example:"[twilio, { id: plivo, weight: 20 }]" short:"true" item:"The id of a gateway, or a map." required:"true" doc:"The gateways, best first: their ids, or each with a weight, by which chance chooses the first. When one cannot take a message, it goes to the next."`
 	Demote       bool           `key:"demote" example:"true" doc:"Whether a gateway of the route that accepts messages and does not deliver them, or slowly, loses weight by itself until it does better."`
 }

@@ -129,7 +129,7 @@ func (c *checker) routes() {
 		c.requireKeys(item.children, n, path)
 		route := Route{
 			To: c.recipients(n.get("to"), joinPath(path, "to")), Channel: textOr(n.get("channel"), ""),
-			TemplateType: textOr(n.get("template_type"), ""), Demote: valueOr(item, n, "demote", false), Path: path,
+			TemplateType: textOr(n.get("template_type"), ""), Lane: textOr(n.get("lane"), ""), Demote: valueOr(item, n, "demote", false), Path: path,
 		}
 		route.Gateways = c.routeGateways(item.child("gateways").item, n.get("gateways"), joinPath(path, "gateways"))
 		route.Name = textOr(n.get("name"), route.describe())

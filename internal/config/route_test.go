@@ -64,13 +64,13 @@ courier:
   gateways: [{ id: a, preset: twilio }, { id: b, preset: plivo }]
   routes:
     - { name: first, to: ["+1", DE], channel: sms, template_type: login_code_valid, gateways: [b, { id: a }], demote: true }
-    - { to: [FR], gateways: [{ id: a, weight: 80 }, { id: b, weight: 0 }] }
+    - { to: [FR], lane: bulk, gateways: [{ id: a, weight: 80 }, { id: b, weight: 0 }] }
 public: { url: "https://sms.example.com/courier/" }
 presets_dir: /etc/presets
 `, "COURIER_ROUTES_2_GATEWAYS=b,a", `WEBHOOKS=[{"id": "shop", "url": "https://shop.example/", "secret": "s", "events": ["message.sent"]}]`, "PUBLIC_HOST=localhost")
 	want := []Route{
 		{Name: "first", To: []string{"+1", "DE"}, Channel: "sms", TemplateType: "login_code_valid", Gateways: []RouteGateway{{ID: "b"}, {ID: "a"}}, Demote: true, Path: "courier.routes[0]"},
-		{Name: "FR a b", To: []string{"FR"}, Gateways: []RouteGateway{{"a", 80}, {"b", 0}}, Path: "courier.routes[1]"},
+		{Name: "FR a b", To: []string{"FR"}, Lane: "bulk", Gateways: []RouteGateway{{"a", 80}, {"b", 0}}, Path: "courier.routes[1]"},
 		{Name: "b a", Gateways: []RouteGateway{{ID: "b"}, {ID: "a"}}, Path: "courier.routes[2]"},
 	}
 	if diff := cmp.Diff(want, cfg.Routes); diff != "" {

@@ -24,7 +24,7 @@ const (
 type collector struct {
 	engine *Engine
 
-	inFlight, unsettled, limit, breaker, pace, degraded, paused, weight, depth, age *prometheus.Desc
+	inFlight, unsettled, limit, breaker, pace, degraded, paused, weight, depth, age, waiting, laneAge *prometheus.Desc
 
 	mu      sync.Mutex
 	stats   store.Stats
@@ -56,6 +56,10 @@ func newCollector(e *Engine) *collector {
 			"Messages in a status that is not final.", []string{"status"}, nil),
 		age: prometheus.NewDesc("courier_oldest_due_age_seconds",
 			"How long the message that waits longest has been due; 0 when none is.", nil, nil),
+		waiting: prometheus.NewDesc("courier_waiting",
+			"Messages that wait for a gateway in a lane, counted up to 10000.", []string{"gateway", "lane"}, nil),
+		laneAge: prometheus.NewDesc("courier_lane_oldest_due_age_seconds",
+			"How long the message that waits longest for a gateway in a lane has been due; 0 when none is.", []string{"gateway", "lane"}, nil),
 	}
 }
 
@@ -64,7 +68,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, counted := range c.engine.metrics.collectors() {
 		counted.Describe(descs)
 	}
-	for _, desc := range []*prometheus.Desc{c.inFlight, c.unsettled, c.limit, c.breaker, c.pace, c.degraded, c.paused, c.weight, c.depth, c.age} {
+	for _, desc := range []*prometheus.Desc{c.inFlight, c.unsettled, c.limit, c.breaker, c.pace, c.degraded, c.paused, c.weight, c.depth, c.age, c.waiting, c.laneAge} {
 		descs <- desc
 	}
 }
@@ -112,6 +116,19 @@ func (c *collector) Collect(metrics chan<- prometheus.Metric) {
 	gauge(c.depth, float64(stats.Processing), string(courier.StatusProcessing))
 	gauge(c.depth, float64(stats.Unknown), string(courier.StatusUnknown))
 	gauge(c.age, age(stats.OldestDueAt, now))
+	waiting := make(map[store.Wake]store.Waiting)
+	for name := range r.lines {
+		for _, lane := range courier.Lanes() {
+			waiting[store.Wake{Gateway: name, Lane: lane}] = store.Waiting{}
+		}
+	}
+	for _, w := range stats.Queues {
+		waiting[store.Wake{Gateway: w.Gateway, Lane: w.Lane}] = w
+	}
+	for of, w := range waiting {
+		gauge(c.waiting, float64(w.Count), of.Gateway, string(of.Lane))
+		gauge(c.laneAge, age(w.Due, now), of.Gateway, string(of.Lane))
+	}
 }
 
 func age(at, now time.Time) float64 {

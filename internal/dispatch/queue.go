@@ -92,11 +92,14 @@ type queue struct {
 	// retired is true once its gateway is gone from the configuration.
 	retired bool
 
-	// Of the loop alone (monotonic):
-	pollAt     time.Time
-	pauseUntil time.Time
-	pause      time.Duration
-	probes     int
+	pacing
+}
+
+// pacing is when a queue does what; of its loop alone. (monotonic)
+type pacing struct {
+	pollAt, pauseUntil time.Time
+	pause              time.Duration
+	probes             int
 }
 
 func newQueue(e *Engine, key queueKey, g *gate) *queue {

@@ -153,7 +153,7 @@ func (s *sender) handle(t *ticket) {
 		s.leave(t, 0)
 	case e.routing.Load().misplaced(t):
 		s.leaveElsewhere(t)
-	case m.Expired(now):
+	case m.Expired(now) || m.TooLate(now):
 		s.logExpired(m)
 		e.metrics.expired.Inc()
 		s.skip(t, courier.StatusExpired, 0)

@@ -9,6 +9,16 @@ import (
 	"courier"
 )
 
+// Judge returns what an attempt comes to whose request got an answer. The error says why
+// the rules of the gateway could not be asked, so that the HTTP status decided.
+func (g *Gateway) Judge(ctx context.Context, m *courier.Message, answer *Answer) (courier.Attempt, error) {
+	var err error
+	if g.response != nil {
+		_, err = g.response.evaluate(ctx, g.response.template.evaluator(), answer)
+	}
+	return (&Request{gateway: g, message: m}).judge(ctx, answer), err
+}
+
 // judge makes an attempt of what came of the request: by the rules of the gateway, and by
 // the HTTP status where they say nothing.
 func (r *Request) judge(ctx context.Context, answer *Answer) courier.Attempt {

@@ -44,8 +44,10 @@ type Options struct {
 	User string
 	// Template is the type of message whose text is sent, even if the call has one.
 	Template string
-	// Channel and From are those of the messages; empty for the default.
+	// Channel and From are those of the messages, and Lane that of those which name none;
+	// empty for the default.
 	Channel, From string
+	Lane          courier.Lane
 	// TTL is how long a code is sent, Dedupe how long an equal call is a repeat; 0 for
 	// what fits the type.
 	TTL, Dedupe time.Duration
@@ -237,7 +239,7 @@ func (h *Hook) limited(ctx context.Context, c *call, draft courier.Draft, limit 
 func (h *Hook) draft(c *call) (courier.Draft, error) {
 	o, draft := &h.options, c.asked
 	draft.To, draft.Body, draft.Caller = c.to, c.body, callerPrefix+o.ID
-	draft.Channel, draft.From = cmp.Or(draft.Channel, o.Channel), cmp.Or(draft.From, o.From)
+	draft.Channel, draft.From, draft.Lane = cmp.Or(draft.Channel, o.Channel), cmp.Or(draft.From, o.From), cmp.Or(draft.Lane, o.Lane)
 	if c.kind == kindAsIs {
 		return draft, nil
 	}

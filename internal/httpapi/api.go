@@ -76,6 +76,8 @@ type Operation struct {
 	Actions Actions
 	// QueuesFunc tells what waits, and what holds it up; nil for what the store knows.
 	QueuesFunc func(ctx context.Context) ([]Waiting, error)
+	// Workbench tries templates; nil for nobody.
+	Workbench Workbench
 }
 
 // Options are the parts and settings of an API. Intake, Engine and Store are mandatory.
@@ -177,7 +179,7 @@ func New(options Options) (*API, error) {
 	if err := a.registerMetrics(); err != nil {
 		return nil, err
 	}
-	endpoints := slices.Concat(a.messageEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints())
+	endpoints := slices.Concat(a.messageEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints(), a.workbenchEndpoints())
 	a.specFunc = sync.OnceValues(func() (specification, error) { return specify(endpoints) })
 	a.within = a.serve(listenerPages, endpoints)
 	a.admin = a.serve(listenerAdmin, slices.Concat(endpoints, a.kratosEndpoints(), a.pageEndpoints()))

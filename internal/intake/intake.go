@@ -57,6 +57,9 @@ type Policy struct {
 	// TextFunc makes the text of a message that has none from its TemplateType and
 	// TemplateData, empty when there is none for it. Nil makes none.
 	TextFunc func(draft *courier.Draft) (string, error)
+	// LaneFunc returns the lane of a message that names none and is no one-time code,
+	// empty for LaneNormal. Nil is LaneNormal.
+	LaneFunc func(m *courier.Message) courier.Lane
 
 	refused *refused
 	plans   *plans
@@ -144,18 +147,20 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	lane, err := laneOf(&draft)
-	if err != nil {
-		return nil, err
-	}
 	m := &courier.Message{
 		Status: courier.StatusQueued, Channel: channel.ID, Gateway: cmp.Or(draft.Gateway, channel.Gateway), OnlyGateway: draft.Gateway != "",
 		To: to, From: cmp.Or(draft.From, channel.From), Body: text, Country: country, Subject: draft.Subject,
 		TemplateType: draft.TemplateType, TemplateData: draft.TemplateData,
 		RequestHeaders: draft.RequestHeaders, Metadata: draft.Metadata, CallbackURL: draft.CallbackURL,
-		Lane: lane, SupersedeKey: supersedeKey(&draft, channel.ID, to),
-		CreatedAt: now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
+		SupersedeKey: supersedeKey(&draft, channel.ID, to),
+		CreatedAt:    now, UpdatedAt: now, NextAttemptAt: due, ExpiresAt: expires,
 		Caller: draft.Caller, IdempotencyKey: draft.IdempotencyKey, TraceParent: draft.TraceParent,
+	}
+	if m.Lane, err = policy.lane(&draft, m); err != nil {
+		return nil, err
+	}
+	if m.Lane == courier.LaneOTP && m.ExpiresAt.IsZero() {
+		m.ExpiresAt = due.Add(codeLifeOf(draft.TemplateData))
 	}
 	m.Encoding, m.Segments = courier.CountSegments(m.Body)
 	if policy.Notice != "" {

@@ -61,7 +61,7 @@ func TestIntake_Accept(t *testing.T) {
 		TemplateData: json.RawMessage(`{"code":"1"}`), RequestHeaders: json.RawMessage(`{"A":["b"],"C":["d"]}`),
 		Encoding: courier.EncodingGSM7, Segments: 1,
 		CreatedAt: now(), UpdatedAt: now(), NextAttemptAt: now(), TraceParent: "00-a-b-01",
-		Lane: courier.LaneOTP, SupersedeKey: got.SupersedeKey,
+		Lane: courier.LaneOTP, SupersedeKey: got.SupersedeKey, ExpiresAt: now().Add(5 * time.Minute),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)

@@ -1,14 +1,16 @@
 package intake
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 
 	"courier"
 )
 
-// laneOf returns the lane of a message: the one that is asked for, or that of its kind.
-func laneOf(draft *courier.Draft) (courier.Lane, error) {
+// lane returns the lane of a message: the one that is asked for, or that of its kind or
+// its route.
+func (p *Policy) lane(draft *courier.Draft, m *courier.Message) (courier.Lane, error) {
 	switch {
 	case draft.Lane.Valid():
 		return draft.Lane, nil
@@ -16,6 +18,8 @@ func laneOf(draft *courier.Draft) (courier.Lane, error) {
 		return "", invalid("lane", "there is no such lane; give otp, normal or bulk, or leave it out")
 	case isCode(draft):
 		return courier.LaneOTP, nil
+	case p.LaneFunc != nil:
+		return cmp.Or(p.LaneFunc(m), courier.LaneNormal), nil
 	}
 	return courier.LaneNormal, nil
 }

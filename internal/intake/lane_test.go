@@ -32,6 +32,67 @@ func TestIntake_AcceptLane(t *testing.T) {
 	wantFault(t, err, courier.CodeInvalidRequest, "lane", "give otp, normal or bulk")
 }
 
+// TestIntake_AcceptLaneOfRoute asks the routes where neither the caller nor the kind says it.
+func TestIntake_AcceptLaneOfRoute(t *testing.T) {
+	t.Parallel()
+	in := newIntake(func(p *intake.Policy) {
+		p.LaneFunc = func(m *courier.Message) courier.Lane {
+			if m.Country == "US" {
+				return courier.LaneBulk
+			}
+			return ""
+		}
+	})
+	for _, test := range []struct {
+		draft courier.Draft
+		want  courier.Lane
+	}{
+		{courier.Draft{To: "+12065550199"}, courier.LaneBulk},
+		{courier.Draft{To: "+4915112345678"}, courier.LaneNormal},
+		{courier.Draft{To: "+12065550199", Lane: courier.LaneNormal}, courier.LaneNormal},
+		{courier.Draft{To: "+12065550199", TemplateType: "login_code_valid"}, courier.LaneOTP},
+	} {
+		test.draft.Body = "Hi"
+		if got, err := in.Accept(test.draft); err != nil || got.Lane != test.want {
+			t.Errorf("%+v: got %+v, %v; want %s", test.draft, got, err, test.want)
+		}
+	}
+}
+
+// TestIntake_AcceptLifeOfACode has codes end by themselves, unless the caller says when.
+func TestIntake_AcceptLifeOfACode(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		edit func(d *courier.Draft)
+		want time.Duration
+	}{
+		"Nothing":  {func(*courier.Draft) {}, 5 * time.Minute},
+		"Kratos":   {func(d *courier.Draft) { d.TemplateData = []byte(`{"expires_in_minutes":15}`) }, 15 * time.Minute},
+		"Fraction": {func(d *courier.Draft) { d.TemplateData = []byte(`{"expires_in_minutes":0.5}`) }, 30 * time.Second},
+		"None":     {func(d *courier.Draft) { d.TemplateData = []byte(`{"expires_in_minutes":0}`) }, 5 * time.Minute},
+		"NoNumber": {func(d *courier.Draft) { d.TemplateData = []byte(`{"expires_in_minutes":"soon"}`) }, 5 * time.Minute},
+		"ForEver":  {func(d *courier.Draft) { d.TemplateData = []byte(`{"expires_in_minutes":1e300}`) }, 31 * 24 * time.Hour},
+		"TTL": {func(d *courier.Draft) {
+			d.TTL, d.TemplateData = "1h", []byte(`{"expires_in_minutes":15}`)
+		}, time.Hour},
+		"Later": {func(d *courier.Draft) { d.SendAt = now().Add(time.Hour).Format(time.RFC3339Nano) }, time.Hour + 5*time.Minute},
+		"Bulk":  {func(d *courier.Draft) { d.Lane = courier.LaneBulk }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			draft := courier.Draft{To: "+12065550199", Body: "Hi", TemplateType: "login_code_valid"}
+			test.edit(&draft)
+			want := now().Add(test.want)
+			if test.want == 0 {
+				want = time.Time{}
+			}
+			if got, err := newIntake(nil).Accept(draft); err != nil || !got.ExpiresAt.Equal(want) {
+				t.Errorf("got %+v, %v; want it to expire at %v", got, err, want)
+			}
+		})
+	}
+}
+
 func TestIntake_AcceptSupersedeKey(t *testing.T) {
 	t.Parallel()
 	keyOf := func(change func(d *courier.Draft)) string {

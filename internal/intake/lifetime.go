@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"encoding/json"
 	"time"
 
 	"courier"
@@ -50,6 +51,21 @@ func times(lifetime courier.Lifetime, now time.Time, late bool) (due, expires ti
 		return due, expires, invalid("expires_at", "the time is more than 31 days after the message is due; give a nearer one")
 	}
 	return due, expires, nil
+}
+
+// codeLife is how long a one-time code is good that does not say it.
+const codeLife = 5 * time.Minute
+
+// codeLifeOf returns how long a one-time code is good by its template data, as Ory
+// Kratos has it.
+func codeLifeOf(data json.RawMessage) time.Duration {
+	var kratos struct {
+		Minutes float64 `json:"expires_in_minutes"`
+	}
+	if json.Unmarshal(data, &kratos) != nil || !(kratos.Minutes > 0) {
+		return codeLife
+	}
+	return time.Duration(min(kratos.Minutes, maxLifetime.Minutes()) * float64(time.Minute)).Truncate(time.Microsecond)
 }
 
 func parseTTL(text string) (time.Duration, error) {

@@ -165,7 +165,7 @@ func (h *holders) hasOther(id courier.ID) bool {
 // cancel stores a message as one whose place was taken before anybody saw it.
 func (r *Row) cancel(by courier.ID) {
 	r.Status, r.Lease, r.SupersededBy, r.NextAttemptAt, r.HeldDueAt = courier.StatusCanceled, courier.Lease{}, by, time.Time{}, time.Time{}
-	NoteSuperseded(r.Message)
+	NoteEnd(r.Message)
 }
 
 // hold lets a message that is due wait for one in flight.
@@ -204,15 +204,20 @@ func isSameJSON(a, b json.RawMessage) bool {
 	return err == nil && errOther == nil && bytes.Equal(first, second)
 }
 
-// NoteSuperseded sets LastError of a message whose place was taken before a gateway
-// took it.
-func NoteSuperseded(m *courier.Message) {
-	if m.Status != courier.StatusCanceled || m.SupersededBy.IsZero() || !m.SentAt.IsZero() {
-		return
+// NoteEnd sets LastError of a message that ended before a gateway took it though no
+// attempt says why: its place was taken, or its life as a one-time code was over.
+func NoteEnd(m *courier.Message) {
+	var class courier.Class
+	var why string
+	switch {
+	case !m.SentAt.IsZero():
+	case m.Status == courier.StatusCanceled && !m.SupersededBy.IsZero():
+		class, why = courier.ClassSuperseded, "a newer message with the same supersede_key took its place: "+m.SupersededBy.String()
+	case m.Status == courier.StatusExpired && m.Lane == courier.LaneOTP:
+		class, why = courier.ClassTooLate, "no gateway took the code while enough of its life was left, until "+m.ExpiresAt.Format(time.RFC3339)
 	}
-	m.LastError = &courier.Attempt{
-		Number: m.SendCount, Outcome: courier.OutcomeCanceled, Class: courier.ClassSuperseded,
-		Message: "a newer message with the same supersede_key took its place: " + m.SupersededBy.String(), StartedAt: m.UpdatedAt,
+	if class != "" {
+		m.LastError = &courier.Attempt{Number: m.SendCount, Outcome: courier.OutcomeCanceled, Class: class, Message: why, StartedAt: m.UpdatedAt}
 	}
 }
 

@@ -1,6 +1,7 @@
 package preset
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,6 +37,17 @@ func (p *Preset) Starter() string {
 		line(0, "public:\n  # The address at which the provider reaches the public listener, port 4477.\n  url: https://sms.example.com")
 	}
 	return text.String()
+}
+
+// Examples are the parameters without which nothing works, with examples as values.
+func (p *Preset) Examples() map[string]string {
+	examples := map[string]string{}
+	for _, name := range p.asked() {
+		if param, ok := p.Params[name]; ok {
+			examples[name] = cmp.Or(param.Example, param.Default)
+		}
+	}
+	return examples
 }
 
 // asked are the parameters without which nothing works: those that are required, and the

@@ -143,6 +143,7 @@ func clone(m *courier.Message) *courier.Message {
 		failed := *m.LastError
 		c.LastError = &failed
 	}
+	store.NoteEnd(&c)
 	return &c
 }
 

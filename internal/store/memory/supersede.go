@@ -46,7 +46,7 @@ func (s *Store) takePlace(place store.Place) {
 		m.SupersededBy = place.By
 		if !place.InFlight {
 			m.Status, m.NextAttemptAt, m.UpdatedAt = courier.StatusCanceled, time.Time{}, place.At
-			store.NoteSuperseded(m)
+			store.NoteEnd(m)
 		}
 	})
 }
@@ -58,7 +58,7 @@ func (d *database) endSuperseded(m *courier.Message, gateway string) {
 		return
 	}
 	m.Status, m.NextAttemptAt, m.Gateway = courier.StatusCanceled, time.Time{}, gateway
-	store.NoteSuperseded(m)
+	store.NoteEnd(m)
 }
 
 // release has a message that waits for older ones due, if it is the last that it waits for.

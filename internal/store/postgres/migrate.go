@@ -33,7 +33,7 @@ var (
 
 // extrasVersion is raised when storage.sql or outbox.sql changes. A program that
 // has a lower one leaves them as they are.
-const extrasVersion = 3
+const extrasVersion = 4
 
 // versionTable is where goose notes what it did.
 const versionTable = "courier.goose_db_version"

@@ -25,6 +25,11 @@ DECLARE
     new_id  uuid;
     waits   text := enqueue.gateway;
     digest  bytea;
+    -- As the courier does at accept: one-time codes go first, and end.
+    code    boolean := coalesce(enqueue.template_type = 'otp'
+        OR enqueue.template_type ~ '^(login|registration|verification|recovery)_code', false);
+    minutes jsonb := enqueue.template_data -> 'expires_in_minutes';
+    ends    timestamptz := enqueue.expires_at;
     first   record;
     -- What is NULL is left out here and not by jsonb_strip_nulls, which looks inside.
     document jsonb := CASE WHEN enqueue.template_type <> '' THEN jsonb_build_object('template_type', enqueue.template_type) ELSE '{}' END
@@ -52,6 +57,13 @@ BEGIN
             HINT = 'Use jsonb_build_object(''name'', value).';
     END IF;
 
+    IF code AND ends IS NULL THEN
+        ends := due + interval '1 minute' * CASE
+            WHEN jsonb_typeof(minutes) = 'number' AND minutes > '0' THEN least(minutes::numeric, 44640)::double precision
+            ELSE 5
+        END;
+    END IF;
+
     -- A UUID version 7: 48 bits of milliseconds, then random ones.
     new_id := encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
         PLACING substring(int8send(floor(extract(epoch FROM present) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid;
@@ -66,9 +78,10 @@ BEGIN
     END IF;
 
     INSERT INTO courier.message (id, created_at, updated_at, next_attempt_at, expires_at, gateway, channel, recipient, sender,
-        body, content, idempotency_key, fingerprint)
-    VALUES (new_id, present, present, due, enqueue.expires_at, coalesce(waits, ''), coalesce(nullif(enqueue.channel, ''), 'sms'),
-        enqueue.recipient, coalesce(enqueue.sender, ''), enqueue.body, document::text, nullif(enqueue.idempotency_key, ''), digest)
+        body, content, lane, idempotency_key, fingerprint)
+    VALUES (new_id, present, present, due, ends, coalesce(waits, ''), coalesce(nullif(enqueue.channel, ''), 'sms'),
+        enqueue.recipient, coalesce(enqueue.sender, ''), enqueue.body, document::text,
+        CASE WHEN code THEN 'otp' ELSE 'normal' END, nullif(enqueue.idempotency_key, ''), digest)
     ON CONFLICT (caller, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING;
     IF NOT FOUND THEN
         SELECT m.id, m.fingerprint INTO first FROM courier.message AS m
@@ -85,7 +98,7 @@ BEGIN
 
     INSERT INTO courier.tally (store, writer, queued, processing, unknown) VALUES (new_id, -1, 1, 0, 0);
     IF due <= present THEN
-        PERFORM pg_notify('courier_wake', coalesce(waits, ''));
+        PERFORM pg_notify('courier_wake', coalesce(waits, '') || E'\n\n' || CASE WHEN code THEN 'otp' ELSE 'normal' END);
     END IF;
     RETURN new_id;
 END

@@ -60,6 +60,32 @@ func (a application) queued(t *testing.T, want int64) {
 	}
 }
 
+// TestOutbox_KnowsCodes puts one-time codes into their lane and lets them end.
+func TestOutbox_KnowsCodes(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t)
+	for arguments, want := range map[string]struct {
+		lane courier.Lane
+		life time.Duration
+	}{
+		"":                                      {courier.LaneNormal, 0},
+		", template_type => 'order_shipped'":    {courier.LaneNormal, 0},
+		", template_type => 'login_code_valid'": {courier.LaneOTP, 5 * time.Minute},
+		", template_type => 'otp', template_data => '{\"expires_in_minutes\": 15}'":                       {courier.LaneOTP, 15 * time.Minute},
+		", template_type => 'recovery_code_valid', template_data => '{\"expires_in_minutes\": \"soon\"}'": {courier.LaneOTP, 5 * time.Minute},
+		", template_type => 'otp', expires_at => now() + interval '1 day'":                                {courier.LaneOTP, 24 * time.Hour},
+	} {
+		m, _, err := a.store.Message(t.Context(), a.call(t, a, "SELECT courier.enqueue('+12065550199', 'text'"+arguments+")"))
+		life := time.Duration(0)
+		if err == nil && !m.ExpiresAt.IsZero() {
+			life = m.ExpiresAt.Sub(m.CreatedAt)
+		}
+		if err != nil || m.Lane != want.lane || life.Round(time.Second) != want.life {
+			t.Errorf("%s: %+v lives for %v, %v, want %+v", arguments, m, life, err, want)
+		}
+	}
+}
+
 // TestOutbox_IsPartOfTheTransaction rolls one back and commits another.
 func TestOutbox_IsPartOfTheTransaction(t *testing.T) {
 	t.Parallel()

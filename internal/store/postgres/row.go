@@ -77,7 +77,7 @@ func (r *messageRow) scan(rows pgx.Rows) (*courier.Message, error) {
 		m.LastError = &attempt
 	}
 	store.DecodeFailure(&m, r.failure)
-	store.NoteSuperseded(&m)
+	store.NoteEnd(&m)
 	return &m, nil
 }
 

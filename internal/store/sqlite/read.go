@@ -110,7 +110,7 @@ func (s statements) rows(ctx context.Context, name string, arguments ...any) ([]
 	}, arguments...)
 	for _, row := range found {
 		store.DecodeFailure(row.message, row.failure)
-		store.NoteSuperseded(row.message)
+		store.NoteEnd(row.message)
 		if row.lastError == 0 || row.message.LastError != nil || err != nil {
 			continue
 		}

@@ -1,0 +1,114 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"courier"
+	"courier/internal/httpapi"
+)
+
+func bench(t *testing.T) *workbench {
+	t.Helper()
+	return &workbench{nowFunc: time.Now, free: make(chan struct{}, 1)}
+}
+
+func try(t *testing.T, w *workbench, trial httpapi.Trial) *httpapi.TrialResult {
+	t.Helper()
+	result, err := w.Try(t.Context(), &trial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// TestWorkbench_Presets tries each preset with what it is loaded with.
+func TestWorkbench_Presets(t *testing.T) {
+	t.Parallel()
+	w := bench(t)
+	presets, err := w.Presets()
+	if err != nil || len(presets) < 20 {
+		t.Fatalf("%d presets, %v", len(presets), err)
+	}
+	for _, p := range presets {
+		result := try(t, w, httpapi.Trial{
+			Preset: p.Name, Params: p.Params, Request: &p.Request, Query: &p.Query, Response: &p.Response, Receipt: &p.Receipt,
+			Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Your code is 123456"}, Answer: &httpapi.TrialAnswer{Status: 401},
+		})
+		if len(result.Faults) > 0 || result.Request == nil || result.Verdict == nil || result.Verdict.Outcome != courier.OutcomeGatewayDown {
+			t.Errorf("%s: %+v, %+v, %+v", p.Name, result.Faults, result.Request, result.Verdict)
+		}
+		if !strings.Contains(result.YAML, "preset: "+p.Name) {
+			t.Errorf("%s: %s", p.Name, result.YAML)
+		}
+	}
+}
+
+// TestWorkbench_Own shows what templates of one's own make of a message, an answer and a
+// receipt, and the YAML to use them.
+func TestWorkbench_Own(t *testing.T) {
+	t.Parallel()
+	request, response := "function(ctx) { to: ctx.to, text: ctx.body, id: ctx.params.account }", "function(res) { class: if res.json.failure == 7 then 'opted_out', id: std.get(res.json, 'id') }"
+	receipt := "function(req) { id: req.form.id, status: 'delivered' }"
+	result := try(t, bench(t), httpapi.Trial{
+		URL: "https://sms.example.com/send", Headers: map[string]string{"X-Api-Key": "sesame", "X-Shop": "a"}, Params: map[string]string{"account": "A1"},
+		Request: &request, Response: &response, Receipt: &receipt,
+		Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Hi"},
+		Answer:  &httpapi.TrialAnswer{Status: 200, Body: `{"failure":7}`}, Call: &httpapi.TrialCall{Body: "id=x1"},
+	})
+	if result.Request == nil || result.Request.Body != `{"id":"A1","text":"Hi","to":"+12065550199"}` || !strings.HasPrefix(result.Request.Curl, "curl ") {
+		t.Errorf("request %+v, faults %+v", result.Request, result.Faults)
+	}
+	if v := result.Verdict; v == nil || v.Outcome != courier.OutcomeRejected || v.Class != courier.ClassOptedOut || v.Advice == "" {
+		t.Errorf("verdict %+v", v)
+	}
+	if r := result.Receipts; len(r) != 1 || r[0].GatewayMessageID != "x1" || r[0].Status != courier.StatusDelivered {
+		t.Errorf("receipts %+v", r)
+	}
+	// The YAML is one that a courier takes, once the templates are saved.
+	dir := t.TempDir()
+	for name, text := range map[string]string{"request.jsonnet": request, "response.jsonnet": response, "receipt.jsonnet": receipt} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(result.YAML, "sesame") {
+		t.Error("the YAML holds a secret")
+	}
+	text := strings.NewReplacer("file://./", "file://"+dir+"/", "env://X_API_KEY", "sesame", "env://RECEIPT_SECRET", "a-long-random-text").Replace(result.YAML)
+	if err := Check(t.Context(), load(t, text)); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// TestWorkbench_Faults points at the line and column of what is wrong, and goes on with
+// what is not. No reference is followed: it could show a file or a secret of the courier.
+func TestWorkbench_Faults(t *testing.T) {
+	t.Parallel()
+	broken, failing, own := "function(ctx) {\n  to: ctx.\n}", "function(res) {\n  class: res.json.nothing.x,\n}", "function(ctx) { k: ctx.params.key }"
+	result := try(t, bench(t), httpapi.Trial{
+		Request: &broken, Response: &failing, Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Hi"}, Answer: &httpapi.TrialAnswer{Status: 503},
+	})
+	if len(result.Faults) != 2 || result.Faults[0].Where != "request" || result.Faults[0].Line != 3 || result.Faults[1].Where != "response" || result.Faults[1].Line != 2 || result.Faults[1].Column == 0 {
+		t.Errorf("faults %+v", result.Faults)
+	}
+	if result.Request != nil || result.Verdict == nil || result.Verdict.Outcome != courier.OutcomeRetry {
+		t.Errorf("request %+v, verdict %+v", result.Request, result.Verdict)
+	}
+	result = try(t, bench(t), httpapi.Trial{
+		URL: "file:///etc/passwd", Params: map[string]string{"key": "env://PATH"}, Request: &own, Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Hi"},
+	})
+	if len(result.Faults) != 1 || result.Faults[0].Where != "url" {
+		t.Errorf("faults %+v", result.Faults)
+	}
+	result = try(t, bench(t), httpapi.Trial{Params: map[string]string{"key": "env://PATH"}, Request: &own, Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Hi"}})
+	if result.Request == nil || result.Request.Body != `{"k":"env://PATH"}` {
+		t.Errorf("%+v, %+v", result.Request, result.Faults)
+	}
+	if _, err := bench(t).Try(t.Context(), &httpapi.Trial{Preset: "twillio"}); courier.CodeOf(err) != courier.CodeInvalidRequest {
+		t.Error(err)
+	}
+}
