@@ -26,7 +26,7 @@ type Traffic struct {
 	// Taken are the messages that the courier took in.
 	Taken int64
 	// Due are those that were to be sent in it, be it as they were taken in it or scheduled
-	// for it, without those that were canceled. Timely are those of them that arrived within
+	// for it, without those that were canceled and without bulk. Timely are those of them that arrived within
 	// 30 seconds: by a receipt, or, where the gateway sends none, by its word that it took them.
 	Due, Timely int64
 	// Sent, Delivered and Failed are what happened in it, whenever the message was due.
@@ -127,8 +127,12 @@ type Fault struct {
 	Count   int64
 }
 
-// DueAt is when a message was first to be sent.
+// DueAt is when a message was first to be sent; the zero time for bulk, which waits for
+// whatever is more urgent and says nothing of whether codes arrive in time.
 func DueAt(m *courier.Message) time.Time {
+	if m.Lane == courier.LaneBulk {
+		return time.Time{}
+	}
 	if m.SendAt.After(m.CreatedAt) {
 		return m.SendAt
 	}
