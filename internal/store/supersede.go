@@ -45,13 +45,8 @@ type LatestOf struct {
 
 // Latest returns what to ask for before a message is stored.
 func Latest(m *courier.Message) LatestOf {
-	latest := LatestOf{PlaceKey: PlaceKeyOf(m), To: m.To, Since: m.CreatedAt.Add(-RepeatWithin)}
-	const milliseconds = 6 // the bytes of the time in a UUID version 7
-	stamp := latest.Since.UnixMilli()
-	for i := range milliseconds {
-		latest.Least[i] = byte(stamp >> (8 * (milliseconds - 1 - i)))
-	}
-	return latest
+	since := m.CreatedAt.Add(-RepeatWithin)
+	return LatestOf{PlaceKey: PlaceKeyOf(m), To: m.To, Since: since, Least: FirstID(since)}
 }
 
 // Superseding finds out what the new messages of one transaction do to those before them,
