@@ -216,6 +216,12 @@ func NoteEnd(m *courier.Message) {
 	}
 }
 
+// IsNoted reports whether LastError of a message is what NoteEnd said of a status that it
+// had: the attempt that failed last is to be read again.
+func IsNoted(m *courier.Message) bool {
+	return m.LastError != nil && m.LastError.Class == courier.ClassTooLate && m.Status != courier.StatusExpired
+}
+
 // Ends reports whether a message whose place was taken while it was in flight is canceled
 // instead of coming to a status: it must not be sent after the newer one.
 func Ends(to courier.Status) bool { return to == courier.StatusQueued || to == courier.StatusUnknown }
