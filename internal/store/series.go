@@ -26,7 +26,7 @@ type Traffic struct {
 	// Taken are the messages that the courier took in.
 	Taken int64
 	// Due are those that were to be sent in it, be it as they were taken in it or scheduled
-	// for it, without those that were canceled. Timely are those of them that arrived within
+	// for it, without those that were canceled and without bulk. Timely are those of them that arrived within
 	// 30 seconds: by a receipt, or, where the gateway sends none, by its word that it took them.
 	Due, Timely int64
 	// Sent, Delivered and Failed are what happened in it, whenever the message was due.
@@ -105,25 +105,17 @@ func (w *Waits) Count() (count int64) {
 // Quantile returns about how long a share of the messages took at most, 0 for none. What
 // took longer than the last bound counts as that.
 func (w *Waits) Quantile(share float64) time.Duration {
-	bounds, rank, before := waitBounds(), share*float64(w.Count()), 0.0
-	for i, n := range w {
-		if n == 0 || before+float64(n) < rank {
-			before += float64(n)
-			continue
+	rank, before, from := share*float64(w.Count()), 0.0, time.Duration(0)
+	for i, to := range waitBounds() {
+		if n := float64(w[i]); n > 0 && before+n >= rank {
+			return from + time.Duration((rank-before)/n*float64(to-from))
 		}
-		if i == len(bounds) {
-			break
-		}
-		var from time.Duration
-		if i > 0 {
-			from = bounds[i-1]
-		}
-		return from + time.Duration((rank-before)/float64(n)*float64(bounds[i]-from))
+		before, from = before+float64(w[i]), to
 	}
 	if w.Count() == 0 {
 		return 0
 	}
-	return bounds[len(bounds)-1]
+	return from
 }
 
 // Fault counts the failed attempts and bad receipts of a gateway by their class.
@@ -135,8 +127,12 @@ type Fault struct {
 	Count   int64
 }
 
-// DueAt is when a message was first to be sent.
+// DueAt is when a message was first to be sent; the zero time for bulk, which waits for
+// whatever is more urgent and says nothing of whether codes arrive in time.
 func DueAt(m *courier.Message) time.Time {
+	if m.Lane == courier.LaneBulk {
+		return time.Time{}
+	}
 	if m.SendAt.After(m.CreatedAt) {
 		return m.SendAt
 	}

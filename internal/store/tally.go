@@ -107,8 +107,15 @@ func (t *Tallies) Enqueued(answers []Enqueued) {
 	for i := range answers {
 		if m := answers[i].Message; answers[i].Err == nil && !answers[i].Duplicate {
 			t.happened(m.Gateway, m.CreatedAt).Taken++
-			t.in(m.Gateway, DueAt(m)).Due += 1 - int64(answers[i].Superseded)
+			t.due(m, 1-int64(answers[i].Superseded))
 		}
+	}
+}
+
+// due counts a message where it was to be sent.
+func (t *Tallies) due(m *courier.Message, count int64) {
+	if at := DueAt(m); !at.IsZero() {
+		t.in(m.Gateway, at).Due += count
 	}
 }
 
@@ -125,13 +132,15 @@ func (t *Tallies) Expired(gateways map[string]int, at time.Time) {
 func (t *Tallies) Decided(m *courier.Message, from courier.Status) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	switch { //nolint:exhaustive // the others are not counted
-	case m.Status == from:
-	case m.Status == courier.StatusCanceled:
-		t.in(m.Gateway, DueAt(m)).Due--
-	case m.Status == courier.StatusUndelivered:
+	if m.Status == from {
+		return
+	}
+	switch m.Status { //nolint:exhaustive // the others are not counted
+	case courier.StatusCanceled:
+		t.due(m, -1)
+	case courier.StatusUndelivered:
 		t.happened(m.Gateway, m.UpdatedAt).Failed++
-	case m.Status == courier.StatusSent:
+	case courier.StatusSent:
 		t.happened(m.Gateway, m.UpdatedAt).Sent++
 	}
 }
@@ -168,7 +177,7 @@ func (t *Tallies) Settled(settlements []Settlement, applied []bool) {
 				t.fault(gateway, s.Attempt.Class, s.At).Count++
 			}
 		}
-		switch { //nolint:exhaustive // the others are not counted
+		switch {
 		case s.Status == courier.StatusSent && s.Attempt != nil:
 			t.at(gateway, s.Country, s.At).Accepted++
 			t.sent(gateway, s.DueAt, s.At)
@@ -199,11 +208,13 @@ func (t *Tallies) reported(r *courier.Receipt, m *courier.Message, to courier.St
 		if r.ReceivedAt.Sub(m.SentAt) > slowAfter {
 			tally.Slow++
 		}
-		p, took := t.happened(r.Gateway, r.ReceivedAt), r.ReceivedAt.Sub(DueAt(m))
+		p := t.happened(r.Gateway, r.ReceivedAt)
 		p.Delivered++
-		p.ToReceipt.add(took)
-		if took <= timelyWithin {
-			t.in(r.Gateway, DueAt(m)).Timely++
+		if due := DueAt(m); !due.IsZero() {
+			p.ToReceipt.add(r.ReceivedAt.Sub(due))
+			if r.ReceivedAt.Sub(due) <= timelyWithin {
+				t.in(r.Gateway, due).Timely++
+			}
 		}
 	case isFailed(to):
 		tally.Undelivered++

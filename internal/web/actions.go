@@ -7,6 +7,7 @@ import (
 
 	"courier"
 	"courier/client"
+	"courier/internal/httpapi"
 )
 
 // bulk is the page on which something is confirmed that is done to all messages of a filter.
@@ -144,7 +145,7 @@ func showAction(v *visit) error {
 	if found.Filter.To != "" {
 		found.Filter.To = v.number(found.Filter.To)
 	}
-	page := progress{Action: found, Facts: filterFacts(&found.Filter), CanStop: found.Status == "running" && v.mayAct()}
+	page := progress{Action: found, Facts: filterFacts(&found.Filter), CanStop: found.Status == "running" && v.May(httpapi.ScopeOperate)}
 	return v.show("action", frame{Title: "Action " + found.Status, Section: "Messages", Live: true, Data: page})
 }
 

@@ -14,11 +14,45 @@ import (
 // showOverview gathers what the first page shows.
 func showOverview(v *visit) error {
 	all, chosen := spans(v.R.URL.Query().Get("span"))
-	page := overview{Spans: all}
-	if err := v.ask(&page, chosen); err != nil {
+	page, err := v.figures(chosen)
+	if err != nil {
 		return fmt.Errorf("show overview: %w", err)
 	}
+	page.Spans = all
 	return v.show("overview", frame{Title: "Overview", Section: "Overview", Live: true, Data: page})
+}
+
+// figuresFor is how long the figures of the overview serve all who look at it: they are the
+// same for everybody who may read, and many who look cost as little as one.
+const figuresFor = time.Second
+
+// gathered are the figures of the overview by the name of the span, and when they were
+// gathered. Who sends to it may look at them.
+type gathered struct {
+	turn   chan struct{}
+	bySpan map[string]overview
+	at     map[string]time.Time
+}
+
+// figures returns what the overview shows, gathered now or a moment ago.
+func (v *visit) figures(s span) (overview, error) {
+	g := v.pages.gathered
+	select {
+	case g.turn <- struct{}{}:
+		defer func() { <-g.turn }()
+	case <-v.R.Context().Done():
+		return overview{}, v.R.Context().Err()
+	}
+	now := v.now()
+	if age := now.Sub(g.at[s.Name]); age >= 0 && age < figuresFor {
+		return g.bySpan[s.Name], nil
+	}
+	var page overview
+	if err := v.ask(&page, s); err != nil {
+		return overview{}, err
+	}
+	g.bySpan[s.Name], g.at[s.Name] = page, now
+	return page, nil
 }
 
 // week is how far back the hour is that the last one is compared with.

@@ -92,6 +92,7 @@ func facts(m *client.Message) []fact {
 	add("Sender", outside(m.From))
 	add("Channel", outside(m.Channel))
 	add("Template", outside(m.TemplateType))
+	add("Lane", outside(string(m.Lane)))
 	add("Gateway", outside(m.Gateway))
 	add("Gateway's id", outside(m.GatewayMessageID))
 	add("Country", outside(m.Country))
@@ -99,6 +100,10 @@ func facts(m *client.Message) []fact {
 		add("Segments", outside(fmt.Sprintf("%d (%s)", m.Segments, m.Encoding)))
 	}
 	add("Attempts", outside(strconv.Itoa(m.SendCount)))
+	if m.SupersededBy != (courier.ID{}) {
+		//nolint:gosec // an id has no markup
+		add("Replaced by", template.HTML(`<a href="/messages/`+m.SupersededBy.String()+`">a newer one</a>`))
+	}
 	add("Loses its use", timeElement(m.ExpiresAt))
 	add("Reported to", outside(m.CallbackURL))
 	if len(m.Metadata) > 0 && string(m.Metadata) != "null" {

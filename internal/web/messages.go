@@ -10,13 +10,14 @@ import (
 
 	"courier"
 	"courier/client"
+	"courier/internal/httpapi"
 )
 
 // What is looked at for a page with a filter that few messages match: the API bounds the
 // work of each of its own pages.
 const (
 	pageSize  = 50
-	lookFor   = 150 * time.Millisecond
+	lookFor   = 100 * time.Millisecond
 	formTime  = "2006-01-02T15:04"
 	recipient = "to"
 )
@@ -136,7 +137,7 @@ func showMessages(v *visit) error {
 	}
 	asked.PageToken = query.Get("page_token")
 	query.Del("page_token")
-	page := listing{Filter: f, Filtered: len(query) > 0, Later: asked.PageToken != "", First: address("/messages", query), Query: query.Encode(), MayAct: v.mayAct()}
+	page := listing{Filter: f, Filtered: len(query) > 0, Later: asked.PageToken != "", First: address("/messages", query), Query: query.Encode(), MayAct: v.May(httpapi.ScopeOperate)}
 	if page.MayAct && f.Status != "" {
 		page.Actions = bulkActions(courier.Status(f.Status))
 	}

@@ -31,6 +31,7 @@ type Pages struct {
 	assets    map[string]asset
 	templates templates
 	viewers   chan struct{}
+	gathered  gathered
 }
 
 // maxViewers bounds the pages that are kept live at one time.
@@ -42,7 +43,7 @@ func New(options Options) (*Pages, error) {
 	if options.NowFunc == nil {
 		options.NowFunc = time.Now
 	}
-	p := &Pages{options: options, viewers: make(chan struct{}, maxViewers)}
+	p := &Pages{options: options, viewers: make(chan struct{}, maxViewers), gathered: gathered{make(chan struct{}, 1), map[string]overview{}, map[string]time.Time{}}}
 	var err error
 	if p.assets, err = readAssets(); err != nil {
 		return nil, err

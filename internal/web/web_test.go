@@ -61,7 +61,7 @@ func key(name string, scopes ...httpapi.Scope) httpapi.Key {
 func keys() []httpapi.Key {
 	return []httpapi.Key{
 		key("sender", httpapi.ScopeSend), key("reader", httpapi.ScopeRead), key("auditor", httpapi.ScopeReadBody),
-		key("root", httpapi.ScopeSend, httpapi.ScopeReadBody),
+		key("root", httpapi.ScopeSend, httpapi.ScopeReadBody, httpapi.ScopeOperate),
 		key("operator", httpapi.ScopeRead, httpapi.ScopeOperate),
 	}
 }

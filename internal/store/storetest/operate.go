@@ -99,7 +99,9 @@ func testSeries(t *testing.T, k *kit) {
 	delivered, silent, late, rejected := k.processing(t), k.processing(t), k.processing(t), k.processing(t)
 	scheduled := k.message()
 	scheduled.NextAttemptAt, scheduled.ExpiresAt = start.Add(time.Minute), start.Add(90*time.Second)
-	k.enqueue(t, scheduled, k.message())
+	bulk := k.message() // it is taken, and due for nobody
+	bulk.Lane = courier.LaneBulk
+	k.enqueue(t, scheduled, k.message(), bulk)
 	k.cancel(t, k.enqueue(t, k.message())[0].ID)
 	settle(delivered, courier.StatusSent, 80*time.Millisecond, nil)
 	settle(silent, courier.StatusSent, 2*time.Second, func(s *store.Settlement) { s.NoReceipts = true })
@@ -113,7 +115,7 @@ func testSeries(t *testing.T, k *kit) {
 	}
 	want := []store.Point{
 		{At: floor(start), Gateway: gatewayA, Traffic: store.Traffic{
-			Taken: 7, Due: 5, Timely: 2, Sent: 3, Delivered: 1, Failed: 1,
+			Taken: 8, Due: 5, Timely: 2, Sent: 3, Delivered: 1, Failed: 1,
 			ToGateway: store.Waits{1: 1, 5: 1, 9: 1}, ToReceipt: store.Waits{8: 1},
 		}},
 		{At: floor(start.Add(time.Minute)), Gateway: gatewayA, Traffic: store.Traffic{Due: 1}},
