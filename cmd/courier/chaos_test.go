@@ -106,10 +106,10 @@ func awaitDrained(t *testing.T, p *process) {
 	})
 }
 
-// listed returns how many messages the first page of a status holds.
+// listed returns how many messages a page of one holds of a status.
 func listed(t *testing.T, p *process, status string) int {
 	t.Helper()
-	code, text := get(t, p.url("/v1/messages?page_size=100&status="+status))
+	code, text := get(t, p.url("/v1/messages?page_size=1&status="+status))
 	if code != http.StatusOK {
 		t.Fatalf("list %s messages: status %d\n%s", status, code, text)
 	}

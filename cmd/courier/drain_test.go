@@ -18,10 +18,10 @@ func (d database) enqueue(t *testing.T, count int) {
 // TestFleet_Drain lets three nodes send what waits. By the gateway's own ledger
 // no message is attempted twice, and so none by two nodes at the same time.
 func TestFleet_Drain(t *testing.T) {
-	const waiting = 100_000
+	const waiting = 20_000
 	db := newDatabase(t, pgtest.Shared(t))
 	f := startFleet(t, fleetOptions{
-		nodes: 3, dsn: db.dsn(), policy: hold, latency: 2 * time.Millisecond, inFlight: 64, plain: true,
+		nodes: 3, dsn: db.dsn(), policy: hold, latency: 2 * time.Millisecond, inFlight: 64, change: plainBinary(t),
 	})
 	began := time.Now()
 	db.enqueue(t, waiting)

@@ -79,13 +79,17 @@ type fleetOptions struct {
 	inFlight int
 	// rate is the most attempts of all nodes in a second, 0 for no limit.
 	rate int
-	// plain runs couriers without the race detector, where they have much to do.
-	plain bool
+	// change is done to the command of each courier.
+	change func(*exec.Cmd)
 }
 
-// plainBinary makes a command run the courier as `make build` builds it.
+// plainBinary makes a command run the courier as `make build` builds it, without the race
+// detector, where it has much to do.
 func plainBinary(t *testing.T) func(*exec.Cmd) {
 	t.Helper()
+	if !raced {
+		return nil
+	}
 	path := filepath.Join(t.TempDir(), "courier")
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", path, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -107,8 +111,8 @@ func startFleet(t *testing.T, options fleetOptions) *fleet {
 		gateway: gateway,
 		policy:  options.policy,
 	}
-	if options.plain && raced {
-		f.changes = append(f.changes, plainBinary(t))
+	if options.change != nil {
+		f.changes = append(f.changes, options.change)
 	}
 	for range options.nodes {
 		f.nodes = append(f.nodes, startCourier(t, f.config, f.changes...))
@@ -179,6 +183,8 @@ func (f *fleet) post(ctx context.Context, posted *load) {
 		status, _ := call(context.WithoutCancel(ctx), by, http.MethodPost, f.next().url("/v1/messages"), body)
 		if status == http.StatusAccepted {
 			posted.acknowledge(text)
+		} else {
+			<-time.After(10 * time.Millisecond) // so that an outage leaves the processors to others
 		}
 	}
 }

@@ -111,8 +111,8 @@ func startAgainst(t *testing.T, j *judge) *process {
 // number is the nth of more recipients than the reserved numbers are. Nothing leaves this machine.
 func number(n int) string { return fmt.Sprintf("+1206555%04d", n) }
 
-// sendAll posts a message to each recipient in batches, and returns when the last was accepted.
-func sendAll(t *testing.T, p *process, recipients []string) time.Time {
+// sendAll posts a message to each recipient in batches.
+func sendAll(t *testing.T, p *process, recipients []string) {
 	t.Helper()
 	for batch := range slices.Chunk(recipients, 100) {
 		messages := make([]map[string]string, len(batch))
@@ -123,7 +123,6 @@ func sendAll(t *testing.T, p *process, recipients []string) time.Time {
 			t.Fatalf("send batch: status %d: %s", status, body)
 		}
 	}
-	return time.Now()
 }
 
 type seenMessage struct {
@@ -152,19 +151,9 @@ func list(t *testing.T, p *process, status string) []seenMessage {
 	}
 }
 
-// within is waitFor with a bound of its own.
-func within(t *testing.T, limit time.Duration, what string, holds func() bool) {
-	t.Helper()
-	until := time.Now().Add(limit)
-	waitFor(t, what, func() bool { return holds() || time.Now().After(until) })
-	if !holds() {
-		t.Fatalf("waited %s for %s", limit, what)
-	}
-}
-
 // The messages of TestServe_RefusedRecipientsHarmNobody, and the default of courier.message_retries.
 const (
-	neighbours     = 2000
+	neighbours     = 1000
 	refused        = neighbours / 20
 	defaultRetries = 5
 )
@@ -173,6 +162,7 @@ const (
 // time with another status, and in another order. The couriers go on until all have seen
 // the refused ones end.
 func TestServe_RefusedRecipientsHarmNobody(t *testing.T) {
+	t.Parallel()
 	orders := []func([]string){
 		func(to []string) { rand.Shuffle(len(to), func(i, k int) { to[i], to[k] = to[k], to[i] }) },
 		func(to []string) { slices.SortStableFunc(to, func(a, b string) int { return badLast(b) - badLast(a) }) },
@@ -188,8 +178,8 @@ func TestServe_RefusedRecipientsHarmNobody(t *testing.T) {
 	}
 }
 
-// serveNeighbours checks that the good recipients are served at once, and returns what
-// waits for the others and checks them.
+// serveNeighbours checks that the good recipients are served before the others have ended,
+// and without a stop, and returns what waits for the others and checks them.
 func serveNeighbours(t *testing.T, status int, order func([]string)) func(*testing.T) {
 	t.Helper()
 	j := newJudge(t, func(to string, _ int) int {
@@ -204,17 +194,19 @@ func serveNeighbours(t *testing.T, status int, order func([]string)) func(*testi
 		recipients[i] = number(i)
 	}
 	order(recipients)
-	accepted := sendAll(t, p, recipients)
-	within(t, 20*time.Second, "the good recipients to be served", func() bool { return j.takenCount() == neighbours-refused })
-	j.mu.Lock()
-	last := slices.MaxFunc(slices.Collect(maps.Values(j.taken)), time.Time.Compare)
-	j.mu.Unlock()
-	if took := last.Sub(accepted); took > 2*time.Second {
-		t.Errorf("%d: the last good recipient was served %s after the last 202", status, took)
+	sendAll(t, p, recipients)
+	waitFor(t, "the good recipients to be served", func() bool { return j.takenCount() == neighbours-refused })
+	// Where the refused come first, nobody has shown yet that the gateway takes any.
+	if said := p.log.count("gateway does not take messages"); said > 1 {
+		t.Errorf("%d: the good recipients waited %d times for a gateway that refused others", status, said)
+	}
+	if ended := len(list(t, p, "rejected")); ended == refused {
+		t.Errorf("%d: the last good recipient was served when the refused ones had ended", status)
 	}
 	return func(t *testing.T) {
 		t.Helper()
-		within(t, 100*time.Second, "the refused ones to end", func() bool { return len(list(t, p, "rejected")) == refused })
+		t.Parallel()
+		waitFor(t, "the refused ones to end", func() bool { return len(list(t, p, "rejected")) == refused })
 		for _, m := range list(t, p, "rejected") {
 			if !isBad(m.To) || m.LastError.Class == "" || m.LastError.Message == "" {
 				t.Errorf("rejected: %+v", m)
@@ -225,6 +217,8 @@ func serveNeighbours(t *testing.T, status int, order func([]string)) func(*testi
 		for to, times := range j.arrivals {
 			if isBad(to) {
 				tries[len(times)]++
+			} else if len(times) != 1 {
+				t.Errorf("a good recipient was tried %d times", len(times))
 			}
 		}
 		j.mu.Unlock()
@@ -248,7 +242,7 @@ func badLast(to string) int {
 }
 
 // TestServe_GatewayThatRefusesEverybody keeps every message of a gateway that refuses all
-// for half a minute, asks it at most once a second, and sends all once it is well again.
+// for a while, asks it at most once a second, and sends each once it is well again, once.
 func TestServe_GatewayThatRefusesEverybody(t *testing.T) {
 	t.Parallel()
 	const count = 300
@@ -259,7 +253,7 @@ func TestServe_GatewayThatRefusesEverybody(t *testing.T) {
 		recipients[i] = number(i)
 	}
 	sendAll(t, p, recipients)
-	const settled, watched = 10 * time.Second, 20 * time.Second
+	const settled, watched = 5 * time.Second, 10 * time.Second
 	<-time.After(settled)
 	from := time.Now()
 	<-time.After(watched)
@@ -274,8 +268,8 @@ func TestServe_GatewayThatRefusesEverybody(t *testing.T) {
 	cured := time.Now()
 	j.set(func(string, int) int { return http.StatusCreated })
 	waitFor(t, "all messages to be sent", func() bool { return j.takenCount() == count })
-	if took := time.Since(cured); took > 12*time.Second {
-		t.Errorf("all were sent %s after the cure", took)
+	if made := j.since(cured); made > count {
+		t.Errorf("%d requests after the cure for %d messages", made, count)
 	}
 }
 
@@ -289,7 +283,7 @@ func TestServe_OutlastsAGatewayThatIsAway(t *testing.T) {
 	p := startCourier(t, writeConfig(t, j.server.URL+"/send", ""), j.trust(t))
 	j.server.Close()
 	sendAll(t, p, []string{number(1)})
-	<-time.After(45 * time.Second)
+	<-time.After(15 * time.Second) // Kratos has given up after six
 	if waiting := len(list(t, p, "queued")) + len(list(t, p, "processing")); waiting != 1 {
 		t.Fatalf("%d messages wait, want the one\n%s", waiting, p.log)
 	}
@@ -301,18 +295,14 @@ func TestServe_OutlastsAGatewayThatIsAway(t *testing.T) {
 		_ = back.Serve(tls.NewListener(listener, &tls.Config{Certificates: certificate, MinVersion: tls.VersionTLS12}))
 	})
 	t.Cleanup(func() { _ = back.Close(); served.Wait() })
-	opened := time.Now()
 	waitFor(t, "the message to be sent", func() bool { return j.takenCount() == 1 })
-	if took := time.Since(opened); took > 8*time.Second {
-		t.Errorf("it was sent %s after the port was open", took)
-	}
 }
 
-// TestServe_ThrottledCodesArrive sends 200 codes at once to a gateway that takes five a
-// second and answers the others with 429.
+// TestServe_ThrottledCodesArrive sends codes at once to a gateway that takes five a
+// second and answers the others with 429. It is not asked again and again.
 func TestServe_ThrottledCodesArrive(t *testing.T) {
 	t.Parallel()
-	const count, rate = 200, 5
+	const count, rate = 80, 5
 	var window time.Time
 	inWindow := 0
 	j := newJudge(t, func(string, int) int { // it is called under a lock
@@ -329,14 +319,14 @@ func TestServe_ThrottledCodesArrive(t *testing.T) {
 	for i := range recipients {
 		recipients[i] = number(i)
 	}
-	accepted := sendAll(t, p, recipients)
+	sendAll(t, p, recipients)
 	waitFor(t, "all codes to be taken or lost", func() bool {
 		return j.takenCount()+len(list(t, p, "abandoned"))+len(list(t, p, "rejected")) >= count
 	})
 	if taken := j.takenCount(); taken != count {
 		t.Errorf("%d of %d codes arrived", taken, count)
 	}
-	if took := time.Since(accepted); took > 55*time.Second {
-		t.Errorf("it took %s, want about %d s", took, count/rate)
+	if made := j.since(time.Time{}); made > 3*count {
+		t.Errorf("%d requests for %d codes", made, count)
 	}
 }

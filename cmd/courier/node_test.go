@@ -18,11 +18,12 @@ import (
 // under load. The others take its messages over.
 func TestFleet_KilledThirtyTimes(t *testing.T) {
 	const kills = 30
+	plain := plainBinary(t)
 	for _, policy := range []string{resend, hold} {
 		t.Run(policy, func(t *testing.T) {
 			f := startFleet(t, fleetOptions{
 				nodes: 3, dsn: newDatabase(t, pgtest.Shared(t)).dsn(), policy: policy,
-				latency: 5 * time.Millisecond, inFlight: inFlight, plain: true,
+				latency: 5 * time.Millisecond, inFlight: inFlight, change: plain,
 			})
 			posted, stop := f.load(t)
 			for range kills {

@@ -34,7 +34,7 @@ func put(t *testing.T, s *memory.Store, count int, status courier.Status) []cour
 	for i := range ids {
 		m := &courier.Message{Status: courier.StatusProcessing, Channel: "sms", Gateway: "old", CreatedAt: time.Now(), Lease: courier.Lease{Node: "n", Until: time.Now().Add(time.Minute)}}
 		id := store.FirstID(time.Now().Add(-time.Hour))
-		binary.BigEndian.PutUint16(id[14:], uint16(i)) //nolint:gosec // few
+		binary.BigEndian.PutUint16(id[14:], uint16(i))
 		m.ID, ids[count-1-i] = id, id
 		stored, err := s.Enqueue(t.Context(), []*courier.Message{m})
 		if err == nil {
@@ -53,13 +53,11 @@ func options(s action.Store) action.Options {
 	}
 }
 
-func start(t *testing.T, s action.Store, o action.Options, asked store.Action) *action.Runner {
+func start(t *testing.T, s store.Store, o action.Options, asked store.Action) {
 	t.Helper()
 	asked.ID, asked.At, asked.Who = courier.ID{1}, time.Now(), "shop"
 	asked.Filter.Until = time.Now()
-	if err := s.(interface {
-		StartAction(ctx context.Context, a store.Action) error
-	}).StartAction(t.Context(), asked); err != nil {
+	if err := s.StartAction(t.Context(), asked); err != nil {
 		t.Fatal(err)
 	}
 	r := action.New(o)
@@ -67,7 +65,6 @@ func start(t *testing.T, s action.Store, o action.Options, asked store.Action) *
 	done := make(chan struct{})
 	go func() { defer close(done); r.Run(ctx) }()
 	t.Cleanup(func() { stop(); <-done })
-	return r
 }
 
 func pass(d time.Duration) { <-time.After(d); synctest.Wait() }

@@ -72,7 +72,7 @@ func (w *workbench) Presets() ([]httpapi.Preset, error) {
 }
 
 // Try implements httpapi.Workbench.
-func (w *workbench) Try(ctx context.Context, asked *httpapi.Trial) (*httpapi.TrialResult, error) {
+func (w *workbench) Try(ctx context.Context, asked *httpapi.TrialRequest) (*httpapi.TrialResult, error) {
 	select {
 	case w.free <- struct{}{}:
 		defer func() { <-w.free }()
@@ -97,7 +97,7 @@ func (w *workbench) Try(ctx context.Context, asked *httpapi.Trial) (*httpapi.Tri
 
 // trialRun is one trial.
 type trialRun struct {
-	asked   *httpapi.Trial
+	asked   *httpapi.TrialRequest
 	pool    *jsonnet.Pool
 	nowFunc func() time.Time
 	builder *gatewayBuilder
@@ -240,7 +240,7 @@ func (t *trialRun) fault(where string, err error) {
 
 // message is the sample, or one that is made up.
 func (t *trialRun) message() (*courier.Message, error) {
-	sample := cmp.Or(t.asked.Message, &httpapi.TrialMessage{To: "+12065550199", Body: "Your code is 123456"})
+	sample := cmp.Or(t.asked.Message, &httpapi.TrialMessageRequest{To: "+12065550199", Body: "Your code is 123456"})
 	policy := intake.Policy{
 		SkipValidation: true, Channels: []intake.Channel{{ID: courier.DefaultChannel, Gateway: trialGateway}}, Gateways: []string{trialGateway},
 	}
@@ -261,7 +261,7 @@ func (t *trialRun) render(ctx context.Context, through sender, m *courier.Messag
 		t.fault("request", err)
 		return
 	}
-	t.result.Request = &httpapi.TrialRequest{Method: shown.Method, URL: shown.URL, Headers: shown.Header, Body: shown.Body, Curl: shown.Command()}
+	t.result.Request = &httpapi.TrialSent{Method: shown.Method, URL: shown.URL, Headers: shown.Header, Body: shown.Body, Curl: shown.Command()}
 }
 
 func (t *trialRun) judge(ctx context.Context, through sender, m *courier.Message) {

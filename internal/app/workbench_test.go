@@ -16,7 +16,7 @@ func bench(t *testing.T) *workbench {
 	return &workbench{nowFunc: time.Now, free: make(chan struct{}, 1)}
 }
 
-func try(t *testing.T, w *workbench, trial httpapi.Trial) *httpapi.TrialResult {
+func try(t *testing.T, w *workbench, trial httpapi.TrialRequest) *httpapi.TrialResult {
 	t.Helper()
 	result, err := w.Try(t.Context(), &trial)
 	if err != nil {
@@ -34,9 +34,9 @@ func TestWorkbench_Presets(t *testing.T) {
 		t.Fatalf("%d presets, %v", len(presets), err)
 	}
 	for _, p := range presets {
-		result := try(t, w, httpapi.Trial{
+		result := try(t, w, httpapi.TrialRequest{
 			Preset: p.Name, Params: p.Params, Request: &p.Request, Query: &p.Query, Response: &p.Response, Receipt: &p.Receipt,
-			Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Your code is 123456"}, Answer: &httpapi.TrialAnswer{Status: 401},
+			Message: &httpapi.TrialMessageRequest{To: "+12065550199", Body: "Your code is 123456"}, Answer: &httpapi.TrialAnswerRequest{Status: 401},
 		})
 		if len(result.Faults) > 0 || result.Request == nil || result.Verdict == nil || result.Verdict.Outcome != courier.OutcomeGatewayDown {
 			t.Errorf("%s: %+v, %+v, %+v", p.Name, result.Faults, result.Request, result.Verdict)
@@ -53,11 +53,11 @@ func TestWorkbench_Own(t *testing.T) {
 	t.Parallel()
 	request, response := "function(ctx) { to: ctx.to, text: ctx.body, id: ctx.params.account }", "function(res) { class: if res.json.failure == 7 then 'opted_out', id: std.get(res.json, 'id') }"
 	receipt := "function(req) { id: req.form.id, status: 'delivered' }"
-	result := try(t, bench(t), httpapi.Trial{
+	result := try(t, bench(t), httpapi.TrialRequest{
 		URL: "https://sms.example.com/send", Headers: map[string]string{"X-Api-Key": "sesame", "X-Shop": "a"}, Params: map[string]string{"account": "A1"},
 		Request: &request, Response: &response, Receipt: &receipt,
-		Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Hi"},
-		Answer:  &httpapi.TrialAnswer{Status: 200, Body: `{"failure":7}`}, Call: &httpapi.TrialCall{Body: "id=x1"},
+		Message: &httpapi.TrialMessageRequest{To: "+12065550199", Body: "Hi"},
+		Answer:  &httpapi.TrialAnswerRequest{Status: 200, Body: `{"failure":7}`}, Call: &httpapi.TrialCallRequest{Body: "id=x1"},
 	})
 	if result.Request == nil || result.Request.Body != `{"id":"A1","text":"Hi","to":"+12065550199"}` || !strings.HasPrefix(result.Request.Curl, "curl ") {
 		t.Errorf("request %+v, faults %+v", result.Request, result.Faults)
@@ -89,8 +89,8 @@ func TestWorkbench_Own(t *testing.T) {
 func TestWorkbench_Faults(t *testing.T) {
 	t.Parallel()
 	broken, failing, own := "function(ctx) {\n  to: ctx.\n}", "function(res) {\n  class: res.json.nothing.x,\n}", "function(ctx) { k: ctx.params.key }"
-	result := try(t, bench(t), httpapi.Trial{
-		Request: &broken, Response: &failing, Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Hi"}, Answer: &httpapi.TrialAnswer{Status: 503},
+	result := try(t, bench(t), httpapi.TrialRequest{
+		Request: &broken, Response: &failing, Message: &httpapi.TrialMessageRequest{To: "+12065550199", Body: "Hi"}, Answer: &httpapi.TrialAnswerRequest{Status: 503},
 	})
 	if len(result.Faults) != 2 || result.Faults[0].Where != "request" || result.Faults[0].Line != 3 || result.Faults[1].Where != "response" || result.Faults[1].Line != 2 || result.Faults[1].Column == 0 {
 		t.Errorf("faults %+v", result.Faults)
@@ -98,17 +98,17 @@ func TestWorkbench_Faults(t *testing.T) {
 	if result.Request != nil || result.Verdict == nil || result.Verdict.Outcome != courier.OutcomeRetry {
 		t.Errorf("request %+v, verdict %+v", result.Request, result.Verdict)
 	}
-	result = try(t, bench(t), httpapi.Trial{
-		URL: "file:///etc/passwd", Params: map[string]string{"key": "env://PATH"}, Request: &own, Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Hi"},
+	result = try(t, bench(t), httpapi.TrialRequest{
+		URL: "file:///etc/passwd", Params: map[string]string{"key": "env://PATH"}, Request: &own, Message: &httpapi.TrialMessageRequest{To: "+12065550199", Body: "Hi"},
 	})
 	if len(result.Faults) != 1 || result.Faults[0].Where != "url" {
 		t.Errorf("faults %+v", result.Faults)
 	}
-	result = try(t, bench(t), httpapi.Trial{Params: map[string]string{"key": "env://PATH"}, Request: &own, Message: &httpapi.TrialMessage{To: "+12065550199", Body: "Hi"}})
+	result = try(t, bench(t), httpapi.TrialRequest{Params: map[string]string{"key": "env://PATH"}, Request: &own, Message: &httpapi.TrialMessageRequest{To: "+12065550199", Body: "Hi"}})
 	if result.Request == nil || result.Request.Body != `{"k":"env://PATH"}` {
 		t.Errorf("%+v, %+v", result.Request, result.Faults)
 	}
-	if _, err := bench(t).Try(t.Context(), &httpapi.Trial{Preset: "twillio"}); courier.CodeOf(err) != courier.CodeInvalidRequest {
+	if _, err := bench(t).Try(t.Context(), &httpapi.TrialRequest{Preset: "twillio"}); courier.CodeOf(err) != courier.CodeInvalidRequest {
 		t.Error(err)
 	}
 }

@@ -41,7 +41,7 @@ func (s *busyStore) Settle(_ context.Context, settlements []store.Settlement) ([
 }
 
 // TestEngine_KeepsSlotsBusy wants that a slow gateway gets what its slots allow, though
-// the store takes its time to hand messages out.
+// the store takes its time to hand messages out: 70 of 100 without any claimed ahead.
 func TestEngine_KeepsSlotsBusy(t *testing.T) {
 	t.Parallel()
 	const latency, length = 100 * time.Millisecond, time.Second
@@ -60,7 +60,7 @@ func TestEngine_KeepsSlotsBusy(t *testing.T) {
 				pass(length / 2)
 				before := sentBy(g)
 				pass(length)
-				if got, want := sentBy(g)-before, limit*int(length/latency); got < want*95/100 {
+				if got, want := sentBy(g)-before, limit*int(length/latency); got < want*9/10 {
 					t.Errorf("%d attempts in %v, want %d", got, length, want)
 				}
 			})

@@ -244,7 +244,7 @@ func TestNeighbours_ManyRefusals(t *testing.T) {
 				c := newCrowd(t, func(ctx context.Context, m *courier.Message) courier.Attempt {
 					return refusing([]int{402, 403}[rand.IntN(2)])(ctx, m)
 				})
-				last := c.send(t, 2000, 600, order, nil)
+				last := c.send(t, 1000, 300, order, nil)
 				pass(3 * time.Minute)
 				c.wantGoodBy(t, last.Add(15*time.Second))
 				if name != "Last" && name != "FirstAndLast" { // there nobody is accepted afterwards who could tell

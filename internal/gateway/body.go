@@ -1,15 +1,16 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
 	"net/url"
 	"slices"
 	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"courier"
 )
@@ -73,13 +74,12 @@ func encodeBody(kind bodyKind, value any) (body []byte, misfit string) {
 			"(std.manifestJson makes one), or set Content-Type to %s or %s", kindName(value), mediaJSON, mediaForm)
 	case bodyJSON:
 	}
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
+	// As a pointer it is taken for the plain value that it is, without reflection.
+	body, err := json.Marshal(&value, json.Deterministic(true), jsontext.EscapeForJS(true))
+	if err != nil {
 		return nil, "template gave what is not JSON"
 	}
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), ""
+	return body, ""
 }
 
 // encodeForm writes an object as application/x-www-form-urlencoded text with

@@ -76,7 +76,7 @@ func (a *API) listAudit(c *call) (any, error) {
 			query.Limit, err = readPageSize(value)
 		case "page_token":
 			if query.Before, err = strconv.ParseInt(value, 10, 64); err != nil || query.Before < 1 {
-				return invalid("", badPageToken)
+				return invalid("", unknownPage)
 			}
 		}
 		return err

@@ -82,7 +82,7 @@ func namedParam(description string) []*huma.Param {
 	return []*huma.Param{{Name: "id", In: "path", Required: true, Description: description, Schema: &huma.Schema{Type: huma.TypeString}}}
 }
 
-const badPageToken = "it is not the next_page_token of an answer; leave it out for the first page"
+const unknownPage = "it is not the next_page_token of an answer; leave it out for the first page"
 
 // readQuery reads the parameters of a query, each of which may be there once, and has take
 // judge their values; its errors name no field. An empty one does not restrict.
@@ -151,7 +151,7 @@ func (a *API) restrict(q *store.Query, name, value string) (err error) {
 	case "page_token":
 		id, err := courier.ParseID(value)
 		if err != nil {
-			return invalid("", badPageToken)
+			return invalid("", unknownPage)
 		}
 		q.After = &id
 	}

@@ -13,7 +13,7 @@ type Workbench interface {
 	// Presets returns the ready-made gateways by name.
 	Presets() ([]Preset, error)
 	// Try says what templates make of samples. Errors are *courier.Error.
-	Try(ctx context.Context, trial *Trial) (*TrialResult, error)
+	Try(ctx context.Context, trial *TrialRequest) (*TrialResult, error)
 }
 
 // Preset is a ready-made gateway, with its templates to begin with.
@@ -32,8 +32,8 @@ type presetList struct {
 	Presets []Preset `json:"presets" nullable:"false" doc:"By name."`
 }
 
-// Trial is what the workbench is to try.
-type Trial struct {
+// TrialRequest is what the workbench is to try.
+type TrialRequest struct {
 	Preset  string            `json:"preset,omitempty" example:"twilio" doc:"The ready-made gateway to begin with; none for one of your own, which needs url."`
 	Params  map[string]string `json:"params,omitempty" doc:"Parameters of the gateway. What a preset needs and is missing here has its example."`
 	From    string            `json:"from,omitempty" doc:"The sender that the gateway has."`
@@ -41,18 +41,18 @@ type Trial struct {
 	Method  string            `json:"method,omitempty" example:"POST" doc:"The method of a request of your own; POST when it is absent."`
 	Headers map[string]string `json:"headers,omitempty" doc:"The headers of a request of your own."`
 
-	Request  *string `json:"request,omitempty" nullable:"true" doc:"The template of the request's body, in the place of the preset's."`
-	Query    *string `json:"query,omitempty" nullable:"true" doc:"The template of query parameters, in the place of the preset's."`
-	Response *string `json:"response,omitempty" nullable:"true" doc:"The template that judges answers, in the place of the preset's."`
-	Receipt  *string `json:"receipt,omitempty" nullable:"true" doc:"The template that reads receipts, in the place of the preset's."`
+	Request  *string `json:"request,omitempty" doc:"The template of the request's body, in the place of the preset's."`
+	Query    *string `json:"query,omitempty" doc:"The template of query parameters, in the place of the preset's."`
+	Response *string `json:"response,omitempty" doc:"The template that judges answers, in the place of the preset's."`
+	Receipt  *string `json:"receipt,omitempty" doc:"The template that reads receipts, in the place of the preset's."`
 
-	Message *TrialMessage `json:"message,omitempty" nullable:"true" doc:"A message, to see its request."`
-	Answer  *TrialAnswer  `json:"answer,omitempty" nullable:"true" doc:"An answer of the gateway, to see the verdict on it."`
-	Call    *TrialCall    `json:"call,omitempty" nullable:"true" doc:"A request of the gateway that reports what became of a message, to see the receipts in it. Its signature is not checked."`
+	Message *TrialMessageRequest `json:"message,omitempty" doc:"A message, to see its request."`
+	Answer  *TrialAnswerRequest  `json:"answer,omitempty" doc:"An answer of the gateway, to see the verdict on it."`
+	Call    *TrialCallRequest    `json:"call,omitempty" doc:"A request of the gateway that reports what became of a message, to see the receipts in it. Its signature is not checked."`
 }
 
-// TrialMessage is a made-up message.
-type TrialMessage struct {
+// TrialMessageRequest is a made-up message.
+type TrialMessageRequest struct {
 	To           string     `json:"to" example:"+12065550199" doc:"The recipient."`
 	Body         string     `json:"body" example:"Your code is 123456" doc:"The text."`
 	TemplateType string     `json:"template_type,omitempty" doc:"As in a message."`
@@ -60,15 +60,15 @@ type TrialMessage struct {
 	TTL          string     `json:"ttl,omitempty" example:"5m" doc:"How long the message is of use."`
 }
 
-// TrialAnswer is a made-up answer of a gateway.
-type TrialAnswer struct {
+// TrialAnswerRequest is a made-up answer of a gateway.
+type TrialAnswerRequest struct {
 	Status  int               `json:"status" example:"201" doc:"The HTTP status."`
 	Headers map[string]string `json:"headers,omitempty" doc:"The headers."`
 	Body    string            `json:"body,omitempty" doc:"The body."`
 }
 
-// TrialCall is a made-up request of a gateway.
-type TrialCall struct {
+// TrialCallRequest is a made-up request of a gateway.
+type TrialCallRequest struct {
 	Method  string            `json:"method,omitempty" example:"POST" doc:"The method; POST when it is absent."`
 	Query   string            `json:"query,omitempty" doc:"The query string, without the question mark."`
 	Headers map[string]string `json:"headers,omitempty" doc:"The headers. Without a Content-Type the body is taken for JSON when it begins as such, and else for a form."`
@@ -76,18 +76,18 @@ type TrialCall struct {
 	Claims  map[string]any    `json:"claims,omitempty" doc:"The claims of a token that the request would be signed with."`
 }
 
-// TrialResult is what came of a Trial: of each sample that was given, unless a fault
+// TrialResult is what came of a TrialRequest: of each sample that was given, unless a fault
 // says why not.
 type TrialResult struct {
-	Request  *TrialRequest  `json:"request" nullable:"true" doc:"The request as it would be sent."`
-	Verdict  *TrialVerdict  `json:"verdict" nullable:"true" doc:"What the answer means."`
+	Request  *TrialSent  `json:"request,omitempty" doc:"The request as it would be sent."`
+	Verdict  *TrialVerdict  `json:"verdict,omitempty" doc:"What the answer means."`
 	Receipts []TrialReceipt `json:"receipts" nullable:"true" doc:"What the gateway's request reports; null when none was given."`
 	Faults   []TrialFault   `json:"faults" nullable:"false" doc:"What is wrong, by template."`
 	YAML     string         `json:"yaml" doc:"What to write into the configuration to use the gateway."`
 }
 
-// TrialRequest is a request as it would be sent.
-type TrialRequest struct {
+// TrialSent is a request as it would be sent.
+type TrialSent struct {
 	Method  string              `json:"method" doc:"The method."`
 	URL     string              `json:"url" doc:"The address."`
 	Headers map[string][]string `json:"headers" nullable:"false" doc:"The headers."`
@@ -116,7 +116,7 @@ type TrialReceipt struct {
 	Class            courier.Class  `json:"class,omitempty" doc:"The class of the failure."`
 	Code             string         `json:"code,omitempty" doc:"The gateway's own code."`
 	Message          string         `json:"message,omitempty" doc:"What the gateway says."`
-	At               *moment        `json:"at,omitempty" nullable:"true" doc:"The gateway's own time."`
+	At               *moment        `json:"at,omitempty" doc:"The gateway's own time."`
 }
 
 // NewTrialReceipt shows a receipt.
@@ -142,7 +142,7 @@ type TrialFault struct {
 	Message string `json:"message" doc:"What is wrong, and what to do."`
 }
 
-// maxTrial bounds a Trial.
+// maxTrial bounds a TrialRequest.
 const maxTrial = 1 << 20
 
 func (a *API) workbenchEndpoints() []endpoint {
@@ -155,7 +155,7 @@ func (a *API) workbenchEndpoints() []endpoint {
 		{
 			method: http.MethodPost, path: "/v1/workbench", id: "try-templates", tag: tagOperator, summary: "Try templates",
 			description: "What templates make of a sample message, answer and receipt. Nothing is sent or stored, and nothing secret of the configuration is used.",
-			scope:       ScopeOperate, handle: a.tryTemplates, takes: Trial{}, gives: TrialResult{},
+			scope:       ScopeOperate, handle: a.tryTemplates, takes: TrialRequest{}, gives: TrialResult{},
 			codes: []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia, courier.CodeInvalidRecipient, courier.CodeRateLimited},
 		},
 	}
@@ -167,7 +167,7 @@ func (a *API) listPresets(*call) (any, error) {
 }
 
 func (a *API) tryTemplates(c *call) (any, error) {
-	var trial Trial
+	var trial TrialRequest
 	if err := decodeBody(c, maxTrial, &trial); err != nil {
 		return nil, err
 	}

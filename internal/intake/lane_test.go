@@ -2,8 +2,10 @@ package intake_test
 
 import (
 	"testing"
+	"time"
 
 	"courier"
+	"courier/internal/intake"
 )
 
 func TestIntake_AcceptLane(t *testing.T) {

@@ -105,25 +105,17 @@ func (w *Waits) Count() (count int64) {
 // Quantile returns about how long a share of the messages took at most, 0 for none. What
 // took longer than the last bound counts as that.
 func (w *Waits) Quantile(share float64) time.Duration {
-	bounds, rank, before := waitBounds(), share*float64(w.Count()), 0.0
-	for i, n := range w {
-		if n == 0 || before+float64(n) < rank {
-			before += float64(n)
-			continue
+	rank, before, from := share*float64(w.Count()), 0.0, time.Duration(0)
+	for i, to := range waitBounds() {
+		if n := float64(w[i]); n > 0 && before+n >= rank {
+			return from + time.Duration((rank-before)/n*float64(to-from))
 		}
-		if i == len(bounds) {
-			break
-		}
-		var from time.Duration
-		if i > 0 {
-			from = bounds[i-1]
-		}
-		return from + time.Duration((rank-before)/float64(n)*float64(bounds[i]-from))
+		before, from = before+float64(w[i]), to
 	}
 	if w.Count() == 0 {
 		return 0
 	}
-	return bounds[len(bounds)-1]
+	return from
 }
 
 // Fault counts the failed attempts and bad receipts of a gateway by their class.

@@ -132,13 +132,15 @@ func (t *Tallies) Expired(gateways map[string]int, at time.Time) {
 func (t *Tallies) Decided(m *courier.Message, from courier.Status) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	switch { //nolint:exhaustive // the others are not counted
-	case m.Status == from:
-	case m.Status == courier.StatusCanceled:
+	if m.Status == from {
+		return
+	}
+	switch m.Status { //nolint:exhaustive // the others are not counted
+	case courier.StatusCanceled:
 		t.due(m, -1)
-	case m.Status == courier.StatusUndelivered:
+	case courier.StatusUndelivered:
 		t.happened(m.Gateway, m.UpdatedAt).Failed++
-	case m.Status == courier.StatusSent:
+	case courier.StatusSent:
 		t.happened(m.Gateway, m.UpdatedAt).Sent++
 	}
 }
@@ -175,7 +177,7 @@ func (t *Tallies) Settled(settlements []Settlement, applied []bool) {
 				t.fault(gateway, s.Attempt.Class, s.At).Count++
 			}
 		}
-		switch { //nolint:exhaustive // the others are not counted
+		switch {
 		case s.Status == courier.StatusSent && s.Attempt != nil:
 			t.at(gateway, s.Country, s.At).Accepted++
 			t.sent(gateway, s.DueAt, s.At)

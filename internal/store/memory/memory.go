@@ -36,9 +36,11 @@ type database struct {
 	mutex   sync.Mutex
 	nowFunc func() time.Time
 	// rows are the messages in the order in which they were stored.
-	rows  []*courier.Message
-	byID  map[courier.ID]*courier.Message
-	byKey map[key]*courier.Message
+	rows []*courier.Message
+	// active are those of them that are queued or processing, and some that were.
+	active []*courier.Message
+	byID   map[courier.ID]*courier.Message
+	byKey  map[key]*courier.Message
 	// heldDueAt is when messages that wait for older ones would be due without them.
 	heldDueAt map[courier.ID]time.Time
 	attempts  map[courier.ID][]courier.Attempt
@@ -134,6 +136,13 @@ func (d *database) change(m *courier.Message, apply func()) {
 	if m.Status != from {
 		d.leaveEvent(m, from)
 	}
+	if isActive(m) && from != courier.StatusQueued && from != courier.StatusProcessing {
+		d.active = d.find(isActive)
+	}
+}
+
+func isActive(m *courier.Message) bool {
+	return m.Status == courier.StatusQueued || m.Status == courier.StatusProcessing
 }
 
 // clone returns a message that callers may keep.
@@ -189,7 +198,7 @@ func (s *Store) insert(rows []store.Row) []store.Enqueued {
 	}
 	for _, row := range fresh {
 		s.lastToken = max(s.lastToken, row.Lease.Token)
-		s.rows, s.byID[row.ID] = append(s.rows, row.Message), row.Message
+		s.rows, s.active, s.byID[row.ID] = append(s.rows, row.Message), append(s.active, row.Message), row.Message
 		if !row.HeldDueAt.IsZero() {
 			s.heldDueAt[row.ID] = row.HeldDueAt
 		}
@@ -238,15 +247,20 @@ func (s *Store) wakeOthers(m *courier.Message) {
 	}
 }
 
-// queued returns the queued messages of a gateway in a lane by when they are due.
+// queued returns the queued messages of a gateway in a lane, those that were stored first first.
 func (d *database) queued(gateway string, lane courier.Lane) []*courier.Message {
 	lane = cmp.Or(lane, courier.LaneNormal)
-	found := d.find(func(m *courier.Message) bool {
-		return m.Status == courier.StatusQueued && m.Gateway == gateway && m.Lane == lane
-	})
-	slices.SortStableFunc(found, func(a, b *courier.Message) int { return a.NextAttemptAt.Compare(b.NextAttemptAt) })
+	d.active = slices.DeleteFunc(d.active, func(m *courier.Message) bool { return !isActive(m) })
+	var found []*courier.Message
+	for _, m := range d.active {
+		if m.Status == courier.StatusQueued && m.Gateway == gateway && m.Lane == lane {
+			found = append(found, m)
+		}
+	}
 	return found
 }
+
+func byDue(a, b *courier.Message) int { return a.NextAttemptAt.Compare(b.NextAttemptAt) }
 
 // find returns the messages that a condition holds for, in the order in which they were stored.
 func (d *database) find(condition func(m *courier.Message) bool) []*courier.Message {
@@ -265,15 +279,16 @@ func (s *Store) Claim(ctx context.Context, claim store.Claim) ([]*courier.Messag
 		s.lastToken++
 		lease := courier.Lease{Node: claim.Node, Token: s.lastToken, Until: store.Floor(claim.LeaseUntil)}
 		from, now := store.Floor(claim.DueFrom), store.Floor(claim.Now)
-		queued := s.queued(claim.Gateway, claim.Lane)
+		due := slices.DeleteFunc(s.queued(claim.Gateway, claim.Lane), func(m *courier.Message) bool {
+			return m.NextAttemptAt.After(now) || m.NextAttemptAt.Before(from)
+		})
+		slices.SortStableFunc(due, byDue)
 		if claim.NewestFirst {
-			slices.Reverse(queued)
+			slices.Reverse(due)
 		}
-		for _, m := range queued {
-			if len(claimed) < claim.Limit && !m.NextAttemptAt.After(now) && !m.NextAttemptAt.Before(from) {
-				s.change(m, func() { m.Status, m.Lease, m.UpdatedAt = courier.StatusProcessing, lease, now })
-				claimed = append(claimed, clone(m))
-			}
+		for _, m := range due[:min(len(due), max(claim.Limit, 0))] {
+			s.change(m, func() { m.Status, m.Lease, m.UpdatedAt = courier.StatusProcessing, lease, now })
+			claimed = append(claimed, clone(m))
 		}
 		return claimed, nil
 	})
@@ -335,7 +350,7 @@ func (s *Store) attempted(m *courier.Message, a *courier.Attempt) {
 func (s *Store) NextDue(ctx context.Context, gateway string, lane courier.Lane) (time.Time, error) {
 	return get(ctx, s, "find next due message", func() (due time.Time, _ error) {
 		if queued := s.queued(gateway, lane); len(queued) > 0 {
-			due = queued[0].NextAttemptAt
+			due = slices.MinFunc(queued, byDue).NextAttemptAt
 		}
 		return due, nil
 	})
@@ -411,6 +426,7 @@ func (s *Store) Resolve(ctx context.Context, resolve store.Resolve) (*courier.Me
 func (s *Store) Waiting(ctx context.Context, query store.WaitingQuery) ([]*courier.Message, error) {
 	return get(ctx, s, "read queue", func() (page []*courier.Message, _ error) {
 		queued := s.queued(query.Gateway, query.Lane)
+		slices.SortStableFunc(queued, byDue)
 		after := slices.IndexFunc(queued, func(m *courier.Message) bool { return m.ID == query.After })
 		from := store.Floor(query.DueFrom)
 		for _, m := range queued[after+1:] {

@@ -92,6 +92,8 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		"LockMessages", "MessagesOfReceipts", "NextSegment", "ParkedSince", "LockKeys", "PlacesOf", "FoldPoints",
 		// plans that are kept
 		"GrownTables",
+		// sessions of visitors, whom any node may serve
+		"EndSession", "EndSessions", "PutSession", "Session",
 	}
 	for name := range store.ParseQueries(queriesFile) {
 		if _, shared := theirs[name]; shared == slices.Contains(own, name) {

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,7 +18,14 @@ import (
 // what the child does to the database that is its first argument.
 const childVariable = "COURIER_SQLITE_TEST_CHILD"
 
+// historyChecks is how many random histories the conformance suite runs, unless
+// -rapid.checks says otherwise: each step is synced to the disk.
+const historyChecks = "40"
+
 func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", historyChecks); err != nil {
+		panic(err)
+	}
 	if deed := os.Getenv(childVariable); deed != "" {
 		runChild(deed, os.Args[1])
 		return

@@ -64,10 +64,14 @@ func (s *Store) readPauses(ctx context.Context) error {
 	for i, p := range pauses {
 		names[i] = p.Gateway
 	}
-	s.registry.mutex.Lock()
-	defer s.registry.mutex.Unlock()
-	s.registry.paused = names
+	s.setPaused(names)
 	return nil
+}
+
+func (r *registry) setPaused(gateways []string) {
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	r.paused = gateways
 }
 
 // Audit implements store.Store.

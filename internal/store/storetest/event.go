@@ -104,9 +104,9 @@ func testEventsOfTransitions(t *testing.T, k *kit) {
 				t.Errorf("%s of a message that is %s left %+v", deed.name, from, events)
 			}
 			k.retire(t, m.ID)
-			f.Check(t)
 		}
 	}
+	f.Check(t)
 }
 
 func testEventsOfBatches(t *testing.T, k *kit) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ func RunShared(t *testing.T, open OpenFunc, openShared OpenSharedFunc) {
 		"LapsedLeasesOfOthersAreTaken":  testReclaimLapsedOfOthers,
 		"NothingIsClaimedByTwo":         testClaimByTwo,
 		"KeysHoldForBoth":               testKeysOfTwo,
+		"PlacesHoldForBoth":             testPlacesOfTwo,
 		"LimitsHoldForBoth":             testLimitsOfTwo,
 		"SweepsOfTwoTakeEachOnce":       testSweepsOfTwo,
 		"WhatOneStoresTheOtherGoesOnAt": testOneAfterTheOther,
@@ -304,6 +306,65 @@ func testKeysOfTwo(t *testing.T, p *pair) {
 	if err != nil || !errors.Is(answers[0].Err, store.ErrIdempotencyConflict) {
 		t.Errorf("Enqueue: %+v, %v, want store.ErrIdempotencyConflict", answers, err)
 	}
+}
+
+// testPlacesOfTwo has codes of one recipient come to both nodes, while some are in flight:
+// each takes the place of one, and the last is left.
+func testPlacesOfTwo(t *testing.T, p *pair) {
+	old := p.enqueue(t, p.leased(p.coded("old")))[0]
+	newest := p.coded("newest")
+	newest.SupersedeKey = old.SupersedeKey
+	if _, err := p.other.Enqueue(t.Context(), []*courier.Message{newest}); err != nil {
+		t.Fatalf("Enqueue: %v", err)
+	}
+	s := p.settleOne(t, old, courier.StatusQueued)
+	p.isSuperseded(t, old.ID, newest.ID)
+	if due, err := p.other.NextDue(t.Context(), gatewayA, courier.LaneNormal); err != nil || !due.Equal(floor(s.At)) {
+		t.Errorf("newest is due at %v, %v, want %v", due, err, s.At)
+	}
+	const callers, batch = 16, 5
+	var group sync.WaitGroup
+	for i := range callers {
+		messages := p.messages(batch, func(n int, m *courier.Message) {
+			// In another order for each, so that whoever waits in the order of a call waits for ever.
+			m.SupersedeKey = courier.OwnSupersedeKey + strconv.Itoa((n+i)%batch)
+			m.Body, m.HoldUntil = m.ID.String(), m.CreatedAt
+			if i%3 == 0 {
+				p.leased(m)
+			}
+		})
+		group.Go(func() {
+			answers, err := p.both()[i%2].Enqueue(t.Context(), messages)
+			if err != nil {
+				t.Errorf("Enqueue: %v", err)
+				return
+			}
+			for _, answer := range answers {
+				if m := answer.Message; m.Status == courier.StatusProcessing {
+					if _, err := p.both()[i%2].Settle(t.Context(), []store.Settlement{p.settlement(m, courier.StatusQueued)}); err != nil {
+						t.Errorf("Settle: %v", err)
+					}
+				}
+			}
+		})
+	}
+	group.Wait()
+	page, err := p.other.Messages(t.Context(), store.Query{Status: courier.StatusQueued, Limit: callers * batch})
+	if err != nil || len(page.Messages) != batch+1 {
+		t.Errorf("%d messages are queued, %v, want one a key", len(page.Messages), err)
+	}
+	by := newLedger()
+	page, err = p.other.Messages(t.Context(), store.Query{Status: courier.StatusCanceled, Limit: callers * batch})
+	if err != nil {
+		t.Fatalf("Messages: %v", err)
+	}
+	for _, m := range page.Messages {
+		if m.SupersededBy.IsZero() {
+			t.Errorf("%s is canceled for nobody", m.ID)
+		}
+		by.add(m.ID)
+	}
+	by.isEachOnce(t, callers*batch+2-batch-1)
 }
 
 // testSweepsOfTwo lets both nodes take the content out of messages, and delete them.
