@@ -57,6 +57,7 @@ func (l lane) share() int {
 		return 50
 	case laneNormal:
 		return 80
+	case laneCode, laneCount:
 	}
 	return 100
 }

@@ -15,11 +15,11 @@ import (
 )
 
 // code returns a code for a recipient, which the next one takes the place of.
-func code(to string, edits ...func(*courier.Message)) *courier.Message {
-	return newMessage(append([]func(*courier.Message){func(m *courier.Message) {
+func code(to string) *courier.Message {
+	return newMessage(func(m *courier.Message) {
 		m.To, m.SupersedeKey, m.Body, m.UpdatedAt = to, "code-"+to, m.ID.String(), m.CreatedAt
 		m.ExpiresAt = m.CreatedAt.Add(5 * time.Minute)
-	}}, edits...)...)
+	})
 }
 
 func supersedeOptions(s dispatch.Store, gateways ...*fakeGateway) dispatch.Options {

@@ -30,13 +30,15 @@ type Page struct {
 	Serve   func(v *Visit) error
 }
 
-// Visit is one request of a page by somebody who may see it. The form of a POST is parsed
-// and its token was checked.
+// Visit is one request of a page by somebody who may see it. The token in the
+// form of a POST was checked.
 type Visit struct {
 	W http.ResponseWriter
 	R *http.Request
 	// Key is that of the visitor, without a name where none is asked for.
 	Key Key
+	// Form is what the form of a POST holds.
+	Form url.Values
 	// Token is what every form is to hold in the field "token", so that no page elsewhere
 	// can make one.
 	Token string
@@ -170,7 +172,8 @@ func parseForm(v *Visit, page *Page) error {
 	if err := v.R.ParseForm(); err != nil {
 		return &courier.Error{Code: courier.CodeRequestTooLarge, Message: "the form is too large or cannot be read; shorten what was entered", Err: err}
 	}
-	if !sameText(v.R.PostForm.Get(formField), v.Token) {
+	v.Form = v.R.PostForm //nolint:forbidigo // the field, not the function
+	if !sameText(v.Form.Get(formField), v.Token) {
 		return &courier.Error{Code: courier.CodeForbidden, Message: "the form is none of this session: the page was open for too long, or comes from elsewhere; load the page again and repeat what you did"}
 	}
 	return nil

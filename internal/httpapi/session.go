@@ -76,7 +76,7 @@ func (a *API) signInPages() []Page {
 
 // signIn begins a session for a key that may read.
 func (a *API) signIn(v *Visit) error {
-	key, err := authenticate(*a.keys.Load(), http.Header{"X-Api-Key": {strings.TrimSpace(v.R.PostForm.Get("key"))}})
+	key, err := authenticate(*a.keys.Load(), http.Header{"X-Api-Key": {strings.TrimSpace(v.Form.Get("key"))}})
 	if err != nil {
 		a.logStranger(v.R.Context(), v.R.RemoteAddr, listenerAdmin)
 		return &courier.Error{Code: courier.CodeUnauthorized, Message: "the API key is not known; check it against api.keys of the courier's configuration", Err: err}
@@ -94,7 +94,7 @@ func (a *API) signIn(v *Visit) error {
 	}
 	setCookie(v.W, v.R, sessionCookie, secret)
 	a.noteSession(v.R.Context(), key, "a visitor of the pages has signed in", auditSignIn)
-	http.Redirect(v.W, v.R, v.Base+ownPath(v.R.PostForm.Get("next")), http.StatusSeeOther)
+	http.Redirect(v.W, v.R, v.Base+ownPath(v.Form.Get("next")), http.StatusSeeOther)
 	return nil
 }
 
@@ -131,7 +131,7 @@ func ownPath(text string) string {
 // setCookie sets a cookie that no script and no other site gets, and deletes an empty one.
 // It ends with the browser, or when the server says so.
 func setCookie(w http.ResponseWriter, r *http.Request, name, value string) {
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // Secure where the visitor comes by TLS
 		Name: name, Value: value, Path: baseOf(r) + "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		// A proxy that speaks TLS for the courier says so. Who lies here keeps the cookie from himself.
 		Secure: r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"),

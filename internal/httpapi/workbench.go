@@ -79,7 +79,7 @@ type TrialCallRequest struct {
 // TrialResult is what came of a TrialRequest: of each sample that was given, unless a fault
 // says why not.
 type TrialResult struct {
-	Request  *TrialSent  `json:"request,omitempty" doc:"The request as it would be sent."`
+	Request  *TrialSent     `json:"request,omitempty" doc:"The request as it would be sent."`
 	Verdict  *TrialVerdict  `json:"verdict,omitempty" doc:"What the answer means."`
 	Receipts []TrialReceipt `json:"receipts" nullable:"true" doc:"What the gateway's request reports; null when none was given."`
 	Faults   []TrialFault   `json:"faults" nullable:"false" doc:"What is wrong, by template."`

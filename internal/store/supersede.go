@@ -45,13 +45,8 @@ type LatestOf struct {
 
 // Latest returns what to ask for before a message is stored.
 func Latest(m *courier.Message) LatestOf {
-	latest := LatestOf{PlaceKey: PlaceKeyOf(m), To: m.To, Since: m.CreatedAt.Add(-RepeatWithin)}
-	const milliseconds = 6 // the bytes of the time in a UUID version 7
-	stamp := latest.Since.UnixMilli()
-	for i := range milliseconds {
-		latest.Least[i] = byte(stamp >> (8 * (milliseconds - 1 - i)))
-	}
-	return latest
+	since := m.CreatedAt.Add(-RepeatWithin)
+	return LatestOf{PlaceKey: PlaceKeyOf(m), To: m.To, Since: since, Least: FirstID(since)}
 }
 
 // Superseding finds out what the new messages of one transaction do to those before them,
@@ -219,6 +214,12 @@ func NoteEnd(m *courier.Message) {
 	if class != "" {
 		m.LastError = &courier.Attempt{Number: m.SendCount, Outcome: courier.OutcomeCanceled, Class: class, Message: why, StartedAt: m.UpdatedAt}
 	}
+}
+
+// IsNoted reports whether LastError of a message is what NoteEnd said of a status that it
+// had: the attempt that failed last is to be read again.
+func IsNoted(m *courier.Message) bool {
+	return m.LastError != nil && m.LastError.Class == courier.ClassTooLate && m.Status != courier.StatusExpired
 }
 
 // Ends reports whether a message whose place was taken while it was in flight is canceled

@@ -32,7 +32,7 @@ func bulkActions(status courier.Status) []action {
 
 // readBulk reads what is to be done, and to which messages.
 func readBulk(v *visit) (request client.ActionRequest, query url.Values, err error) {
-	form := v.R.PostForm
+	form := v.Form
 	query, err = url.ParseQuery(form.Get("query"))
 	if err != nil {
 		return request, nil, refuse(courier.CodeInvalidRequest, "the filter cannot be read; begin on the page of messages")
@@ -154,7 +154,7 @@ func stopAction(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if _, err := v.api.StopAction(v.R.Context(), id, v.R.PostForm.Get("reason")); err != nil {
+	if _, err := v.api.StopAction(v.R.Context(), id, v.Form.Get("reason")); err != nil {
 		return fmt.Errorf("stop action: %w", err)
 	}
 	return v.redirect("/actions/" + id.String())

@@ -26,7 +26,7 @@ func (s *site) fill(t *testing.T) (unknown string) {
 	}
 	for i, end := range ends {
 		path := s.message(t, func(m *courier.Message) {
-			m.ID[14], m.To, m.TemplateType, m.Country = byte(i), fmt.Sprintf("+1206555010%d", i), "login_code_valid", "US"
+			m.ID[14], m.To, m.TemplateType, m.Country = byte(i), fmt.Sprintf("+1206555010%d", i), "login_code_valid", "US" //nolint:gosec // a few
 			m.Body = "Your code is 123456\n\n@shop.example #123456"
 		})
 		if end.status == courier.StatusUnknown {

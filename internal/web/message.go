@@ -242,7 +242,7 @@ func changeMessage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	name := v.R.PostForm.Get("action")
+	name := v.Form.Get("action")
 	if err := v.change(v.R.Context(), id, name); err != nil {
 		return fmt.Errorf("change message: %w", err)
 	}
@@ -250,14 +250,14 @@ func changeMessage(v *visit) error {
 }
 
 func (v *visit) change(ctx context.Context, id courier.ID, name string) (err error) {
-	reason := v.R.PostForm.Get("reason")
+	reason := v.Form.Get("reason")
 	switch name {
 	case "cancel":
 		_, err = v.api.CancelFor(ctx, id, reason)
 	case "retry":
 		_, err = v.api.RetryFor(ctx, id, reason)
 	case "resolve":
-		_, err = v.api.ResolveFor(ctx, id, client.Resolution(v.R.PostForm.Get("as")), reason)
+		_, err = v.api.ResolveFor(ctx, id, client.Resolution(v.Form.Get("as")), reason)
 	default:
 		return refuse(courier.CodeInvalidRequest, "there is no such action")
 	}

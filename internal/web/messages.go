@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -41,9 +40,9 @@ type option struct {
 	Chosen       bool
 }
 
-// choices returns a list to choose from, "any" first. What is chosen is in it.
-func choices(any, chosen string, values []string) []option {
-	options := []option{{Label: any, Chosen: chosen == ""}}
+// choices returns a list to choose from, all of them first. What is chosen is in it.
+func choices(all, chosen string, values []string) []option {
+	options := []option{{Label: all, Chosen: chosen == ""}}
 	if chosen != "" && !slices.Contains(values, chosen) {
 		values = append(slices.Clone(values), chosen)
 	}
@@ -73,7 +72,7 @@ type listing struct {
 func filterMessages(v *visit) error {
 	query := url.Values{}
 	for name := range new(filter).fields() {
-		value := strings.TrimSpace(v.R.PostForm.Get(name))
+		value := strings.TrimSpace(v.Form.Get(name))
 		if value != "" && name == recipient {
 			value = v.Seal(value)
 		}
@@ -202,6 +201,3 @@ func texts[T ~string](values []T) []string {
 	}
 	return list
 }
-
-// orNone shows a dash for nothing.
-func orNone(text string) string { return cmp.Or(text, "–") }

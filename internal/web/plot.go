@@ -160,16 +160,16 @@ type row struct {
 func (p *plot) Rows() (rows []row) {
 	for i := p.steps() - 1; i >= 0; i-- {
 		r := row{At: p.From.Add(time.Duration(i) * p.Step)}
-		any := false
+		some := false
 		for _, l := range p.Lines {
 			text := "–"
 			if value := l.Values[i]; !math.IsNaN(value) {
 				text = p.format(value)
-				any = any || value > 0
+				some = some || value > 0
 			}
 			r.Values = append(r.Values, text)
 		}
-		if any {
+		if some {
 			rows = append(rows, r)
 		}
 	}

@@ -281,7 +281,8 @@ func TestPages_Session(t *testing.T) {
 			t.Errorf("next %q: %d to %q", next, a.StatusCode, got)
 		}
 	}
-	cookie := s.client.Jar.(*jar).cookies["courier-session"]
+	jar, _ := s.client.Jar.(*jar)
+	cookie := jar.cookies["courier-session"]
 	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/" || cookie.Secure {
 		t.Errorf("cookie: %+v", cookie)
 	}
@@ -440,7 +441,7 @@ func TestPages_Filters(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
 	for i, to := range []string{"+12065550101", "+12065550102", "+12065550101"} {
-		s.message(t, func(m *courier.Message) { m.ID[14], m.To = byte(i), to })
+		s.message(t, func(m *courier.Message) { m.ID[14], m.To = byte(i), to }) //nolint:gosec // three
 	}
 	a := s.post(t, "/messages", "/messages", "to=+12065550101", "status=queued", "class=", "since=2026-01-01T00:00")
 	a.wants(t, http.StatusSeeOther)
@@ -462,8 +463,8 @@ func TestPages_Filters(t *testing.T) {
 func TestPages_Paging(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
-	for i := range 120 {
-		s.message(t, func(m *courier.Message) { m.ID[14] = byte(i) })
+	for i := range byte(120) {
+		s.message(t, func(m *courier.Message) { m.ID[14] = i })
 	}
 	seen := map[string]bool{}
 	pages := 0
@@ -594,8 +595,8 @@ func TestPages_Overview(t *testing.T) {
 	s := open(t, keys())
 	s.signIn(t, "root")
 	s.get(t, "/").wants(t, http.StatusOK, "Nothing was to be sent", "No message waits that is due.", ">main<", "s-ok", `href="/?span=week#plots"`)
-	for i := range 9 {
-		s.message(t, func(m *courier.Message) { m.ID[14] = byte(i) })
+	for i := range byte(9) {
+		s.message(t, func(m *courier.Message) { m.ID[14] = i })
 		s.attempt(t, courier.StatusSent, func(*courier.Attempt) {})
 	}
 	s.message(t, func(m *courier.Message) { m.ID[14], m.Lane = 9, courier.LaneOTP })
@@ -613,8 +614,8 @@ func TestPages_Overview(t *testing.T) {
 func TestPages_Bulk(t *testing.T) {
 	t.Parallel()
 	s := open(t, keys())
-	for i := range 3 {
-		s.message(t, func(m *courier.Message) { m.ID[14] = byte(i) })
+	for i := range byte(3) {
+		s.message(t, func(m *courier.Message) { m.ID[14] = i })
 		s.attempt(t, courier.StatusAbandoned, func(a *courier.Attempt) { a.Outcome = courier.OutcomeRetry })
 	}
 	s.message(t, func(m *courier.Message) { m.ID[14] = 9 })

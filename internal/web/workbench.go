@@ -85,12 +85,12 @@ func (v *visit) bench(name string) (*bench, error) {
 
 // tryTemplates shows what the templates in the form make of its samples.
 func tryTemplates(v *visit) error {
-	page, err := v.bench(v.R.PostForm.Get("preset"))
+	page, err := v.bench(v.Form.Get("preset"))
 	if err != nil {
 		return err
 	}
 	page.Fields = map[string]string{}
-	for name, values := range v.R.PostForm {
+	for name, values := range v.Form {
 		page.Fields[name] = strings.ReplaceAll(values[0], "\r\n", "\n")
 	}
 	delete(page.Fields, "token")

@@ -88,7 +88,13 @@ func (s *Store) decide(
 				return err
 			}
 			decided = m
-			return in.writeDecision(ctx, m, from, changed)
+			err = in.writeDecision(ctx, m, from, changed)
+			if err == nil && changed && store.IsNoted(m) {
+				if found, err = in.messages(ctx, "LockMessage", uuid(id)); len(found) > 0 {
+					decided = found[0]
+				}
+			}
+			return err
 		})
 	}})
 	if err != nil {

@@ -738,9 +738,10 @@ SELECT '00000000-0000-0000-0000-000000000000', 0, sum(queued), sum(processing), 
 -- columns: listed
 m.id < $1 AND m.id >= $2 AND ($4 = '' OR m.status = $4) AND ($5 = '' OR m.gateway = $5) AND ($6 = '' OR m.recipient = $6)
     AND ($7 = '' OR strpos(m.content, $7) > 0 OR strpos(m.content, $8) > 0) AND ($9 = '' OR strpos(m.content, $9) > 0 OR strpos(m.content, $10) > 0)
-    AND ($11 = '' OR strpos(m.failure, $11) > 0 OR EXISTS (
-        SELECT FROM courier.attempt AS f WHERE f.message_id = m.id AND f.number = m.last_error AND f.class = $12
-    ))
+    AND ($11 = '' OR CASE WHEN m.status = 'canceled' AND m.superseded_by IS NOT NULL AND m.sent_at IS NULL THEN $12 = 'superseded'
+        ELSE strpos(m.failure, $11) > 0 OR EXISTS (
+            SELECT FROM courier.attempt AS f WHERE f.message_id = m.id AND f.number = m.last_error AND f.class = $12
+        ) END)
 ORDER BY m.id DESC
 LIMIT $3
 

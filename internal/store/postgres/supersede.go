@@ -160,7 +160,7 @@ func (n *inserting) write(ctx context.Context, in *session, fresh []store.Row, t
 		})
 	}
 	count := 0
-	queries := []query{{statement, in.counted(insertArguments(fresh)...), func(rows pgx.Rows) error { count++; return nil }}}
+	queries := []query{{statement, in.counted(insertArguments(fresh)...), func(pgx.Rows) error { count++; return nil }}}
 	if special := specialOf(fresh); len(special) > 0 {
 		queries = append(queries, query{"NotePlaces", []any{
 			column(special, func(r store.Row) pgtype.UUID { return uuid(r.ID) }),

@@ -81,6 +81,9 @@ func (s *Store) decide(
 		}
 		_, err = session.move(ctx, from, m.Status, "DecideMessage", id[:], string(from), string(m.Status), m.Gateway,
 			micros(m.NextAttemptAt), m.UpdatedAt.UnixMicro(), int64(m.RetryCount), micros(m.ExpiresAt), micros(m.SentAt), optional(m.GatewayMessageID), optionalID(m.SupersededBy))
+		if err == nil && store.IsNoted(m) {
+			decided, err = session.message(ctx, "Message", id[:])
+		}
 		return err
 	}})
 	if err != nil {

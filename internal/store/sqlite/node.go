@@ -36,8 +36,8 @@ func (s *Store) asNode(ctx context.Context, operation string, run func(r *regist
 	if err != nil {
 		return s.fault(operation, err)
 	}
-	s.registry.mutex.Lock()
-	defer s.registry.mutex.Unlock()
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
 	run(&s.registry)
 	return nil
 }

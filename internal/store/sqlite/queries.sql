@@ -489,9 +489,10 @@ WHERE status = 'unknown' AND {rare}
 -- columns: sought
 (?5 IS NULL OR gateway = ?5)
     AND (?7 = '' OR instr(content, ?7) > 0 OR instr(content, ?8) > 0) AND (?9 = '' OR instr(content, ?9) > 0 OR instr(content, ?10) > 0)
-    AND (?11 = '' OR instr(failure, ?11) > 0 OR EXISTS (
-        SELECT 1 FROM attempt AS a WHERE a.message_seq = message.seq AND a.number = message.last_error AND a.class = ?12
-    ))
+    AND (?11 = '' OR iif(status = 'canceled' AND superseded_by IS NOT NULL AND sent_at IS NULL, ?12 = 'superseded',
+        instr(failure, ?11) > 0 OR EXISTS (
+            SELECT 1 FROM attempt AS a WHERE a.message_seq = message.seq AND a.number = message.last_error AND a.class = ?12
+        )))
 
 -- name: ListAll
 SELECT {message} FROM message

@@ -58,6 +58,10 @@ func testCancelsWhatIsQueued(t *testing.T, k *kit) {
 	k.isSuperseded(t, old.ID, older.ID)
 	k.isSuperseded(t, older.ID, newest.ID)
 	k.hasCounts(t, "three with one key", 1, 0, 0)
+	page, err := k.store.Messages(t.Context(), store.Query{Class: courier.ClassSuperseded, Limit: 9})
+	if err != nil || len(page.Messages) != 2 {
+		t.Errorf("%d messages have the class, %v, want both", len(page.Messages), err)
+	}
 	if claimed := k.claim(t, 10); len(claimed) != 1 || claimed[0].ID != newest.ID {
 		t.Errorf("claimed %d messages, want the newest alone", len(claimed))
 	}
