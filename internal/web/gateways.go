@@ -75,7 +75,7 @@ func showGateway(v *visit) error {
 	for _, c := range g.Countries {
 		view.Countries = append(view.Countries, countryRow{c, share{c.Delivered + c.Undelivered, c.Delivered}})
 	}
-	return v.show("gateway", frame{Title: "Gateway " + g.ID, Section: "Gateways", Live: true, Data: view})
+	return v.show("gateway", frame{Title: "Gateway " + g.ID, Section: "Gateways", Live: true, Data: &view})
 }
 
 // settings are what a gateway is configured to do.
@@ -93,7 +93,7 @@ func settings(g *client.Gateway) (list []fact) {
 }
 
 func changeGateway(v *visit) error {
-	ctx, id, form := v.R.Context(), v.R.PathValue("id"), v.R.PostForm
+	ctx, id, form := v.R.Context(), v.R.PathValue("id"), v.Form
 	path, action := "/gateways/"+url.PathEscape(id), form.Get("action")
 	var err error
 	switch action {
