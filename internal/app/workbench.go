@@ -42,6 +42,8 @@ const (
 	trialTime = 10 * time.Second
 	// trialGateway is the name of the gateway on the workbench.
 	trialGateway = "workbench"
+	// trialURL is the address of its public listener.
+	trialURL = "https://courier.example"
 )
 
 func newWorkbench(a *App) *workbench {
@@ -84,9 +86,11 @@ func (w *workbench) Try(ctx context.Context, asked *httpapi.TrialRequest) (*http
 	logger := slog.New(slog.DiscardHandler)
 	pool := jsonnet.NewPool(jsonnet.Options{Logger: logger, Workers: 1, InProcess: w.inProcess})
 	defer func() { _ = pool.Close(context.WithoutCancel(ctx)) }() // a child that does not end is killed
+	cfg := &config.Config{PresetsDir: w.presetsDir}
+	cfg.Public.URL = trialURL
 	t := &trialRun{
 		asked: asked, pool: pool, nowFunc: w.nowFunc,
-		builder: &gatewayBuilder{config: &config.Config{PresetsDir: w.presetsDir}, logger: logger},
+		builder: &gatewayBuilder{config: cfg, logger: logger},
 		result:  &httpapi.TrialResult{Faults: []httpapi.TrialFault{}},
 	}
 	if err := t.run(ctx); err != nil {
@@ -306,7 +310,7 @@ func (t *trialRun) receive(ctx context.Context, options gateway.ReceiverOptions)
 	if call.Query != "" {
 		target += "?" + call.Query
 	}
-	request := requestAs(cmp.Or(call.Method, http.MethodPost), target, header, "https://courier.example", []byte(call.Body))
+	request := requestAs(cmp.Or(call.Method, http.MethodPost), target, header, trialURL, []byte(call.Body))
 	request.Claims = call.Claims
 	result, err := receiver.Receive(ctx, request)
 	if err != nil {

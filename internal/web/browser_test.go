@@ -124,6 +124,22 @@ func TestBrowser(t *testing.T) {
 	tab.WaitText("action.stop")
 	tab.Inspect("audit")
 
+	tab.TabTo("nav a[href='/gateways']")
+	tab.Press(kb.Enter)
+	tab.WaitText("Counts are those of the last hour.")
+	tab.Inspect("gateways")
+	tab.TabTo("tbody a")
+	tab.Press(kb.Enter)
+	tab.WaitText("As each node sees it")
+	tab.TabTo(".act summary")
+	tab.Press(kb.Enter)
+	tab.TabTo("#reason")
+	tab.Press("their status page is red")
+	tab.Press(kb.Enter)
+	tab.WaitText("The gateway is paused")
+	tab.WaitText("their status page is red")
+	tab.Inspect("gateway")
+
 	tab.Click(".visitor button")
 	tab.Wait("location.pathname == '/sign-in'")
 }

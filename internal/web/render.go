@@ -57,6 +57,7 @@ func (p *Pages) functions() template.FuncMap {
 		"long":        long,
 		"time":        timeElement,
 		"ago":         func(at time.Time) string { return ago(p.options.NowFunc().Sub(at)) },
+		"rate":        rate,
 		"version":     func() string { return p.options.Version },
 		"number":      func(n int64) string { return groupDigits(n) },
 		"list":        func(values ...string) []string { return values },

@@ -89,7 +89,7 @@ func (p *Pages) table() []page {
 		{http.MethodGet, "/sign-in", "", showSignIn},
 		{http.MethodGet, "/assets/{name}", "", serveAsset},
 		{http.MethodGet, "/audit", readScope, showAudit},
-	}, actionPages())
+	}, actionPages(), gatewayPages())
 }
 
 // Table implements httpapi.Pages.

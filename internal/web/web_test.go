@@ -663,3 +663,18 @@ func TestPages_Audit(t *testing.T) {
 	}
 	s.get(t, strings.ReplaceAll(next[1], "&amp;", "&")).wants(t, http.StatusOK, "To the newest")
 }
+
+// TestGateways shows the gateways, pauses one with a reason and lets it go on.
+func TestGateways(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	s.get(t, "/gateways").wants(t, http.StatusOK, "main", `href="/gateways/main"`)
+	s.get(t, "/gateways/main").wants(t, http.StatusOK, "https://gateway.example.com/send", "Pause the gateway", "Send a test message")
+	s.get(t, "/gateways/none").wants(t, http.StatusNotFound)
+	s.post(t, "/gateways/main", "/gateways/main", "action=pause").wants(t, http.StatusBadRequest, "say why")
+	s.post(t, "/gateways/main", "/gateways/main", "action=pause", "reason=their status page is red").wants(t, http.StatusSeeOther)
+	s.get(t, "/gateways/main?done=pause").wants(t, http.StatusOK, "is paused", "their status page is red", "Resume the gateway")
+	s.post(t, "/gateways/main", "/gateways/main", "action=resume").wants(t, http.StatusSeeOther)
+	s.get(t, "/gateways/main").wants(t, http.StatusOK, "Pause the gateway")
+	s.get(t, "/audit").wants(t, http.StatusOK, "gateway.pause", "their status page is red")
+}

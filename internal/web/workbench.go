@@ -42,10 +42,11 @@ func showWorkbench(v *visit) error {
 	if err != nil {
 		return err
 	}
-	fields := map[string]string{
+	fields := emptyFields()
+	maps.Copy(fields, map[string]string{
 		"to": "+12065550100", "text": "Your code is 123456", "ttl": "5m",
 		"status": "200", "answer": sampleAnswer, "call_method": http.MethodPost,
-	}
+	})
 	if page.Preset == nil {
 		maps.Copy(fields, map[string]string{
 			"url": "https://gateway.example/send", "method": http.MethodPost, "request": sampleRequest, "response": sampleResponse,
@@ -58,6 +59,18 @@ func showWorkbench(v *visit) error {
 	}
 	page.Fields = fields
 	return v.showBench(page)
+}
+
+// emptyFields has every field of the form.
+func emptyFields() map[string]string {
+	fields := map[string]string{}
+	for _, name := range []string{
+		"params", "from", "url", "method", "headers", "request", "query", "to", "ttl", "text", "template_type", "template_data",
+		"response", "status", "answer_headers", "answer", "receipt", "call_method", "call_query", "call", "call_headers",
+	} {
+		fields[name] = ""
+	}
+	return fields
 }
 
 func (v *visit) showBench(page *bench) error {
@@ -89,7 +102,7 @@ func tryTemplates(v *visit) error {
 	if err != nil {
 		return err
 	}
-	page.Fields = map[string]string{}
+	page.Fields = emptyFields()
 	for name, values := range v.Form {
 		page.Fields[name] = strings.ReplaceAll(values[0], "\r\n", "\n")
 	}
