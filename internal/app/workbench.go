@@ -233,7 +233,7 @@ func (t *trialRun) fault(where string, err error) {
 	fault := httpapi.TrialFault{Where: where, Message: err.Error()}
 	if found, ok := errors.AsType[*jsonnet.TemplateError](err); ok {
 		fault.Line, fault.Column, fault.Message = found.Line, found.Column, found.Message
-		if file := strings.TrimSuffix(found.Template, ".jsonnet"); file != found.Template {
+		if file, ok := strings.CutSuffix(found.Template, ".jsonnet"); ok {
 			fault.Where = file
 		}
 	}

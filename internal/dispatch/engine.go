@@ -134,7 +134,7 @@ func (e *Engine) retire(before, after *routing) {
 	e.lifetime.retired = slices.DeleteFunc(e.lifetime.retired, func(g *gate) bool { return g.snapshot(e.tick()).leased == 0 })
 	for name, l := range before.lines {
 		if after.lines[name] == nil {
-			l.gate.retire()
+			l.retire()
 			l.sender.end()
 			e.lifetime.retired = append(e.lifetime.retired, l.gate)
 			for _, q := range l.queues {
