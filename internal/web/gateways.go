@@ -81,9 +81,17 @@ func showGateway(v *visit) error {
 // settings are what a gateway is configured to do.
 func settings(g *client.Gateway) (list []fact) {
 	for _, one := range [][2]string{
-		{"Provider", g.Provider}, {"Preset", g.Preset}, {"Request", g.Method + " " + g.URL}, {"Sender", g.From},
-		{"Receipts", g.Receipts}, {"Address of receipts", g.ReceiptURL}, {"Time-out", g.Timeout}, {"In flight at most", strconv.Itoa(g.MaxInFlight)},
-		{"Rate limit", g.RateLimit}, {"Outcome unknown", g.OnUnknown}, {"Routes", strings.Join(g.Routes, ", ")},
+		{"Provider", g.Provider},
+		{"Preset", g.Preset},
+		{"Request", g.Method + " " + g.URL},
+		{"Sender", g.From},
+		{"Receipts", g.Receipts},
+		{"Address of receipts", g.ReceiptURL},
+		{"Time-out", g.Timeout},
+		{"In flight at most", strconv.Itoa(g.MaxInFlight)},
+		{"Rate limit", g.RateLimit},
+		{"Outcome unknown", g.OnUnknown},
+		{"Routes", strings.Join(g.Routes, ", ")},
 	} {
 		if one[1] != "" {
 			list = append(list, fact{one[0], outside(one[1])})
