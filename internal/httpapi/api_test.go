@@ -66,7 +66,11 @@ func request(tb testing.TB, handler http.Handler, method, target, body string, h
 // document returns the OpenAPI document.
 func (f *fixture) document(tb testing.TB) []byte {
 	tb.Helper()
-	return f.call(tb, "GET", "/openapi.json", "").Body.Bytes()
+	w := f.call(tb, "GET", "/openapi.json", "")
+	if w.Code != http.StatusOK {
+		tb.Fatalf("got %d: %s", w.Code, w.Body)
+	}
+	return w.Body.Bytes()
 }
 
 // send sends one message and returns its id.

@@ -51,7 +51,7 @@ func TestAPI_Scopes(t *testing.T) {
 		{"GET", "/metrics", "read"},
 		{"GET", "/health/alive", ""},
 		{"GET", "/health/ready", ""},
-		{"GET", "/version", ""},
+		{"GET", "/version", "read"},
 		{"GET", "/v1/queue", "read"},
 		{"GET", "/openapi.json", "read"},
 		{"GET", "/openapi.yaml", "read"},

@@ -84,7 +84,7 @@ func TestAPI_Public(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, withKeys)
 	for path, status := range map[string]int{
-		"/health/alive": http.StatusOK, "/health/ready": http.StatusOK, "/version": http.StatusOK,
+		"/health/alive": http.StatusOK, "/health/ready": http.StatusOK, "/version": http.StatusNotFound,
 		"/v1/messages": http.StatusNotFound, "/metrics": http.StatusNotFound, "/openapi.json": http.StatusNotFound, "/": http.StatusNotFound,
 	} {
 		if w := request(t, f.api.Public(), "GET", path, ""); w.Code != status {

@@ -92,6 +92,10 @@ func (a *API) messageEndpoints() []endpoint {
 func (a *API) operatorEndpoints() []endpoint {
 	return append(a.healthEndpoints(),
 		endpoint{
+			method: http.MethodGet, path: "/version", id: "version", tag: tagOperator, summary: "What program this is",
+			scope: ScopeRead, handle: func(*call) (any, error) { return a.options.Version, nil }, gives: Version{},
+		},
+		endpoint{
 			method: http.MethodGet, path: "/v1/nodes", id: "list-nodes", tag: tagOperator, summary: "List the nodes",
 			description: "The couriers that share the database: those that are alive, and those that ended without signing off less than a day ago.",
 			scope:       ScopeRead, handle: a.listNodes, gives: nodeList{}, codes: []courier.ErrorCode{courier.CodeStoreUnavailable},
@@ -126,10 +130,6 @@ func (a *API) healthEndpoints() []endpoint {
 		{
 			method: http.MethodGet, path: "/health/ready", id: "health-ready", tag: tagOperator, summary: "Whether messages are taken and dispatched",
 			handle: a.ready, gives: health{}, codes: storeCodes(),
-		},
-		{
-			method: http.MethodGet, path: "/version", id: "version", tag: tagOperator, summary: "What program this is",
-			handle: func(*call) (any, error) { return a.options.Version, nil }, gives: Version{},
 		},
 	}
 }

@@ -120,7 +120,7 @@ func TestAPI_Metrics(t *testing.T) {
 	f.send(t)
 	f.call(t, "POST", "/v1/messages", "")
 	f.call(t, "GET", "/nothing/"+number, "")
-	request(t, f.api.Public(), "GET", "/version", "")
+	request(t, f.api.Public(), "GET", "/health/alive", "")
 	text := f.call(t, "GET", "/metrics", "").Body.String()
 	var got []string
 	for line := range strings.Lines(text) {
@@ -129,7 +129,7 @@ func TestAPI_Metrics(t *testing.T) {
 		}
 	}
 	want := []string{
-		`courier_http_requests_total{code="200",listener="public",route="GET /version"} 1`,
+		`courier_http_requests_total{code="200",listener="public",route="GET /health/alive"} 1`,
 		`courier_http_requests_total{code="202",listener="admin",route="POST /v1/messages"} 1`,
 		`courier_http_requests_total{code="404",listener="admin",route="other"} 1`,
 		`courier_http_requests_total{code="415",listener="admin",route="POST /v1/messages"} 1`,

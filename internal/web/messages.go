@@ -65,6 +65,8 @@ type listing struct {
 	Query   string
 	MayAct  bool
 	Actions []action
+	// Why says what became of the last messages to the recipient that is filtered by.
+	Why string
 }
 
 // filterMessages brings the fields of the form into the address, where the recipient is
@@ -147,6 +149,13 @@ func showMessages(v *visit) error {
 	if token != "" {
 		query.Set("page_token", token)
 		page.Next = address("/messages", query)
+	}
+	if f.To != "" && !page.Later {
+		why, err := v.api.Why(v.R.Context(), f.To)
+		if err != nil {
+			return fmt.Errorf("ask why: %w", err)
+		}
+		page.Why = why.Text
 	}
 	gateways, err := v.gateways()
 	if err != nil {

@@ -450,7 +450,7 @@ func TestPages_Filters(t *testing.T) {
 		t.Errorf("address %s", at)
 	}
 	page := s.get(t, at)
-	page.wants(t, http.StatusOK, `value="&#43;12065550101"`, `<option value="queued" selected>`, "-+12065550102")
+	page.wants(t, http.StatusOK, `value="&#43;12065550101"`, `<option value="queued" selected>`, "The last message was accepted", "-+12065550102")
 	if rows := strings.Count(page.text, `<td class="tel">`); rows != 2 {
 		t.Errorf("%d rows", rows)
 	}
