@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,11 +78,11 @@ func (r *reader) do(t *testing.T, before, kind, text string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The courier is built, and dev and the inbox are up. What is served ends after a moment.
+	// The courier is built, and dev and the inbox are up. What is served ends once it is ready.
 	text = regexp.MustCompile(`(?m)^(make dev|go mod edit .*|courier (dev|inbox)( +[-#].*| *))$`).ReplaceAllString(text, "")
 	text = strings.NewReplacer(
 		"bin/courier", "courier", client.DefaultBaseURL, r.server, defaultInbox(), r.phone, " ID\n", " "+sent.ID.String()+"\n",
-		"courier serve", "API_PORT=0 PUBLIC_PORT=0 timeout --foreground --preserve-status -s INT 1 courier serve",
+		"courier serve", "serve_until_ready",
 	).Replace(text)
 	r.run(t, text)
 	for line := range strings.Lines(text) {
@@ -91,14 +92,30 @@ func (r *reader) do(t *testing.T, before, kind, text string) {
 	}
 }
 
+// serveUntilReady is a function of the shell that serves until the courier takes messages.
+const serveUntilReady = `serve_until_ready() {
+	API_PORT=$FREE_PORT PUBLIC_PORT=0 courier serve "$@" & served=$!
+	until curl -fsS -o ready "http://127.0.0.1:$FREE_PORT/health/ready" 2>errors; do
+		kill -0 "$served" || break
+		sleep 0.1
+	done
+	kill "$served"
+	wait "$served"
+}
+`
+
 func (r *reader) run(t *testing.T, script string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), scriptTimeout)
 	defer cancel()
-	command := exec.CommandContext(ctx, "sh", "-eu", "-c", r.exports+script)
+	port, err := anyPort(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(ctx, "sh", "-eu", "-c", serveUntilReady+r.exports+script)
 	command.Dir, command.WaitDelay = r.dir, time.Second
 	command.Env = slices.Concat(os.Environ(), []string{
-		"COURIER_SERVER=" + r.server, inboxVariable + "=" + r.phone, "HOOK_SECRET=a-long-random-text",
+		"FREE_PORT=" + strconv.Itoa(port), "COURIER_SERVER=" + r.server, inboxVariable + "=" + r.phone, "HOOK_SECRET=a-long-random-text",
 		"TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000", "TWILIO_AUTH_TOKEN=token", "TWILIO_RECEIPT_SECRET=a-long-random-text",
 		"SUPPORT_KEY_HASH=sha256:0f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 	})

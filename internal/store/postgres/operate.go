@@ -27,10 +27,8 @@ func (s *Store) Pause(ctx context.Context, p store.Pause) error {
 
 // Resume implements store.Store.
 func (s *Store) Resume(ctx context.Context, gateway string) (bool, error) {
-	gone := 0
-	err := s.write(ctx, "resume", func(ctx context.Context, on *session) (err error) {
-		gone, err = on.count(ctx, "DeletePause", gateway)
-		return err
+	gone, err := s.sweeping(ctx, "resume", func(ctx context.Context, on *session) (int, error) {
+		return on.count(ctx, "DeletePause", gateway)
 	})
 	return gone > 0, s.fault("resume gateway", err)
 }
@@ -108,7 +106,10 @@ func (s *Store) TakeAction(ctx context.Context, node string, now, until time.Tim
 			return err
 		}, node, store.Floor(now), store.Floor(until))
 	})
-	return firstAction(taken, s.fault("take action", err))
+	if err != nil { // it may still run, and write what it takes
+		return nil, s.fault("take action", err)
+	}
+	return firstAction(taken, nil)
 }
 
 func firstAction(actions []store.Action, err error) (*store.Action, error) {
@@ -120,15 +121,13 @@ func firstAction(actions []store.Action, err error) (*store.Action, error) {
 
 // SaveAction implements store.Store.
 func (s *Store) SaveAction(ctx context.Context, node string, a store.Action, until time.Time) (bool, error) {
-	saved := 0
 	var doneTo pgtype.UUID
 	if a.Filter.After != nil {
 		doneTo = uuid(*a.Filter.After)
 	}
-	err := s.write(ctx, "save action", func(ctx context.Context, on *session) (err error) {
-		saved, err = on.count(ctx, "SaveAction", uuid(a.ID), node, string(a.Status), store.Floor(a.UpdatedAt), stamp(a.EndedAt), doneTo,
+	saved, err := s.sweeping(ctx, "save action", func(ctx context.Context, on *session) (int, error) {
+		return on.count(ctx, "SaveAction", uuid(a.ID), node, string(a.Status), store.Floor(a.UpdatedAt), stamp(a.EndedAt), doneTo,
 			a.Examined, a.Changed, a.Skipped, store.CleanText(a.Fault), store.Floor(until))
-		return err
 	})
 	return saved == 1, s.fault("save action", err)
 }

@@ -34,10 +34,10 @@ func (s *Store) Resume(ctx context.Context, gateway string) (bool, error) {
 		gone, err = session.exec(ctx, "DeletePause", gateway)
 		return err
 	})
-	if err == nil {
-		err = s.readPauses(ctx)
+	if err != nil {
+		return false, s.fault("resume gateway", err)
 	}
-	return gone > 0, s.fault("resume gateway", err)
+	return gone > 0, s.fault("resume gateway", s.readPauses(ctx))
 }
 
 // Pauses implements store.Store.
@@ -124,7 +124,10 @@ func (s *Store) TakeAction(ctx context.Context, node string, now, until time.Tim
 		taken, err = session.actions(ctx, "TakeAction", node, now.UnixMicro(), until.UnixMicro())
 		return err
 	})
-	return firstAction(taken, s.fault("take action", err))
+	if err != nil { // it may still run, and write what it takes
+		return nil, s.fault("take action", err)
+	}
+	return firstAction(taken, nil)
 }
 
 func firstAction(actions []store.Action, err error) (*store.Action, error) {
@@ -146,7 +149,10 @@ func (s *Store) SaveAction(ctx context.Context, node string, a store.Action, unt
 			a.Examined, a.Changed, a.Skipped, a.Fault, until.UnixMicro())
 		return err
 	})
-	return saved == 1, s.fault("save action", err)
+	if err != nil {
+		return false, s.fault("save action", err)
+	}
+	return saved == 1, nil
 }
 
 // StopAction implements store.Store.

@@ -1,9 +1,11 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ func operateTests() map[string]func(t *testing.T, k *kit) {
 		"PausesAreKnownToBeats":         testPauses,
 		"AuditPagesNewestFirst":         testAudit,
 		"ActionsAreTakenOnce":           testActions,
+		"NothingIsReadByOneWhoLeaves":   testLeavers,
 		"WaitingPagesThroughTheQueue":   testWaiting,
 		"MoveTakesWhatIsStillQueued":    testMove,
 		"ResolveDecidesUnknownMessages": testResolve,
@@ -254,6 +257,25 @@ func testAudit(t *testing.T, k *kit) {
 		})
 		same(t, fmt.Sprintf("entries of %+v", query), got, matching)
 	}
+}
+
+// testLeavers calls off what takes and saves actions while it runs. The race detector sees
+// whoever reads what such a call still writes.
+func testLeavers(t *testing.T, k *kit) {
+	a := store.Action{ID: k.id(), Kind: store.ActionCancel, Who: "shop", At: k.now, Filter: store.Query{Status: courier.StatusQueued}}
+	if err := k.store.StartAction(t.Context(), a); err != nil {
+		t.Fatalf("StartAction: %v", err)
+	}
+	var leaving sync.WaitGroup
+	for range 50 {
+		ctx, cancel := context.WithCancel(t.Context())
+		leaving.Go(cancel)
+		_, _ = k.store.TakeAction(ctx, nodeA, k.now, k.now)
+		_, _ = k.store.SaveAction(ctx, nodeA, a, k.now)
+		_, _ = k.store.Resume(ctx, gatewayA)
+		cancel()
+	}
+	leaving.Wait()
 }
 
 func testActions(t *testing.T, k *kit) {
