@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"courier"
@@ -29,9 +30,11 @@ import (
 // gateway on it is made of what the visitor gives, and of nothing that is configured: no
 // secret and no file can be brought out through a template.
 type workbench struct {
-	presetsDir string
+	// configFunc returns the configuration in force, whose folder of presets is used.
+	configFunc func() *config.Config
 	inProcess  bool
 	nowFunc    func() time.Time
+	known      atomic.Pointer[knownPresets]
 	// free bounds how many trials run at one time.
 	free chan struct{}
 }
@@ -46,16 +49,36 @@ const (
 	trialURL = "https://courier.example"
 )
 
+// knownPresets are those of one configuration.
+type knownPresets struct {
+	config *config.Config
+	set    *preset.Set
+}
+
+// presets reads the presets once for each configuration, as the gateways do.
+func (w *workbench) presets() (*preset.Set, error) {
+	cfg := w.configFunc()
+	if known := w.known.Load(); known != nil && known.config == cfg {
+		return known.set, nil
+	}
+	set, err := preset.Load(cfg.PresetsDir)
+	if err != nil {
+		return nil, err
+	}
+	w.known.Store(&knownPresets{cfg, set})
+	return set, nil
+}
+
 func newWorkbench(a *App) *workbench {
 	return &workbench{
-		presetsDir: a.options.Config.PresetsDir, inProcess: a.options.Host != nil, nowFunc: a.store.Now,
+		configFunc: a.reload.inForce.Load, inProcess: a.options.Host != nil, nowFunc: a.store.Now,
 		free: make(chan struct{}, maxTrials),
 	}
 }
 
 // Presets implements httpapi.Workbench.
 func (w *workbench) Presets() ([]httpapi.Preset, error) {
-	set, err := preset.Load(w.presetsDir)
+	set, err := w.presets()
 	if err != nil {
 		return nil, fmt.Errorf("list presets: %w", err)
 	}
@@ -86,11 +109,15 @@ func (w *workbench) Try(ctx context.Context, asked *httpapi.TrialRequest) (*http
 	logger := slog.New(slog.DiscardHandler)
 	pool := jsonnet.NewPool(jsonnet.Options{Logger: logger, Workers: 1, InProcess: w.inProcess})
 	defer func() { _ = pool.Close(context.WithoutCancel(ctx)) }() // a child that does not end is killed
-	cfg := &config.Config{PresetsDir: w.presetsDir}
+	set, err := w.presets()
+	if err != nil {
+		return nil, fmt.Errorf("read presets: %w", err)
+	}
+	cfg := &config.Config{}
 	cfg.Public.URL = trialURL
 	t := &trialRun{
 		asked: asked, pool: pool, nowFunc: w.nowFunc,
-		builder: &gatewayBuilder{config: cfg, logger: logger},
+		builder: &gatewayBuilder{config: cfg, logger: logger, presets: set},
 		result:  &httpapi.TrialResult{Faults: []httpapi.TrialFault{}},
 	}
 	if err := t.run(ctx); err != nil {
@@ -167,7 +194,7 @@ func (t *trialRun) gateway() (*config.Gateway, error) {
 	if t.asked.Preset == "" {
 		return g, nil
 	}
-	chosen, err := t.preset()
+	chosen, err := t.builder.presets.Get(t.asked.Preset)
 	if err != nil {
 		return nil, &courier.Error{Code: courier.CodeInvalidRequest, Field: "preset", Message: err.Error()}
 	}
@@ -177,15 +204,6 @@ func (t *trialRun) gateway() (*config.Gateway, error) {
 		}
 	}
 	return g, nil
-}
-
-func (t *trialRun) preset() (*preset.Preset, error) {
-	set, err := preset.Load(t.builder.config.PresetsDir)
-	if err != nil {
-		return nil, err
-	}
-	t.builder.presets = set
-	return set.Get(t.asked.Preset)
 }
 
 // edited are the templates that were given, by their roles.
@@ -348,10 +366,8 @@ func (t *trialRun) yaml() string {
 			fmt.Fprintf(&own, "      %s: file://./%s\n", role, role.file())
 		}
 	}
-	if t.builder.presets != nil {
-		if chosen, err := t.builder.presets.Get(t.asked.Preset); err == nil {
-			return text.String() + strings.Replace(chosen.Starter(), "      params:\n", own.String()+"      params:\n", 1)
-		}
+	if chosen, err := t.builder.presets.Get(t.asked.Preset); err == nil {
+		return text.String() + strings.Replace(chosen.Starter(), "      params:\n", own.String()+"      params:\n", 1)
 	}
 	fmt.Fprintf(&text, "courier:\n  gateways:\n    - id: my-gateway\n      from: %s\n      request_config:\n        url: %s\n        method: %s\n",
 		quoteYAML(cmp.Or(t.asked.From, "+12065550110")), quoteYAML(cmp.Or(t.asked.URL, "https://gateway.example/send")), quoteYAML(cmp.Or(t.asked.Method, http.MethodPost)))

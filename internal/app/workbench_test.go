@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"courier"
+	"courier/internal/config"
 	"courier/internal/httpapi"
 )
 
 func bench(t *testing.T) *workbench {
 	t.Helper()
-	return &workbench{nowFunc: time.Now, free: make(chan struct{}, 1)}
+	cfg := &config.Config{}
+	return &workbench{configFunc: func() *config.Config { return cfg }, nowFunc: time.Now, free: make(chan struct{}, 1)}
 }
 
 func try(t *testing.T, w *workbench, trial httpapi.TrialRequest) *httpapi.TrialResult {
