@@ -114,3 +114,17 @@ func TestWorkbench_Faults(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestWorkbench_Reload has the presets of the folder that the configuration in force names.
+func TestWorkbench_Reload(t *testing.T) {
+	t.Parallel()
+	w := bench(t)
+	if _, err := w.Presets(); err != nil {
+		t.Fatal(err)
+	}
+	changed := &config.Config{PresetsDir: filepath.Join(t.TempDir(), "none")}
+	w.configFunc = func() *config.Config { return changed }
+	if _, err := w.Presets(); err == nil {
+		t.Error("the folder of before is read")
+	}
+}

@@ -120,3 +120,11 @@ func DecodeFilter(document string) (Query, error) {
 		Since: f.Since, Until: f.Until,
 	}, err
 }
+
+// FirstAction returns the one action that was found, or nil.
+func FirstAction(found []Action) *Action {
+	if len(found) == 0 {
+		return nil
+	}
+	return &found[0]
+}

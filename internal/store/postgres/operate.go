@@ -109,14 +109,7 @@ func (s *Store) TakeAction(ctx context.Context, node string, now, until time.Tim
 	if err != nil { // it may still run, and write what it takes
 		return nil, s.fault("take action", err)
 	}
-	return firstAction(taken, nil)
-}
-
-func firstAction(actions []store.Action, err error) (*store.Action, error) {
-	if err != nil || len(actions) == 0 {
-		return nil, err
-	}
-	return &actions[0], nil
+	return store.FirstAction(taken), nil
 }
 
 // SaveAction implements store.Store.
@@ -149,7 +142,7 @@ func (s *Store) Action(ctx context.Context, id courier.ID) (*store.Action, error
 	if err == nil && len(found) == 0 {
 		err = store.ErrNotFound
 	}
-	return firstAction(found, s.fault("read action", err))
+	return store.FirstAction(found), s.fault("read action", err)
 }
 
 // Actions implements store.Store.
