@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"reflect"
@@ -92,13 +93,22 @@ func (a *App) auditReload(ctx context.Context, before, after *config.Config) {
 
 // changedSections names what differs between two configurations, in order.
 func changedSections(before, after *config.Config) []string {
-	var changed []string
-	was, is := reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem()
+	changed := differing(reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem())
+	slices.Sort(changed)
+	return slices.Compact(changed)
+}
+
+// differing names the sections that differ, those within embedded structs by their own names.
+func differing(was, is reflect.Value) (names []string) {
 	for i := range was.NumField() {
 		field := was.Type().Field(i)
-		if field.IsExported() && field.Name != "Warnings" && !reflect.DeepEqual(was.Field(i).Interface(), is.Field(i).Interface()) {
-			changed = append(changed, strings.ToLower(field.Name))
+		switch {
+		case !field.IsExported() || field.Name == "Warnings" || field.Name == "IgnoredSections":
+		case field.Anonymous:
+			names = append(names, differing(was.Field(i), is.Field(i))...)
+		case !reflect.DeepEqual(was.Field(i).Interface(), is.Field(i).Interface()):
+			names = append(names, cmp.Or(field.Tag.Get("key"), strings.ToLower(field.Name)))
 		}
 	}
-	return slices.Compact(changed)
+	return names
 }
