@@ -247,16 +247,16 @@ var errInterrupted = errors.New("interrupted")
 
 // goesOn adds to what ended a command that the actions it began do not end with it.
 func goesOn(err error, actions []client.Action) error {
-	ids := ""
+	var ids strings.Builder
 	for i := range actions {
 		if actions[i].Status == actionRunning {
-			ids += " " + actions[i].ID.String()
+			ids.WriteString(" " + actions[i].ID.String())
 		}
 	}
-	if ids == "" {
+	if ids.Len() == 0 {
 		return err
 	}
-	return fmt.Errorf("%w; the courier goes on with it: see how far it is with `courier actions get%s`, stop it with `courier actions stop%s`", err, ids, ids)
+	return fmt.Errorf("%w; the courier goes on with it: see how far it is with `courier actions get%s`, stop it with `courier actions stop%s`", err, &ids, &ids)
 }
 
 // reportActions prints what ended actions came to.
