@@ -40,4 +40,7 @@ func TestWorkbench_Page(t *testing.T) {
 	tab.WaitText("preset: twilio")
 	tab.Wait("document.querySelector('#results .s-delivered')")
 	tab.Axe()
+	tab.Look(webtest.Look{Height: 1120})
+	webtest.Eval[int](tab, "scrollTo(0, 0) || 0")
+	tab.Image("workbench")
 }
