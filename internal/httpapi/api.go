@@ -64,6 +64,7 @@ type Store interface {
 	Actions(ctx context.Context, limit int) ([]store.Action, error)
 	// The sessions of visitors of the pages. An unknown one is store.ErrNotFound, or no error to end.
 	PutSession(ctx context.Context, session store.Session) error
+	UseSession(ctx context.Context, id [sha256.Size]byte, at time.Time) error
 	Session(ctx context.Context, id [sha256.Size]byte) (store.Session, error)
 	EndSession(ctx context.Context, id [sha256.Size]byte) error
 }
