@@ -69,7 +69,7 @@ func (v *visit) ask(page *overview, s span) error {
 	if err != nil {
 		return err
 	}
-	from := now.Add(s.Step).Truncate(s.Step).Add(-s.Length)
+	from := s.from(now)
 	drawn, err := v.api.Series(ctx, client.SeriesQuery{Since: from, Until: now, Step: s.Step})
 	if err != nil {
 		return err

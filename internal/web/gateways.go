@@ -61,7 +61,7 @@ func showGateway(v *visit) error {
 	}
 	now := v.now()
 	_, day := spans("day")
-	from := now.Add(-day.Length).Truncate(day.Step)
+	from := day.from(now)
 	series, err := v.api.Series(ctx, client.SeriesQuery{Since: from, Until: now, Step: day.Step, Gateway: g.ID})
 	if err != nil {
 		return fmt.Errorf("show gateway: %w", err)

@@ -139,7 +139,10 @@ func judge(minutes []client.Point, waits []waiting, gateways []gatewayRow, now t
 		}
 		v.Sentence += "."
 	case !lately.Known():
-		v.Kind, v.Sentence, v.Detail = "quiet", "Nothing was to be sent in the last "+fmt.Sprint(recent)+" minutes.", "No message waits that is due."
+		v.Kind, v.Sentence, v.Detail = "quiet", fmt.Sprintf("Nothing was to be sent in the last %d minutes.", recent), "No message waits that is due."
+		if len(waits) > 0 {
+			v.Detail = "What waits, and what holds it up, is below."
+		}
 	case lately.ratio() < goodShare || stuck:
 		v.Kind, v.Sentence = "warn", "Most codes arrive, and some do not."
 	default:
@@ -209,6 +212,11 @@ type span struct {
 	Length      time.Duration
 	Step        time.Duration
 	Chosen      bool
+}
+
+// from is when the first step begins; the last is under way.
+func (s span) from(now time.Time) time.Time {
+	return now.Add(s.Step).Truncate(s.Step).Add(-s.Length)
 }
 
 // spans are those times; the one with the name is chosen, the first without any.

@@ -64,17 +64,6 @@ type page struct {
 	serve        func(v *visit) error
 }
 
-// pathWorkbench is the page with templates in its form.
-const pathWorkbench = "/workbench"
-
-// maxForm bounds the form of a page, 0 for the default.
-func (p *page) maxForm() int64 {
-	if p.path == pathWorkbench {
-		return maxWorkbench
-	}
-	return 0
-}
-
 // table lists the pages. A new page is a line here, a function that gathers what it shows
 // in a file of its own, and a template of the same name.
 func (p *Pages) table() []page {
@@ -84,8 +73,8 @@ func (p *Pages) table() []page {
 		{http.MethodPost, "/messages", readScope, filterMessages},
 		{http.MethodGet, "/messages/{id}", readScope, showMessage},
 		{http.MethodPost, "/messages/{id}", readScope, changeMessage},
-		{http.MethodGet, pathWorkbench, httpapi.ScopeOperate, showWorkbench},
-		{http.MethodPost, pathWorkbench, httpapi.ScopeOperate, tryTemplates},
+		{http.MethodGet, "/workbench", httpapi.ScopeOperate, showWorkbench},
+		{http.MethodPost, "/workbench", httpapi.ScopeOperate, tryTemplates},
 		{http.MethodGet, "/sign-in", "", showSignIn},
 		{http.MethodGet, "/assets/{name}", "", serveAsset},
 		{http.MethodGet, "/audit", readScope, showAudit},
@@ -96,7 +85,7 @@ func (p *Pages) table() []page {
 func (p *Pages) Table() []httpapi.Page {
 	pages := []httpapi.Page{{Method: http.MethodGet, Path: pathEvents, Scope: httpapi.ScopeRead, Lasting: true, Serve: p.serveLive}}
 	for _, page := range p.table() {
-		pages = append(pages, httpapi.Page{Method: page.method, Path: page.path, Scope: page.scope, MaxForm: page.maxForm(), Serve: func(seen *httpapi.Visit) error {
+		pages = append(pages, httpapi.Page{Method: page.method, Path: page.path, Scope: page.scope, Serve: func(seen *httpapi.Visit) error {
 			api, err := client.New(client.Options{HTTPClient: &http.Client{Transport: seen}, RetryFor: -1, UserAgent: "courier-pages"})
 			if err != nil {
 				return fmt.Errorf("ask the API: %w", err)
