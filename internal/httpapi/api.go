@@ -180,7 +180,7 @@ func New(options Options) (*API, error) {
 	if err := a.registerMetrics(); err != nil {
 		return nil, err
 	}
-	endpoints := slices.Concat(a.messageEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints(), a.workbenchEndpoints())
+	endpoints := slices.Concat(a.messageEndpoints(), a.changeEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints(), a.workbenchEndpoints())
 	a.specFunc = sync.OnceValues(func() (specification, error) { return specify(endpoints) })
 	a.within = a.serve(listenerPages, endpoints)
 	a.admin = a.serve(listenerAdmin, slices.Concat(endpoints, a.kratosEndpoints(), a.pageEndpoints()))

@@ -233,6 +233,8 @@ func spans(name string) (all []span, chosen span) {
 
 // overview is what the first page shows.
 type overview struct {
+	// at is when it was gathered.
+	at            time.Time
 	Verdict       verdict
 	Now, LastWeek share
 	Waiting       []waiting

@@ -43,7 +43,7 @@ func New(options Options) (*Pages, error) {
 	if options.NowFunc == nil {
 		options.NowFunc = time.Now
 	}
-	p := &Pages{options: options, viewers: make(chan struct{}, maxViewers), gathered: gathered{make(chan struct{}, 1), map[string]overview{}, map[string]time.Time{}}}
+	p := &Pages{options: options, viewers: make(chan struct{}, maxViewers), gathered: gathered{make(chan struct{}, 1), map[string]overview{}}}
 	var err error
 	if p.assets, err = readAssets(); err != nil {
 		return nil, err
