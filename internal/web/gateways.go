@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -11,15 +10,6 @@ import (
 	"courier/client"
 	"courier/internal/httpapi"
 )
-
-// gatewayPages are the list of gateways, and each of them.
-func gatewayPages() []page {
-	return []page{
-		{http.MethodGet, "/gateways", readScope, showGateways},
-		{http.MethodGet, "/gateways/{id}", readScope, showGateway},
-		{http.MethodPost, "/gateways/{id}", readScope, changeGateway},
-	}
-}
 
 func showGateways(v *visit) error {
 	gateways, err := v.api.Gateways(v.R.Context())

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -273,7 +272,10 @@ func plots(from time.Time, s span, points []client.Point, marks []mark) []plot {
 			lines[6][i] = time.Duration(p.ToReceipt.P99).Seconds()
 		}
 	}
-	per := map[time.Duration]string{time.Minute: "a minute"}
+	per := "a minute"
+	if s.Step != time.Minute {
+		per = "in " + ago(s.Step)
+	}
 	base := plot{From: from, Step: s.Step, Marks: marks}
 	made := func(id, title string, format func(float64) string, lines ...line) plot {
 		p := base
@@ -281,7 +283,7 @@ func plots(from time.Time, s span, points []client.Point, marks []mark) []plot {
 		return p
 	}
 	return []plot{
-		made("messages", "Messages "+cmp.Or(per[s.Step], "in "+ago(s.Step)), nil,
+		made("messages", "Messages "+per, nil,
 			line{"c1", "taken", lines[0]}, line{"c2", "sent", lines[1]}, line{"c3", "delivered", lines[2]}, line{"c4", "failed", lines[3]}),
 		made("timely", "Arrived within 30 seconds, in percent", nil, line{"c2", "in time", lines[4]}),
 		made("times", "Time since due, all but 1 in 100", seconds, line{"c2", "to the gateway", lines[5]}, line{"c3", "to the receipt", lines[6]}),

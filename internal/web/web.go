@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"courier"
@@ -66,25 +65,33 @@ type page struct {
 
 // table lists the pages. A new page is a line here, a function that gathers what it shows
 // in a file of its own, and a template of the same name.
-func (p *Pages) table() []page {
-	return slices.Concat([]page{
+func table() []page {
+	return []page{
 		{http.MethodGet, "/{$}", readScope, showOverview},
 		{http.MethodGet, "/messages", readScope, showMessages},
 		{http.MethodPost, "/messages", readScope, filterMessages},
 		{http.MethodGet, "/messages/{id}", readScope, showMessage},
 		{http.MethodPost, "/messages/{id}", readScope, changeMessage},
+		{http.MethodPost, "/messages/actions", readScope, confirmBulk},
+		{http.MethodGet, "/actions", readScope, showActions},
+		{http.MethodPost, "/actions", readScope, startBulk},
+		{http.MethodGet, "/actions/{id}", readScope, showAction},
+		{http.MethodPost, "/actions/{id}", readScope, stopAction},
+		{http.MethodGet, "/gateways", readScope, showGateways},
+		{http.MethodGet, "/gateways/{id}", readScope, showGateway},
+		{http.MethodPost, "/gateways/{id}", readScope, changeGateway},
 		{http.MethodGet, "/workbench", httpapi.ScopeOperate, showWorkbench},
 		{http.MethodPost, "/workbench", httpapi.ScopeOperate, tryTemplates},
+		{http.MethodGet, "/audit", readScope, showAudit},
 		{http.MethodGet, "/sign-in", "", showSignIn},
 		{http.MethodGet, "/assets/{name}", "", serveAsset},
-		{http.MethodGet, "/audit", readScope, showAudit},
-	}, actionPages(), gatewayPages())
+	}
 }
 
 // Table implements httpapi.Pages.
 func (p *Pages) Table() []httpapi.Page {
-	pages := []httpapi.Page{{Method: http.MethodGet, Path: pathEvents, Scope: httpapi.ScopeRead, Lasting: true, Serve: p.serveLive}}
-	for _, page := range p.table() {
+	pages := []httpapi.Page{{Method: http.MethodGet, Path: pathEvents, Scope: readScope, Lasting: true, Serve: p.serveLive}}
+	for _, page := range table() {
 		pages = append(pages, httpapi.Page{Method: page.method, Path: page.path, Scope: page.scope, Serve: func(seen *httpapi.Visit) error {
 			api, err := client.New(client.Options{HTTPClient: &http.Client{Transport: seen}, RetryFor: -1, UserAgent: "courier-pages"})
 			if err != nil {
