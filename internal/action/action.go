@@ -26,7 +26,7 @@ const (
 	lease    = 30 * time.Second
 	lookEach = 5 * time.Second
 	// noteTime bounds how long it takes to write how far an action is, also as the node stops.
-	noteTime = 5 * time.Second
+	noteTime = 1500 * time.Millisecond
 )
 
 // Store is the part of store.Store that actions need.

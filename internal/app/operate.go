@@ -68,7 +68,7 @@ func (a *App) startActions(ctx context.Context) error {
 		defer close(done)
 		a.actions.Run(ctx)
 	}()
-	a.cleanups.add("actions", listenerShare, func(context.Context) error {
+	a.cleanups.add("actions", actionsShare, func(context.Context) error {
 		stop()
 		<-done
 		return nil
