@@ -582,7 +582,7 @@ type slowReader struct {
 
 func (r *slowReader) SetWriteDeadline(until time.Time) error { r.until = until; return nil }
 
-func (r *slowReader) Write(part []byte) (int, error) {
+func (r *slowReader) Write([]byte) (int, error) {
 	if r.until.IsZero() {
 		panic("the page waits for its visitor without end")
 	}
