@@ -289,19 +289,24 @@ func (a *API) listGateways(c *call) (any, error) {
 func (a *API) byGateway(serve func(c *call, id string) (any, error)) handler {
 	return func(c *call) (any, error) {
 		id := c.r.PathValue("id")
-		var settings []GatewaySettings
-		var err error
-		if a.options.Gateways != nil {
-			settings, err = a.options.Gateways.Gateways()
-		}
-		if err == nil && !slices.ContainsFunc(settings, func(g GatewaySettings) bool { return g.ID == id }) {
-			err = &courier.Error{Code: courier.CodeNotFound, Message: "no gateway has this id; GET /v1/gateways lists them"}
-		}
+		has, err := a.hasGateway(id)
 		if err != nil {
 			return nil, err
 		}
+		if !has {
+			return nil, &courier.Error{Code: courier.CodeNotFound, Message: "no gateway has this id; GET /v1/gateways lists them"}
+		}
 		return serve(c, id)
 	}
+}
+
+// hasGateway reports whether the configuration has a gateway.
+func (a *API) hasGateway(id string) (bool, error) {
+	if a.options.Gateways == nil {
+		return false, nil
+	}
+	settings, err := a.options.Gateways.Gateways()
+	return slices.ContainsFunc(settings, func(g GatewaySettings) bool { return g.ID == id }), err
 }
 
 func (a *API) getGateway(c *call, id string) (any, error) {
