@@ -43,9 +43,9 @@ needed. Secrets are printed as *** unless --show-secrets is given.`,
 		if err != nil {
 			return err
 		}
-		text, err := renderText(ctx, cfg, draft)
+		text, err := app.Render(ctx, cfg, draft)
 		if err != nil {
-			return err
+			return fmt.Errorf("render message: %w", err)
 		}
 		if !showSecrets {
 			text = newMasker(cfg).mask(text)
@@ -128,14 +128,4 @@ func (m *masker) mask(text *curl.Request) *curl.Request {
 		}
 	}
 	return masked
-}
-
-// renderText builds the request of a message. The time of the program that
-// would send it counts as now.
-func renderText(ctx context.Context, cfg *config.Config, draft courier.Draft) (*curl.Request, error) {
-	wire, err := app.Render(ctx, cfg, draft)
-	if err != nil {
-		return nil, fmt.Errorf("render message: %w", err)
-	}
-	return wire, nil
 }

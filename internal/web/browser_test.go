@@ -99,7 +99,6 @@ func TestBrowser(t *testing.T) {
 	tab.WaitText("Attempt 2: accepted") // it came without a reload
 	tab.Wait("location.pathname == '" + unknown + "'")
 
-	s.clock.Add(int64(15 * time.Minute)) // the step of the plots is over
 	enter(tab, "nav a[href='/']")
 	tab.WaitText("Oldest that wait")
 	tab.Inspect("overview")

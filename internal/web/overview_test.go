@@ -42,6 +42,7 @@ func TestJudge(t *testing.T) {
 		"BadReason":     {minutes(0, 0), nil, down, "bad", "main is held off, as it failed: unauthorized. Correct the credentials."},
 		"Stuck":         {nil, waits(2*time.Minute, "otp"), down, "bad", "A code has waited for 2 minutes."},
 		"StuckFew":      {minutes(10, 10), waits(2*time.Minute, "otp"), nil, "warn", "some do not"},
+		"LessUrgent":    {nil, waits(time.Hour, "normal"), nil, "quiet", "What waits, and what holds it up, is below."},
 		"BulkWaits":     {minutes(10, 10), waits(time.Hour, "bulk"), nil, "good", "Codes arrive."},
 		"LongAgoIsOver": {append([]client.Point{{At: now.Add(-50 * time.Minute), Traffic: client.Traffic{Due: 9}}}, minutes(10)...), nil, nil, "good", "Codes arrive."},
 	} {
@@ -82,6 +83,11 @@ func TestPlots(t *testing.T) {
 	if got := timely.Path(timely.Lines[0]); got != "M64.0 50.0" {
 		t.Errorf("a single share is drawn as %s", got)
 	}
+	taken.Lines[0].Values[59] = 75
+	if whole, tail := taken.Path(taken.Lines[0]), taken.Tail(taken.Lines[0]); strings.Contains(whole, "744.0") || tail != "M732.5 164.0L744.0 50.0" {
+		t.Errorf("the step under way: %s and then %s", whole, tail)
+	}
+	taken.Lines[0].Values[59] = 0
 	if rows := taken.Rows(); len(rows) != 2 || rows[0].Values[0] != "75" || rows[1].Values[1] != "20" {
 		t.Errorf("rows %v", rows)
 	}
