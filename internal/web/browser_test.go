@@ -11,8 +11,8 @@ import (
 	"courier/internal/web/webtest"
 )
 
-// fill stores messages of many kinds.
-func (s *site) fill(t *testing.T) (unknown string) {
+// fill stores messages of many kinds, and returns the paths of two.
+func (s *site) fill(t *testing.T) (unknown, queued string) {
 	t.Helper()
 	ends := []struct {
 		status courier.Status
@@ -40,8 +40,7 @@ func (s *site) fill(t *testing.T) (unknown string) {
 		})
 		s.clock.Add(int64(time.Second))
 	}
-	s.message(t, func(m *courier.Message) { m.To, m.Body = hostile, hostile })
-	return unknown
+	return unknown, s.message(t, func(m *courier.Message) { m.To, m.Body = hostile, hostile })
 }
 
 // enter gets to an element and presses Enter, by keyboard alone.
@@ -62,7 +61,7 @@ func act(tab *webtest.Tab, selector, reason string) {
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	s := open(t, keys())
-	unknown := s.fill(t)
+	unknown, queued := s.fill(t)
 	browser := webtest.Start(t)
 	tab := browser.Tab(t, webtest.Look{})
 
@@ -75,8 +74,7 @@ func TestBrowser(t *testing.T) {
 	tab.WaitText("alert(1)")
 	tab.Inspect("messages")
 
-	enter(tab, "tbody a") // the hostile one
-	tab.WaitText("Due")
+	tab.Open(s.server.URL + queued)
 	act(tab, ".act", "nobody wants it")
 	tab.WaitText("The message is canceled.")
 	enter(tab, ".crumbs a")
@@ -108,6 +106,10 @@ func TestBrowser(t *testing.T) {
 	tab.Wait("document.querySelector('.figures').open")
 	tab.Axe()
 
+	tab.TabTo("#to")
+	tab.Press("+12065550103" + kb.Enter)
+	tab.Wait("location.pathname == '/messages' && document.querySelectorAll('tbody tr').length == 1")
+
 	tab.Open(s.server.URL + "/messages?status=abandoned")
 	act(tab, ".act", "the gateway works again")
 	tab.WaitText("Retry: 1 message")
@@ -124,6 +126,10 @@ func TestBrowser(t *testing.T) {
 	enter(tab, "nav a[href='/audit']")
 	tab.WaitText("action.stop")
 	tab.Inspect("audit")
+	tab.TabTo("#action")
+	tab.Press("action.stop")
+	enter(tab, ".filters button")
+	tab.Wait("location.search.includes('action.stop') && document.querySelectorAll('tbody tr').length == 1")
 
 	enter(tab, "nav a[href='/gateways']")
 	tab.WaitText("Counts are those of the last hour.")
@@ -149,7 +155,7 @@ func TestBrowser(t *testing.T) {
 func TestBrowser_Reader(t *testing.T) {
 	t.Parallel()
 	s := open(t, keys())
-	path := s.fill(t)
+	path, _ := s.fill(t)
 	tab := webtest.Start(t).Tab(t, webtest.Look{Width: webtest.PhoneWidth})
 	tab.Open(s.server.URL + "/sign-in")
 	tab.Type("#key", "reader")
