@@ -919,6 +919,32 @@ DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
 -- name: DeleteEventsOf
 DELETE FROM courier.event WHERE listener = $1
 
+-- name: SetTries
+UPDATE courier.event AS e
+SET tries = e.tries + g.tries, tried_at = coalesce(g.tried_at, e.tried_at), fault = nullif(g.fault, '')
+FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::text[]) AS g (seq, tries, tried_at, fault)
+WHERE e.seq = g.seq AND e.seq = ANY ($1::bigint[])
+
+-- Events become notices, unless their messages are gone.
+-- name: KeepNotices
+WITH gone AS (
+    DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
+    RETURNING seq, message_id, listener, to_status, changed_at, tries, tried_at, fault
+)
+INSERT INTO courier.notice (message_id, seq, listener, to_status, changed_at, state, tries, tried_at, fault)
+SELECT m.id, e.seq, e.listener, e.to_status, e.changed_at, g.state, e.tries + g.tries, coalesce(g.tried_at, e.tried_at),
+    CASE WHEN g.state <> 'delivered' THEN coalesce(nullif(g.fault, ''), e.fault) END
+FROM gone AS e
+JOIN unnest($1::bigint[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[]) AS g (seq, state, tries, tried_at, fault) ON g.seq = e.seq
+CROSS JOIN LATERAL (SELECT n.id FROM courier.message AS n WHERE n.id = e.message_id OFFSET 0) AS m
+
+-- name: Notices
+SELECT seq, listener, to_status, changed_at, 'waiting', tries, tried_at, coalesce(fault, '') FROM courier.event
+WHERE message_id = $1
+UNION ALL
+SELECT seq, listener, to_status, changed_at, state, tries, tried_at, coalesce(fault, '') FROM courier.notice
+WHERE message_id = $1
+
 -- Makes the rows that are missing and locks all of them, in order, so that two nodes wait
 -- for each other at most one way.
 -- name: Usage
