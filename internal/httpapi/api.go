@@ -74,8 +74,8 @@ type Operation struct {
 	Gateways Gateways
 	// Actions carries out what is done to many messages; nil for nobody.
 	Actions Actions
-	// QueuesFunc tells what waits, and what holds it up; nil for what the store knows.
-	QueuesFunc func(ctx context.Context) ([]Waiting, error)
+	// QueuesFunc tells of what waits what holds it up; nil for what the store knows.
+	QueuesFunc func(waiting []store.Waiting) []Waiting
 	// Workbench tries templates; nil for nobody.
 	Workbench Workbench
 }

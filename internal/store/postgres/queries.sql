@@ -675,40 +675,33 @@ WHERE status = 'queued' AND gateway = $1 AND lane = $2
 ORDER BY next_attempt_at, id
 LIMIT 1
 
--- The gateways that messages wait for: one step of the index a gateway, however many
--- messages wait. For each lane the time of the first, and how many they are, up to $1.
+-- What waits for each gateway in each lane: the time of the first, and how many they are,
+-- up to $1. What was taken leaves entries before the first that a scan steps over until
+-- they are vacuumed, a million after a flood: each is passed once.
 -- name: WaitingQueues
-WITH RECURSIVE waiting (gateway) AS (
+WITH RECURSIVE waiting (gateway, lane, due) AS (
     SELECT * FROM (
-        SELECT gateway FROM courier.message WHERE status = 'queued' ORDER BY gateway, lane, next_attempt_at, id LIMIT 1
+        SELECT gateway, lane, next_attempt_at FROM courier.message
+        WHERE status = 'queued' ORDER BY gateway, lane, next_attempt_at, id LIMIT 1
     ) AS first
     UNION ALL
-    SELECT (
-        SELECT m.gateway FROM courier.message AS m
-        WHERE m.status = 'queued' AND m.gateway > waiting.gateway
+    SELECT next.* FROM waiting
+    CROSS JOIN LATERAL (
+        SELECT m.gateway, m.lane, m.next_attempt_at FROM courier.message AS m
+        WHERE m.status = 'queued' AND (m.gateway, m.lane) > (waiting.gateway, waiting.lane)
         ORDER BY m.gateway, m.lane, m.next_attempt_at, m.id
         LIMIT 1
-    )
-    FROM waiting
-    WHERE waiting.gateway IS NOT NULL
+    ) AS next
 )
-SELECT waiting.gateway, lanes.lane, first.next_attempt_at, (
+SELECT gateway, lane, due, (
     SELECT count(*)::integer FROM (
         SELECT FROM courier.message AS m
-        WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+        WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = waiting.lane AND m.next_attempt_at >= waiting.due
         ORDER BY m.next_attempt_at, m.id
         LIMIT $1
     ) AS counted
 )
 FROM waiting
-CROSS JOIN (VALUES ('otp'), ('normal'), ('bulk')) AS lanes (lane)
-CROSS JOIN LATERAL (
-    SELECT m.next_attempt_at FROM courier.message AS m
-    WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
-    ORDER BY m.next_attempt_at, m.id
-    LIMIT 1
-) AS first
-WHERE waiting.gateway IS NOT NULL
 
 -- name: ReadTally
 SELECT coalesce(sum(queued), 0)::bigint, coalesce(sum(processing), 0)::bigint, coalesce(sum(unknown), 0)::bigint
