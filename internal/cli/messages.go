@@ -28,7 +28,7 @@ func newMessages(shared *shared) *cobra.Command {
   courier messages list --status unknown
   courier messages why --to +12065550199`,
 		newMessagesList(shared),
-		newOnMessage(shared, "get", "Print a message with its attempts", "", (*client.Client).Message),
+		newOnMessage(shared, "get", "Print a message with its attempts, receipts and webhooks", "", (*client.Client).Message),
 		newOnMessage(shared, "cancel", "Withdraw a message that no gateway has taken",
 			"Withdraw a message that is queued, or whose outcome is unknown. One that a gateway\nhas taken, or that is being handed to one right now, cannot be withdrawn.",
 			(*client.Client).Cancel),
@@ -272,7 +272,11 @@ func printMessage(out io.Writer, format format, message *client.Message) error {
 	if err != nil {
 		return err
 	}
-	return printBelow(out, []string{"RECEIPT", "RECEIVED", "GATEWAY", "GATEWAY ID"}, receiptRows(message.Receipts))
+	err = printBelow(out, []string{"RECEIPT", "RECEIVED", "GATEWAY", "GATEWAY ID"}, receiptRows(message.Receipts))
+	if err != nil {
+		return err
+	}
+	return printBelow(out, []string{"WEBHOOK", "HOST", "EVENT", "STATE", "TRIES", "LAST TRY"}, webhookRows(message.Webhooks))
 }
 
 // printBelow prints a table after what stands above, and nothing for no rows.
@@ -294,6 +298,19 @@ func receiptRows(receipts []client.Receipt) []entry {
 		rows[i].cells = []string{string(r.Status), printTime(r.ReceivedAt), r.Gateway, r.GatewayMessageID}
 		if fault := faultText(&client.Fault{Class: r.Class, Code: r.Code, Message: r.Message}); fault != "" {
 			rows[i].notes = []string{fault}
+		}
+	}
+	return rows
+}
+
+// webhookRows print below a webhook why it was not taken.
+func webhookRows(webhooks []client.Webhook) []entry {
+	rows := make([]entry, len(webhooks))
+	for i := range webhooks {
+		w := &webhooks[i]
+		rows[i].cells = []string{w.Webhook, w.Host, w.Event, string(w.State), strconv.Itoa(w.Tries), printTime(w.TriedAt)}
+		if w.Fault != "" {
+			rows[i].notes = []string{w.Fault}
 		}
 	}
 	return rows

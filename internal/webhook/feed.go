@@ -30,8 +30,8 @@ const (
 	// maxBusy is the most posts of a feed at one time.
 	maxBusy = 256
 	// What posts came to is written together: after a crash what was taken is posted again.
-	writeInterval = 100 * time.Millisecond
-	maxUnwritten  = 5000
+	writeInterval  = 100 * time.Millisecond
+	maxUnwritten   = 5000
 	storeTimeout   = 10 * time.Second
 	giveUpInterval = 15 * time.Second
 	// lookups is how many messages are read at one time to find out whom to call.
@@ -63,7 +63,7 @@ type feed struct {
 	nobodys []store.Event
 	notices map[int64]store.Notice
 	busy    int
-	failed bool // the last call of the store
+	failed  bool // the last call of the store
 
 	// When what is done next.
 	scanAt, writeAt, giveUpAt time.Time
