@@ -155,7 +155,7 @@ func TestReceipts_ReadByTheIndex(t *testing.T) {
 	t.Parallel()
 	s, conn := openInside(t)
 	run(t, conn, "SET plan_cache_mode = force_generic_plan")
-	for _, name := range []string{"Attempts", "Parts", "Receipts", "MessagesOfReceipts", "LockMessages", "ParkedOf"} {
+	for _, name := range []string{"Attempts", "Parts", "Receipts", "MessagesOfReceipts", "LockMessages", "ParkedOf", "Notices", "SetTries", "KeepNotices"} {
 		if plan := strings.Join(generic(t, conn, name, s.texts[name]), "\n"); strings.Contains(plan, "Seq Scan") {
 			t.Errorf("%s: %s", name, plan)
 		}
