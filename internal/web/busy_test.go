@@ -205,7 +205,7 @@ func TestBrowser_Busy(t *testing.T) {
 	for _, page := range []struct {
 		path, name string
 		height     int64
-	}{{"/", "overview", 1162}, {"/messages", "messages", 800}, {message, "message", 790}, {"/gateways/vonage", "gateway", 1075}} {
+	}{{"/", "overview", 1162}, {"/messages", "messages", 800}, {message, "message", 850}, {"/gateways/vonage", "gateway", 1075}} {
 		tab.Open(s.server.URL + page.path)
 		tab.WaitText("Live")
 		tab.Look(webtest.Look{Width: webtest.PhoneWidth})
