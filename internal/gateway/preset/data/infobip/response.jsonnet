@@ -18,10 +18,11 @@ function(res)
     if messages == [] then null
     else
       local status = std.get(messages[0], 'status', {});
-      local groups = { UNDELIVERABLE: 2, EXPIRED: 4, REJECTED: 5 };
-      local group = std.get(status, 'groupId', std.get(groups, std.get(status, 'groupName', '')));
+      local groups = { UNDELIVERABLE: '2', EXPIRED: '4', REJECTED: '5' };
+      local given = std.toString(std.get(status, 'groupId', ''));
+      local group = if std.length(given) == 1 then given else std.get(groups, std.get(status, 'groupName', ''));
       // The groups of an accepted message are 0 (ok), 1 (pending) and 3 (delivered).
-      local refused = group == 2 || group == 4 || group == 5;
+      local refused = std.member(['2', '4', '5'], group);
       {
         id: std.get(messages[0], 'messageId'),
         class: if refused then std.get(knownOf(res.errors, status), 'class', 'unroutable'),
