@@ -37,7 +37,9 @@ func (a *API) ready(c *call) (any, error) {
 			if !a.unready.Swap(true) {
 				a.options.Logger.WarnContext(ctx, "not ready", slog.String("check", check.Name), slog.Any("error", err))
 			}
-			writeError(c.w, notReady(check.Name, err))
+			fault := notReady(check.Name, err)
+			setHeaders(c.w.Header(), fault)
+			writeError(c.w, fault)
 			return nil, nil
 		}
 	}
@@ -48,8 +50,11 @@ func (a *API) ready(c *call) (any, error) {
 	if a.options.DryFunc != nil && a.options.DryFunc() {
 		answer.Mode = "dry"
 	}
-	if pauses, err := a.options.Store.Pauses(ctx); err == nil { // the checks say how the store is
-		answer.Paused = len(pauses)
+	pauses, _ := a.options.Store.Pauses(ctx) // the checks say how the store is
+	for _, p := range pauses {
+		if has, err := a.hasGateway(p.Gateway); has && err == nil {
+			answer.Paused++
+		}
 	}
 	return answer, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,6 +35,33 @@ func fillUp(t *testing.T, s *Store) []*courier.Message {
 	}
 	t.Fatal("the database never became full")
 	return nil
+}
+
+// TestStore_PauseWithoutItsCaller tells the node of a pause that was stored, though the
+// caller left before it had reached the disk.
+func TestStore_PauseWithoutItsCaller(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	sync, release := s.writer.syncer.syncFunc, make(chan struct{})
+	s.writer.syncer.syncFunc = func(file *os.File) error { <-release; return sync(file) }
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan error)
+	go func() { left <- s.Pause(ctx, store.Pause{Gateway: "sms", At: instant()}) }()
+	for {
+		if pauses, err := s.Pauses(t.Context()); err != nil {
+			t.Fatal(err)
+		} else if len(pauses) > 0 {
+			break
+		}
+	}
+	leave()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("pause: %v", err)
+	}
+	close(release)
+	if standing, err := s.Beat(t.Context(), store.Beat{Node: "n"}); err != nil || !slices.Equal(standing.Paused, []string{"sms"}) {
+		t.Errorf("the node hears of %v, %v", standing.Paused, err)
+	}
 }
 
 // TestStore_FullDisk fills a database whose size is bounded: nothing that was
@@ -111,28 +139,32 @@ func TestStore_Busy(t *testing.T) {
 	t.Parallel()
 	s := openInside(t)
 	s.execute(t, "PRAGMA busy_timeout = 1")
+	release := s.lockOut(t)
+	err := s.store(t.Context(), numbered(1, 10))
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "another program") {
+		t.Errorf("error is %v, want store.ErrUnavailable", err)
+	}
+	release()
+	if err := s.store(t.Context(), numbered(1, 10)); err != nil {
+		t.Errorf("after the other program: %v", err)
+	}
+}
+
+// lockOut has another program hold the database for writing until release is called.
+func (s *Store) lockOut(t *testing.T) (release func()) {
+	t.Helper()
 	other, err := sql.Open(driverName, address(s.path, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = other.Close() }()
-	conn, err := other.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	other.SetMaxOpenConns(1)
+	exec := func(text string) {
+		if _, err := other.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
-		t.Fatal(err)
-	}
-	err = s.store(t.Context(), numbered(1, 10))
-	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "another program") {
-		t.Errorf("error is %v, want store.ErrUnavailable", err)
-	}
-	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(conn.Close(), s.store(t.Context(), numbered(1, 10))); err != nil {
-		t.Errorf("after the other program: %v", err)
-	}
+	exec("BEGIN IMMEDIATE")
+	return func() { exec("ROLLBACK"); _ = other.Close() }
 }
 
 func TestFileFault(t *testing.T) {

@@ -27,10 +27,15 @@ type operation struct {
 	// run makes the change in the transaction of the session. It may be run again
 	// when what shared its transaction failed.
 	run func(ctx context.Context, s *session) error
+	// committed, unless nil, is called by the writer once what run did is committed.
+	committed func()
 	// promises is true when its caller relies on it being found after a restart.
 	promises bool
 	// early is true when its caller can go on before it has reached the disk.
 	early bool
+	// awaited is true when it is worth nothing to a caller who left while the transaction
+	// waited for a lock.
+	awaited bool
 	// refused is why the operation changed nothing though all went well.
 	refused error
 	// ended tells why nobody waits for the answer any more, nil while somebody does.
@@ -226,6 +231,9 @@ func (w *writer) transact(ctx context.Context, batch []*operation) error {
 	w.counts.apply(change)
 	var waiting []*operation
 	for _, op := range batch {
+		if op.committed != nil {
+			op.committed()
+		}
 		if op.early {
 			// What is committed after it reaches the disk after it.
 			answer(w.metrics, []*operation{op}, nil)
@@ -242,9 +250,14 @@ func (w *writer) transact(ctx context.Context, batch []*operation) error {
 func (w *writer) runAll(ctx context.Context, batch []*operation) (store.Counts, error) {
 	var total store.Counts
 	for _, op := range batch {
+		op.refused = nil
+		if op.awaited {
+			if op.refused = op.ended(); op.refused != nil {
+				continue
+			}
+		}
 		w.session.change = store.Counts{}
 		err := op.run(ctx, w.session)
-		op.refused = nil
 		switch refused := (refusal{}); {
 		case errors.As(err, &refused):
 			op.refused = refused.error
