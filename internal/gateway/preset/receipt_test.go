@@ -46,6 +46,7 @@ func TestPreset_OddReceipts(t *testing.T) {
 		{"NoJSON", "webhook", `"a"`, "400"},
 		{"NoId", "vonage", `{"status":"delivered"}`, "malformed"},
 		{"NoText", "vonage-messages", `{"message_uuid":["a"],"status":"delivered"}`, "malformed"},
+		{"NoCode", "vonage-messages", `{"message_uuid":"a","status":"rejected","error":{"code":null,"title":1240}}`, "a rejected 1240 opted_out"},
 		{"NoError", "vonage-messages", `{"message_uuid":"a","status":"rejected","error":null}`, "a rejected"},
 		{"NoError", "infobip", `{"results":[{"messageId":"a","status":{"groupId":3,"id":5,"name":"DELIVERED_TO_HANDSET"},"error":null},null]}`, "a delivered"},
 		{"OtherName", "infobip", `{"results":[{"messageId":"a","status":{"groupId":5,"id":12,"name":"REJECTED_CREDITS"}}]}`, "a rejected REJECTED_CREDITS insufficient_credit"},
