@@ -28,11 +28,8 @@ func newMessages(shared *shared) *cobra.Command {
   courier messages list --status unknown
   courier messages why --to +12065550199`,
 		newMessagesList(shared),
-		newOnMessage(shared, "get", "Print a message with its attempts", "", (*client.Client).Message),
-		newOnMessage(shared, "cancel", "Withdraw a message that no gateway has taken",
-			"Withdraw a message that is queued, or whose outcome is unknown. One that a gateway\nhas taken, or that is being handed to one right now, cannot be withdrawn.",
-			(*client.Client).Cancel),
-		newMessagesWhy(shared), newMessagesRetry(shared), newMessagesResolve(shared))
+		newMessagesGet(shared), newMessagesWhy(shared),
+		newChange(shared, cancelChange()), newChange(shared, retryChange()), newChange(shared, resolveChange()))
 }
 
 func newMessagesWhy(shared *shared) *cobra.Command {
@@ -67,47 +64,19 @@ func newMessagesWhy(shared *shared) *cobra.Command {
 	return cmd
 }
 
-func newMessagesResolve(shared *shared) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "resolve ID --as " + strings.Join(texts(client.Resolutions()), "|"),
-		Short: "Say what became of a message whose outcome is unknown",
-		Long: `Say what became of a message whose outcome is unknown, after a look at the gateway's
-own log: sent, if it took the message; failed, if it did not and the message has lost
-its use; resend, to have it sent again, which delivers it twice if it was taken.`,
-		Example: `  courier messages list --status unknown
-  courier messages resolve 0190163d-8694-739b-aea5-966c26f8ad91 --as sent`,
-		Args: oneID("courier messages list shows them"),
-	}
-	connection, format := addConnection(cmd, shared), addFormat(cmd)
-	as := cmd.Flags().String("as", "", "what became of it: "+strings.Join(texts(client.Resolutions()), ", "))
-	completeFlag(cmd, "as", texts(client.Resolutions())...)
-	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
-		resolution := client.Resolution(*as)
-		if !slices.Contains(client.Resolutions(), resolution) {
-			return usageText(fmt.Sprintf("read --as: %q is none of %s", *as, strings.Join(texts(client.Resolutions()), ", ")))
-		}
-		return runOnMessage(ctx, cmd, connection, *format, args[0], func(c *client.Client, ctx context.Context, id courier.ID) (*client.Message, error) {
-			return c.Resolve(ctx, id, resolution)
-		})
-	})
-	return cmd
-}
-
 // onMessage is a method of the client that does something to one message.
 type onMessage func(c *client.Client, ctx context.Context, id courier.ID) (*client.Message, error)
 
-// newOnMessage returns a command that does one thing to one message.
-func newOnMessage(shared *shared, verb, short, long string, call onMessage) *cobra.Command {
+func newMessagesGet(shared *shared) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     verb + " ID",
-		Short:   short,
-		Long:    long,
-		Example: "  courier messages " + verb + " 0190163d-8694-739b-aea5-966c26f8ad91",
+		Use:     "get ID",
+		Short:   "Print a message with its attempts, receipts and webhooks",
+		Example: "  courier messages get 0190163d-8694-739b-aea5-966c26f8ad91",
 		Args:    oneID("courier messages list shows them"),
 	}
 	connection, format := addConnection(cmd, shared), addFormat(cmd)
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
-		return runOnMessage(ctx, cmd, connection, *format, args[0], call)
+		return runOnMessage(ctx, cmd, connection, *format, args[0], (*client.Client).Message)
 	})
 	return cmd
 }
@@ -272,7 +241,11 @@ func printMessage(out io.Writer, format format, message *client.Message) error {
 	if err != nil {
 		return err
 	}
-	return printBelow(out, []string{"RECEIPT", "RECEIVED", "GATEWAY", "GATEWAY ID"}, receiptRows(message.Receipts))
+	err = printBelow(out, []string{"RECEIPT", "RECEIVED", "GATEWAY", "GATEWAY ID"}, receiptRows(message.Receipts))
+	if err != nil {
+		return err
+	}
+	return printBelow(out, []string{"WEBHOOK", "HOST", "EVENT", "STATE", "TRIES", "LAST TRY"}, webhookRows(message.Webhooks))
 }
 
 // printBelow prints a table after what stands above, and nothing for no rows.
@@ -294,6 +267,19 @@ func receiptRows(receipts []client.Receipt) []entry {
 		rows[i].cells = []string{string(r.Status), printTime(r.ReceivedAt), r.Gateway, r.GatewayMessageID}
 		if fault := faultText(&client.Fault{Class: r.Class, Code: r.Code, Message: r.Message}); fault != "" {
 			rows[i].notes = []string{fault}
+		}
+	}
+	return rows
+}
+
+// webhookRows print below a webhook why it was not taken.
+func webhookRows(webhooks []client.Webhook) []entry {
+	rows := make([]entry, len(webhooks))
+	for i := range webhooks {
+		w := &webhooks[i]
+		rows[i].cells = []string{w.Webhook, w.Host, w.Event, string(w.State), strconv.Itoa(w.Tries), printTime(w.TriedAt)}
+		if w.Fault != "" {
+			rows[i].notes = []string{w.Fault}
 		}
 	}
 	return rows

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"context"
 	"time"
 
 	"courier"
@@ -36,32 +35,26 @@ const (
 
 // QueueState is what waits for one gateway in one lane.
 type QueueState struct {
-	Gateway string       `json:"gateway"`
-	Lane    courier.Lane `json:"lane"`
+	Gateway string
+	Lane    courier.Lane
 	// Count is how many messages wait, up to store.CountedMost, those that are not due
 	// among them.
-	Count int `json:"count"`
+	Count int
 	// OldestDueAt is when the first of them is due.
-	OldestDueAt time.Time `json:"oldest_due_at"`
+	OldestDueAt time.Time
 	// Hold says what holds up those that are due, as this node sees it, and Class the
 	// class of error for a gateway that takes none.
-	Hold  Hold          `json:"hold,omitempty"`
-	Class courier.Class `json:"class,omitempty"`
-	// NewestFirst is true while codes wait for so long that the newest go first.
-	NewestFirst bool `json:"newest_first,omitempty"`
+	Hold  Hold
+	Class courier.Class
 }
 
-// Queues returns what waits, by gateway and lane. Its cost does not grow with the queue.
-func (e *Engine) Queues(ctx context.Context) ([]QueueState, error) {
-	stats, err := e.store.Stats(ctx, e.now())
-	if err != nil {
-		return nil, err
-	}
-	states := make([]QueueState, len(stats.Queues))
-	for i, w := range stats.Queues {
+// QueueStates says of what waits, by the store, what holds it up.
+func (e *Engine) QueueStates(waiting []store.Waiting) []QueueState {
+	states := make([]QueueState, len(waiting))
+	for i, w := range waiting {
 		states[i] = e.queueState(w)
 	}
-	return states, nil
+	return states
 }
 
 func (e *Engine) queueState(w store.Waiting) QueueState {
@@ -71,10 +64,8 @@ func (e *Engine) queueState(w store.Waiting) QueueState {
 		state.Hold = HoldElsewhere
 		return state
 	}
-	q := l.queues[laneOf(w.Lane)]
-	state.NewestFirst = q.isNewestFirst()
 	if !w.Due.After(e.now()) {
-		state.Hold, state.Class = l.hold(q.key.lane, e.cluster.Nodes(), e.tick())
+		state.Hold, state.Class = l.hold(laneOf(w.Lane), e.cluster.Nodes(), e.tick())
 	}
 	return state
 }

@@ -42,6 +42,7 @@ type Engine interface {
 type Store interface {
 	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
 	Receipts(ctx context.Context, id courier.ID) ([]courier.Receipt, error)
+	Notices(ctx context.Context, id courier.ID) ([]store.Notice, error)
 	Messages(ctx context.Context, query store.Query) (store.Page, error)
 	Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error)
 	Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error)
@@ -64,6 +65,7 @@ type Store interface {
 	Actions(ctx context.Context, limit int) ([]store.Action, error)
 	// The sessions of visitors of the pages. An unknown one is store.ErrNotFound, or no error to end.
 	PutSession(ctx context.Context, session store.Session) error
+	UseSession(ctx context.Context, id [sha256.Size]byte, at time.Time) error
 	Session(ctx context.Context, id [sha256.Size]byte) (store.Session, error)
 	EndSession(ctx context.Context, id [sha256.Size]byte) error
 }
@@ -74,8 +76,11 @@ type Operation struct {
 	Gateways Gateways
 	// Actions carries out what is done to many messages; nil for nobody.
 	Actions Actions
-	// QueuesFunc tells what waits, and what holds it up; nil for what the store knows.
-	QueuesFunc func(ctx context.Context) ([]Waiting, error)
+	// QueuesFunc tells of what waits what holds it up; nil for what the store knows.
+	QueuesFunc func(waiting []store.Waiting) []Waiting
+	// ToldFunc returns whom a listener tells of a message: the id of the webhook and the
+	// host, empty for nobody; nil is nobody. A callback_url may be empty.
+	ToldFunc func(listener, callbackURL string) (id, host string)
 	// Workbench tries templates; nil for nobody.
 	Workbench Workbench
 }
@@ -179,7 +184,7 @@ func New(options Options) (*API, error) {
 	if err := a.registerMetrics(); err != nil {
 		return nil, err
 	}
-	endpoints := slices.Concat(a.messageEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints(), a.workbenchEndpoints())
+	endpoints := slices.Concat(a.messageEndpoints(), a.changeEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints(), a.workbenchEndpoints())
 	a.specFunc = sync.OnceValues(func() (specification, error) { return specify(endpoints) })
 	a.within = a.serve(listenerPages, endpoints)
 	a.admin = a.serve(listenerAdmin, slices.Concat(endpoints, a.kratosEndpoints(), a.pageEndpoints()))
