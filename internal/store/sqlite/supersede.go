@@ -65,10 +65,11 @@ func (p *places) renew(ctx context.Context, s *session, from courier.ID, now tim
 	if p.seen != nil {
 		from = courier.ID(bytes.Repeat([]byte{0xff}, len(from)))
 	}
-	fresh := make(map[int64]struct{})
+	fresh, read := make(map[int64]struct{}), 0
 	var key int64
 	err := s.read(ctx, "PlaceKeys", func(rows *sql.Rows) error {
 		err := rows.Scan(&key)
+		read++
 		fresh[key&(1<<store.KeyBits-1)] = struct{}{}
 		p.newest = max(p.newest, key>>store.KeyBits)
 		return err
@@ -78,7 +79,7 @@ func (p *places) renew(ctx context.Context, s *session, from courier.ID, now tim
 	}
 	p.before, p.seen, p.since = p.seen, fresh, now
 	p.limit = max(someKeys, 2*len(fresh))
-	if len(fresh) >= mostKeys {
+	if read >= mostKeys { // there may be more
 		p.limit = 0
 	}
 	return nil
