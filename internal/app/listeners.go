@@ -29,7 +29,7 @@ func (a *App) startListeners(ctx context.Context) error {
 		Receipts:       &a.receipts,
 		Hooks:          &a.hooks,
 		Pages:          pages,
-		Operation:      httpapi.Operation{Gateways: a, Actions: a.actions, QueuesFunc: a.queues, Workbench: newWorkbench(a)},
+		Operation:      httpapi.Operation{Gateways: a, WakeActionsFunc: a.actions.Wake, QueuesFunc: a.queues, Workbench: newWorkbench(a)},
 		Checks:         a.checks(),
 		DryFunc:        a.dry.Load,
 		Keys:           apiKeys(cfg),
