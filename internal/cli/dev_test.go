@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"courier"
 	"courier/client"
 	"courier/internal/inbox"
@@ -94,7 +96,8 @@ func TestDev_Phone(t *testing.T) {
 		t.Fatal(err)
 	}
 	tab.WaitText("The gateway answered 503: the phone got nothing.")
-	tab.Click("#receipts-undelivered")
+	tab.TabTo("#receipts-undelivered")
+	tab.Press(kb.Enter)
 	tab.Wait(`document.querySelector("#receipts-undelivered").getAttribute("aria-pressed") === "true"`)
 	tab.Click("#answers-usual")
 	tab.WaitText("Copy 204961")
