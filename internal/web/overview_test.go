@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 
 func TestShare_Percent(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[share]string{{}: "–", {10, 10}: "100 %", {100000, 99999}: "99.9 %", {3, 2}: "66.7 %", {3, 0}: "0.0 %"} {
+	for s, want := range map[share]string{{}: "–", {10, 10}: "100 %", {100000, 99999}: "99.9 %", {3, 2}: "66.7 %", {3, 0}: "0.0 %", {2, 3}: "100 %"} {
 		if got := s.Percent(); got != want {
 			t.Errorf("%v is %s, want %s", s, got, want)
 		}
