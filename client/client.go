@@ -149,9 +149,15 @@ func (c *Client) SendBatch(ctx context.Context, requests []SendRequest) ([]Batch
 	return answer.Results, nil
 }
 
-// Message returns a message with its attempts and receipts. An unknown id is courier.CodeNotFound.
+// Message returns a message with its attempts, receipts and webhooks. An unknown id is courier.CodeNotFound.
 func (c *Client) Message(ctx context.Context, id courier.ID) (*Message, error) {
 	return ask[Message](ctx, c, "get message", call{path: pathMessages + "/" + id.String(), repeatable: true})
+}
+
+// Requests returns the requests of a message's attempts as the configuration of now builds
+// them, with secrets masked: what was sent is not kept.
+func (c *Client) Requests(ctx context.Context, id courier.ID) (*BuiltRequests, error) {
+	return ask[BuiltRequests](ctx, c, "build requests", call{path: pathMessages + "/" + id.String() + "/requests", repeatable: true})
 }
 
 // Messages returns one page of messages, newest first.

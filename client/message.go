@@ -60,6 +60,53 @@ type Delivery struct {
 	// Receipts are what the gateways reported, in the order in which that arrived; a
 	// listing leaves them out.
 	Receipts []Receipt `json:"receipts,omitempty"`
+	// Webhooks are what applications were told, in the order in which it happened; a
+	// listing leaves them out.
+	Webhooks []Webhook `json:"webhooks,omitempty"`
+}
+
+// WebhookState is how far it has come to tell an application of an event.
+type WebhookState string
+
+// The states of a webhook. One that waits is posted, at first or again.
+const (
+	WebhookWaiting   WebhookState = "waiting"
+	WebhookDelivered WebhookState = "delivered"
+	WebhookGivenUp   WebhookState = "given_up"
+)
+
+// Webhook is what became of telling an application of an event.
+type Webhook struct {
+	// Webhook is the id in the configuration, or callback_url for that of the message.
+	Webhook string `json:"webhook"`
+	// Host is the one that is told, empty for a webhook that is configured no more.
+	Host string `json:"host,omitempty"`
+	// Event is such as message.delivered, and At when that happened.
+	Event string       `json:"event"`
+	At    time.Time    `json:"at"`
+	State WebhookState `json:"state"`
+	// Tries is how often it was posted, and TriedAt when for the last time.
+	Tries   int       `json:"tries"`
+	TriedAt time.Time `json:"tried_at,omitzero"`
+	// Fault says why it was not taken the last time.
+	Fault string `json:"fault,omitempty"`
+}
+
+// BuiltRequests are the requests of a message.
+type BuiltRequests struct {
+	// Masked says that number and text are masked, as the key lacks the scope read_body.
+	Masked bool `json:"masked"`
+	// Requests are one for each gateway that the message was attempted through.
+	Requests []BuiltRequest `json:"requests"`
+}
+
+// BuiltRequest is the request of a message to a gateway, built for an attempt.
+type BuiltRequest struct {
+	Gateway string `json:"gateway"`
+	Attempt int    `json:"attempt"`
+	// Request is nil when it cannot be built, and Fault says why.
+	Request *TrialRequest `json:"request"`
+	Fault   string        `json:"fault,omitempty"`
 }
 
 // Timeline is when things happened to a message, or will.

@@ -51,11 +51,7 @@ func Render(ctx context.Context, cfg *config.Config, draft courier.Draft) (*curl
 		if at < 0 {
 			return errors.New("render request: no gateway takes the message")
 		}
-		request, err := set.senders[at].render(ctx, message)
-		if err != nil {
-			return err
-		}
-		wire, err = curl.Of(request.HTTP(ctx))
+		wire, err = set.senders[at].shown(ctx, message)
 		return err
 	})
 	return wire, err

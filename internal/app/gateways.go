@@ -10,6 +10,7 @@ import (
 
 	"courier"
 	"courier/internal/config"
+	"courier/internal/curl"
 	"courier/internal/dispatch"
 	"courier/internal/gateway"
 	"courier/internal/gateway/preset"
@@ -194,6 +195,15 @@ func (s sender) render(ctx context.Context, m *courier.Message) (*gateway.Reques
 		m = &filled
 	}
 	return s.Gateway.Render(ctx, m)
+}
+
+// shown returns the request of a message, which is not sent.
+func (s sender) shown(ctx context.Context, m *courier.Message) (*curl.Request, error) {
+	request, err := s.render(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return curl.Of(request.HTTP(ctx))
 }
 
 // fieldProblems gives what a part says of its options a place in the configuration: each

@@ -45,16 +45,16 @@ func (a *App) Gateways() ([]httpapi.GatewaySettings, error) {
 // SetPaused implements httpapi.Gateways.
 func (a *App) SetPaused(gateways []string) { a.engine.SetPaused(gateways) }
 
-// queues tells what waits, and what holds it up.
-func (a *App) queues(ctx context.Context) ([]httpapi.Waiting, error) {
-	queues, err := a.engine.Queues(ctx)
+// queues tells of what waits what holds it up.
+func (a *App) queues(of []store.Waiting) []httpapi.Waiting {
+	queues := a.engine.QueueStates(of)
 	waiting := make([]httpapi.Waiting, len(queues))
 	for i, q := range queues {
 		waiting[i] = httpapi.Waiting{
 			Gateway: q.Gateway, Lane: q.Lane, Count: q.Count, OldestDueAt: q.OldestDueAt, Hold: string(q.Hold), Class: q.Class,
 		}
 	}
-	return waiting, err
+	return waiting
 }
 
 // startActions carries out what is done to many messages, until the courier stops.

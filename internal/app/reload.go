@@ -27,6 +27,8 @@ type reloader struct {
 
 	// inForce is config, for those who do not wait for a reload.
 	inForce atomic.Pointer[config.Config]
+	// sending is config and the gateways of current, for the same.
+	sending atomic.Pointer[sending]
 
 	mu      sync.Mutex
 	config  *config.Config
@@ -41,8 +43,20 @@ type reloader struct {
 func newReloader(ctx context.Context, app *App, cfg *config.Config, set *gatewaySet) *reloader {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	r := &reloader{app: app, life: life, end: end, config: cfg, current: set}
-	r.inForce.Store(cfg)
+	r.show(cfg, set)
 	return r
+}
+
+// sending are gateways and the configuration that they were made of.
+type sending struct {
+	config  *config.Config
+	senders []sender
+}
+
+// show tells those who do not wait for a reload what is in force.
+func (r *reloader) show(cfg *config.Config, set *gatewaySet) {
+	r.inForce.Store(cfg)
+	r.sending.Store(&sending{cfg, set.senders})
 }
 
 // Reload reads the configuration with all that it names, keys, templates and
@@ -143,7 +157,7 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 	r.current.close()
 	r.app.auditReload(ctx, r.config, cfg)
 	r.config, r.current = cfg, set
-	r.inForce.Store(cfg)
+	r.show(cfg, set)
 	return nil
 }
 

@@ -46,6 +46,12 @@ func webhookSettings(cfg *config.Config) webhook.Settings {
 	return settings
 }
 
+// told returns whom a listener tells of a message, as the configuration is now.
+func (a *App) told(listener, callbackURL string) (id, host string) {
+	settings := webhookSettings(a.reload.inForce.Load())
+	return settings.Target(listener, callbackURL)
+}
+
 // checkWebhooks lets the endpoints judge their settings.
 func checkWebhooks(cfg *config.Config) (problems []config.Problem) {
 	settings := webhookSettings(cfg)

@@ -28,13 +28,16 @@ import (
 
 // workbench tries templates with processes of its own, so that no message waits for it. A
 // gateway on it is made of what the visitor gives, and of nothing that is configured: no
-// secret and no file can be brought out through a template.
+// secret and no file can be brought out through a template. It also builds the requests of
+// messages anew, with what is configured.
 type workbench struct {
 	// configFunc returns the configuration in force, whose folder of presets is used.
 	configFunc func() *config.Config
-	inProcess  bool
-	nowFunc    func() time.Time
-	known      atomic.Pointer[knownPresets]
+	// sendingFunc returns the gateways in force, for requests that are built anew.
+	sendingFunc func() *sending
+	inProcess   bool
+	nowFunc     func() time.Time
+	known       atomic.Pointer[knownPresets]
 	// free bounds how many trials run at one time.
 	free chan struct{}
 }
@@ -71,7 +74,7 @@ func (w *workbench) presets() (*preset.Set, error) {
 
 func newWorkbench(a *App) *workbench {
 	return &workbench{
-		configFunc: a.reload.inForce.Load, inProcess: a.options.Host != nil, nowFunc: a.store.Now,
+		configFunc: a.reload.inForce.Load, sendingFunc: a.reload.sending.Load, inProcess: a.options.Host != nil, nowFunc: a.store.Now,
 		free: make(chan struct{}, maxTrials),
 	}
 }
@@ -98,14 +101,11 @@ func (w *workbench) Presets() ([]httpapi.Preset, error) {
 
 // Try implements httpapi.Workbench.
 func (w *workbench) Try(ctx context.Context, asked *httpapi.TrialRequest) (*httpapi.TrialResult, error) {
-	select {
-	case w.free <- struct{}{}:
-		defer func() { <-w.free }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	ctx, end, err := w.begin(ctx)
+	if err != nil {
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, trialTime)
-	defer cancel()
+	defer end()
 	logger := slog.New(slog.DiscardHandler)
 	pool := jsonnet.NewPool(jsonnet.Options{Logger: logger, Workers: 1, InProcess: w.inProcess})
 	defer func() { _ = pool.Close(context.WithoutCancel(ctx)) }() // a child that does not end is killed
@@ -124,6 +124,43 @@ func (w *workbench) Try(ctx context.Context, asked *httpapi.TrialRequest) (*http
 		return nil, err
 	}
 	return t.result, ctx.Err()
+}
+
+// begin waits for room for a trial, and bounds how long it may take.
+func (w *workbench) begin(ctx context.Context) (bounded context.Context, end func(), err error) {
+	select {
+	case w.free <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	bounded, cancel := context.WithTimeout(ctx, trialTime)
+	return bounded, func() {
+		cancel()
+		<-w.free
+	}, nil
+}
+
+// Request implements httpapi.Workbench.
+func (w *workbench) Request(ctx context.Context, gateway string, m *courier.Message) (*httpapi.TrialSent, error) {
+	ctx, end, err := w.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	now := w.sendingFunc()
+	at := slices.IndexFunc(now.senders, func(s sender) bool { return s.Name() == gateway })
+	if at < 0 {
+		return nil, errors.New("the gateway is not in the configuration any more")
+	}
+	shown, err := now.senders[at].shown(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return newTrialSent(NewMasker(now.config).Mask(shown)), nil
+}
+
+func newTrialSent(r *curl.Request) *httpapi.TrialSent {
+	return &httpapi.TrialSent{Method: r.Method, URL: r.URL, Headers: r.Header, Body: r.Body, Curl: r.Command()}
 }
 
 // trialRun is one trial.
@@ -273,17 +310,12 @@ func (t *trialRun) message() (*courier.Message, error) {
 }
 
 func (t *trialRun) render(ctx context.Context, through sender, m *courier.Message) {
-	request, err := through.render(ctx, m)
+	shown, err := through.shown(ctx, m)
 	if err != nil {
 		t.fault("request", err)
 		return
 	}
-	shown, err := curl.Of(request.HTTP(ctx))
-	if err != nil {
-		t.fault("request", err)
-		return
-	}
-	t.result.Request = &httpapi.TrialSent{Method: shown.Method, URL: shown.URL, Headers: shown.Header, Body: shown.Body, Curl: shown.Command()}
+	t.result.Request = newTrialSent(shown)
 }
 
 func (t *trialRun) judge(ctx context.Context, through sender, m *courier.Message) {

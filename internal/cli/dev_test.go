@@ -91,6 +91,7 @@ func TestDev_Phone(t *testing.T) {
 	tab.WaitText(sample)
 	tab.Wait(`document.querySelector(".meta .told")?.textContent === "delivered"`)
 	tab.Click("#answers-fail")
+	tab.Wait(`document.querySelector("#answers-fail").getAttribute("aria-pressed") === "true"`)
 	sent, err := sender.Send(t.Context(), client.SendRequest{To: "+12065550123", Body: "Your Courier code is 204-961. It is valid for 5 minutes.", TTL: time.Minute})
 	if err != nil {
 		t.Fatal(err)

@@ -70,7 +70,7 @@ type onMessage func(c *client.Client, ctx context.Context, id courier.ID) (*clie
 func newMessagesGet(shared *shared) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "get ID",
-		Short:   "Print a message with its attempts",
+		Short:   "Print a message with its attempts, receipts and webhooks",
 		Example: "  courier messages get 0190163d-8694-739b-aea5-966c26f8ad91",
 		Args:    oneID("courier messages list shows them"),
 	}
@@ -241,7 +241,11 @@ func printMessage(out io.Writer, format format, message *client.Message) error {
 	if err != nil {
 		return err
 	}
-	return printBelow(out, []string{"RECEIPT", "RECEIVED", "GATEWAY", "GATEWAY ID"}, receiptRows(message.Receipts))
+	err = printBelow(out, []string{"RECEIPT", "RECEIVED", "GATEWAY", "GATEWAY ID"}, receiptRows(message.Receipts))
+	if err != nil {
+		return err
+	}
+	return printBelow(out, []string{"WEBHOOK", "HOST", "EVENT", "STATE", "TRIES", "LAST TRY"}, webhookRows(message.Webhooks))
 }
 
 // printBelow prints a table after what stands above, and nothing for no rows.
@@ -263,6 +267,19 @@ func receiptRows(receipts []client.Receipt) []entry {
 		rows[i].cells = []string{string(r.Status), printTime(r.ReceivedAt), r.Gateway, r.GatewayMessageID}
 		if fault := faultText(&client.Fault{Class: r.Class, Code: r.Code, Message: r.Message}); fault != "" {
 			rows[i].notes = []string{fault}
+		}
+	}
+	return rows
+}
+
+// webhookRows print below a webhook why it was not taken.
+func webhookRows(webhooks []client.Webhook) []entry {
+	rows := make([]entry, len(webhooks))
+	for i := range webhooks {
+		w := &webhooks[i]
+		rows[i].cells = []string{w.Webhook, w.Host, w.Event, string(w.State), strconv.Itoa(w.Tries), printTime(w.TriedAt)}
+		if w.Fault != "" {
+			rows[i].notes = []string{w.Fault}
 		}
 	}
 	return rows

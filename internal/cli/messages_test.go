@@ -29,3 +29,19 @@ func TestPrintMessage_Scrubbed(t *testing.T) {
 		t.Errorf("there is a body: %q", after.String())
 	}
 }
+
+// TestPrintMessage_Webhooks prints what applications were told, and nothing that a terminal obeys.
+func TestPrintMessage_Webhooks(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	err := printMessage(&out, formatTable, &client.Message{Delivery: client.Delivery{Webhooks: []client.Webhook{
+		{Webhook: "shop", Host: "shop.example", Event: "message.sent", State: client.WebhookWaiting, Tries: 3, Fault: "it answered 500 \x1b[31m\u202e"},
+	}}})
+	rows := strings.Fields(out.String()[strings.Index(out.String(), "WEBHOOK"):])
+	if want := "WEBHOOK HOST EVENT STATE TRIES shop shop.example message.sent waiting 3"; err != nil || !strings.HasPrefix(strings.Join(rows, " "), want) {
+		t.Errorf("got %q, %v", out.String(), err)
+	}
+	if strings.ContainsAny(out.String(), "\x1b\u202e") || !strings.Contains(out.String(), "it answered 500") {
+		t.Errorf("got %q", out.String())
+	}
+}

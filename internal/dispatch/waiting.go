@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"context"
 	"time"
 
 	"courier"
@@ -49,17 +48,13 @@ type QueueState struct {
 	Class courier.Class
 }
 
-// Queues returns what waits, by gateway and lane. Its cost does not grow with the queue.
-func (e *Engine) Queues(ctx context.Context) ([]QueueState, error) {
-	stats, err := e.store.Stats(ctx, e.now())
-	if err != nil {
-		return nil, err
-	}
-	states := make([]QueueState, len(stats.Queues))
-	for i, w := range stats.Queues {
+// QueueStates says of what waits, by the store, what holds it up.
+func (e *Engine) QueueStates(waiting []store.Waiting) []QueueState {
+	states := make([]QueueState, len(waiting))
+	for i, w := range waiting {
 		states[i] = e.queueState(w)
 	}
-	return states, nil
+	return states
 }
 
 func (e *Engine) queueState(w store.Waiting) QueueState {

@@ -42,6 +42,7 @@ type Engine interface {
 type Store interface {
 	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
 	Receipts(ctx context.Context, id courier.ID) ([]courier.Receipt, error)
+	Notices(ctx context.Context, id courier.ID) ([]store.Notice, error)
 	Messages(ctx context.Context, query store.Query) (store.Page, error)
 	Cancel(ctx context.Context, id courier.ID, now time.Time) (*courier.Message, error)
 	Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error)
@@ -76,8 +77,11 @@ type Operation struct {
 	// WakeActionsFunc has whoever carries out actions look for one that was started; nil for
 	// nobody.
 	WakeActionsFunc func()
-	// QueuesFunc tells what waits, and what holds it up; nil for what the store knows.
-	QueuesFunc func(ctx context.Context) ([]Waiting, error)
+	// QueuesFunc tells of what waits what holds it up; nil for what the store knows.
+	QueuesFunc func(waiting []store.Waiting) []Waiting
+	// ToldFunc returns whom a listener tells of a message: the id of the webhook and the
+	// host, empty for nobody; nil is nobody. A callback_url may be empty.
+	ToldFunc func(listener, callbackURL string) (id, host string)
 	// Workbench tries templates; nil for nobody.
 	Workbench Workbench
 }

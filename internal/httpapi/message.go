@@ -18,7 +18,13 @@ func (a *API) getMessage(c *call, id courier.ID) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newMessageDetail(m, attempts, receipts, c.by), nil
+	notices, err := a.options.Store.Notices(c.r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	detail := newMessageDetail(m, attempts, receipts, c.by)
+	detail.Webhooks = a.newWebhooks(notices, m.CallbackURL)
+	return detail, nil
 }
 
 func (a *API) cancelMessage(c *call, id courier.ID) (any, error) {

@@ -57,7 +57,7 @@ const attemptedJSON = `{
 		 "warning":null,"excerpt":"slow <down>","gateway_message_id":null,"started_at":"2026-01-02T03:04:05.000006Z","duration":"12.346ms"},
 		{"number":2,"gateway":"main","outcome":"accepted","class":null,"advice":null,"code":null,"message":null,"http_status":201,
 		 "warning":"part 2 was not taken","excerpt":null,"gateway_message_id":"SM1","gateway_message_ids":["SM1","SM2"],"started_at":"2026-01-02T03:04:06.000006Z","duration":"1s"}],
-	"receipts":[]}`
+	"receipts":[],"webhooks":[]}`
 
 func TestAPI_GetMessage(t *testing.T) {
 	t.Parallel()
@@ -83,7 +83,7 @@ func TestAPI_GetMessageOfLittle(t *testing.T) {
 		"template_type":null,"template_data":null,"metadata":null,"segments":1,"encoding":"gsm7","country":null,"callback_url":null,
 		"gateway":"main","gateway_message_id":null,"send_count":0,"last_error":null,"lane":"normal","supersede_key":null,"superseded_by":null,
 		"created_at":"2026-01-02T03:04:05.000006Z","updated_at":"2026-01-02T03:04:05.000006Z","sent_at":null,"expires_at":null,
-		"next_attempt_at":"2026-01-02T03:04:05.000006Z","scrubbed_at":null,"attempts":[],"receipts":[]}`)
+		"next_attempt_at":"2026-01-02T03:04:05.000006Z","scrubbed_at":null,"attempts":[],"receipts":[],"webhooks":[]}`)
 }
 
 func TestAPI_GetMessageLastError(t *testing.T) {

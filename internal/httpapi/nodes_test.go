@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"testing"
@@ -48,8 +47,8 @@ func TestAPI_Queue(t *testing.T) {
 		`{"queued":1,"processing":0,"unknown":0,"oldest_due_at":"2026-01-02T03:04:05.000006Z",
 			"waiting":[{"gateway":"main","lane":"normal","count":1,"more":false,"oldest_due_at":"2026-01-02T03:04:05.000006Z","hold":null,"class":null,"advice":null}]}`)
 	held := newFixture(t, func(o *httpapi.Options) {
-		o.QueuesFunc = func(context.Context) ([]httpapi.Waiting, error) {
-			return []httpapi.Waiting{{Gateway: "main", Lane: courier.LaneOTP, Count: 10_000, OldestDueAt: now(), Hold: "account", Class: courier.ClassDuplicate}}, nil
+		o.QueuesFunc = func([]store.Waiting) []httpapi.Waiting {
+			return []httpapi.Waiting{{Gateway: "main", Lane: courier.LaneOTP, Count: 10_000, OldestDueAt: now(), Hold: "account", Class: courier.ClassDuplicate}}
 		}
 	})
 	advice, _ := json.Marshal(courier.ClassDuplicate.Explain().String())

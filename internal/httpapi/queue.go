@@ -51,9 +51,7 @@ func (a *API) showQueue(c *call) (any, error) {
 		waiting[i] = Waiting{Gateway: w.Gateway, Lane: w.Lane, Count: w.Count, OldestDueAt: w.Due}
 	}
 	if a.options.QueuesFunc != nil {
-		if waiting, err = a.options.QueuesFunc(c.r.Context()); err != nil {
-			return nil, err
-		}
+		waiting = a.options.QueuesFunc(stats.Queues)
 	}
 	view := queue{
 		Queued: stats.Queued, Processing: stats.Processing, Unknown: stats.Unknown,

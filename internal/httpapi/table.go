@@ -55,9 +55,15 @@ func (a *API) messageEndpoints() []endpoint {
 		},
 		{
 			method: http.MethodGet, path: pathMessage, id: "get-message", tag: tagMessages, summary: "Show a message",
-			description: "A message with its attempts, and what the gateways reported of it.",
+			description: "A message with its attempts, what the gateways reported of it, and what applications were told.",
 			scope:       ScopeRead, handle: byID(a.getMessage), parameters: idParam("The id of a message."),
 			gives: messageDetail{}, codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable},
+		},
+		{
+			method: http.MethodGet, path: pathMessage + "/requests", id: "build-requests", tag: tagMessages, summary: "Show the requests of a message",
+			description: "The request to each gateway that a message was attempted through, with secrets masked, as the configuration of now builds it: what was sent is not kept. Nothing is sent.",
+			scope:       ScopeRead, handle: byID(a.builtRequests), parameters: idParam("The id of a message."),
+			gives: builtList{}, codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable},
 		},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"courier"
+	"courier/internal/store"
 )
 
 // redacted stands for a text that the caller may not read.
@@ -56,6 +57,7 @@ type messageDetail struct {
 	Message
 	Attempts []attempt `json:"attempts" nullable:"false" doc:"Every attempt, in order."`
 	Receipts []receipt `json:"receipts" nullable:"false" doc:"What the gateways reported, in the order in which that arrived."`
+	Webhooks []notice  `json:"webhooks" nullable:"false" doc:"What applications were told of the message, in the order in which it happened."`
 }
 
 // Timeline is when things happened to a message, or will.
@@ -102,6 +104,18 @@ type receipt struct {
 	Message          *string `json:"message" doc:"What the gateway says."`
 	At               *moment `json:"at" nullable:"true" doc:"The gateway's own time; null when it gave none."`
 	ReceivedAt       moment  `json:"received_at" doc:"When it arrived."`
+}
+
+// notice is what became of telling an application of an event.
+type notice struct {
+	Webhook string      `json:"webhook" example:"shop" doc:"The id in webhooks, or callback_url for that of the message."`
+	Host    *string     `json:"host" example:"shop.example" doc:"The host that is told; null for a webhook that is configured no more."`
+	Event   string      `json:"event" example:"message.delivered" doc:"What it is told."`
+	At      moment      `json:"at" doc:"When that happened."`
+	State   noticeState `json:"state"`
+	Tries   int         `json:"tries" doc:"How often it was posted."`
+	TriedAt *moment     `json:"tried_at" nullable:"true" doc:"When it was posted for the last time; null for never."`
+	Fault   *string     `json:"fault" doc:"Why it was not taken the last time."`
 }
 
 // newMessage shows a message to a caller, its text only to one who may read it.
@@ -168,6 +182,25 @@ func newMessageDetail(m *courier.Message, attempts []courier.Attempt, receipts [
 	return detail
 }
 
+// newWebhooks shows what became of the events of a message that somebody is told of.
+func (a *API) newWebhooks(notices []store.Notice, callbackURL string) []notice {
+	shown := []notice{}
+	for _, n := range notices {
+		if a.options.ToldFunc == nil {
+			break
+		}
+		id, host := a.options.ToldFunc(n.Listener, callbackURL)
+		if id == "" {
+			continue
+		}
+		shown = append(shown, notice{
+			Webhook: id, Host: orNull(host), Event: "message." + string(n.To), At: moment(n.At), State: noticeState(n.State),
+			Tries: n.Tries, TriedAt: momentOrNull(n.TriedAt), Fault: orNull(n.Fault),
+		})
+	}
+	return shown
+}
+
 func orNull[T comparable](value T) *T {
 	var none T
 	if value == none {
@@ -212,11 +245,18 @@ func (maybe[T]) Schema(registry huma.Registry) *huma.Schema {
 
 // The types below are those of package courier with their schemas.
 type (
-	status   courier.Status
-	outcome  courier.Outcome
-	encoding courier.Encoding
-	lane     courier.Lane
+	status      courier.Status
+	outcome     courier.Outcome
+	encoding    courier.Encoding
+	lane        courier.Lane
+	noticeState store.NoticeState
 )
+
+// Schema implements huma.SchemaProvider.
+func (noticeState) Schema(huma.Registry) *huma.Schema {
+	return enumeration("How far it has come: it waits to be posted, at first or again, was taken, or is given up.",
+		[]store.NoticeState{store.NoticeWaiting, store.NoticeDelivered, store.NoticeGivenUp})
+}
 
 // Schema implements huma.SchemaProvider.
 func (status) Schema(huma.Registry) *huma.Schema {

@@ -14,6 +14,9 @@ type Workbench interface {
 	Presets() ([]Preset, error)
 	// Try says what templates make of samples. Errors are *courier.Error.
 	Try(ctx context.Context, trial *TrialRequest) (*TrialResult, error)
+	// Request builds the request of a message as a gateway would send it by the
+	// configuration in force, with its secrets hidden. Errors hold neither these nor the text.
+	Request(ctx context.Context, gateway string, m *courier.Message) (*TrialSent, error)
 }
 
 // Preset is a ready-made gateway, with its templates to begin with.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,6 +19,58 @@ type Event struct {
 	// From is empty for a message that was stored.
 	From, To courier.Status
 	At       time.Time
+}
+
+// NoticeState is how far it has come to tell a listener of an event.
+type NoticeState string
+
+// The states of a notice. The last two end it.
+const (
+	NoticeWaiting   NoticeState = "waiting"
+	NoticeDelivered NoticeState = "delivered"
+	NoticeGivenUp   NoticeState = "given_up"
+)
+
+// Notice is what became of telling a listener of an event.
+type Notice struct {
+	// Seq is the event's.
+	Seq      int64
+	Listener string
+	// To is the status that the message came into, and At when.
+	To    courier.Status
+	At    time.Time
+	State NoticeState
+	// Tries is how often it was tried, and TriedAt when for the last time, zero for never.
+	Tries   int
+	TriedAt time.Time
+	// Fault says why the last try failed, and is empty for one that did not.
+	Fault string
+}
+
+// maxNoticeFault is the longest Fault, in bytes.
+const maxNoticeFault = 300
+
+// CleanNotices returns notices as they are to be stored: those that go on waiting, and the others.
+func CleanNotices(notices []Notice) (waiting, ended []Notice) {
+	for _, n := range notices {
+		n.TriedAt = Floor(n.TriedAt)
+		n.Fault = CleanText(n.Fault)
+		if len(n.Fault) > maxNoticeFault {
+			n.Fault = strings.ToValidUTF8(n.Fault[:maxNoticeFault], "")
+		}
+		if n.State == NoticeWaiting {
+			waiting = append(waiting, n)
+		} else {
+			ended = append(ended, n)
+		}
+	}
+	return waiting, ended
+}
+
+// SortNotices puts notices in the order of their events.
+func SortNotices(notices []Notice) []Notice {
+	slices.SortFunc(notices, func(a, b Notice) int { return cmp.Compare(a.Seq, b.Seq) })
+	return notices
 }
 
 // CheckListener returns ErrInvalid for a listener without a name or a status that

@@ -199,6 +199,16 @@ type Store interface {
 	// Forget deletes events that were dealt with.
 	Forget(ctx context.Context, events []Event) error
 
+	// RecordNotices writes what came of events, by their Seq: Tries are added to those of
+	// before. Of one that goes on waiting the event stays; that of any other is forgotten,
+	// and the notice kept with its message, if that is there still. An event that is
+	// forgotten is left out.
+	RecordNotices(ctx context.Context, notices []Notice) error
+
+	// Notices returns what became of the events of a message that were not forgotten
+	// without a notice, in the order of the events. Its cost does not grow with the store.
+	Notices(ctx context.Context, id courier.ID) ([]Notice, error)
+
 	// Tallies returns what became of the messages that were accepted since a time, by
 	// minute, gateway and country. Other nodes may know of a few seconds more. They
 	// are kept for TalliesFor; a crash loses the counts of some seconds.

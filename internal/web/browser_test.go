@@ -2,18 +2,23 @@ package web_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp/kb"
 
 	"courier"
+	"courier/internal/store"
 	"courier/internal/web/webtest"
 )
 
 // fill stores messages of many kinds.
 func (s *site) fill(t *testing.T) (unknown string) {
 	t.Helper()
+	if err := s.store.Listen(t.Context(), "webhook:shop", []courier.Status{courier.StatusUnknown}); err != nil {
+		t.Fatal(err)
+	}
 	ends := []struct {
 		status courier.Status
 		class  courier.Class
@@ -40,6 +45,8 @@ func (s *site) fill(t *testing.T) (unknown string) {
 		})
 		s.clock.Add(int64(time.Second))
 	}
+	id, _ := courier.ParseID(strings.TrimPrefix(unknown, "/messages/"))
+	s.tell(t, id, store.Notice{State: store.NoticeGivenUp, Tries: 9, TriedAt: s.now(), Fault: "it answered 500 " + hostile})
 	s.message(t, func(m *courier.Message) { m.To, m.Body = hostile, hostile })
 	return unknown
 }
@@ -87,7 +94,14 @@ func TestBrowser(t *testing.T) {
 	enter(tab, "tbody a")
 	tab.WaitText("Attempt 1: unknown")
 	tab.WaitText("Live")
+	tab.TabTo(".request summary")
+	tab.Press(kb.Enter)
+	tab.Wait("document.querySelector('.request').open")
+	tab.WaitText("POST https://gateway.example.com/send")
+	tab.WaitText("<script>alert(1)</script>")
+	tab.WaitText("Webhook given up")
 	tab.Inspect("message")
+	tab.Press(kb.Enter) // what is open is not renewed
 
 	act(tab, ".act:nth-child(2)", "not in the gateway's list")
 	tab.WaitText("The message is resolved.")

@@ -27,6 +27,20 @@ type event struct {
 	Kind, Title, Detail string
 	// Advice is what the class of a fault means, Said what the gateway said.
 	Advice, Said string
+	// Request is that of an attempt, nil for none.
+	Request *builtRequest
+}
+
+// builtRequest is the request of an attempt, built anew.
+type builtRequest struct {
+	client.BuiltRequest
+	// Masked says that number and text are hidden.
+	Masked bool
+}
+
+// Text writes the request as HTTP does, without the headers of the connection.
+func (r *builtRequest) Text() string {
+	return r.Request.Method + " " + r.Request.URL + "\n" + strings.Join(headerLines(r.Request.Headers), "\n") + "\n\n" + r.Request.Body
 }
 
 // action is something that the visitor may do with a message.
@@ -70,7 +84,13 @@ func showMessage(v *visit) error {
 	if err != nil {
 		return fmt.Errorf("show message: %w", err)
 	}
-	page := history{Message: m, ShowFull: v.showFull(), Facts: facts(m), Events: events(m, hands.Entries), Note: doneNote(v.R.URL.Query().Get("done"))}
+	built := &client.BuiltRequests{}
+	if len(m.Attempts) > 0 {
+		if built, err = v.api.Requests(v.R.Context(), id); err != nil {
+			return fmt.Errorf("show message: %w", err)
+		}
+	}
+	page := history{Message: m, ShowFull: v.showFull(), Facts: facts(m), Events: events(m, built, hands.Entries), Note: doneNote(v.R.URL.Query().Get("done"))}
 	if m.LastError != nil && m.Status != courier.StatusDelivered && m.Status != courier.StatusSent {
 		page.Advice = m.LastError.Advice
 	}
@@ -113,13 +133,20 @@ func facts(m *client.Message) []fact {
 }
 
 // events are what happened to a message in order, and at the end what is to come.
-func events(m *client.Message, hands []client.AuditEntry) []event {
+func events(m *client.Message, built *client.BuiltRequests, hands []client.AuditEntry) []event {
 	list := []event{{At: m.CreatedAt, Title: "Taken"}}
 	for i := range m.Attempts {
-		list = append(list, attemptEvent(&m.Attempts[i]))
+		e := attemptEvent(&m.Attempts[i])
+		if at := slices.IndexFunc(built.Requests, func(r client.BuiltRequest) bool { return r.Attempt == m.Attempts[i].Number }); at >= 0 {
+			e.Request = &builtRequest{built.Requests[at], built.Masked}
+		}
+		list = append(list, e)
 	}
 	for i := range m.Receipts {
 		list = append(list, receiptEvent(&m.Receipts[i]))
+	}
+	for i := range m.Webhooks {
+		list = append(list, webhookEvent(&m.Webhooks[i]))
 	}
 	for i := range hands {
 		e := &hands[i]
@@ -179,6 +206,28 @@ func receiptEvent(r *client.Receipt) event {
 	case courier.StatusUnknown, courier.StatusCanceled:
 		e.Kind = "warn"
 	}
+	return e
+}
+
+// webhookEvent is at the last try, as that is what is known of.
+func webhookEvent(w *client.Webhook) event {
+	e := event{At: w.TriedAt, Title: "Webhook waits", Said: w.Fault}
+	if e.At.IsZero() {
+		e.At = w.At
+	}
+	switch {
+	case w.State == client.WebhookDelivered:
+		e.Kind, e.Title = "good", "Webhook delivered"
+	case w.State == client.WebhookGivenUp:
+		e.Kind, e.Title = "bad", "Webhook given up"
+	case w.Tries > 0:
+		e.Kind = "warn"
+	}
+	tries := "1 try"
+	if w.Tries != 1 {
+		tries = strconv.Itoa(w.Tries) + " tries"
+	}
+	e.Detail = join([]string{w.Event + " to " + w.Webhook, w.Host, tries})
 	return e
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -76,6 +77,24 @@ func (g gateways) Gateways() ([]httpapi.GatewaySettings, error) { return g, nil 
 
 func (gateways) SetPaused([]string) {}
 
+// workbench builds requests that hold the text, and an attacker's.
+type workbench struct{ httpapi.Workbench }
+
+func (workbench) Request(_ context.Context, gateway string, m *courier.Message) (*httpapi.TrialSent, error) {
+	if gateway != "main" {
+		return nil, errors.New("the gateway is not in the configuration any more")
+	}
+	return &httpapi.TrialSent{Method: "POST", URL: "https://gateway.example.com/send", Headers: http.Header{"X-Title": {hostile}}, Body: m.To + " " + m.Body + hostile}, nil
+}
+
+// told has one webhook.
+func told(listener, _ string) (id, host string) {
+	if listener != "webhook:shop" {
+		return "", ""
+	}
+	return "shop", "shop.example"
+}
+
 // open serves the pages on a port of their own, with the gateway main unless others are
 // named; without keys where there are none.
 func open(t *testing.T, keys []httpapi.Key, others ...httpapi.GatewaySettings) *site {
@@ -92,7 +111,7 @@ func open(t *testing.T, keys []httpapi.Key, others ...httpapi.GatewaySettings) *
 	}
 	s.api, err = httpapi.New(httpapi.Options{
 		Intake: intake{}, Engine: engine{s.store}, Store: s.store, Pages: pages, Keys: keys, NowFunc: s.store.Now,
-		Operation: httpapi.Operation{Gateways: gateways(others)},
+		Operation: httpapi.Operation{Gateways: gateways(others), Workbench: workbench{}, ToldFunc: told},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -493,6 +512,9 @@ func TestPages_Paging(t *testing.T) {
 func TestPages_Hostile(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
+	if err := s.store.Listen(t.Context(), "webhook:shop", []courier.Status{courier.StatusSent}); err != nil {
+		t.Fatal(err)
+	}
 	path := s.message(t, func(m *courier.Message) {
 		m.Body, m.From, m.To, m.TemplateType, m.Subject = hostile+strings.Repeat("x", 1<<20), hostile, hostile, hostile, hostile
 		m.Metadata = []byte(`{"a":"</script><script>alert(3)</script>"}`)
@@ -507,14 +529,73 @@ func TestPages_Hostile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.tell(t, id, store.Notice{State: store.NoticeWaiting, Tries: 2, TriedAt: s.now(), Fault: hostile})
 	for _, at := range []string{path, "/messages", "/"} {
 		page := s.get(t, at)
 		page.wants(t, http.StatusOK, "-<script>alert", "-<img src=x", "-\u202e", "-\x1b", "-\x00")
-		if len(page.text) > 150<<10 {
+		if len(page.text) > 250<<10 { // the text is in the request too
 			t.Errorf("%s has %d bytes", at, len(page.text))
 		}
 	}
 	s.get(t, path).wants(t, http.StatusOK, "&lt;script&gt;alert(1)", `U+202E`, `U+001B`, "Show all", "1,048,6")
+}
+
+// tell notes what became of telling applications of a message.
+func (s *site) tell(t *testing.T, id courier.ID, notes ...store.Notice) {
+	t.Helper()
+	notices, err := s.store.Notices(t.Context(), id)
+	if err != nil || len(notices) < len(notes) {
+		t.Fatalf("notices are %+v, %v", notices, err)
+	}
+	for i := range notes {
+		notes[i].Seq = notices[i].Seq
+	}
+	if err := s.store.RecordNotices(t.Context(), notes); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPages_HistoryInOrder tells of the request of each gateway, and of webhooks, as far as a
+// key may see.
+func TestPages_HistoryInOrder(t *testing.T) {
+	t.Parallel()
+	s := open(t, keys())
+	for _, listener := range []string{"webhook:shop", "callback"} {
+		if err := s.store.Listen(t.Context(), listener, []courier.Status{courier.StatusSent, courier.StatusRejected}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := s.message(t, nil)
+	id, _ := courier.ParseID(strings.TrimPrefix(path, "/messages/"))
+	retry := func(gateway string) func(a *courier.Attempt) {
+		return func(a *courier.Attempt) { a.Gateway, a.Outcome = gateway, courier.OutcomeRetry }
+	}
+	s.attempt(t, courier.StatusQueued, retry("gone"))
+	s.clock.Add(int64(time.Second))
+	s.attempt(t, courier.StatusQueued, retry("main"))
+	s.attempt(t, courier.StatusSent, func(*courier.Attempt) {})
+	s.clock.Add(int64(time.Second))
+	wants := []string{
+		"Request to <bdi>main</bdi>", "Request to <bdi>gone</bdi>", "It cannot be built anew: <bdi>the gateway is not in the configuration any more",
+		"Webhook waits", "message.sent to shop, shop.example, 0 tries", "As the configuration of now builds it", "-to callback",
+	}
+	s.signIn(t, "reader")
+	s.get(t, path).wants(t, http.StatusOK, append(wants, "+1206•••0199 &lt;redacted&gt;", "and number and text too", "-123456", "-5550199")...)
+	s.visitor(t)
+	s.signIn(t, "root")
+	s.tell(t, id, store.Notice{State: store.NoticeDelivered}, store.Notice{State: store.NoticeWaiting, Tries: 1, TriedAt: s.now(), Fault: "it answered 500"})
+	s.get(t, path).wants(t, http.StatusOK, "+12065550199 Your code is 123456", "-and number and text too", "message.sent to shop, shop.example, 1 try", "it answered 500")
+	s.clock.Add(int64(time.Second))
+	s.tell(t, id, store.Notice{State: store.NoticeDelivered}, store.Notice{State: store.NoticeDelivered, Tries: 1, TriedAt: s.now()})
+	page := s.get(t, path)
+	page.wants(t, http.StatusOK, "Webhook delivered", "shop.example, 2 tries", "-it answered 500")
+	if text := page.text; strings.Count(text, "<summary>Request") != 2 || strings.Index(text, "Attempt 3") > strings.Index(text, "Webhook delivered") {
+		t.Errorf("the history is\n%s", text)
+	}
+	if _, err := s.store.Scrub(t.Context(), store.Sweep{Now: s.now(), Before: s.now().Add(time.Hour), Limit: 1}); err != nil {
+		t.Fatal(err)
+	}
+	s.get(t, path).wants(t, http.StatusOK, "It cannot be built anew: <bdi>the text was deleted", "-As the configuration of now")
 }
 
 // TestPages_History tells what happened to a message, and what can be done.

@@ -116,13 +116,19 @@ func tryTemplates(v *visit) error {
 		page.Tried = &client.TrialResult{Faults: []client.TrialFault{{Where: "the form", Message: err.Error()}}}
 	}
 	if page.Tried.Request != nil {
-		for _, name := range slices.Sorted(maps.Keys(page.Tried.Request.Headers)) {
-			for _, value := range page.Tried.Request.Headers[name] {
-				page.Headers = append(page.Headers, name+": "+value)
-			}
-		}
+		page.Headers = headerLines(page.Tried.Request.Headers)
 	}
 	return v.showBench(page)
+}
+
+// headerLines are headers by their names, one a line.
+func headerLines(headers map[string][]string) (lines []string) {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		for _, value := range headers[name] {
+			lines = append(lines, name+": "+value)
+		}
+	}
+	return lines
 }
 
 // trial reads the form. The fault says what in it cannot be read.

@@ -68,6 +68,17 @@ func (b *backlog) Forget(_ context.Context, events []store.Event) error {
 	return nil
 }
 
+// RecordNotices implements webhook.Store.
+func (b *backlog) RecordNotices(ctx context.Context, notices []store.Notice) error {
+	var ended []store.Event
+	for _, n := range notices {
+		if n.State != store.NoticeWaiting {
+			ended = append(ended, store.Event{Seq: n.Seq})
+		}
+	}
+	return b.Forget(ctx, ended)
+}
+
 // Message implements webhook.Store: some messages are for other hosts.
 func (b *backlog) Message(_ context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error) {
 	m := &courier.Message{ID: id, CallbackURL: "http://bad/"}

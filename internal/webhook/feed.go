@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,9 +29,9 @@ const (
 	maxSkipped      = 100_000
 	// maxBusy is the most posts of a feed at one time.
 	maxBusy = 256
-	// What was taken is forgotten together: after a crash it is posted again.
-	forgetInterval = 100 * time.Millisecond
-	maxTaken       = 5000
+	// What posts came to is written together: after a crash what was taken is posted again.
+	writeInterval  = 100 * time.Millisecond
+	maxUnwritten   = 5000
 	storeTimeout   = 10 * time.Second
 	giveUpInterval = 15 * time.Second
 	// lookups is how many messages are read at one time to find out whom to call.
@@ -48,20 +50,23 @@ type feed struct {
 	name    string
 	sender  *sender
 	targets map[string]*target
-	// held are the events in memory, false once they were taken.
+	// held are the events in memory, false once they were dealt with.
 	held map[int64]bool
 	// skipped are the events that were left in the store, with their target.
 	skipped map[int64]string
 	// highest is the highest Seq that was seen.
 	highest int64
 	// more is true when the last scan left something in the store.
-	more   bool
-	taken  []store.Event
-	busy   int
-	failed bool // the last call of the store
+	more bool
+	// nobodys are events that nobody is to be told of, and notices what became of others,
+	// by Seq: both are to be written.
+	nobodys []store.Event
+	notices map[int64]store.Notice
+	busy    int
+	failed  bool // the last call of the store
 
 	// When what is done next.
-	scanAt, forgetAt, giveUpAt time.Time
+	scanAt, writeAt, giveUpAt time.Time
 
 	results chan result
 	posts   sync.WaitGroup
@@ -77,7 +82,7 @@ type result struct {
 func newFeed(d *Deliverer, listener string, sender *sender) *feed {
 	f := &feed{
 		d: d, listener: listener, callbacks: listener == callbackListener, name: sender.endpoint.ID, sender: sender, targets: map[string]*target{},
-		held: map[int64]bool{}, results: make(chan result, maxBusy),
+		held: map[int64]bool{}, notices: map[int64]store.Notice{}, results: make(chan result, maxBusy),
 	}
 	if f.callbacks {
 		f.name = callbackListener
@@ -100,8 +105,8 @@ func (f *feed) run(ctx, attempts context.Context) {
 			f.giveUp(ctx, now)
 		}
 		f.begin(attempts, now)
-		if len(f.taken) > 0 && !now.Before(f.forgetAt) {
-			f.forget(ctx)
+		if f.unwritten() > 0 && !now.Before(f.writeAt) {
+			f.write(ctx)
 		}
 		timer.Reset(time.Until(f.wakeAt()))
 		select {
@@ -116,14 +121,14 @@ func (f *feed) run(ctx, attempts context.Context) {
 	}
 }
 
-// end waits for the posts under way and has the store forget what was taken.
+// end waits for the posts under way and writes what they came to.
 func (f *feed) end(attempts context.Context) {
 	f.posts.Wait()
 	close(f.results)
 	for r := range f.results {
 		f.record(attempts, r)
 	}
-	f.forget(context.WithoutCancel(attempts))
+	f.write(context.WithoutCancel(attempts))
 	f.sender.close()
 	f.d.metrics.lag.WithLabelValues(f.name).Set(0)
 }
@@ -131,10 +136,10 @@ func (f *feed) end(attempts context.Context) {
 // wakeAt returns when there is something to do again, if no post is answered before.
 func (f *feed) wakeAt() time.Time {
 	at := f.scanAt
-	if len(f.taken) > 0 && f.forgetAt.Before(at) {
-		at = f.forgetAt
+	if f.unwritten() > 0 && f.writeAt.Before(at) {
+		at = f.writeAt
 	}
-	if f.busy >= maxBusy || len(f.taken) >= maxTaken {
+	if f.busy >= maxBusy || f.unwritten() >= maxUnwritten {
 		return at
 	}
 	for _, t := range f.targets {
@@ -253,7 +258,7 @@ func hostOf(m *courier.Message) string {
 // offer takes an event in, and reports whether it is dealt with or in memory.
 func (f *feed) offer(e store.Event, key string, inOrder bool) bool {
 	if key == nobody {
-		f.take(e)
+		f.skip(e)
 		return true
 	}
 	t := f.targets[key]
@@ -274,13 +279,35 @@ func (f *feed) offer(e store.Event, key string, inOrder bool) bool {
 	return true
 }
 
-// take notes that an event is dealt with.
-func (f *feed) take(e store.Event) {
-	if len(f.taken) == 0 {
-		f.forgetAt = time.Now().Add(forgetInterval)
-	}
+// skip notes that nobody is to be told of an event.
+func (f *feed) skip(e store.Event) {
+	f.writeSoon()
 	f.held[e.Seq] = false
-	f.taken = append(f.taken, e)
+	f.nobodys = append(f.nobodys, e)
+}
+
+// note notes what became of an event after so many tries more. The fault is that of the
+// last one, empty for none.
+func (f *feed) note(e store.Event, state store.NoticeState, tries int, fault string) {
+	f.writeSoon()
+	n := f.notices[e.Seq]
+	n.Seq, n.State, n.Tries = e.Seq, state, n.Tries+tries
+	if tries > 0 {
+		n.TriedAt, n.Fault = f.d.options.NowFunc(), fault
+	}
+	f.notices[e.Seq] = n
+	if state != store.NoticeWaiting {
+		f.held[e.Seq] = false
+	}
+}
+
+func (f *feed) unwritten() int { return len(f.nobodys) + len(f.notices) }
+
+// writeSoon is called before something is to be written.
+func (f *feed) writeSoon() {
+	if f.unwritten() == 0 {
+		f.writeAt = time.Now().Add(writeInterval)
+	}
 }
 
 // begin posts what is due, as much as there may be under way at once.
@@ -289,7 +316,7 @@ func (f *feed) begin(attempts context.Context, now time.Time) {
 		if t.events == 0 && f.callbacks {
 			delete(f.targets, key)
 		}
-		for f.busy < maxBusy && len(f.taken) < maxTaken {
+		for f.busy < maxBusy && f.unwritten() < maxUnwritten {
 			s := t.next(now)
 			if s == nil {
 				break
@@ -315,22 +342,23 @@ func (f *feed) record(ctx context.Context, r result) {
 	case r.answer.gone && !f.callbacks:
 		f.d.metrics.posts.WithLabelValues(f.name, "gone").Inc()
 		t.refused(s, now, 0)
+		f.note(event, store.NoticeWaiting, 1, r.answer.fault)
 		if !t.gone {
 			t.gone, t.failingSince = true, now
 			f.d.logger.LogAttrs(ctx, slog.LevelError, "a webhook wants no more events (410 Gone) and is told of none until the courier starts again or its setting changes; "+
 				"remove it from webhooks, or put it right and restart. Events are kept for a day", where...)
 		}
 	case r.answer.taken, r.answer.gone:
-		result := "delivered"
+		result, state := "delivered", store.NoticeDelivered
 		if r.answer.gone {
-			result = "gone"
+			result, state = "gone", store.NoticeGivenUp
 		}
 		f.d.metrics.posts.WithLabelValues(f.name, result).Inc()
 		if downSince := t.taken(s); !downSince.IsZero() {
 			f.d.logger.LogAttrs(ctx, slog.LevelInfo, "a webhook takes events again", where[0], slog.Duration("after", now.Sub(downSince)))
 			f.scanAt = now
 		}
-		f.take(event)
+		f.note(event, state, 1, r.answer.fault)
 		if f.more && !f.callbacks && f.room() {
 			f.scanAt = now
 		}
@@ -338,6 +366,7 @@ func (f *feed) record(ctx context.Context, r result) {
 		f.d.metrics.posts.WithLabelValues(f.name, "failed").Inc()
 		where = append(where, slog.String("fault", r.answer.fault))
 		f.d.logger.LogAttrs(ctx, slog.LevelDebug, "an event was not taken", where...)
+		f.note(event, store.NoticeWaiting, 1, r.answer.fault)
 		switch fell := t.refused(s, now, r.answer.retryAfter); {
 		case fell:
 			f.d.logger.LogAttrs(ctx, slog.LevelWarn, "a webhook does not take events; they are kept for a day and posted again, look at the endpoint", where...)
@@ -355,7 +384,7 @@ func (f *feed) giveUp(ctx context.Context, now time.Time) {
 	for _, t := range f.targets {
 		old := t.giveUp(now, today)
 		for _, e := range old {
-			f.take(e)
+			f.note(e, store.NoticeGivenUp, 0, "")
 		}
 		if len(old) > 0 {
 			f.d.metrics.posts.WithLabelValues(f.name, "given_up").Add(float64(len(old)))
@@ -369,21 +398,34 @@ func (f *feed) giveUp(ctx context.Context, now time.Time) {
 	f.d.metrics.lag.WithLabelValues(f.name).Set(lag.Seconds())
 }
 
-// forget has the store forget what was taken.
-func (f *feed) forget(ctx context.Context) {
-	if len(f.taken) == 0 {
+// write writes what became of events.
+func (f *feed) write(ctx context.Context) {
+	if f.unwritten() == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err := f.d.options.Store.Forget(ctx, f.taken); !f.check(ctx, "forget the events of webhooks", err) {
-		f.forgetAt = time.Now().Add(time.Second)
+	var err error
+	if len(f.nobodys) > 0 {
+		err = f.d.options.Store.Forget(ctx, f.nobodys)
+	}
+	if err == nil && len(f.notices) > 0 {
+		err = f.d.options.Store.RecordNotices(ctx, slices.Collect(maps.Values(f.notices)))
+	}
+	if !f.check(ctx, "write what became of the events of webhooks", err) {
+		f.writeAt = time.Now().Add(time.Second)
 		return
 	}
-	for _, e := range f.taken {
+	for _, e := range f.nobodys {
 		delete(f.held, e.Seq)
 	}
-	f.taken = f.taken[:0]
+	for seq, n := range f.notices {
+		if n.State != store.NoticeWaiting {
+			delete(f.held, seq)
+		}
+	}
+	f.nobodys = f.nobodys[:0]
+	clear(f.notices)
 }
 
 // check logs the first of a series of faults of the store, and reports whether there is none.

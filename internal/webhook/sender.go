@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"strconv"
@@ -245,5 +246,13 @@ func describe(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "it did not answer within " + postTimeout.String()
 	}
-	return "no answer came: " + err.Error()
+	if _, malformed := errors.AsType[textproto.ProtocolError](err); malformed {
+		return "its answer is no HTTP"
+	}
+	// What an endpoint wrote is in quotation marks: it may repeat what it was told.
+	text, _, quoted := strings.Cut(err.Error(), `"`)
+	if quoted {
+		text += "…"
+	}
+	return "no answer came: " + text
 }

@@ -5,7 +5,7 @@
 //
 // The store keeps what is to be told: a listener for each endpoint and one for all
 // callbacks. The node that does the housekeeping reads their events, posts them and has
-// the store forget those that were taken. An endpoint that fails is asked again with
+// the store note what that came to. An endpoint that fails is asked again with
 // growing waits, for a day, and holds up no other.
 package webhook
 
@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"reflect"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ type Store interface {
 	Listeners(ctx context.Context) ([]string, error)
 	Events(ctx context.Context, listener string, after int64, limit int) ([]store.Event, error)
 	Forget(ctx context.Context, events []store.Event) error
+	RecordNotices(ctx context.Context, notices []store.Notice) error
 	Message(ctx context.Context, id courier.ID) (*courier.Message, []courier.Attempt, error)
 }
 
@@ -119,6 +121,31 @@ func (s *Settings) listeners() map[string]*Endpoint {
 		listeners[callbackListener] = s.Callback
 	}
 	return listeners
+}
+
+// CallbackID is what the callback_url of a message is called where endpoints have their IDs.
+const CallbackID = "callback_url"
+
+// Target returns the ID and the host of whom a listener tells of a message: nothing for
+// nobody, and no host for an endpoint that is configured no more. The rest of a URL may
+// hold a secret.
+func (s *Settings) Target(listener, callbackURL string) (id, host string) {
+	address := callbackURL
+	switch id = strings.TrimPrefix(listener, endpointPrefix); {
+	case listener == callbackListener && callbackURL != "":
+		id = CallbackID
+	case id == listener:
+		return "", ""
+	default:
+		address = ""
+		if endpoint := s.listeners()[listener]; endpoint != nil {
+			address = endpoint.URL
+		}
+	}
+	if target, err := url.Parse(address); err == nil {
+		host = target.Host
+	}
+	return id, host
 }
 
 // Deliverer posts events. Its methods are safe for concurrent use.

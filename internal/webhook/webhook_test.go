@@ -191,11 +191,70 @@ func TestDeliverer_GivesUp(t *testing.T) {
 	})
 }
 
+// TestDeliverer_Notices asks the store how it went to tell of a message: refused and then
+// taken, never taken, and by its callback_url.
+func TestDeliverer_Notices(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		bad, good := k.shop("bad"), k.shop("good")
+		k.shop("own")
+		bad.set(answers(http.StatusBadGateway))
+		good.set(answers(http.StatusBadRequest))
+		callback := one("")
+		callback.URL = ""
+		settings := endpoints(one("bad"), one("good"))
+		settings.Callback = &callback
+		k.start(k.store, settings)
+		began := time.Now().UTC()
+		id := k.message(func(m *courier.Message) { m.CallbackURL = "http://own/cb?token=hush" })
+		parsed, err := courier.ParseID(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		states := func() string {
+			notices, err := k.store.Notices(t.Context(), parsed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var lines []string
+			for _, n := range notices {
+				name, host := settings.Target(n.Listener, "http://own/cb?token=hush")
+				tried := "never"
+				if !n.TriedAt.IsZero() {
+					tried = n.TriedAt.Sub(began).Round(time.Hour).String()
+				}
+				lines = append(lines, fmt.Sprintf("%s at %s: %s %s, tried: %v, at %s, %s", name, host, n.To, n.State, n.Tries > 0, tried, n.Fault))
+			}
+			return strings.Join(lines, "\n")
+		}
+		after(2 * time.Second)
+		good.set(nil)
+		after(time.Minute)
+		same(t, "notices", states(), `callback_url at own: sent delivered, tried: true, at 0s, 
+bad at bad: sent waiting, tried: true, at 0s, it answered 502 Bad Gateway
+good at good: sent delivered, tried: true, at 0s, `)
+		after(26 * time.Hour)
+		if got := states(); !strings.Contains(got, "bad at bad: sent given_up, tried: true, at 24h0m0s, it answered 502 Bad Gateway") {
+			t.Error(got)
+		}
+		settings.Endpoints = nil
+		if id, host := settings.Target("webhook:bad", ""); id != "bad" || host != "" {
+			t.Errorf("an endpoint that is configured no more is %q at %q", id, host)
+		}
+		for _, listener := range []string{"callback", "follower"} {
+			if id, host := settings.Target(listener, ""); id != "" || host != "" {
+				t.Errorf("the listener %s tells %q at %q", listener, id, host)
+			}
+		}
+	})
+}
+
 // forgetful is a store that forgets nothing: the process dies before it is told.
 type forgetful struct{ webhook.Store }
 
-// Forget implements webhook.Store.
-func (forgetful) Forget(context.Context, []store.Event) error { return errors.New("killed") }
+// RecordNotices implements webhook.Store.
+func (forgetful) RecordNotices(context.Context, []store.Notice) error { return errors.New("killed") }
 
 // TestDeliverer_Killed kills the process between a post and its being forgotten: the
 // same events come again under the same ids.

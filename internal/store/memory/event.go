@@ -4,15 +4,26 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"courier"
 	"courier/internal/store"
 )
 
-// event is an event of one listener.
+// event is an event of one listener, and how often that was told of it in vain.
 type event struct {
 	store.Event
 	listener string
+	tries    int
+	triedAt  time.Time
+	fault    string
+}
+
+// notice is what became of it so far.
+func (e *event) notice() store.Notice {
+	return store.Notice{
+		Seq: e.Seq, Listener: e.listener, To: e.To, At: e.At, State: store.NoticeWaiting, Tries: e.tries, TriedAt: e.triedAt, Fault: e.fault,
+	}
 }
 
 // leaveEvent tells the listeners that a message came into its status.
@@ -68,5 +79,52 @@ func (s *Store) Forget(ctx context.Context, events []store.Event) error {
 		}
 		s.events = slices.DeleteFunc(s.events, func(e event) bool { return gone[e.Seq] })
 		return nil
+	})
+}
+
+// RecordNotices implements store.Store.
+func (s *Store) RecordNotices(ctx context.Context, notices []store.Notice) error {
+	return s.do(ctx, "record notices", func() error {
+		waiting, ended := store.CleanNotices(notices)
+		for _, n := range append(waiting, ended...) {
+			at := slices.IndexFunc(s.events, func(e event) bool { return e.Seq == n.Seq })
+			if at < 0 {
+				continue
+			}
+			e := &s.events[at]
+			e.tries += n.Tries
+			if !n.TriedAt.IsZero() {
+				e.triedAt = n.TriedAt
+			}
+			switch {
+			case n.State == store.NoticeDelivered:
+				e.fault = ""
+			case n.State == store.NoticeWaiting || n.Fault != "":
+				e.fault = n.Fault
+			}
+			if n.State == store.NoticeWaiting {
+				continue
+			}
+			if s.byID[e.MessageID] != nil {
+				told := e.notice()
+				told.State = n.State
+				s.notices[e.MessageID] = append(s.notices[e.MessageID], told)
+			}
+			s.events = slices.Delete(s.events, at, at+1)
+		}
+		return nil
+	})
+}
+
+// Notices implements store.Store.
+func (s *Store) Notices(ctx context.Context, id courier.ID) ([]store.Notice, error) {
+	return get(ctx, s, "read notices", func() ([]store.Notice, error) {
+		found := slices.Clone(s.notices[id])
+		for i := range s.events {
+			if s.events[i].MessageID == id {
+				found = append(found, s.events[i].notice())
+			}
+		}
+		return store.SortNotices(found), nil
 	})
 }

@@ -66,8 +66,9 @@ type operated struct {
 	store.Sessions
 }
 
-// outbox holds the events of those that listen.
+// outbox holds the events of those that listen, and what became of others.
 type outbox struct {
+	notices   map[courier.ID][]store.Notice
 	listeners map[string][]courier.Status
 	events    []event
 	lastEvent int64
@@ -85,7 +86,7 @@ func New(options Options) *Store {
 	d := &database{
 		nowFunc: options.NowFunc, byID: map[courier.ID]*courier.Message{}, byKey: map[key]*courier.Message{}, heldDueAt: map[courier.ID]time.Time{},
 		attempts: map[courier.ID][]courier.Attempt{}, receipts: map[courier.ID][]courier.Receipt{}, nodes: map[string]node{},
-		usage: map[store.Subject]memoryUsage{}, outbox: outbox{listeners: map[string][]courier.Status{}},
+		usage: map[store.Subject]memoryUsage{}, outbox: outbox{listeners: map[string][]courier.Status{}, notices: map[courier.ID][]store.Notice{}},
 	}
 	if d.nowFunc == nil {
 		d.nowFunc = time.Now

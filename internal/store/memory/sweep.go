@@ -88,6 +88,7 @@ func (s *Store) Purge(ctx context.Context, sweep store.Sweep) (int, error) {
 			delete(s.byID, m.ID)
 			delete(s.attempts, m.ID)
 			delete(s.receipts, m.ID)
+			delete(s.notices, m.ID)
 			if s.byKey[keyOf(m)] == m {
 				delete(s.byKey, keyOf(m))
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"courier"
 	"courier/internal/store"
@@ -127,4 +128,44 @@ func (s *Store) Forget(ctx context.Context, events []store.Event) error {
 		return on.exec(ctx, "DeleteEvents", numbers)
 	}})
 	return s.fault("forget events", err)
+}
+
+// RecordNotices implements store.Store.
+func (s *Store) RecordNotices(ctx context.Context, notices []store.Notice) error {
+	type row = store.Notice
+	waiting, ended := store.CleanNotices(notices)
+	seq := func(n row) int64 { return n.Seq }
+	tries := func(n row) int32 { return small(n.Tries) }
+	triedAt := func(n row) pgtype.Timestamptz { return stamp(n.TriedAt) }
+	fault := func(n row) string { return n.Fault }
+	err := s.queue.submit(ctx, &job{name: "record notices", run: func(ctx context.Context, on *session, _ bool) (err error) {
+		if len(waiting) > 0 {
+			err = on.exec(ctx, "SetTries", column(waiting, seq), column(waiting, tries), column(waiting, triedAt), column(waiting, fault))
+		}
+		if err == nil && len(ended) > 0 {
+			err = on.exec(ctx, "KeepNotices", column(ended, seq), column(ended, func(n row) string { return string(n.State) }),
+				column(ended, tries), column(ended, triedAt), column(ended, fault))
+		}
+		return err
+	}})
+	return s.fault("record notices", err)
+}
+
+// Notices implements store.Store.
+func (s *Store) Notices(ctx context.Context, id courier.ID) ([]store.Notice, error) {
+	var found []store.Notice
+	err := s.reading(ctx, func(ctx context.Context, on *session) error {
+		found = nil
+		return on.read(ctx, "Notices", func(rows pgx.Rows) error {
+			var n store.Notice
+			var triedAt pgtype.Timestamptz
+			err := rows.Scan(&n.Seq, &n.Listener, (*string)(&n.To), &n.At, (*string)(&n.State), &n.Tries, &triedAt, &n.Fault)
+			if n.At = n.At.UTC(); triedAt.Valid {
+				n.TriedAt = triedAt.Time.UTC()
+			}
+			found = append(found, n)
+			return err
+		}, uuid(id))
+	})
+	return store.SortNotices(found), s.fault("read notices", err)
 }

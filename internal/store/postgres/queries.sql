@@ -675,40 +675,33 @@ WHERE status = 'queued' AND gateway = $1 AND lane = $2
 ORDER BY next_attempt_at, id
 LIMIT 1
 
--- The gateways that messages wait for: one step of the index a gateway, however many
--- messages wait. For each lane the time of the first, and how many they are, up to $1.
+-- What waits for each gateway in each lane: the time of the first, and how many they are,
+-- up to $1. What was taken leaves entries before the first that a scan steps over until
+-- they are vacuumed, a million after a flood: each is passed once.
 -- name: WaitingQueues
-WITH RECURSIVE waiting (gateway) AS (
+WITH RECURSIVE waiting (gateway, lane, due) AS (
     SELECT * FROM (
-        SELECT gateway FROM courier.message WHERE status = 'queued' ORDER BY gateway, lane, next_attempt_at, id LIMIT 1
+        SELECT gateway, lane, next_attempt_at FROM courier.message
+        WHERE status = 'queued' ORDER BY gateway, lane, next_attempt_at, id LIMIT 1
     ) AS first
     UNION ALL
-    SELECT (
-        SELECT m.gateway FROM courier.message AS m
-        WHERE m.status = 'queued' AND m.gateway > waiting.gateway
+    SELECT next.* FROM waiting
+    CROSS JOIN LATERAL (
+        SELECT m.gateway, m.lane, m.next_attempt_at FROM courier.message AS m
+        WHERE m.status = 'queued' AND (m.gateway, m.lane) > (waiting.gateway, waiting.lane)
         ORDER BY m.gateway, m.lane, m.next_attempt_at, m.id
         LIMIT 1
-    )
-    FROM waiting
-    WHERE waiting.gateway IS NOT NULL
+    ) AS next
 )
-SELECT waiting.gateway, lanes.lane, first.next_attempt_at, (
+SELECT gateway, lane, due, (
     SELECT count(*)::integer FROM (
         SELECT FROM courier.message AS m
-        WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
+        WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = waiting.lane AND m.next_attempt_at >= waiting.due
         ORDER BY m.next_attempt_at, m.id
         LIMIT $1
     ) AS counted
 )
 FROM waiting
-CROSS JOIN (VALUES ('otp'), ('normal'), ('bulk')) AS lanes (lane)
-CROSS JOIN LATERAL (
-    SELECT m.next_attempt_at FROM courier.message AS m
-    WHERE m.status = 'queued' AND m.gateway = waiting.gateway AND m.lane = lanes.lane
-    ORDER BY m.next_attempt_at, m.id
-    LIMIT 1
-) AS first
-WHERE waiting.gateway IS NOT NULL
 
 -- name: ReadTally
 SELECT coalesce(sum(queued), 0)::bigint, coalesce(sum(processing), 0)::bigint, coalesce(sum(unknown), 0)::bigint
@@ -918,6 +911,32 @@ DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
 
 -- name: DeleteEventsOf
 DELETE FROM courier.event WHERE listener = $1
+
+-- name: SetTries
+UPDATE courier.event AS e
+SET tries = e.tries + g.tries, tried_at = coalesce(g.tried_at, e.tried_at), fault = nullif(g.fault, '')
+FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::text[]) AS g (seq, tries, tried_at, fault)
+WHERE e.seq = g.seq AND e.seq = ANY ($1::bigint[])
+
+-- Events become notices, unless their messages are gone.
+-- name: KeepNotices
+WITH gone AS (
+    DELETE FROM courier.event WHERE seq = ANY ($1::bigint[])
+    RETURNING seq, message_id, listener, to_status, changed_at, tries, tried_at, fault
+)
+INSERT INTO courier.notice (message_id, seq, listener, to_status, changed_at, state, tries, tried_at, fault)
+SELECT m.id, e.seq, e.listener, e.to_status, e.changed_at, g.state, e.tries + g.tries, coalesce(g.tried_at, e.tried_at),
+    CASE WHEN g.state <> 'delivered' THEN coalesce(nullif(g.fault, ''), e.fault) END
+FROM gone AS e
+JOIN unnest($1::bigint[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[]) AS g (seq, state, tries, tried_at, fault) ON g.seq = e.seq
+CROSS JOIN LATERAL (SELECT n.id FROM courier.message AS n WHERE n.id = e.message_id OFFSET 0) AS m
+
+-- name: Notices
+SELECT seq, listener, to_status, changed_at, 'waiting', tries, tried_at, coalesce(fault, '') FROM courier.event
+WHERE message_id = $1
+UNION ALL
+SELECT seq, listener, to_status, changed_at, state, tries, tried_at, coalesce(fault, '') FROM courier.notice
+WHERE message_id = $1
 
 -- Makes the rows that are missing and locks all of them, in order, so that two nodes wait
 -- for each other at most one way.

@@ -153,7 +153,7 @@ func TestReceipts_ReadByTheIndex(t *testing.T) {
 	t.Parallel()
 	s, conn := openInside(t)
 	run(t, conn, "SET plan_cache_mode = force_generic_plan")
-	for _, name := range []string{"Attempts", "Parts", "Receipts", "MessagesOfReceipts", "LockMessages", "ParkedOf"} {
+	for _, name := range []string{"Attempts", "Parts", "Receipts", "MessagesOfReceipts", "LockMessages", "ParkedOf", "Notices", "SetTries", "KeepNotices"} {
 		if plan := strings.Join(generic(t, conn, name, s.texts[name]), "\n"); strings.Contains(plan, "Seq Scan") {
 			t.Errorf("%s: %s", name, plan)
 		}
@@ -196,6 +196,35 @@ func TestSweeps_TakeTheFirstOfTheIndex(t *testing.T) {
 		if strings.Contains(plan, "Sort") || strings.Contains(plan, "Seq Scan on message") {
 			t.Errorf("%s: %s", name, plan)
 		}
+	}
+}
+
+// TestWaitingQueues_PassesTheDeadOnce has messages that waited and are gone: the state of
+// the queue costs little more than to find the first that waits still.
+func TestWaitingQueues_PassesTheDeadOnce(t *testing.T) {
+	t.Parallel()
+	s, conn := openInside(t)
+	run(t, conn, "ALTER TABLE courier.message SET (autovacuum_enabled = false)")
+	fillByHand(t, conn, 20_000)
+	run(t, conn, `UPDATE courier.message SET status = 'sent', next_attempt_at = NULL, sent_at = now() WHERE status = 'queued';
+		INSERT INTO courier.message (id, recipient, body, gateway, next_attempt_at) VALUES (gen_random_uuid(), '+12065550199', 'text', 'sms', now() + interval '1 hour')`)
+	run(t, conn, "SET plan_cache_mode = force_generic_plan")
+	if _, err := conn.Prepare(t.Context(), "queues", s.texts["WaitingQueues"]); err != nil {
+		t.Fatal(err)
+	}
+	pages := func(text string) (read int) {
+		plan := strings.Join(lines(t, conn, "EXPLAIN (ANALYZE, BUFFERS) "+text), "\n")
+		if _, err := fmt.Sscanf(plan[strings.Index(plan, "shared hit="):], "shared hit=%d", &read); err != nil {
+			t.Fatal(plan, err)
+		}
+		return read
+	}
+	first := func() int {
+		return pages("SELECT gateway FROM courier.message WHERE status = 'queued' ORDER BY gateway, lane, next_attempt_at, id LIMIT 1")
+	}
+	first() // marks the entries
+	if one, all := first(), pages("EXECUTE queues (10000)"); one < 50 || all > one+one/2 {
+		t.Errorf("the queues cost %d pages, the first message %d", all, one)
 	}
 }
 

@@ -114,3 +114,40 @@ func (s *Store) Forget(ctx context.Context, events []store.Event) error {
 	}})
 	return s.fault("forget events", err)
 }
+
+// RecordNotices implements store.Store.
+func (s *Store) RecordNotices(ctx context.Context, notices []store.Notice) error {
+	waiting, ended := store.CleanNotices(notices)
+	err := s.writer.submit(ctx, &operation{name: "record notices", rows: len(notices), run: func(ctx context.Context, session *session) error {
+		for _, n := range waiting {
+			if _, err := session.exec(ctx, "SetTries", n.Seq, n.Tries, micros(n.TriedAt), optional(n.Fault)); err != nil {
+				return err
+			}
+		}
+		for _, n := range ended {
+			if _, err := session.exec(ctx, "KeepNotices", n.Seq, string(n.State), n.Tries, micros(n.TriedAt), optional(n.Fault)); err != nil {
+				return err
+			}
+			if _, err := session.exec(ctx, "DeleteEvent", n.Seq); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	return s.fault("record notices", err)
+}
+
+// Notices implements store.Store.
+func (s *Store) Notices(ctx context.Context, id courier.ID) ([]store.Notice, error) {
+	var found []store.Notice
+	scanner := newRowScanner(8)
+	err := s.readers.read(ctx, "Notices", func(rows *sql.Rows) error {
+		err := scanner.scan(rows)
+		found = append(found, store.Notice{
+			Seq: scanner.integer(0), Listener: scanner.text(1), To: courier.Status(scanner.text(2)), At: scanner.time(3),
+			State: store.NoticeState(scanner.text(4)), Tries: int(scanner.integer(5)), TriedAt: scanner.time(6), Fault: scanner.text(7),
+		})
+		return err
+	}, id[:])
+	return store.SortNotices(found), s.fault("read notices", err)
+}

@@ -618,6 +618,24 @@ DELETE FROM event WHERE seq = ?1
 -- name: DeleteEventsOf
 DELETE FROM event WHERE listener = ?1
 
+-- name: SetTries
+UPDATE event SET tries = tries + ?2, tried_at = coalesce(?3, tried_at), fault = ?4 WHERE seq = ?1
+
+-- Makes a notice of an event, which is then deleted, unless its message is gone.
+-- name: KeepNotices
+INSERT INTO notice (message_seq, seq, listener, to_status, changed_at, state, tries, tried_at, fault)
+SELECT m.seq, e.seq, e.listener, e.to_status, e.changed_at, ?2, e.tries + ?3, coalesce(?4, e.tried_at),
+    iif(?2 = 'delivered', NULL, coalesce(?5, e.fault))
+FROM event AS e JOIN message AS m ON m.id = e.message_id
+WHERE e.seq = ?1
+
+-- name: Notices
+SELECT seq, listener, to_status, changed_at, 'waiting', tries, tried_at, fault FROM event
+WHERE message_id = ?1
+UNION ALL
+SELECT seq, listener, to_status, changed_at, state, tries, tried_at, fault FROM notice
+WHERE message_seq = (SELECT seq FROM message WHERE id = ?1)
+
 -- name: Usage
 SELECT times FROM usage WHERE subject = ?1
 

@@ -22,6 +22,8 @@ func eventTests() map[string]func(t *testing.T, k *kit) {
 		"RefusesInvalidListeners":   testInvalidListeners,
 		"StatusesChangeAtAnyTime":   testListenAgain,
 		"EventsSayWhenAndFromWhere": testEventFields,
+		"NoticesSayHowItWent":       testNotices,
+		"NoticesGoWithTheirMessage": testNoticesOfPurged,
 	}
 }
 
@@ -280,4 +282,74 @@ func testEventFields(t *testing.T, k *kit) {
 		{Seq: events[0].Seq, MessageID: m.ID, To: courier.StatusQueued, At: floor(k.now)},
 		{Seq: events[1].Seq, MessageID: m.ID, From: courier.StatusProcessing, To: courier.StatusRejected, At: floor(s.At)},
 	})
+}
+
+func (k *kit) record(t *testing.T, notices ...store.Notice) {
+	t.Helper()
+	if err := k.store.RecordNotices(t.Context(), notices); err != nil {
+		t.Fatalf("RecordNotices: %v", err)
+	}
+}
+
+func (k *kit) notices(t *testing.T, id courier.ID) []store.Notice {
+	t.Helper()
+	notices, err := k.store.Notices(t.Context(), id)
+	if err != nil {
+		t.Fatalf("Notices: %v", err)
+	}
+	return notices
+}
+
+func testNotices(t *testing.T, k *kit) {
+	k.listen(t, "one", courier.StatusQueued, courier.StatusProcessing, courier.StatusSent)
+	k.listen(t, "other", courier.StatusSent)
+	other := k.in(t, courier.StatusQueued)
+	m := k.in(t, courier.StatusSent)
+	want := k.notices(t, m.ID)
+	if len(want) != 3 || want[0].To != courier.StatusProcessing || want[1].To != courier.StatusSent || want[2].To != courier.StatusSent ||
+		want[1].Listener == want[2].Listener || want[0].At.IsZero() {
+		t.Fatalf("notices of a message that nobody was told of are %+v", want)
+	}
+	for i := range want {
+		same(t, "notice", want[i], store.Notice{Seq: want[i].Seq, Listener: want[i].Listener, To: want[i].To, At: want[i].At, State: store.NoticeWaiting})
+	}
+	at := floor(k.now).Add(time.Second)
+	k.record(t)
+	k.record(t, store.Notice{Seq: want[0].Seq, State: store.NoticeWaiting, Tries: 1, TriedAt: at, Fault: "refused\x00"},
+		store.Notice{Seq: want[1].Seq, State: store.NoticeDelivered, Tries: 1, TriedAt: at, Fault: "no"},
+		store.Notice{Seq: want[2].Seq, State: store.NoticeWaiting, Tries: 2, TriedAt: at, Fault: "away"})
+	want[0].Tries, want[0].TriedAt, want[0].Fault = 1, at, "refused\ufffd"
+	want[1].State, want[1].Tries, want[1].TriedAt = store.NoticeDelivered, 1, at
+	want[2].Tries, want[2].TriedAt, want[2].Fault = 2, at, "away"
+	same(t, "notices", k.notices(t, m.ID), want)
+	// What is dealt with is no event any more; what is unknown is left out.
+	later := at.Add(time.Minute)
+	k.record(t, store.Notice{Seq: want[0].Seq, State: store.NoticeDelivered, Tries: 2, TriedAt: later}, store.Notice{Seq: want[2].Seq, State: store.NoticeGivenUp},
+		store.Notice{Seq: want[1].Seq, State: store.NoticeGivenUp, Tries: 1, TriedAt: later}, store.Notice{Seq: want[2].Seq + 1000, State: store.NoticeDelivered, Tries: 1})
+	want[0].State, want[0].Tries, want[0].TriedAt, want[0].Fault = store.NoticeDelivered, 3, later, ""
+	want[2].State = store.NoticeGivenUp
+	same(t, "notices", k.notices(t, m.ID), want)
+	same(t, "events that are left", k.told(t, "one"), []courier.Status{courier.StatusQueued})
+	same(t, "events that are left", k.told(t, "other"), nil)
+	// A listener that is gone takes what it waited for along, and no more.
+	k.listen(t, "one")
+	same(t, "notices", k.notices(t, m.ID), want)
+	same(t, "notices of the other message", k.notices(t, other.ID), nil)
+}
+
+func testNoticesOfPurged(t *testing.T, k *kit) {
+	k.listen(t, "one", courier.StatusProcessing, courier.StatusSent)
+	m := k.in(t, courier.StatusSent)
+	notices := k.notices(t, m.ID)
+	if len(notices) != 2 {
+		t.Fatalf("notices are %+v, want 2", notices)
+	}
+	k.record(t, store.Notice{Seq: notices[0].Seq, State: store.NoticeDelivered, Tries: 1, TriedAt: k.now})
+	if n, err := k.store.Purge(t.Context(), store.Sweep{Now: k.now, Before: k.now.Add(time.Hour), Limit: 10}); n != 1 || err != nil {
+		t.Fatalf("Purge: %d, %v", n, err)
+	}
+	same(t, "events that are left", k.told(t, "one"), []courier.Status{courier.StatusSent})
+	k.record(t, store.Notice{Seq: notices[1].Seq, State: store.NoticeDelivered, Tries: 1, TriedAt: k.now})
+	same(t, "events that are left", k.told(t, "one"), nil)
+	same(t, "notices of a message that is gone", k.notices(t, m.ID), nil)
 }

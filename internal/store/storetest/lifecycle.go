@@ -145,6 +145,13 @@ func (k *kit) housekeeping() map[string]func(ctx context.Context) error {
 			_, err := k.store.Events(ctx, "one", 0, 1)
 			return err
 		},
+		"RecordNotices": func(ctx context.Context) error {
+			return k.store.RecordNotices(ctx, []store.Notice{{Seq: 1, State: store.NoticeDelivered}})
+		},
+		"Notices": func(ctx context.Context) error {
+			_, err := k.store.Notices(ctx, courier.ID{1})
+			return err
+		},
 		"Forget": func(ctx context.Context) error { return k.store.Forget(ctx, []store.Event{{Seq: 1}}) },
 		"Leave":  func(ctx context.Context) error { return k.store.Leave(ctx, nodeA) },
 		"Nodes": func(ctx context.Context) error {
