@@ -111,3 +111,20 @@ func TestAgo(t *testing.T) {
 		}
 	}
 }
+
+// TestEvents ends with what ended the message.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	m := &client.Message{Status: courier.StatusExpired}
+	m.UpdatedAt = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	last := func(want string) {
+		t.Helper()
+		list := events(m, &client.BuiltRequests{}, nil)
+		if got := list[len(list)-1].Title; got != want {
+			t.Errorf("the last is %q, want %q", got, want)
+		}
+	}
+	last("Lost its use")
+	m.SentAt, m.Receipts = m.UpdatedAt, []client.Receipt{{Status: courier.StatusExpired, ReceivedAt: m.UpdatedAt}}
+	last("Receipt: expired")
+}
