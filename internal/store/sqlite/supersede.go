@@ -195,7 +195,7 @@ func (p *places) add(ctx context.Context, s *session, taking *store.Superseding,
 	if !taking.Knows(key) {
 		var rivals []store.Rival
 		if mayHave {
-			rivals, err = s.rivals(ctx, row.Message, p.newest)
+			rivals, err = s.rivals(ctx, row.Message)
 		}
 		taking.Hold(key, rivals)
 	}
@@ -212,7 +212,7 @@ func (p *places) add(ctx context.Context, s *session, taking *store.Superseding,
 }
 
 // rivals returns the messages of a key that no gateway took yet.
-func (s *session) rivals(ctx context.Context, m *courier.Message, newest int64) ([]store.Rival, error) {
+func (s *session) rivals(ctx context.Context, m *courier.Message) ([]store.Rival, error) {
 	var rivals []store.Rival
 	var id []byte
 	var status string
@@ -223,7 +223,7 @@ func (s *session) rivals(ctx context.Context, m *courier.Message, newest int64) 
 		r.InFlight = status == string(courier.StatusProcessing)
 		rivals = append(rivals, r)
 		return err
-	}, m.Caller, m.SupersedeKey, newest, lowOf(m))
+	}, m.Caller, m.SupersedeKey, lowOf(m))
 	return rivals, err
 }
 
