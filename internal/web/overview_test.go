@@ -83,6 +83,11 @@ func TestPlots(t *testing.T) {
 	if got := timely.Path(timely.Lines[0]); got != "M64.0 50.0" {
 		t.Errorf("a single share is drawn as %s", got)
 	}
+	taken.Lines[0].Values[59] = 75
+	if whole, tail := taken.Path(taken.Lines[0]), taken.Tail(taken.Lines[0]); strings.Contains(whole, "744.0") || tail != "M732.5 164.0L744.0 50.0" {
+		t.Errorf("the step under way: %s and then %s", whole, tail)
+	}
+	taken.Lines[0].Values[59] = 0
 	if rows := taken.Rows(); len(rows) != 2 || rows[0].Values[0] != "75" || rows[1].Values[1] != "20" {
 		t.Errorf("rows %v", rows)
 	}
