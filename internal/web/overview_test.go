@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 
 func TestShare_Percent(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[share]string{{}: "–", {10, 10}: "100 %", {100000, 99999}: "99.9 %", {3, 2}: "66.7 %", {3, 0}: "0.0 %"} {
+	for s, want := range map[share]string{{}: "–", {10, 10}: "100 %", {100000, 99999}: "99.9 %", {3, 2}: "66.7 %", {3, 0}: "0.0 %", {2, 3}: "100 %"} {
 		if got := s.Percent(); got != want {
 			t.Errorf("%v is %s, want %s", s, got, want)
 		}
@@ -115,4 +115,21 @@ func TestAgo(t *testing.T) {
 			t.Errorf("%s is %q, want %q", d, got, want)
 		}
 	}
+}
+
+// TestEvents ends with what ended the message.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	m := &client.Message{Status: courier.StatusExpired}
+	m.UpdatedAt = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	last := func(want string) {
+		t.Helper()
+		list := events(m, &client.BuiltRequests{}, nil)
+		if got := list[len(list)-1].Title; got != want {
+			t.Errorf("the last is %q, want %q", got, want)
+		}
+	}
+	last("Lost its use")
+	m.SentAt, m.Receipts = m.UpdatedAt, []client.Receipt{{Status: courier.StatusExpired, ReceivedAt: m.UpdatedAt}}
+	last("Receipt: expired")
 }
