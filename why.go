@@ -69,6 +69,9 @@ func fateOf(m *Message, attempts []Attempt, now time.Time) string {
 	case StatusRejected:
 		return with("It was refused for good.", fault, next)
 	case StatusExpired:
+		if !m.SentAt.IsZero() {
+			return with(fmt.Sprintf("%s took it%s and reported that it lost its use before it arrived.", upper(through), within(m)), fault, next)
+		}
 		return with(fmt.Sprintf("It lost its use before a gateway took it, after %s.", tries), fault, next, "A longer ttl gives it more time.")
 	case StatusAbandoned:
 		return with(fmt.Sprintf("It was given up after %s.", tries), fault, next)

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"courier"
@@ -26,6 +27,9 @@ import (
 type Courier struct {
 	app   *app.App
 	state atomic.Int32
+	// turn is held by a start, and by a stop, which ends the start by endStart.
+	turn     sync.Mutex
+	endStart atomic.Pointer[context.CancelFunc]
 }
 
 // The states of a Courier.
@@ -67,16 +71,24 @@ func New(options Options) (*Courier, error) {
 }
 
 // Start opens the store and begins to take and send messages. ctx bounds the start alone.
-// When it returns an error, everything is stopped again. A courier starts once.
+// When it returns an error, everything is stopped again. A courier starts once, and a Stop
+// meanwhile ends the start.
 func (c *Courier) Start(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	c.endStart.Store(&cancel)
 	if !c.state.CompareAndSwap(stateNew, stateStarting) {
-		return errors.New("start courier: it was started before; make another with embed.New")
+		return errors.New("start courier: it was started or stopped before; make another with embed.New")
 	}
 	if err := c.app.Start(ctx); err != nil {
 		c.state.Store(stateStopped)
 		return err
 	}
-	c.state.Store(stateRunning)
+	if !c.state.CompareAndSwap(stateStarting, stateRunning) {
+		return errors.New("start courier: it was stopped meanwhile")
+	}
 	return nil
 }
 
@@ -84,6 +96,11 @@ func (c *Courier) Start(ctx context.Context) error {
 // (dispatch.grace_period) and gives back what others may send. It is idempotent.
 func (c *Courier) Stop(ctx context.Context) error {
 	c.state.Store(stateStopped)
+	if end := c.endStart.Load(); end != nil {
+		(*end)()
+	}
+	c.turn.Lock()
+	defer c.turn.Unlock()
 	return c.app.Stop(ctx)
 }
 

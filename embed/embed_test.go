@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -234,6 +235,41 @@ func TestNew_Faults(t *testing.T) {
 }
 
 // TestCourier_Start_faults stops what has begun when a part does not start.
+// firstWrite is closed by what is written first.
+type firstWrite struct {
+	once  sync.Once
+	begun chan struct{}
+}
+
+func (w *firstWrite) Write(text []byte) (int, error) {
+	w.once.Do(func() { close(w.begun) })
+	return len(text), nil
+}
+
+// TestCourier_StopWhileItStarts leaves nothing of a courier whose start was under way.
+func TestCourier_StopWhileItStarts(t *testing.T) {
+	t.Parallel()
+	for range 10 {
+		log := &firstWrite{begun: make(chan struct{})}
+		c, err := embed.New(embed.Options{Store: embed.Memory, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		started := make(chan error)
+		go func() { started <- c.Start(t.Context()) }()
+		<-log.begun
+		if err := c.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := <-started; err == nil {
+			t.Error("it was started although it was stopped")
+		}
+		if _, err := c.Send(t.Context(), courier.Draft{To: to, Body: "123456"}); courier.CodeOf(err) != courier.CodeShuttingDown {
+			t.Errorf("it takes a message: %v", err)
+		}
+	}
+}
+
 func TestCourier_Start_faults(t *testing.T) {
 	t.Parallel()
 	for says, g := range map[string]embed.Gateway{

@@ -25,6 +25,8 @@ const (
 	// how often a node looks for one, and how long it waits when the store is in trouble.
 	lease    = 30 * time.Second
 	lookEach = 5 * time.Second
+	// noteTime bounds how long it takes to write how far an action is, also as the node stops.
+	noteTime = 1500 * time.Millisecond
 )
 
 // Store is the part of store.Store that actions need.
@@ -108,23 +110,33 @@ func (r *Runner) Run(ctx context.Context) {
 func (r *Runner) carryOut(ctx context.Context, a store.Action) error {
 	for a.Status == store.ActionRunning {
 		fault := r.step(ctx, &a)
-		now := r.options.NowFunc()
-		until := now.Add(lease)
-		if a.UpdatedAt = now; a.Status != store.ActionRunning {
-			a.EndedAt = now
+		if kept, err := r.note(ctx, &a, fault == nil); err != nil || fault != nil || !kept {
+			return errors.Join(fault, err)
 		}
-		if fault != nil {
-			until = now // whoever looks next goes on
-		}
-		kept, err := r.options.Store.SaveAction(ctx, r.options.Node, a, until)
-		if err = errors.Join(fault, err); err != nil || !kept {
-			return err
-		}
+	}
+	return nil
+}
+
+// note writes how far an action is, also when ctx has ended. kept is false when it is
+// another's, or was stopped. Without keep whoever looks next goes on.
+func (r *Runner) note(ctx context.Context, a *store.Action, keep bool) (kept bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+	defer cancel()
+	now := r.options.NowFunc()
+	until := now
+	if keep {
+		until = now.Add(lease)
+	}
+	if a.UpdatedAt = now; a.Status != store.ActionRunning {
+		a.EndedAt = now
+	}
+	if kept, err = r.options.Store.SaveAction(ctx, r.options.Node, *a, until); err != nil || !kept || a.Status == store.ActionRunning {
+		return kept, err
 	}
 	r.options.Logger.InfoContext(ctx, "an action on messages has ended", slog.String("action_id", a.ID.String()), slog.String("action", string(a.Kind)),
 		slog.String("status", string(a.Status)), slog.Int64("changed", a.Changed), slog.Int64("skipped", a.Skipped), slog.String("error", a.Fault))
-	return r.options.Store.Audit(ctx, store.Entry{
-		At: a.EndedAt, Who: a.Who, Action: "action.end", Target: a.ID.String(), Reason: a.Reason,
+	return kept, r.options.Store.Audit(ctx, store.Entry{
+		At: a.EndedAt, Who: a.Who, Action: store.AuditEnd, Target: a.ID.String(), Reason: a.Reason,
 		Detail: fmt.Sprintf("%s, %d messages changed, %d skipped", a.Status, a.Changed, a.Skipped),
 	})
 }

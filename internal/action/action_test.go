@@ -53,7 +53,7 @@ func options(s action.Store) action.Options {
 	}
 }
 
-func start(t *testing.T, s store.Store, o action.Options, asked store.Action) {
+func start(t *testing.T, s store.Store, o action.Options, asked store.Action) (stop func()) {
 	t.Helper()
 	asked.ID, asked.At, asked.Who = courier.ID{1}, time.Now(), "shop"
 	asked.Filter.Until = time.Now()
@@ -61,10 +61,12 @@ func start(t *testing.T, s store.Store, o action.Options, asked store.Action) {
 		t.Fatal(err)
 	}
 	r := action.New(o)
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, end := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); r.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-done })
+	stop = func() { end(); <-done }
+	t.Cleanup(stop)
+	return stop
 }
 
 func pass(d time.Duration) { <-time.After(d); synctest.Wait() }
@@ -95,6 +97,32 @@ func TestRunner_RetriesAll(t *testing.T) {
 		entries, err := s.Audits(t.Context(), store.AuditQuery{Limit: 9})
 		if err != nil || len(entries) != 1 || entries[0].Action != "action.end" || entries[0].Who != "shop" {
 			t.Errorf("audit log: %+v, %v", entries, err)
+		}
+	})
+}
+
+// hanging is a store that does not answer for one message.
+type hanging struct{ *memory.Store }
+
+func (h hanging) Requeue(ctx context.Context, requeue store.Requeue) (*courier.Message, error) {
+	if requeue.ID[15] == 120 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return h.Store.Requeue(ctx, requeue)
+}
+
+// TestRunner_Stops leaves what it has done to whoever goes on, at once.
+func TestRunner_Stops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := hanging{memory.New(memory.Options{})}
+		put(t, s.Store, 150, courier.StatusRejected)
+		stop := start(t, s, options(s), store.Action{Kind: store.ActionRetry, Filter: store.Query{Status: courier.StatusRejected}})
+		pass(time.Second)
+		stop()
+		if a, err := s.TakeAction(t.Context(), "other", time.Now(), time.Now()); err != nil || a == nil || a.Changed != 99 {
+			t.Errorf("%+v, %v", a, err)
 		}
 	})
 }

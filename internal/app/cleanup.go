@@ -17,13 +17,15 @@ const stopMargin = 30 * time.Second
 // period: it ends the attempts that are left and writes what they came to.
 const (
 	reloadShare    = time.Second
-	listenerShare  = 3 * time.Second // twice
+	listenerShare  = 2500 * time.Millisecond // twice
+	actionsShare   = 2 * time.Second
 	engineShare    = 7 * time.Second
-	webhooksShare  = 3 * time.Second
+	webhooksShare  = 2 * time.Second
 	gatewaysShare  = time.Second
+	inboxShare     = time.Second
 	storeShare     = 4 * time.Second
-	templatesShare = 5 * time.Second
-	tracingShare   = 2 * time.Second
+	templatesShare = 2 * time.Second // nothing of a message runs by then
+	tracingShare   = 1500 * time.Millisecond
 	logShare       = time.Second
 )
 

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -46,17 +48,25 @@ func TestCleanups_GiveEachStepItsShare(t *testing.T) {
 	})
 }
 
-// TestStopMargin adds up the shares, as docs/deployment.md promises their sum.
+// TestStopMargin adds up the shares of a courier, as docs/deployment.md promises their sum.
 func TestStopMargin(t *testing.T) {
 	t.Parallel()
-	steps := []time.Duration{
-		reloadShare, 2 * listenerShare, engineShare, gatewaysShare, storeShare, templatesShare, tracingShare, logShare,
+	cfg := load(t, "api: { port: 0 }\npublic: { port: 0 }\nstore: { dsn: sqlite://"+filepath.Join(t.TempDir(), "courier.db")+" }\n")
+	a, err := New(Options{Config: cfg, LogOutput: io.Discard})
+	if err == nil {
+		err = a.Start(t.Context())
 	}
-	sum := time.Duration(0)
-	for _, share := range steps {
-		sum += share + abandonAfter
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := logShare + abandonAfter - cfg.Dispatch.GracePeriod
+	for _, step := range a.cleanups.steps {
+		sum += step.share + abandonAfter
 	}
 	if sum > stopMargin {
 		t.Errorf("the steps may take %s, more than the promised %s", sum, stopMargin)
+	}
+	if err := a.Stop(t.Context()); err != nil {
+		t.Error(err)
 	}
 }

@@ -28,7 +28,7 @@ type testInbox struct {
 
 func (a *App) startInbox(context.Context) error {
 	a.inbox.app = a
-	a.cleanups.add("inbox", listenerShare, func(ctx context.Context) error {
+	a.cleanups.add("inbox", inboxShare, func(ctx context.Context) error {
 		a.inbox.mu.Lock()
 		defer a.inbox.mu.Unlock()
 		if a.inbox.server == nil {

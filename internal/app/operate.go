@@ -68,7 +68,7 @@ func (a *App) startActions(ctx context.Context) error {
 		defer close(done)
 		a.actions.Run(ctx)
 	}()
-	a.cleanups.add("actions", listenerShare, func(context.Context) error {
+	a.cleanups.add("actions", actionsShare, func(context.Context) error {
 		stop()
 		<-done
 		return nil
@@ -84,7 +84,7 @@ func (a *App) auditReload(ctx context.Context, before, after *config.Config) {
 		return
 	}
 	err := a.store.Audit(ctx, store.Entry{
-		At: a.store.Now(), Who: "node " + a.nodeName, Action: "configuration", Detail: "changed: " + strings.Join(changed, ", "),
+		At: a.store.Now(), Who: "node " + a.nodeName, Action: store.AuditConfiguration, Detail: "changed: " + strings.Join(changed, ", "),
 	})
 	if err != nil {
 		a.logger.WarnContext(ctx, "could not enter the changed configuration in the audit log", slog.String("error", err.Error()))

@@ -350,9 +350,9 @@ func (t *trialRun) receive(ctx context.Context, options gateway.ReceiverOptions)
 	}
 	call := t.asked.Call
 	header := headerOf(call.Headers)
-	if header.Get("Content-Type") == "" && call.Body != "" {
+	if text := strings.TrimSpace(call.Body); header.Get("Content-Type") == "" && text != "" {
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
-		if strings.ContainsAny(strings.TrimSpace(call.Body)[:1], "{[") {
+		if text[0] == '{' || text[0] == '[' {
 			header.Set("Content-Type", "application/json")
 		}
 	}

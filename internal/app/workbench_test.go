@@ -110,6 +110,11 @@ func TestWorkbench_Faults(t *testing.T) {
 	if result.Request == nil || result.Request.Body != `{"k":"env://PATH"}` {
 		t.Errorf("%+v, %+v", result.Request, result.Faults)
 	}
+	receipt := "function(req) { id: 'x', status: 'delivered' }"
+	result = try(t, bench(t), httpapi.TrialRequest{Receipt: &receipt, Call: &httpapi.TrialCallRequest{Body: " \n"}})
+	if len(result.Faults) != 0 || len(result.Receipts) != 1 {
+		t.Errorf("a call of blanks: %+v, %+v", result.Receipts, result.Faults)
+	}
 	if _, err := bench(t).Try(t.Context(), &httpapi.TrialRequest{Preset: "twillio"}); courier.CodeOf(err) != courier.CodeInvalidRequest {
 		t.Error(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"courier"
 	"courier/internal/app"
 	"courier/internal/config"
-	"courier/internal/curl"
 )
 
 func newRender(shared *shared) *cobra.Command {
@@ -39,9 +38,9 @@ needed. Secrets are printed as *** unless --show-secrets is given.`,
 		if err != nil {
 			return err
 		}
-		text, err := renderText(ctx, cfg, draft)
+		text, err := app.Render(ctx, cfg, draft)
 		if err != nil {
-			return err
+			return fmt.Errorf("render message: %w", err)
 		}
 		if !showSecrets {
 			text = app.NewMasker(cfg).Mask(text)
@@ -70,14 +69,4 @@ func (f *sendFlags) draft(stdin io.Reader) (courier.Draft, error) {
 		}
 	}
 	return draft, nil
-}
-
-// renderText builds the request of a message. The time of the program that
-// would send it counts as now.
-func renderText(ctx context.Context, cfg *config.Config, draft courier.Draft) (*curl.Request, error) {
-	wire, err := app.Render(ctx, cfg, draft)
-	if err != nil {
-		return nil, fmt.Errorf("render message: %w", err)
-	}
-	return wire, nil
 }

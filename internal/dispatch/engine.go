@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,8 +57,9 @@ type Engine struct {
 type judged struct {
 	// quality is what receipts say of them.
 	quality atomic.Pointer[quality]
-	// paused are those that are to take no messages, in order.
-	paused atomic.Pointer[[]string]
+	// paused are those that are to take no messages, in order; pausing is held to change them.
+	paused  atomic.Pointer[[]string]
+	pausing sync.Mutex
 }
 
 // New returns an engine that is not started. Errors tell what is wrong with the

@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,24 @@ func TestEngine_PausedGatewayTakesNothing(t *testing.T) {
 		pass(2 * time.Second)
 		wantStatus(t, memory, m, courier.StatusSent)
 	})
+}
+
+// TestEngine_PausedAtOnce hears of pauses from a beat and from an operator at once: what it
+// takes for the last of them holds for its gates as well.
+func TestEngine_PausedAtOnce(t *testing.T) {
+	t.Parallel()
+	engine := start(t, newOptions(newMemory(), newGateway("sms", answer(accepted()))))
+	for range 20_000 {
+		var both sync.WaitGroup
+		both.Go(func() { engine.SetPaused([]string{"sms"}) })
+		both.Go(func() { engine.SetPaused(nil) })
+		both.Wait()
+		before := engine.Snapshot()[0].Paused
+		engine.SetPaused([]string{"sms"})
+		if !engine.Snapshot()[0].Paused {
+			t.Fatalf("it is to be paused, and is not; it was before: %v", before)
+		}
+	}
 }
 
 // TestEngine_PausedFromTheStart begins with a gateway that was paused before.

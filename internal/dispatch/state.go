@@ -54,6 +54,8 @@ func (e *Engine) State() string {
 // SetPaused has these gateways, and no others, take no messages until the next call. What
 // waits for them waits on, or goes to others of its route; attempts under way finish.
 func (e *Engine) SetPaused(gateways []string) {
+	e.pausing.Lock()
+	defer e.pausing.Unlock()
 	before := e.paused.Swap(&gateways)
 	if before != nil && slices.Equal(*before, gateways) {
 		return

@@ -35,19 +35,17 @@ const (
 
 // QueueState is what waits for one gateway in one lane.
 type QueueState struct {
-	Gateway string       `json:"gateway"`
-	Lane    courier.Lane `json:"lane"`
+	Gateway string
+	Lane    courier.Lane
 	// Count is how many messages wait, up to store.CountedMost, those that are not due
 	// among them.
-	Count int `json:"count"`
+	Count int
 	// OldestDueAt is when the first of them is due.
-	OldestDueAt time.Time `json:"oldest_due_at"`
+	OldestDueAt time.Time
 	// Hold says what holds up those that are due, as this node sees it, and Class the
 	// class of error for a gateway that takes none.
-	Hold  Hold          `json:"hold,omitempty"`
-	Class courier.Class `json:"class,omitempty"`
-	// NewestFirst is true while codes wait for so long that the newest go first.
-	NewestFirst bool `json:"newest_first,omitempty"`
+	Hold  Hold
+	Class courier.Class
 }
 
 // QueueStates says of what waits, by the store, what holds it up.
@@ -66,10 +64,8 @@ func (e *Engine) queueState(w store.Waiting) QueueState {
 		state.Hold = HoldElsewhere
 		return state
 	}
-	q := l.queues[laneOf(w.Lane)]
-	state.NewestFirst = q.isNewestFirst()
 	if !w.Due.After(e.now()) {
-		state.Hold, state.Class = l.hold(q.key.lane, e.cluster.Nodes(), e.tick())
+		state.Hold, state.Class = l.hold(laneOf(w.Lane), e.cluster.Nodes(), e.tick())
 	}
 	return state
 }

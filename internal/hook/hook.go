@@ -290,8 +290,11 @@ func (h *Hook) withKey(ctx context.Context, c *call, m *courier.Message) (earlie
 	return nil
 }
 
-// lock keeps equal calls apart.
+// lock keeps equal calls apart. Without a key none is equal to another, and none waits.
 func (h *Hook) lock(c *call) (unlock func()) {
+	if c.key == "" {
+		return func() {}
+	}
 	lock := &h.locks[maphash.String(h.seed, c.key)%uint64(len(h.locks))]
 	lock.Lock()
 	return lock.Unlock

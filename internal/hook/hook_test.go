@@ -37,6 +37,8 @@ type messages struct {
 	*intake.Intake
 	mu  sync.Mutex
 	err error
+	// meet, unless nil, is where each call waits for another.
+	meet chan struct{}
 }
 
 func newMessages(region string) *messages {
@@ -46,6 +48,14 @@ func newMessages(region string) *messages {
 }
 
 func (m *messages) Enqueue(ctx context.Context, list []*courier.Message) ([]store.Enqueued, error) {
+	if m.meet != nil {
+		select {
+		case m.meet <- struct{}{}:
+		case <-m.meet:
+		case <-time.After(2 * time.Second):
+			return nil, errors.New("no other call came")
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.err != nil {
@@ -435,6 +445,23 @@ func TestHook_Webhook(t *testing.T) {
 	if got := m.all(t)[0]; got.Gateway != "second" || !got.OnlyGateway || got.CallbackURL != "https://shop.example/done" {
 		t.Errorf("got %+v", got)
 	}
+}
+
+// TestHook_WithoutKeys stores calls side by side that are no repeats of each other.
+func TestHook_WithoutKeys(t *testing.T) {
+	t.Parallel()
+	m := newMessages("")
+	m.meet = make(chan struct{})
+	h := newHook(t, m, hook.Options{Type: "webhook"})
+	var calls sync.WaitGroup
+	for range 2 {
+		calls.Go(func() {
+			if got := h.Serve(t.Context(), callOf("webhook", `{"to":"+12065550109","body":"Hi"}`, time.Now()), false); got.Status != http.StatusOK {
+				t.Errorf("got %d %s, %v", got.Status, got.Body, got.Err)
+			}
+		})
+	}
+	calls.Wait()
 }
 
 func TestNew_Refuses(t *testing.T) {

@@ -142,12 +142,18 @@ func (a *API) readAction(c *call) (started store.Action, err error) {
 		err = invalid("as", "only messages that are resolved become something; leave it out")
 	}
 	f := &request.Filter
-	for name, value := range map[string]string{
-		"status": string(f.Status), "to": f.To, "gateway": f.Gateway, "template_type": f.TemplateType, "country": f.Country,
-		"class": string(f.Class), "since": f.Since, "until": f.Until,
+	for _, given := range []struct{ name, value string }{
+		{"status", string(f.Status)},
+		{"to", f.To},
+		{"gateway", f.Gateway},
+		{"template_type", f.TemplateType},
+		{"country", f.Country},
+		{"class", string(f.Class)},
+		{"since", f.Since},
+		{"until", f.Until},
 	} {
-		if err == nil && value != "" {
-			err = at("filter."+name, a.restrict(&started.Filter, name, value))
+		if err == nil && given.value != "" {
+			err = at("filter."+given.name, a.restrict(&started.Filter, given.name, given.value))
 		}
 	}
 	if err == nil {
@@ -249,10 +255,7 @@ func (a *API) stopAction(c *call, id courier.ID) (any, error) {
 
 // actionEndpoints are those of actions, and of what tells who did what.
 func (a *API) actionEndpoints() []endpoint {
-	id := []*huma.Param{{
-		Name: "id", In: "path", Required: true, Description: "The id of an action.", Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
-	}}
-	refused := append([]courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia}, storeCodes()...)
+	id, refused := idParam("The id of an action."), append(bodyCodes(), storeCodes()...)
 	missing := []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable}
 	unavailable := []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeStoreUnavailable}
 	return []endpoint{

@@ -65,6 +65,7 @@ type Store interface {
 	Actions(ctx context.Context, limit int) ([]store.Action, error)
 	// The sessions of visitors of the pages. An unknown one is store.ErrNotFound, or no error to end.
 	PutSession(ctx context.Context, session store.Session) error
+	UseSession(ctx context.Context, id [sha256.Size]byte, at time.Time) error
 	Session(ctx context.Context, id [sha256.Size]byte) (store.Session, error)
 	EndSession(ctx context.Context, id [sha256.Size]byte) error
 }
@@ -183,7 +184,7 @@ func New(options Options) (*API, error) {
 	if err := a.registerMetrics(); err != nil {
 		return nil, err
 	}
-	endpoints := slices.Concat(a.messageEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints(), a.workbenchEndpoints())
+	endpoints := slices.Concat(a.messageEndpoints(), a.changeEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints(), a.workbenchEndpoints())
 	a.specFunc = sync.OnceValues(func() (specification, error) { return specify(endpoints) })
 	a.within = a.serve(listenerPages, endpoints)
 	a.admin = a.serve(listenerAdmin, slices.Concat(endpoints, a.kratosEndpoints(), a.pageEndpoints()))

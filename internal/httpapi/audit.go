@@ -28,6 +28,14 @@ const (
 	reasonInvalid = "it is longer than 500 bytes; shorten it"
 )
 
+// AuditActions returns all that the audit log may have entries of.
+func AuditActions() []string {
+	return []string{
+		auditCancel, auditRetry, auditResolve, auditPause, auditResume, auditTest, auditStart, auditStop, store.AuditEnd,
+		auditSignIn, auditSignOut, store.AuditConfiguration,
+	}
+}
+
 // who names a key in the audit log. Without keys everybody on this machine may act.
 func who(by Key) string { return cmp.Or(by.Name, anonymous) }
 

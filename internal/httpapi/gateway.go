@@ -106,7 +106,7 @@ type weightList struct {
 // known is what is known of all gateways.
 type known struct {
 	pauses  []store.Pause
-	nodes   []store.Node
+	states  map[string][]gatewayNode
 	weights []store.Weight
 	dayOf
 }
@@ -129,7 +129,11 @@ func (a *API) readKnown(ctx context.Context) (k known, err error) {
 		}
 	}
 	read(func() (err error) { k.pauses, err = s.Pauses(ctx); return err })
-	read(func() (err error) { k.nodes, err = s.Nodes(ctx); return err })
+	read(func() error {
+		nodes, err := s.Nodes(ctx)
+		k.states = statesOf(nodes)
+		return err
+	})
 	read(func() (err error) { k.weights, err = s.Weights(ctx); return err })
 	read(func() (err error) {
 		k.dayOf, err = a.lastDay.get(struct{}{}, dayFor, func() (dayOf, error) { return a.readDay(ctx) })
@@ -174,16 +178,11 @@ func (a *API) gateways(ctx context.Context, condition func(id string) bool) ([]g
 
 func (k *known) view(settings *GatewaySettings, now time.Time) gatewayView {
 	id := settings.ID
-	v := gatewayView{GatewaySettings: *settings, State: "ok", Nodes: []gatewayNode{}, Weights: []gatewayWeight{}, Countries: []countryShare{}, Faults: []classCount{}}
+	v := gatewayView{GatewaySettings: *settings, State: "ok", Nodes: append([]gatewayNode{}, k.states[id]...), Weights: []gatewayWeight{}, Countries: []countryShare{}, Faults: []classCount{}}
 	v.Routes, v.Docs = append([]string{}, v.Routes...), append([]string{}, v.Docs...)
 	for _, p := range k.pauses {
 		if p.Gateway == id {
 			v.Paused.Value = &gatewayPause{p.Reason, p.Who, moment(p.At)}
-		}
-	}
-	for _, n := range k.nodes {
-		if state := stateOf(&n, id); n.Alive && state != nil {
-			v.Nodes = append(v.Nodes, *state)
 		}
 	}
 	for _, w := range k.weights {
@@ -206,26 +205,25 @@ func (k *known) view(settings *GatewaySettings, now time.Time) gatewayView {
 	return v
 }
 
-// stateOf returns how a node sees a gateway, nil where it does not say.
-func stateOf(n *store.Node, gateway string) *gatewayNode {
-	var states []struct {
-		gatewayNode
-		Gateway string `json:"gateway"`
-	}
-	if json.Unmarshal([]byte(n.State), &states) != nil {
-		return nil
-	}
-	for i := range states {
-		if states[i].Gateway == gateway {
-			state := &states[i].gatewayNode
-			state.Node = n.Name
-			if state.Degraded == nil {
-				state.Degraded = map[string]string{}
+// statesOf returns how each node that is alive sees the gateways, by these.
+func statesOf(nodes []store.Node) map[string][]gatewayNode {
+	states := map[string][]gatewayNode{}
+	for i := range nodes {
+		var said []struct {
+			gatewayNode
+			Gateway string `json:"gateway"`
+		}
+		if !nodes[i].Alive || json.Unmarshal([]byte(nodes[i].State), &said) != nil {
+			continue
+		}
+		for _, s := range said {
+			if s.Node = nodes[i].Name; s.Degraded == nil {
+				s.Degraded = map[string]string{}
 			}
-			return state
+			states[s.Gateway] = append(states[s.Gateway], s.gatewayNode)
 		}
 	}
-	return nil
+	return states
 }
 
 func newWeight(w *store.Weight) gatewayWeight {
@@ -291,19 +289,24 @@ func (a *API) listGateways(c *call) (any, error) {
 func (a *API) byGateway(serve func(c *call, id string) (any, error)) handler {
 	return func(c *call) (any, error) {
 		id := c.r.PathValue("id")
-		var settings []GatewaySettings
-		var err error
-		if a.options.Gateways != nil {
-			settings, err = a.options.Gateways.Gateways()
-		}
-		if err == nil && !slices.ContainsFunc(settings, func(g GatewaySettings) bool { return g.ID == id }) {
-			err = &courier.Error{Code: courier.CodeNotFound, Message: "no gateway has this id; GET /v1/gateways lists them"}
-		}
+		has, err := a.hasGateway(id)
 		if err != nil {
 			return nil, err
 		}
+		if !has {
+			return nil, &courier.Error{Code: courier.CodeNotFound, Message: "no gateway has this id; GET /v1/gateways lists them"}
+		}
 		return serve(c, id)
 	}
+}
+
+// hasGateway reports whether the configuration has a gateway.
+func (a *API) hasGateway(id string) (bool, error) {
+	if a.options.Gateways == nil {
+		return false, nil
+	}
+	settings, err := a.options.Gateways.Gateways()
+	return slices.ContainsFunc(settings, func(g GatewaySettings) bool { return g.ID == id }), err
 }
 
 func (a *API) getGateway(c *call, id string) (any, error) {
@@ -443,7 +446,7 @@ func (a *API) listWeights(c *call) (any, error) {
 // gatewayEndpoints are those of the gateways.
 func (a *API) gatewayEndpoints() []endpoint {
 	missing := []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable}
-	refused := append([]courier.ErrorCode{courier.CodeNotFound, courier.CodeInvalidRequest, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia}, storeCodes()...)
+	refused := slices.Concat([]courier.ErrorCode{courier.CodeNotFound}, bodyCodes(), storeCodes())
 	id := namedParam("The id of a gateway.")
 	const path = "/v1/gateways"
 	return []endpoint{

@@ -77,6 +77,11 @@ func pageParams() []*huma.Param {
 	}
 }
 
+// idParam is an id in the path that the courier gave.
+func idParam(description string) []*huma.Param {
+	return []*huma.Param{{Name: "id", In: "path", Required: true, Description: description, Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"}}}
+}
+
 // namedParam is an id in the path that is a name.
 func namedParam(description string) []*huma.Param {
 	return []*huma.Param{{Name: "id", In: "path", Required: true, Description: description, Schema: &huma.Schema{Type: huma.TypeString}}}

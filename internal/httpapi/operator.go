@@ -48,8 +48,11 @@ func (a *API) ready(c *call) (any, error) {
 	if a.options.DryFunc != nil && a.options.DryFunc() {
 		answer.Mode = "dry"
 	}
-	if pauses, err := a.options.Store.Pauses(ctx); err == nil { // the checks say how the store is
-		answer.Paused = len(pauses)
+	pauses, _ := a.options.Store.Pauses(ctx) // the checks say how the store is
+	for _, p := range pauses {
+		if has, err := a.hasGateway(p.Gateway); has && err == nil {
+			answer.Paused++
+		}
 	}
 	return answer, nil
 }

@@ -25,8 +25,6 @@ type Page struct {
 	Scope Scope
 	// Lasting is true of an answer that goes on until the visitor leaves.
 	Lasting bool
-	// MaxForm bounds the body of a POST, 64 KiB when 0.
-	MaxForm int64
 	Serve   func(v *Visit) error
 }
 
@@ -61,8 +59,12 @@ func (v *Visit) Ending() <-chan struct{} { return v.api.ending }
 // EndStreams ends the answers that go on until a visitor leaves. It is idempotent.
 func (a *API) EndStreams() { a.endOnce.Do(func() { close(a.ending) }) }
 
-// maxForm is the default of Page.MaxForm.
-const maxForm = 64 << 10
+// maxForm bounds the form of a visitor, who may try templates, and maxOpenForm that of
+// anybody.
+const (
+	maxForm     = 1 << 20
+	maxOpenForm = 64 << 10
+)
 
 // formField is the field of a form that holds the token.
 const formField = "token"
@@ -160,9 +162,9 @@ func baseOf(r *http.Request) string {
 
 // parseForm reads the form of a POST, which must be one of our own.
 func parseForm(v *Visit, page *Page) error {
-	limit := page.MaxForm
-	if limit == 0 {
-		limit = maxForm
+	limit := int64(maxForm)
+	if page.Scope == "" {
+		limit = maxOpenForm
 	}
 	kind, _, _ := strings.Cut(v.R.Header.Get("Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded") {

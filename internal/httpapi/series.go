@@ -103,7 +103,7 @@ func (a *API) getSeries(c *call) (any, error) {
 	if until.Sub(since) <= longSeries {
 		return read()
 	}
-	key := seriesKey{since.Truncate(step), until.Truncate(step), step, gateway}
+	key := seriesKey{since.Truncate(step).UTC(), until.Truncate(step).UTC(), step, gateway}
 	return a.longSeries.get(key, longSeriesFor, read)
 }
 

@@ -56,8 +56,7 @@ func (a *API) whoVisits(r *http.Request, keys []Key) (by Key, secret string, err
 			continue
 		}
 		if r.Header.Get(headerWatch) == "" && now.Sub(session.SeenAt) >= seenEvery {
-			session.SeenAt = now
-			if err := a.options.Store.PutSession(r.Context(), session); err != nil {
+			if err := a.options.Store.UseSession(r.Context(), id, now); err != nil {
 				return Key{}, "", err
 			}
 		}

@@ -18,15 +18,9 @@ const (
 
 // messageEndpoints are those of the messages.
 func (a *API) messageEndpoints() []endpoint {
-	refused := []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia}
-	unserved := []courier.ErrorCode{courier.CodeUnknownChannel, courier.CodeSMSDisabled}
+	refused, unserved := bodyCodes(), channelCodes()
 	judged := []courier.ErrorCode{courier.CodeInvalidRecipient, courier.CodeInvalidSender, courier.CodeMessageTooLong}
 	repeated := []courier.ErrorCode{courier.CodeIdempotencyConflict, courier.CodeRateLimited, courier.CodeRecipientLimited, courier.CodeCallerLimited}
-	changed := slices.Concat([]courier.ErrorCode{courier.CodeNotFound, courier.CodeIllegalTransition}, storeCodes())
-	id := []*huma.Param{{
-		Name: "id", In: "path", Required: true, Description: "The id of a message.",
-		Schema: &huma.Schema{Type: huma.TypeString, Format: "uuid"},
-	}}
 	least, most := 1, 255
 	key := []*huma.Param{{
 		Name: headerKey, In: "header",
@@ -62,34 +56,42 @@ func (a *API) messageEndpoints() []endpoint {
 		{
 			method: http.MethodGet, path: pathMessage, id: "get-message", tag: tagMessages, summary: "Show a message",
 			description: "A message with its attempts, what the gateways reported of it, and what applications were told.",
-			scope:       ScopeRead, handle: byID(a.getMessage), parameters: id,
+			scope:       ScopeRead, handle: byID(a.getMessage), parameters: idParam("The id of a message."),
 			gives: messageDetail{}, codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable},
 		},
 		{
 			method: http.MethodGet, path: pathMessage + "/requests", id: "build-requests", tag: tagMessages, summary: "Show the requests of a message",
 			description: "The request to each gateway that a message was attempted through, with secrets masked, as the configuration of now builds it: what was sent is not kept. Nothing is sent.",
-			scope:       ScopeRead, handle: byID(a.builtRequests), parameters: id,
+			scope:       ScopeRead, handle: byID(a.builtRequests), parameters: idParam("The id of a message."),
 			gives: builtList{}, codes: []courier.ErrorCode{courier.CodeNotFound, courier.CodeStoreUnavailable},
 		},
+	}
+}
+
+// changeEndpoints change one message.
+func (a *API) changeEndpoints() []endpoint {
+	id, unserved := idParam("The id of a message."), channelCodes()
+	changed := slices.Concat(bodyCodes(), []courier.ErrorCode{courier.CodeNotFound, courier.CodeIllegalTransition}, storeCodes())
+	return []endpoint{
 		{
 			method: http.MethodPost, path: pathMessage + "/cancel", id: "cancel-message", tag: tagMessages, summary: "Cancel a message",
 			description: "Withdraws a queued or unknown message. Canceling a canceled one again is no error.",
 			scope:       ScopeSend, also: ScopeOperate, handle: byID(a.cancelMessage), parameters: id,
-			takes: ReasonRequest{}, bodyOptional: true, gives: Message{}, codes: slices.Concat(refused, changed),
+			takes: ReasonRequest{}, bodyOptional: true, gives: Message{}, codes: changed,
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/retry", id: "retry-message", tag: tagMessages, summary: "Retry a message",
 			description: "Queues a message again that is undelivered, rejected, expired, abandoned or unknown, due now and with a new count of retries. An expired one needs a new lifetime, or none.",
 			scope:       ScopeSend, also: ScopeOperate, handle: byID(a.retryMessage), parameters: id,
 			takes: retryRequest{}, bodyOptional: true, gives: Message{},
-			codes: slices.Concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
+			codes: slices.Concat(changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
 		},
 		{
 			method: http.MethodPost, path: pathMessage + "/resolve", id: "resolve-message", tag: tagMessages, summary: "Resolve an unknown message",
 			description: "Says what became of a message whose outcome is unknown, after a look at the gateway. One that is sent again is due now, with a new count of retries.",
 			scope:       ScopeSend, also: ScopeOperate, handle: byID(a.resolveMessage), parameters: id,
 			takes: ResolveRequest{}, gives: Message{},
-			codes: slices.Concat(refused, changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
+			codes: slices.Concat(changed, []courier.ErrorCode{courier.CodeContentScrubbed}, unserved),
 		},
 	}
 }
@@ -138,6 +140,16 @@ func (a *API) healthEndpoints() []endpoint {
 			handle: a.ready, gives: health{}, codes: storeCodes(),
 		},
 	}
+}
+
+// bodyCodes are those of a body that cannot be read.
+func bodyCodes() []courier.ErrorCode {
+	return []courier.ErrorCode{courier.CodeInvalidRequest, courier.CodeRequestTooLarge, courier.CodeUnsupportedMedia}
+}
+
+// channelCodes are those of a channel that is not configured.
+func channelCodes() []courier.ErrorCode {
+	return []courier.ErrorCode{courier.CodeUnknownChannel, courier.CodeSMSDisabled}
 }
 
 // storeCodes are those of a store that cannot take a message.

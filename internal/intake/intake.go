@@ -115,8 +115,7 @@ func (i *Intake) now() time.Time { return i.nowFunc().UTC().Truncate(time.Micros
 // Accept returns the queued message that a draft asks for, or a *courier.Error
 // that names the field at fault and what to do.
 func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
-	policy := i.policy.Load()
-	now := i.now()
+	policy, now := i.policy.Load(), i.now()
 	channel, err := policy.channel(draft.Channel)
 	if err != nil {
 		return nil, err
@@ -125,16 +124,7 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkTexts(draft); err != nil {
-		return nil, err
-	}
-	if err := checkObjects(&draft); err != nil {
-		return nil, err
-	}
-	if err := checkCallback(policy.Callbacks, draft.CallbackURL); err != nil {
-		return nil, err
-	}
-	if err := policy.checkGateway(draft.Gateway); err != nil {
+	if err := policy.check(&draft); err != nil {
 		return nil, err
 	}
 	// A repeat of an accepted request is answered as the first was, however late
@@ -162,20 +152,8 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if m.Lane == courier.LaneOTP && m.ExpiresAt.IsZero() {
 		m.ExpiresAt = due.Add(codeLifeOf(draft.TemplateData))
 	}
-	m.Encoding, m.Segments = courier.CountSegments(m.Body)
-	if policy.Notice != "" {
-		m.Warnings = append(m.Warnings, policy.Notice)
-	}
-	if policy.PlainTypography {
-		plain(m)
-	}
-	if !policy.SkipLint {
-		lint(m)
-	}
-	if policy.MaxSegments > 0 && m.Segments > policy.MaxSegments {
-		return nil, &courier.Error{Code: courier.CodeMessageTooLong, Field: "body", Message: fmt.Sprintf(
-			"the text takes %d segments in %s and messages.max_segments allows %d; shorten it or raise the limit",
-			m.Segments, encodingName(m.Encoding), policy.MaxSegments)}
+	if err := policy.measure(m); err != nil {
+		return nil, err
 	}
 	if m.IdempotencyKey != "" {
 		m.Fingerprint = fingerprint(m, draft)
@@ -183,6 +161,31 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	m.Limits = policy.limitsOf(m)
 	m.ID = i.ids.next(m.CreatedAt)
 	return m, nil
+}
+
+// check judges what a draft says beside its channel and recipient.
+func (p *Policy) check(draft *courier.Draft) error {
+	return cmp.Or(checkTexts(*draft), checkObjects(draft), checkCallback(p.Callbacks, draft.CallbackURL), p.checkGateway(draft.Gateway))
+}
+
+// measure counts the segments of a text, and says what could be better in it.
+func (p *Policy) measure(m *courier.Message) error {
+	m.Encoding, m.Segments = courier.CountSegments(m.Body)
+	if p.Notice != "" {
+		m.Warnings = append(m.Warnings, p.Notice)
+	}
+	if p.PlainTypography {
+		plain(m)
+	}
+	if !p.SkipLint {
+		lint(m)
+	}
+	if p.MaxSegments > 0 && m.Segments > p.MaxSegments {
+		return &courier.Error{Code: courier.CodeMessageTooLong, Field: "body", Message: fmt.Sprintf(
+			"the text takes %d segments in %s and messages.max_segments allows %d; shorten it or raise the limit",
+			m.Segments, encodingName(m.Encoding), p.MaxSegments)}
+	}
+	return nil
 }
 
 // address returns a recipient that may be sent to, and its country.

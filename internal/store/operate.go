@@ -30,6 +30,12 @@ type Entry struct {
 	Detail string
 }
 
+// What a node enters in the audit log by itself.
+const (
+	AuditEnd           = "action.end"
+	AuditConfiguration = "configuration"
+)
+
 // AuditFor is how long an entry of the audit log is kept at least.
 const AuditFor = 400 * 24 * time.Hour
 
@@ -92,33 +98,15 @@ type Action struct {
 	UpdatedAt, EndedAt time.Time
 }
 
-// filter is the document of a filter.
-type filter struct {
-	Status       courier.Status `json:"status,omitempty"`
-	To           string         `json:"to,omitempty"`
-	Gateway      string         `json:"gateway,omitempty"`
-	TemplateType string         `json:"template_type,omitempty"`
-	Country      string         `json:"country,omitempty"`
-	Class        courier.Class  `json:"class,omitempty"`
-	Since        time.Time      `json:"since,omitzero"`
-	Until        time.Time      `json:"until,omitzero"`
-}
-
 // EncodeFilter returns the document of what a query selects.
 func EncodeFilter(q *Query) string {
-	// Texts and times can be encoded.
-	document, _ := json.Marshal(filter{q.Status, q.To, q.Gateway, q.TemplateType, q.Country, q.Class, q.Since, q.Until})
+	document, _ := json.Marshal(q) // texts and times can be encoded
 	return string(document)
 }
 
 // DecodeFilter returns the query of a document.
-func DecodeFilter(document string) (Query, error) {
-	var f filter
-	err := json.Unmarshal([]byte(document), &f)
-	return Query{
-		Status: f.Status, To: f.To, Gateway: f.Gateway, TemplateType: f.TemplateType, Country: f.Country, Class: f.Class,
-		Since: f.Since, Until: f.Until,
-	}, err
+func DecodeFilter(document string) (q Query, err error) {
+	return q, json.Unmarshal([]byte(document), &q)
 }
 
 // FirstAction returns the one action that was found, or nil.

@@ -48,6 +48,17 @@ func (s *Sessions) PutSession(_ context.Context, session Session) error {
 	return nil
 }
 
+// UseSession implements Store.
+func (s *Sessions) UseSession(_ context.Context, id [sha256.Size]byte, at time.Time) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if session, known := s.byID[id]; known {
+		session.SeenAt = at
+		s.byID[id] = session
+	}
+	return nil
+}
+
 // Session implements Store.
 func (s *Sessions) Session(_ context.Context, id [sha256.Size]byte) (Session, error) {
 	s.mutex.Lock()

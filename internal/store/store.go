@@ -258,11 +258,12 @@ type Store interface {
 	Action(ctx context.Context, id courier.ID) (*Action, error)
 	Actions(ctx context.Context, limit int) ([]Action, error)
 
-	// PutSession stores a session of a visitor, or that it was used, and forgets those
-	// that are over at its SeenAt. Session returns one, and ErrNotFound for one that is not
-	// there; EndSession is no error then. An engine that one process has for itself keeps
-	// them in its memory.
+	// PutSession stores a new session of a visitor, and forgets those that are over at its
+	// SeenAt. UseSession notes that one was used at a time. Session returns one, and
+	// ErrNotFound for one that is not there; UseSession and EndSession are no error then. An
+	// engine that one process has for itself keeps them in its memory.
 	PutSession(ctx context.Context, session Session) error
+	UseSession(ctx context.Context, id [sha256.Size]byte, at time.Time) error
 	Session(ctx context.Context, id [sha256.Size]byte) (Session, error)
 	EndSession(ctx context.Context, id [sha256.Size]byte) error
 
@@ -451,20 +452,22 @@ type Requeue struct {
 
 // Query selects messages. Empty fields do not restrict.
 type Query struct {
-	Status  courier.Status
-	To      string
-	Gateway string
+	Status  courier.Status `json:"status,omitempty"`
+	To      string         `json:"to,omitempty"`
+	Gateway string         `json:"gateway,omitempty"`
 	// TemplateType, Country and the Class of LastError are looked for among the messages
 	// that the other fields select.
-	TemplateType, Country string
-	Class                 courier.Class
+	TemplateType string        `json:"template_type,omitempty"`
+	Country      string        `json:"country,omitempty"`
+	Class        courier.Class `json:"class,omitempty"`
 	// Since and Until bound when a message was taken, to the millisecond; one that was taken
 	// at Until is not selected.
-	Since, Until time.Time
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 	// Limit is the most messages that a page holds, at least 1.
-	Limit int
+	Limit int `json:"-"`
 	// After is the cursor of the page before, nil for the first.
-	After *courier.ID
+	After *courier.ID `json:"-"`
 }
 
 // Page is a part of a listing.

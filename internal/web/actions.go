@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"courier"
@@ -158,15 +157,4 @@ func stopAction(v *visit) error {
 		return fmt.Errorf("stop action: %w", err)
 	}
 	return v.redirect("/actions/" + id.String())
-}
-
-// actionPages are those of what is done to many messages.
-func actionPages() []page {
-	return []page{
-		{http.MethodPost, "/messages/actions", readScope, confirmBulk},
-		{http.MethodGet, "/actions", readScope, showActions},
-		{http.MethodPost, "/actions", readScope, startBulk},
-		{http.MethodGet, "/actions/{id}", readScope, showAction},
-		{http.MethodPost, "/actions/{id}", readScope, stopAction},
-	}
 }

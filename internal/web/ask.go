@@ -26,12 +26,11 @@ func showOverview(v *visit) error {
 // same for everybody who may read, and many who look cost as little as one.
 const figuresFor = time.Second
 
-// gathered are the figures of the overview by the name of the span, and when they were
-// gathered. Who sends to it may look at them.
+// gathered are the figures of the overview by the name of the span. Who sends to turn may
+// look at them.
 type gathered struct {
 	turn   chan struct{}
 	bySpan map[string]overview
-	at     map[string]time.Time
 }
 
 // figures returns what the overview shows, gathered now or a moment ago.
@@ -43,15 +42,15 @@ func (v *visit) figures(s span) (overview, error) {
 	case <-v.R.Context().Done():
 		return overview{}, v.R.Context().Err()
 	}
-	now := v.now()
-	if age := now.Sub(g.at[s.Name]); age >= 0 && age < figuresFor {
-		return g.bySpan[s.Name], nil
+	page := g.bySpan[s.Name]
+	if age := v.now().Sub(page.at); age >= 0 && age < figuresFor {
+		return page, nil
 	}
-	var page overview
+	page = overview{at: v.now()}
 	if err := v.ask(&page, s); err != nil {
 		return overview{}, err
 	}
-	g.bySpan[s.Name], g.at[s.Name] = page, now
+	g.bySpan[s.Name] = page
 	return page, nil
 }
 
@@ -59,7 +58,7 @@ func (v *visit) figures(s span) (overview, error) {
 const week = 7 * 24 * time.Hour
 
 func (v *visit) ask(page *overview, s span) error {
-	ctx, now := v.R.Context(), v.now()
+	ctx, now := v.R.Context(), page.at
 	ripe := now.Add(-ripeAfter)
 	hour, err := v.api.Series(ctx, client.SeriesQuery{Since: ripe.Add(-time.Hour), Until: ripe})
 	if err != nil {
@@ -69,7 +68,7 @@ func (v *visit) ask(page *overview, s span) error {
 	if err != nil {
 		return err
 	}
-	from := now.Add(s.Step).Truncate(s.Step).Add(-s.Length)
+	from := s.from(now)
 	drawn, err := v.api.Series(ctx, client.SeriesQuery{Since: from, Until: now, Step: s.Step})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"courier"
 	"courier/client"
+	"courier/internal/httpapi"
 )
 
 // auditPage is the page of the audit log.
@@ -19,14 +20,6 @@ type auditPage struct {
 	First, Next string
 }
 
-// auditActions are what the audit log has entries of.
-func auditActions() []string {
-	return []string{
-		"message.cancel", "message.retry", "message.resolve", "gateway.pause", "gateway.resume", "gateway.test",
-		"action.start", "action.stop", "sign_in", "sign_out", "configuration",
-	}
-}
-
 func showAudit(v *visit) error {
 	query := v.R.URL.Query()
 	asked := client.AuditQuery{Action: query.Get("action"), Target: query.Get("target"), PageSize: pageSize, PageToken: query.Get("page_token")}
@@ -36,7 +29,7 @@ func showAudit(v *visit) error {
 	}
 	query.Del("page_token")
 	page := auditPage{
-		Entries: found.Entries, Actions: choices("Any action", asked.Action, auditActions()), Target: asked.Target,
+		Entries: found.Entries, Actions: choices("Any action", asked.Action, httpapi.AuditActions()), Target: asked.Target,
 		Filtered: asked.Action != "" || asked.Target != "", Later: asked.PageToken != "", First: address("/audit", query),
 	}
 	if found.NextPageToken != "" {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -11,15 +10,6 @@ import (
 	"courier/client"
 	"courier/internal/httpapi"
 )
-
-// gatewayPages are the list of gateways, and each of them.
-func gatewayPages() []page {
-	return []page{
-		{http.MethodGet, "/gateways", readScope, showGateways},
-		{http.MethodGet, "/gateways/{id}", readScope, showGateway},
-		{http.MethodPost, "/gateways/{id}", readScope, changeGateway},
-	}
-}
 
 func showGateways(v *visit) error {
 	gateways, err := v.api.Gateways(v.R.Context())
@@ -61,7 +51,7 @@ func showGateway(v *visit) error {
 	}
 	now := v.now()
 	_, day := spans("day")
-	from := now.Add(-day.Length).Truncate(day.Step)
+	from := day.from(now)
 	series, err := v.api.Series(ctx, client.SeriesQuery{Since: from, Until: now, Step: day.Step, Gateway: g.ID})
 	if err != nil {
 		return fmt.Errorf("show gateway: %w", err)

@@ -29,9 +29,6 @@ func (p *Pages) serveLive(seen *httpapi.Visit) error {
 		return &courier.Error{Code: courier.CodeStoreUnavailable, Message: "too many pages are kept live; this one is as it was when it was loaded"}
 	}
 	control := http.NewResponseController(seen.W)
-	if err := control.SetWriteDeadline(time.Time{}); err != nil {
-		return &courier.Error{Code: courier.CodeInternal, Message: "this listener cannot keep a page live", Err: err}
-	}
 	seen.W.Header().Set("Content-Type", "text/event-stream")
 	tick := time.NewTicker(p.options.LiveEvery)
 	defer tick.Stop()
@@ -45,6 +42,9 @@ func (p *Pages) serveLive(seen *httpapi.Visit) error {
 			last = content
 		}
 		data, _ := json.Marshal(string(content)) // a text can be encoded
+		if err := control.SetWriteDeadline(time.Now().Add(p.options.LiveEvery + readWithin)); err != nil {
+			return &courier.Error{Code: courier.CodeInternal, Message: "this listener cannot keep a page live", Err: err}
+		}
 		_, err := seen.W.Write([]byte("event: " + kind + "\ndata: " + string(data) + "\n\n"))
 		if err != nil || control.Flush() != nil || kind == "gone" {
 			return nil
@@ -59,8 +59,13 @@ func (p *Pages) serveLive(seen *httpapi.Visit) error {
 	}
 }
 
-// lookTimeout bounds how long a page may take that is only watched.
-const lookTimeout = 5 * time.Second
+const (
+	// lookTimeout bounds how long a page may take that is only watched.
+	lookTimeout = 5 * time.Second
+	// readWithin bounds for how long a visitor may read nothing, who would take the place of
+	// another without end. It is renewed before each event.
+	readWithin = 30 * time.Second
+)
 
 // look returns the event that says what a page is now.
 func (p *Pages) look(seen *httpapi.Visit, of string) (kind string, content []byte) {

@@ -26,7 +26,7 @@ type filter struct {
 	Status, To, Gateway, TemplateType, Country, Class, Since, Until string
 }
 
-// filterNames are the fields of the form and, but for the recipient, those of the address.
+// fields are those of the form by name and, but for the recipient, those of the address.
 func (f *filter) fields() map[string]*string {
 	return map[string]*string{
 		"status": &f.Status, recipient: &f.To, "gateway": &f.Gateway, "class": &f.Class,

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -139,7 +138,10 @@ func judge(minutes []client.Point, waits []waiting, gateways []gatewayRow, now t
 		}
 		v.Sentence += "."
 	case !lately.Known():
-		v.Kind, v.Sentence, v.Detail = "quiet", "Nothing was to be sent in the last "+fmt.Sprint(recent)+" minutes.", "No message waits that is due."
+		v.Kind, v.Sentence, v.Detail = "quiet", fmt.Sprintf("Nothing was to be sent in the last %d minutes.", recent), "No message waits that is due."
+		if len(waits) > 0 {
+			v.Detail = "What waits, and what holds it up, is below."
+		}
 	case lately.ratio() < goodShare || stuck:
 		v.Kind, v.Sentence = "warn", "Most codes arrive, and some do not."
 	default:
@@ -211,6 +213,11 @@ type span struct {
 	Chosen      bool
 }
 
+// from is when the first step begins; the last is under way.
+func (s span) from(now time.Time) time.Time {
+	return now.Add(s.Step).Truncate(s.Step).Add(-s.Length)
+}
+
 // spans are those times; the one with the name is chosen, the first without any.
 func spans(name string) (all []span, chosen span) {
 	all = []span{
@@ -225,6 +232,8 @@ func spans(name string) (all []span, chosen span) {
 
 // overview is what the first page shows.
 type overview struct {
+	// at is when it was gathered.
+	at            time.Time
 	Verdict       verdict
 	Now, LastWeek share
 	Waiting       []waiting
@@ -263,7 +272,10 @@ func plots(from time.Time, s span, points []client.Point, marks []mark) []plot {
 			lines[6][i] = time.Duration(p.ToReceipt.P99).Seconds()
 		}
 	}
-	per := map[time.Duration]string{time.Minute: "a minute"}
+	per := "a minute"
+	if s.Step != time.Minute {
+		per = "in " + ago(s.Step)
+	}
 	base := plot{From: from, Step: s.Step, Marks: marks}
 	made := func(id, title string, format func(float64) string, lines ...line) plot {
 		p := base
@@ -271,7 +283,7 @@ func plots(from time.Time, s span, points []client.Point, marks []mark) []plot {
 		return p
 	}
 	return []plot{
-		made("messages", "Messages "+cmp.Or(per[s.Step], "in "+ago(s.Step)), nil,
+		made("messages", "Messages "+per, nil,
 			line{"c1", "taken", lines[0]}, line{"c2", "sent", lines[1]}, line{"c3", "delivered", lines[2]}, line{"c4", "failed", lines[3]}),
 		made("timely", "Arrived within 30 seconds, in percent", nil, line{"c2", "in time", lines[4]}),
 		made("times", "Time since due, all but 1 in 100", seconds, line{"c2", "to the gateway", lines[5]}, line{"c3", "to the receipt", lines[6]}),

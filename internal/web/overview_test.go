@@ -42,6 +42,7 @@ func TestJudge(t *testing.T) {
 		"BadReason":     {minutes(0, 0), nil, down, "bad", "main is held off, as it failed: unauthorized. Correct the credentials."},
 		"Stuck":         {nil, waits(2*time.Minute, "otp"), down, "bad", "A code has waited for 2 minutes."},
 		"StuckFew":      {minutes(10, 10), waits(2*time.Minute, "otp"), nil, "warn", "some do not"},
+		"LessUrgent":    {nil, waits(time.Hour, "normal"), nil, "quiet", "What waits, and what holds it up, is below."},
 		"BulkWaits":     {minutes(10, 10), waits(time.Hour, "bulk"), nil, "good", "Codes arrive."},
 		"LongAgoIsOver": {append([]client.Point{{At: now.Add(-50 * time.Minute), Traffic: client.Traffic{Due: 9}}}, minutes(10)...), nil, nil, "good", "Codes arrive."},
 	} {

@@ -30,11 +30,11 @@ type mark struct {
 
 // plot draws lines over time. The figures are in a table below it.
 type plot struct {
-	ID, Title, Unit string
-	From            time.Time
-	Step            time.Duration
-	Lines           []line
-	Marks           []mark
+	ID, Title string
+	From      time.Time
+	Step      time.Duration
+	Lines     []line
+	Marks     []mark
 	// FormatFunc writes a value; whole numbers when nil.
 	FormatFunc func(float64) string
 }

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"courier"
@@ -43,7 +42,7 @@ func New(options Options) (*Pages, error) {
 	if options.NowFunc == nil {
 		options.NowFunc = time.Now
 	}
-	p := &Pages{options: options, viewers: make(chan struct{}, maxViewers), gathered: gathered{make(chan struct{}, 1), map[string]overview{}, map[string]time.Time{}}}
+	p := &Pages{options: options, viewers: make(chan struct{}, maxViewers), gathered: gathered{make(chan struct{}, 1), map[string]overview{}}}
 	var err error
 	if p.assets, err = readAssets(); err != nil {
 		return nil, err
@@ -64,39 +63,36 @@ type page struct {
 	serve        func(v *visit) error
 }
 
-// pathWorkbench is the page with templates in its form.
-const pathWorkbench = "/workbench"
-
-// maxForm bounds the form of a page, 0 for the default.
-func (p *page) maxForm() int64 {
-	if p.path == pathWorkbench {
-		return maxWorkbench
-	}
-	return 0
-}
-
 // table lists the pages. A new page is a line here, a function that gathers what it shows
 // in a file of its own, and a template of the same name.
-func (p *Pages) table() []page {
-	return slices.Concat([]page{
+func table() []page {
+	return []page{
 		{http.MethodGet, "/{$}", readScope, showOverview},
 		{http.MethodGet, "/messages", readScope, showMessages},
 		{http.MethodPost, "/messages", readScope, filterMessages},
 		{http.MethodGet, "/messages/{id}", readScope, showMessage},
 		{http.MethodPost, "/messages/{id}", readScope, changeMessage},
-		{http.MethodGet, pathWorkbench, httpapi.ScopeOperate, showWorkbench},
-		{http.MethodPost, pathWorkbench, httpapi.ScopeOperate, tryTemplates},
+		{http.MethodPost, "/messages/actions", readScope, confirmBulk},
+		{http.MethodGet, "/actions", readScope, showActions},
+		{http.MethodPost, "/actions", readScope, startBulk},
+		{http.MethodGet, "/actions/{id}", readScope, showAction},
+		{http.MethodPost, "/actions/{id}", readScope, stopAction},
+		{http.MethodGet, "/gateways", readScope, showGateways},
+		{http.MethodGet, "/gateways/{id}", readScope, showGateway},
+		{http.MethodPost, "/gateways/{id}", readScope, changeGateway},
+		{http.MethodGet, "/workbench", httpapi.ScopeOperate, showWorkbench},
+		{http.MethodPost, "/workbench", httpapi.ScopeOperate, tryTemplates},
+		{http.MethodGet, "/audit", readScope, showAudit},
 		{http.MethodGet, "/sign-in", "", showSignIn},
 		{http.MethodGet, "/assets/{name}", "", serveAsset},
-		{http.MethodGet, "/audit", readScope, showAudit},
-	}, actionPages(), gatewayPages())
+	}
 }
 
 // Table implements httpapi.Pages.
 func (p *Pages) Table() []httpapi.Page {
-	pages := []httpapi.Page{{Method: http.MethodGet, Path: pathEvents, Scope: httpapi.ScopeRead, Lasting: true, Serve: p.serveLive}}
-	for _, page := range p.table() {
-		pages = append(pages, httpapi.Page{Method: page.method, Path: page.path, Scope: page.scope, MaxForm: page.maxForm(), Serve: func(seen *httpapi.Visit) error {
+	pages := []httpapi.Page{{Method: http.MethodGet, Path: pathEvents, Scope: readScope, Lasting: true, Serve: p.serveLive}}
+	for _, page := range table() {
+		pages = append(pages, httpapi.Page{Method: page.method, Path: page.path, Scope: page.scope, Serve: func(seen *httpapi.Visit) error {
 			api, err := client.New(client.Options{HTTPClient: &http.Client{Transport: seen}, RetryFor: -1, UserAgent: "courier-pages"})
 			if err != nil {
 				return fmt.Errorf("ask the API: %w", err)

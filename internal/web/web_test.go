@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -389,13 +390,14 @@ func TestPages_Forgery(t *testing.T) {
 				{good, []string{"Content-Type: text/plain"}, 415},
 				{good, []string{"Content-Type: multipart/form-data; boundary=x"}, 415},
 				{good, []string{"Cookie: courier-session=x; courier-form=" + strings.Repeat("A", 26)}, 0},
-				{good + "&reason=" + strings.Repeat("x", 70<<10), nil, 413},
+				{good + "&reason=" + strings.Repeat("x", 1<<20), nil, 413},
 			} {
 				a := s.do(t, http.MethodPost, path, test.body, test.headers...)
 				if test.want != 0 && a.StatusCode != test.want || a.StatusCode < 400 {
 					t.Errorf("%.40s… %v: got %d, want %d", test.body, test.headers, a.StatusCode, test.want)
 				}
 			}
+			s.do(t, http.MethodPost, "/sign-in", "key="+strings.Repeat("x", 70<<10)).wants(t, http.StatusRequestEntityTooLarge)
 			s.get(t, path).wants(t, http.StatusOK, ">queued<")
 			s.get(t, path, "Host: evil.example:4478").wants(t, map[bool]int{true: 200, false: 403}[keys != nil])
 			s.do(t, http.MethodPost, path, good, "Sec-Fetch-Site: same-origin").wants(t, http.StatusSeeOther)
@@ -653,6 +655,33 @@ func TestPages_Live(t *testing.T) {
 	s.get(t, "/events?of=/events").wants(t, http.StatusBadRequest)
 }
 
+// slowReader is a visitor who takes an answer until the time for it is over.
+type slowReader struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+func (r *slowReader) SetWriteDeadline(until time.Time) error { r.until = until; return nil }
+
+func (r *slowReader) Write([]byte) (int, error) {
+	if r.until.IsZero() {
+		panic("the page waits for its visitor without end")
+	}
+	return 0, os.ErrDeadlineExceeded
+}
+
+// TestPages_LiveIsBounded ends a page whose visitor reads no more.
+func TestPages_LiveIsBounded(t *testing.T) {
+	t.Parallel()
+	s := open(t, nil)
+	w := &slowReader{ResponseRecorder: httptest.NewRecorder()}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events?of=/messages", nil)
+	r.Host = "localhost"
+	if s.api.Admin().ServeHTTP(w, r); w.Code != http.StatusOK || !w.until.After(time.Now()) {
+		t.Errorf("answered %d, with time until %s", w.Code, w.until)
+	}
+}
+
 // TestPages_Below puts the pages below a path of another program.
 func TestPages_Below(t *testing.T) {
 	t.Parallel()
@@ -749,6 +778,8 @@ func TestPages_Audit(t *testing.T) {
 func TestGateways(t *testing.T) {
 	t.Parallel()
 	s := open(t, nil)
+	s.message(t, nil)
+	s.get(t, "/gateways/main").wants(t, http.StatusOK, `<time datetime="2026-01-02T03:00:00Z"`) // the step of plots that is now
 	s.get(t, "/gateways").wants(t, http.StatusOK, "main", `href="/gateways/main"`)
 	s.get(t, "/gateways/main").wants(t, http.StatusOK, "https://gateway.example.com/send", "Pause the gateway", "Send a test message")
 	s.get(t, "/gateways/none").wants(t, http.StatusNotFound)

@@ -27,9 +27,6 @@ type bench struct {
 	Headers []string
 }
 
-// maxWorkbench bounds the form of the workbench, in bytes.
-const maxWorkbench = 1 << 20
-
 // The samples that the workbench begins with.
 const (
 	sampleRequest  = "function(ctx) {\n  to: ctx.to,\n  from: ctx.from,\n  text: ctx.body,\n}\n"

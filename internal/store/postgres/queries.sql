@@ -961,7 +961,10 @@ SELECT count(*) FROM gone
 
 -- name: PutSession
 INSERT INTO courier.session (id, key, created_at, seen_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at
+ON CONFLICT DO NOTHING
+
+-- name: UseSession
+UPDATE courier.session SET seen_at = $2 WHERE id = $1
 
 -- name: EndSessions
 DELETE FROM courier.session WHERE seen_at <= $1 OR created_at <= $2

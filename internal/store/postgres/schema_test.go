@@ -83,8 +83,6 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		"ClaimMessages",
 		// many nodes
 		"Beat", "Clock", "ForgetNodes", "Leave", "Nodes", "Notify",
-		// sessions of pages, which one process keeps in memory
-		"PutSession", "EndSessions", "Session", "EndSession",
 		// lost answers
 		"ReturnLeases", "SettledBefore", "StoredIDs",
 		// counts in tables, decisions in transactions, several keys at once
@@ -93,7 +91,7 @@ func TestQueries_AreNamedAsThoseOfTheOtherEngine(t *testing.T) {
 		// plans that are kept
 		"GrownTables",
 		// sessions of visitors, whom any node may serve
-		"EndSession", "EndSessions", "PutSession", "Session",
+		"EndSession", "EndSessions", "PutSession", "Session", "UseSession",
 	}
 	for name := range store.ParseQueries(queriesFile) {
 		if _, shared := theirs[name]; shared == slices.Contains(own, name) {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"crypto/sha256"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -11,14 +12,22 @@ import (
 
 // PutSession implements store.Store.
 func (s *Store) PutSession(ctx context.Context, visit store.Session) error {
-	err := s.queue.submit(ctx, &job{name: "put session", run: func(ctx context.Context, on *session, _ bool) error {
+	err := s.write(ctx, "put session", func(ctx context.Context, on *session) error {
 		seen := store.Floor(visit.SeenAt)
 		if err := on.exec(ctx, "EndSessions", seen.Add(-store.SessionIdle), seen.Add(-store.SessionLife)); err != nil {
 			return err
 		}
 		return on.exec(ctx, "PutSession", visit.ID[:], visit.Key[:], store.Floor(visit.CreatedAt), seen)
-	}})
+	})
 	return s.fault("put session", err)
+}
+
+// UseSession implements store.Store.
+func (s *Store) UseSession(ctx context.Context, id [sha256.Size]byte, at time.Time) error {
+	err := s.write(ctx, "use session", func(ctx context.Context, on *session) error {
+		return on.exec(ctx, "UseSession", id[:], store.Floor(at))
+	})
+	return s.fault("use session", err)
 }
 
 // Session implements store.Store.
@@ -45,8 +54,6 @@ func (s *Store) Session(ctx context.Context, id [sha256.Size]byte) (store.Sessio
 
 // EndSession implements store.Store.
 func (s *Store) EndSession(ctx context.Context, id [sha256.Size]byte) error {
-	err := s.queue.submit(ctx, &job{name: "end session", run: func(ctx context.Context, on *session, _ bool) error {
-		return on.exec(ctx, "EndSession", id[:])
-	}})
+	err := s.write(ctx, "end session", func(ctx context.Context, on *session) error { return on.exec(ctx, "EndSession", id[:]) })
 	return s.fault("end session", err)
 }

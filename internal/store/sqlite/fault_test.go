@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,6 +35,33 @@ func fillUp(t *testing.T, s *Store) []*courier.Message {
 	}
 	t.Fatal("the database never became full")
 	return nil
+}
+
+// TestStore_PauseWithoutItsCaller tells the node of a pause that was stored, though the
+// caller left before it had reached the disk.
+func TestStore_PauseWithoutItsCaller(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	sync, release := s.writer.syncer.syncFunc, make(chan struct{})
+	s.writer.syncer.syncFunc = func(file *os.File) error { <-release; return sync(file) }
+	ctx, leave := context.WithCancel(t.Context())
+	left := make(chan error)
+	go func() { left <- s.Pause(ctx, store.Pause{Gateway: "sms", At: instant()}) }()
+	for {
+		if pauses, err := s.Pauses(t.Context()); err != nil {
+			t.Fatal(err)
+		} else if len(pauses) > 0 {
+			break
+		}
+	}
+	leave()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Errorf("pause: %v", err)
+	}
+	close(release)
+	if standing, err := s.Beat(t.Context(), store.Beat{Node: "n"}); err != nil || !slices.Equal(standing.Paused, []string{"sms"}) {
+		t.Errorf("the node hears of %v, %v", standing.Paused, err)
+	}
 }
 
 // TestStore_FullDisk fills a database whose size is bounded: nothing that was

@@ -17,33 +17,42 @@ func (s *Store) write(ctx context.Context, name string, run func(ctx context.Con
 
 // Pause implements store.Store.
 func (s *Store) Pause(ctx context.Context, p store.Pause) error {
-	err := s.write(ctx, "pause", func(ctx context.Context, session *session) error {
-		_, err := session.exec(ctx, "SetPause", p.Gateway, store.CleanText(p.Reason), p.Who, p.At.UnixMicro())
-		return err
-	})
-	if err == nil {
-		err = s.readPauses(ctx)
-	}
+	_, err := s.changePauses(ctx, "pause", "SetPause", p.Gateway, store.CleanText(p.Reason), p.Who, p.At.UnixMicro())
 	return s.fault("pause gateway", err)
 }
 
 // Resume implements store.Store.
 func (s *Store) Resume(ctx context.Context, gateway string) (bool, error) {
-	var gone int64
-	err := s.write(ctx, "resume", func(ctx context.Context, session *session) (err error) {
-		gone, err = session.exec(ctx, "DeletePause", gateway)
+	gone, err := s.changePauses(ctx, "resume", "DeletePause", gateway)
+	return gone > 0, s.fault("resume gateway", err)
+}
+
+// changePauses changes a pause, and tells the node of those that there are then, also when
+// nobody waits for the answer any more.
+func (s *Store) changePauses(ctx context.Context, name, statement string, arguments ...any) (int64, error) {
+	var changed int64
+	var pauses []store.Pause
+	err := s.promise(ctx, &operation{name: name, rows: 1, run: func(ctx context.Context, session *session) (err error) {
+		if changed, err = session.exec(ctx, statement, arguments...); err == nil {
+			pauses, err = session.pauses(ctx)
+		}
 		return err
-	})
-	if err != nil {
-		return false, s.fault("resume gateway", err)
+	}, committed: func() { s.setPaused(pauses) }})
+	if err != nil { // it may still run
+		return 0, err
 	}
-	return gone > 0, s.fault("resume gateway", s.readPauses(ctx))
+	return changed, nil
 }
 
 // Pauses implements store.Store.
 func (s *Store) Pauses(ctx context.Context) ([]store.Pause, error) {
+	found, err := s.readers.pauses(ctx)
+	return found, s.fault("read pauses", err)
+}
+
+func (s statements) pauses(ctx context.Context) ([]store.Pause, error) {
 	var found []store.Pause
-	err := s.readers.read(ctx, "Pauses", func(rows *sql.Rows) error {
+	err := s.read(ctx, "Pauses", func(rows *sql.Rows) error {
 		var p store.Pause
 		var at int64
 		err := rows.Scan(&p.Gateway, &p.Reason, &p.Who, &at)
@@ -51,27 +60,17 @@ func (s *Store) Pauses(ctx context.Context) ([]store.Pause, error) {
 		found = append(found, p)
 		return err
 	})
-	return found, s.fault("read pauses", err)
+	return found, err
 }
 
-// readPauses tells the node of the gateways that are paused, with its beats.
-func (s *Store) readPauses(ctx context.Context) error {
-	pauses, err := s.Pauses(ctx)
-	if err != nil {
-		return err
-	}
-	names := make([]string, len(pauses))
-	for i, p := range pauses {
-		names[i] = p.Gateway
-	}
-	s.setPaused(names)
-	return nil
-}
-
-func (r *registry) setPaused(gateways []string) {
+// setPaused has the next beats tell the node of pauses.
+func (r *registry) setPaused(pauses []store.Pause) {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
-	r.paused = gateways
+	r.paused = nil
+	for _, p := range pauses {
+		r.paused = append(r.paused, p.Gateway)
+	}
 }
 
 // Audit implements store.Store.

@@ -140,10 +140,12 @@ func (s *Store) open(ctx context.Context, counters *store.Metrics) error {
 		first.discard()
 		return inspectFault(s.path, err)
 	}
-	if err := s.readPauses(ctx); err != nil {
+	pauses, err := s.readers.pauses(ctx)
+	if err != nil {
 		first.discard()
 		return err
 	}
+	s.setPaused(pauses)
 	limit := &walLimit{path: s.path + logSuffix, limit: walMaxBytes, every: walCheckEvery, logger: s.logger}
 	disk := &syncer{
 		place: s.place, metrics: counters, syncFunc: syncFile, committed: make(chan commit), finished: make(chan struct{}),

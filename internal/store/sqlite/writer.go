@@ -27,6 +27,8 @@ type operation struct {
 	// run makes the change in the transaction of the session. It may be run again
 	// when what shared its transaction failed.
 	run func(ctx context.Context, s *session) error
+	// committed, unless nil, is called by the writer once what run did is committed.
+	committed func()
 	// promises is true when its caller relies on it being found after a restart.
 	promises bool
 	// early is true when its caller can go on before it has reached the disk.
@@ -226,6 +228,9 @@ func (w *writer) transact(ctx context.Context, batch []*operation) error {
 	w.counts.apply(change)
 	var waiting []*operation
 	for _, op := range batch {
+		if op.committed != nil {
+			op.committed()
+		}
 		if op.early {
 			// What is committed after it reaches the disk after it.
 			answer(w.metrics, []*operation{op}, nil)

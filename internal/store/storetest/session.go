@@ -32,8 +32,14 @@ func testSession(t *testing.T, k *kit) {
 	first, second := session(1, at), session(2, at)
 	put(first)
 	put(second)
+	use := func(id byte, at time.Time) {
+		t.Helper()
+		if err := k.store.UseSession(t.Context(), [32]byte{id}, at); err != nil {
+			t.Error(err)
+		}
+	}
 	first.SeenAt = at.Add(20 * time.Minute)
-	put(first)
+	use(1, first.SeenAt)
 	if got, err := k.store.Session(t.Context(), first.ID); err != nil || cmp.Diff(first, got) != "" {
 		t.Errorf("got %+v, %v; want %+v", got, err, first)
 	}
@@ -44,10 +50,10 @@ func testSession(t *testing.T, k *kit) {
 			t.Errorf("end session: %v", err)
 		}
 	}
+	use(1, at.Add(time.Hour)) // a page that was asked for before
 	missing(1)
-	old := session(4, at)
-	old.SeenAt = at.Add(store.SessionLife)
-	put(old)
-	put(session(5, old.SeenAt.Add(time.Minute)))
+	put(session(4, at))
+	use(4, at.Add(store.SessionLife))
+	put(session(5, at.Add(store.SessionLife+time.Minute)))
 	missing(4) // it lasted for as long as any may
 }
