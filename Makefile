@@ -40,7 +40,7 @@ browser: ## Find the Chromium and the axe-core that the tests need, or install D
 	@tools/browser.sh
 
 images: browser ## Make the pictures of the documents anew, in docs/images
-	COURIER_IMAGES=1 $(GO) test -count=1 ./internal/web/... ./internal/inbox/... ./internal/cli/...
+	COURIER_IMAGES=1 $(GO) test -count=1 -run 'TestBrowser_Busy|TestWorkbench_Page|TestDev_Phone' ./internal/web ./internal/app ./internal/cli
 
 # Three packages at a time, as some wait; first the slowest. The vetting is of make lint.
 test: postgres browser ## Run all tests in random order, with the race detector where a C compiler is found

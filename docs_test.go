@@ -72,6 +72,29 @@ func TestDocuments_Metrics(t *testing.T) {
 	}
 }
 
+// TestDocuments_Images wants each picture to be small and in a document, with a text for
+// those who do not see it. That pictures exist is looked at as for any link.
+func TestDocuments_Images(t *testing.T) {
+	t.Parallel()
+	const folder, most = "docs/images", 120_000
+	tree, all := os.DirFS("."), ""
+	for _, document := range markdown(t, tree) {
+		all += read(t, tree, document)
+	}
+	images, err := fs.ReadDir(tree, folder)
+	if err != nil || len(images) == 0 {
+		t.Fatalf("read the pictures: %v, %v", images, err)
+	}
+	for _, image := range images {
+		if !regexp.MustCompile(`!\[[^\]]{20,}\]\((docs/)?images/` + regexp.QuoteMeta(image.Name()) + `\)`).MatchString(all) {
+			t.Errorf("no document shows %s/%s with a text that tells what is to be seen", folder, image.Name())
+		}
+		if info, err := image.Info(); err != nil || info.Size() > most {
+			t.Errorf("%s/%s has more than %d bytes: %v", folder, image.Name(), most, err)
+		}
+	}
+}
+
 // metricNames returns the string literals of the components that are names of metrics.
 func metricNames(files []goFile) []string {
 	name := regexp.MustCompile(`^"courier_[a-z_]+"$`)

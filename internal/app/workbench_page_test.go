@@ -25,7 +25,10 @@ func TestWorkbench_Page(t *testing.T) {
 	tab.Type("#request", "function(ctx) { evil: '<script>alert(1)</script>' }")
 	tab.WaitText("<script>alert(1)</script>")
 
-	tab.Open("http://" + c.AdminAddr() + "/workbench?preset=twilio")
+	tab.TabTo("#load")
+	tab.Press("twilio")
+	tab.TabTo(".search button")
+	tab.Press(kb.Enter)
 	tab.WaitText("StatusCallback")
 	tab.WaitText("curl --globoff")
 	tab.Type("#answer", `{"code": 21610, "message": "unsubscribed"}`)
@@ -37,4 +40,7 @@ func TestWorkbench_Page(t *testing.T) {
 	tab.WaitText("preset: twilio")
 	tab.Wait("document.querySelector('#results .s-delivered')")
 	tab.Axe()
+	tab.Look(webtest.Look{Height: 1120})
+	webtest.Eval[int](tab, "scrollTo(0, 0) || 0")
+	tab.Image("workbench")
 }

@@ -127,7 +127,7 @@ func newRoot(shared *shared) *cobra.Command {
 		`  courier dev                        # try it: courier, fake phone and a sample message
   courier -c courier.yml serve      # run it
   courier send --to +12065550199 --body "Your code is 123456"`,
-		newServe(shared), newDev(shared), newSend(shared), newMessages(shared), newGateways(shared), newNodes(shared), newAudit(shared),
+		newServe(shared), newDev(shared), newSend(shared), newMessages(shared), newActions(shared), newGateways(shared), newNodes(shared), newAudit(shared),
 		newRender(shared), newConfig(shared), newInbox(shared), newWebhooks(shared), newVersion(shared))
 	root.Long = `courier takes text messages over HTTP, keeps them durably and delivers them
 through any SMS gateway that has an HTTP API, by configuration alone.`

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp/kb"
+
 	"courier"
 	"courier/client"
 	"courier/internal/inbox"
@@ -89,12 +91,14 @@ func TestDev_Phone(t *testing.T) {
 	tab.WaitText(sample)
 	tab.Wait(`document.querySelector(".meta .told")?.textContent === "delivered"`)
 	tab.Click("#answers-fail")
+	tab.Wait(`document.querySelector("#answers-fail").getAttribute("aria-pressed") === "true"`)
 	sent, err := sender.Send(t.Context(), client.SendRequest{To: "+12065550123", Body: "Your Courier code is 204-961. It is valid for 5 minutes.", TTL: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
 	tab.WaitText("The gateway answered 503: the phone got nothing.")
-	tab.Click("#receipts-undelivered")
+	tab.TabTo("#receipts-undelivered")
+	tab.Press(kb.Enter)
 	tab.Wait(`document.querySelector("#receipts-undelivered").getAttribute("aria-pressed") === "true"`)
 	tab.Click("#answers-usual")
 	tab.WaitText("Copy 204961")

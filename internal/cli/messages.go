@@ -28,11 +28,8 @@ func newMessages(shared *shared) *cobra.Command {
   courier messages list --status unknown
   courier messages why --to +12065550199`,
 		newMessagesList(shared),
-		newOnMessage(shared, "get", "Print a message with its attempts, receipts and webhooks", "", (*client.Client).Message),
-		newOnMessage(shared, "cancel", "Withdraw a message that no gateway has taken",
-			"Withdraw a message that is queued, or whose outcome is unknown. One that a gateway\nhas taken, or that is being handed to one right now, cannot be withdrawn.",
-			(*client.Client).Cancel),
-		newMessagesWhy(shared), newMessagesRetry(shared), newMessagesResolve(shared))
+		newMessagesGet(shared), newMessagesWhy(shared),
+		newChange(shared, cancelChange()), newChange(shared, retryChange()), newChange(shared, resolveChange()))
 }
 
 func newMessagesWhy(shared *shared) *cobra.Command {
@@ -67,47 +64,19 @@ func newMessagesWhy(shared *shared) *cobra.Command {
 	return cmd
 }
 
-func newMessagesResolve(shared *shared) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "resolve ID --as " + strings.Join(texts(client.Resolutions()), "|"),
-		Short: "Say what became of a message whose outcome is unknown",
-		Long: `Say what became of a message whose outcome is unknown, after a look at the gateway's
-own log: sent, if it took the message; failed, if it did not and the message has lost
-its use; resend, to have it sent again, which delivers it twice if it was taken.`,
-		Example: `  courier messages list --status unknown
-  courier messages resolve 0190163d-8694-739b-aea5-966c26f8ad91 --as sent`,
-		Args: oneID("courier messages list shows them"),
-	}
-	connection, format := addConnection(cmd, shared), addFormat(cmd)
-	as := cmd.Flags().String("as", "", "what became of it: "+strings.Join(texts(client.Resolutions()), ", "))
-	completeFlag(cmd, "as", texts(client.Resolutions())...)
-	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
-		resolution := client.Resolution(*as)
-		if !slices.Contains(client.Resolutions(), resolution) {
-			return usageText(fmt.Sprintf("read --as: %q is none of %s", *as, strings.Join(texts(client.Resolutions()), ", ")))
-		}
-		return runOnMessage(ctx, cmd, connection, *format, args[0], func(c *client.Client, ctx context.Context, id courier.ID) (*client.Message, error) {
-			return c.Resolve(ctx, id, resolution)
-		})
-	})
-	return cmd
-}
-
 // onMessage is a method of the client that does something to one message.
 type onMessage func(c *client.Client, ctx context.Context, id courier.ID) (*client.Message, error)
 
-// newOnMessage returns a command that does one thing to one message.
-func newOnMessage(shared *shared, verb, short, long string, call onMessage) *cobra.Command {
+func newMessagesGet(shared *shared) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     verb + " ID",
-		Short:   short,
-		Long:    long,
-		Example: "  courier messages " + verb + " 0190163d-8694-739b-aea5-966c26f8ad91",
+		Use:     "get ID",
+		Short:   "Print a message with its attempts, receipts and webhooks",
+		Example: "  courier messages get 0190163d-8694-739b-aea5-966c26f8ad91",
 		Args:    oneID("courier messages list shows them"),
 	}
 	connection, format := addConnection(cmd, shared), addFormat(cmd)
 	cmd.RunE = shared.action(func(ctx context.Context, cmd *cobra.Command, args []string) error {
-		return runOnMessage(ctx, cmd, connection, *format, args[0], call)
+		return runOnMessage(ctx, cmd, connection, *format, args[0], (*client.Client).Message)
 	})
 	return cmd
 }

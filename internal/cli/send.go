@@ -20,7 +20,7 @@ import (
 // while the server is away.
 const sendRetryFor = 10 * time.Second
 
-// The delays between two looks at a message that is waited for double from the first to
+// The delays between two looks at what is waited for double from the first to
 // the longest.
 const firstLook, longestLook = 25 * time.Millisecond, time.Second
 

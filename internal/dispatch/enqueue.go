@@ -86,15 +86,9 @@ func (in *intake) place(t *ticket, r *route, before string, term uint64, held bo
 	row.Lease = courier.Lease{Node: e.node, Token: e.token(), Until: in.now.Add(p.gate.sender.leaseDuration())}
 }
 
-// store writes the rows and sends each on its way. A write with leases is not
-// cut short by the caller, as its outcome would not be known.
+// store writes the rows and sends each on its way. A caller that leaves before the store has
+// begun to write wants nothing sent any more.
 func (in *intake) store(ctx context.Context) ([]store.Enqueued, error) {
-	for _, t := range in.tickets {
-		if t.gate != nil {
-			ctx = context.WithoutCancel(ctx)
-			break
-		}
-	}
 	results, err := in.engine.store.Enqueue(ctx, in.rows)
 	if err != nil {
 		in.undo(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,7 +47,10 @@ type call struct {
 	domain string
 	locale string
 	event  string
-	ttl    time.Duration
+	// minutes is how long the code is good, 0 when the call does not tell, and ttl how long
+	// it is worth sending.
+	minutes int
+	ttl     time.Duration
 	// key knows a repeat, for as long as the window, or always when that is 0. Without a
 	// key every call is a message.
 	key    string
@@ -59,7 +63,7 @@ type call struct {
 
 // data is template_data with Kratos's keys. Of the user it holds the id alone.
 func (c *call) data(kind, domain string) map[string]any {
-	data := map[string]any{"to": c.to, "expires_in_minutes": max(int(c.ttl/time.Minute), 1)}
+	data := map[string]any{"to": c.to, "expires_in_minutes": cmp.Or(c.minutes, max(int(c.ttl/time.Minute), 1))}
 	key := "verification_code"
 	switch kind {
 	case loginCode:
@@ -113,17 +117,32 @@ func standardWebhooksOrNone(o *Options) (signature.Verifier, error) {
 
 // What is wrong with a call. Callers read it, so it says nothing of the content.
 var (
-	errNotJSON     = errors.New("the body is not the JSON object that is expected")
-	errNoRecipient = errors.New("there is no recipient in it")
-	errNoCode      = errors.New("there is no code in it")
-	errNoText      = errors.New("there is no text in it")
+	errNotJSON       = errors.New("the body is not the JSON object that is expected")
+	errNoRecipient   = errors.New("there is no recipient in it")
+	errTwoRecipients = errors.New("to and recipient differ in it")
+	errNoCode        = errors.New("there is no code in it")
+	errNoText        = errors.New("there is no text in it")
+	errNoSMS         = errors.New("its type is not sms")
+	errNoMessage     = errors.New("a field in it is not one of POST /v1/messages, or of another kind")
 )
 
 // decode reads the body of a call. The fields that it does not name are not looked at.
 func decode(body []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	if err := decoder.Decode(into); err != nil || decoder.More() || bytes.TrimSpace(body)[0] != '{' {
+	if json.Unmarshal(body, into) != nil || bytes.TrimSpace(body)[0] != '{' {
 		return errNotJSON
+	}
+	return nil
+}
+
+// optional is a value of a kind that a call may have, or nothing: no call is refused for
+// what only decorates it.
+type optional[T any] struct{ value T }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (o *optional[T]) UnmarshalJSON(text []byte) error {
+	var value T
+	if json.Unmarshal(text, &value) == nil {
+		o.value = value
 	}
 	return nil
 }
@@ -158,9 +177,9 @@ func parseSupabase(r *signature.Request, o *Options) (*call, error) {
 			Phone            string
 			NewPhone         string  `json:"new_phone"`
 			PhoneConfirmedAt *string `json:"phone_confirmed_at"`
-			UserMetadata     struct {
-				Locale any
-			} `json:"user_metadata"`
+			UserMetadata     optional[struct {
+				Locale optional[string]
+			}] `json:"user_metadata"`
 		}
 		SMS struct {
 			OTP   string
@@ -183,7 +202,7 @@ func parseSupabase(r *signature.Request, o *Options) (*call, error) {
 	case (p.User.PhoneConfirmedAt == nil || *p.User.PhoneConfirmedAt == "") && p.SMS.Type != "mfa":
 		c.kind = registrationCode
 	}
-	c.locale, _ = p.User.UserMetadata.Locale.(string)
+	c.locale = p.User.UserMetadata.value.Locale.value
 	if p.Metadata != nil {
 		c.tellsInside = true
 		c.event = cmp.Or(p.Metadata.Name, c.event)
@@ -207,13 +226,15 @@ func parseZitadel(r *signature.Request, o *Options) (*call, error) {
 		Args         struct {
 			Code   string
 			OTP    string
-			Expiry time.Duration
+			Expiry optional[float64] // in nanoseconds
 		}
 	}
 	if err := decode(r.Body, &p); err != nil {
 		return nil, err
 	}
-	c := &call{to: p.ContextInfo.RecipientPhoneNumber, body: p.TemplateData.Text, code: p.Args.Code, event: p.ContextInfo.EventType, ttl: p.Args.Expiry, kind: loginCode}
+	c := &call{to: p.ContextInfo.RecipientPhoneNumber, body: p.TemplateData.Text, code: p.Args.Code, event: p.ContextInfo.EventType, kind: loginCode}
+	c.ttl = time.Duration(min(max(p.Args.Expiry.value, 0), float64(maxTTL)))
+	c.minutes = int(c.ttl / time.Minute)
 	c.code = cmp.Or(c.code, p.Args.OTP)
 	if c.code == "" && c.body == "" {
 		return nil, errNoCode
@@ -282,12 +303,13 @@ func parseKratos(r *signature.Request, o *Options) (*call, error) {
 		RequestHeaders      json.RawMessage `json:"request_headers"`
 	}
 	var d struct {
-		LoginCode        string              `json:"login_code"`
-		RecoveryCode     string              `json:"recovery_code"`
-		VerificationCode string              `json:"verification_code"`
-		RegistrationCode string              `json:"registration_code"`
-		Domain           string              `json:"request_url_domain"`
-		Identity         struct{ ID string } `json:"identity"`
+		LoginCode        string                        `json:"login_code"`
+		RecoveryCode     string                        `json:"recovery_code"`
+		VerificationCode string                        `json:"verification_code"`
+		RegistrationCode string                        `json:"registration_code"`
+		Minutes          optional[int]                 `json:"expires_in_minutes"`
+		Domain           optional[string]              `json:"request_url_domain"`
+		Identity         optional[struct{ ID string }] `json:"identity"`
 	}
 	if err := decode(r.Body, &p); err != nil {
 		return nil, err
@@ -295,7 +317,7 @@ func parseKratos(r *signature.Request, o *Options) (*call, error) {
 	if p.TemplateData != nil && json.Unmarshal(p.TemplateData, &d) != nil {
 		return nil, errNotJSON
 	}
-	c := &call{body: p.Body, kind: p.TemplateType, userID: d.Identity.ID, domain: d.Domain, event: p.TemplateType}
+	c := &call{body: p.Body, kind: p.TemplateType, userID: d.Identity.value.ID, domain: d.Domain.value, event: p.TemplateType, minutes: max(d.Minutes.value, 0)}
 	c.to, c.code = cmp.Or(p.Recipient, p.To), cmp.Or(d.LoginCode, d.RecoveryCode, d.VerificationCode, d.RegistrationCode)
 	if c.body == "" && c.code == "" {
 		return nil, errNoText
@@ -310,19 +332,36 @@ func parseKratos(r *signature.Request, o *Options) (*call, error) {
 // where neither names one.
 func KratosLocale(templateData, requestHeaders json.RawMessage) string {
 	var data struct {
-		TransientPayload struct{ Lang any } `json:"transient_payload"`
+		TransientPayload optional[struct{ Lang optional[string] }] `json:"transient_payload"`
 	}
-	var headers map[string][]string
+	var headers map[string]optional[[]string]
 	_ = json.Unmarshal(templateData, &data)      // what is no JSON names no language
 	_ = json.Unmarshal(requestHeaders, &headers) // the same
-	lang, _ := data.TransientPayload.Lang.(string)
+	lang := data.TransientPayload.value.Lang.value
 	for name, values := range headers {
-		if lang == "" && strings.EqualFold(name, "Accept-Language") && len(values) > 0 {
-			lang, _, _ = strings.Cut(values[0], ",")
-			lang, _, _ = strings.Cut(lang, ";")
+		if lang == "" && strings.EqualFold(name, "Accept-Language") {
+			lang = preferred(strings.Join(values.value, ","))
 		}
 	}
 	return strings.TrimSpace(lang)
+}
+
+// preferred is the language that an Accept-Language header asks for most (RFC 9110,
+// 12.5.4), the first of several, or empty.
+func preferred(header string) (language string) {
+	highest := 0.0
+	for one := range strings.SplitSeq(header, ",") {
+		tag, weight, weighted := strings.Cut(one, ";")
+		quality := 1.0
+		if weighted {
+			_, number, _ := strings.Cut(weight, "=")
+			quality, _ = strconv.ParseFloat(strings.TrimSpace(number), 64) // what is no number is no wish
+		}
+		if tag = strings.TrimSpace(tag); quality > highest && tag != "" && tag != "*" {
+			language, highest = tag, quality
+		}
+	}
+	return language
 }
 
 // parseCasdoor reads Casdoor's custom HTTP SMS provider, a form or JSON. (casdoor/casdoor
@@ -361,25 +400,38 @@ func finished(to, text string, r *signature.Request, o *Options) (*call, error) 
 // parseWebhook reads a message as POST /v1/messages takes it.
 func parseWebhook(r *signature.Request, o *Options) (*call, error) {
 	var p struct {
-		To, From, Channel, Body, Subject string
-		TemplateType                     string          `json:"template_type"`
-		TemplateData                     json.RawMessage `json:"template_data"`
-		Metadata                         json.RawMessage `json:"metadata"`
-		SendAt                           string          `json:"send_at"`
-		ExpiresAt                        string          `json:"expires_at"`
-		TTL                              string          `json:"ttl"`
-		Gateway                          string          `json:"gateway"`
-		CallbackURL                      string          `json:"callback_url"`
-		Lane                             courier.Lane    `json:"lane"`
-		SupersedeKey                     *string         `json:"supersede_key"`
+		To, Recipient, From, Channel, Body, Subject string
+		Type                                        json.RawMessage
+		TemplateType                                string          `json:"template_type"`
+		TemplateData                                json.RawMessage `json:"template_data"`
+		RequestHeaders                              json.RawMessage `json:"request_headers"`
+		Metadata                                    json.RawMessage `json:"metadata"`
+		SendAt                                      string          `json:"send_at"`
+		ExpiresAt                                   string          `json:"expires_at"`
+		TTL                                         string          `json:"ttl"`
+		Gateway                                     string          `json:"gateway"`
+		CallbackURL                                 string          `json:"callback_url"`
+		Lane                                        courier.Lane    `json:"lane"`
+		SupersedeKey                                *string         `json:"supersede_key"`
 	}
-	if err := decode(r.Body, &p); err != nil {
+	if err := decode(r.Body, &struct{}{}); err != nil {
 		return nil, err
 	}
-	c := &call{to: p.To, body: p.Body, kind: kindAsIs, asked: courier.Draft{
-		From: p.From, Channel: p.Channel, Subject: p.Subject, TemplateType: p.TemplateType, TemplateData: p.TemplateData, Metadata: p.Metadata,
-		Gateway: p.Gateway, CallbackURL: p.CallbackURL, Lane: p.Lane, SupersedeKey: p.SupersedeKey,
-		Lifetime: courier.Lifetime{SendAt: p.SendAt, ExpiresAt: p.ExpiresAt, TTL: p.TTL},
+	strict := json.NewDecoder(bytes.NewReader(r.Body))
+	strict.DisallowUnknownFields()
+	if strict.Decode(&p) != nil {
+		return nil, errNoMessage
+	}
+	switch kind := string(p.Type); {
+	case kind != "" && kind != "null" && kind != "2" && kind != `"sms"` && kind != `"phone"`:
+		return nil, errNoSMS
+	case p.To != "" && p.Recipient != "" && p.To != p.Recipient:
+		return nil, errTwoRecipients
+	}
+	c := &call{to: cmp.Or(p.To, p.Recipient), body: p.Body, kind: kindAsIs, asked: courier.Draft{
+		From: p.From, Channel: p.Channel, Subject: p.Subject, TemplateType: p.TemplateType, TemplateData: p.TemplateData,
+		RequestHeaders: p.RequestHeaders, Metadata: p.Metadata, Gateway: p.Gateway, CallbackURL: p.CallbackURL, Lane: p.Lane,
+		SupersedeKey: p.SupersedeKey, Lifetime: courier.Lifetime{SendAt: p.SendAt, ExpiresAt: p.ExpiresAt, TTL: p.TTL},
 	}}
 	c.key = cmp.Or(r.Header.Get("Webhook-Id"), r.Header.Get("Idempotency-Key"))
 	c.asked.IdempotencyKey = c.key

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"courier"
@@ -114,8 +113,9 @@ type Hook struct {
 	options   Options
 	kind      kind
 	verifiers []signature.Verifier
-	// locks keep equal calls apart, so that one of them finds the other's message.
-	locks [64]sync.Mutex
+	// locks keep equal calls apart, so that one of them finds the other's message. Each has
+	// room for the call that holds it.
+	locks [64]chan struct{}
 	seed  maphash.Seed
 }
 
@@ -132,6 +132,9 @@ func New(options Options) (*Hook, error) {
 		options.NowFunc = time.Now
 	}
 	h := &Hook{options: options, kind: found, seed: maphash.MakeSeed()}
+	for i := range h.locks {
+		h.locks[i] = make(chan struct{}, 1)
+	}
 	for _, make := range found.auth {
 		one, err := make(&h.options)
 		if err != nil {
@@ -191,13 +194,18 @@ func (h *Hook) take(ctx context.Context, c *call, now time.Time) Answer {
 
 // store stores the message of a call. The error is that of a limit, or nil.
 func (h *Hook) store(ctx context.Context, c *call, m *courier.Message, now time.Time) (Answer, error) {
-	unlock := h.lock(c)
+	waiting, done := context.WithTimeout(ctx, storeWait)
+	defer done()
+	unlock, err := h.lock(waiting, c)
+	if err != nil {
+		return h.unavailable(err), nil
+	}
 	defer unlock()
-	if earlier := h.withKey(ctx, c, m); earlier != nil {
+	if earlier := h.withKey(waiting, c, m); earlier != nil {
 		return success(store.Enqueued{Message: earlier, Duplicate: true}, courier.StatusQueued, ResultRepeated), nil
 	}
-	stored, err := h.patiently(ctx, func() (store.Enqueued, error) {
-		results, err := h.options.Messages.Enqueue(ctx, []*courier.Message{m})
+	stored, err := patiently(waiting, func() (store.Enqueued, error) {
+		results, err := h.options.Messages.Enqueue(waiting, []*courier.Message{m})
 		if err != nil {
 			return store.Enqueued{}, err
 		}
@@ -208,11 +216,13 @@ func (h *Hook) store(ctx context.Context, c *call, m *courier.Message, now time.
 		return h.refuse(http.StatusConflict, ResultMalformed, "The key of the call was used for a different message."), nil
 	case isLimit(err):
 		return Answer{}, err
-	case err != nil:
-		return h.unavailable(err), nil
 	case ctx.Err() != nil && !stored.Duplicate:
-		// The caller is gone, so the code is void; what went out already cannot be helped.
-		_, _ = h.options.Messages.Cancel(context.WithoutCancel(ctx), stored.Message.ID, now)
+		// The caller is gone, so the code is void, and may be stored whatever the error is.
+		// What went out already cannot be helped.
+		_, _ = h.options.Messages.Cancel(context.WithoutCancel(ctx), m.ID, now)
+	}
+	if err != nil {
+		return h.unavailable(err), nil
 	}
 	return success(stored, courier.StatusQueued, ResultAccepted), nil
 }
@@ -290,32 +300,29 @@ func (h *Hook) withKey(ctx context.Context, c *call, m *courier.Message) (earlie
 	return nil
 }
 
-// lock keeps equal calls apart. Without a key none is equal to another, and none waits.
-func (h *Hook) lock(c *call) (unlock func()) {
+// lock keeps equal calls apart, or returns the context's error.
+func (h *Hook) lock(ctx context.Context, c *call) (unlock func(), err error) {
 	if c.key == "" {
-		return func() {}
+		return func() {}, nil
 	}
-	lock := &h.locks[maphash.String(h.seed, c.key)%uint64(len(h.locks))]
-	lock.Lock()
-	return lock.Unlock
+	lock := h.locks[maphash.String(h.seed, c.key)%uint64(len(h.locks))]
+	select {
+	case lock <- struct{}{}:
+		return func() { <-lock }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
-// patiently stores a message, and waits a while for a store that is away.
-func (h *Hook) patiently(ctx context.Context, storeIt func() (store.Enqueued, error)) (store.Enqueued, error) {
-	deadline := time.NewTimer(storeWait)
-	defer deadline.Stop()
+// patiently stores a message, and tries again while the context lasts.
+func patiently(ctx context.Context, storeIt func() (store.Enqueued, error)) (store.Enqueued, error) {
 	for {
-		if err := ctx.Err(); err != nil {
-			return store.Enqueued{}, err
-		}
 		stored, err := storeIt()
 		if err == nil || errors.Is(err, store.ErrIdempotencyConflict) || isLimit(err) {
 			return stored, err
 		}
 		select {
 		case <-ctx.Done():
-			return store.Enqueued{}, ctx.Err()
-		case <-deadline.C:
 			return store.Enqueued{}, err
 		case <-time.After(storePause):
 		}
@@ -335,13 +342,18 @@ func (h *Hook) never(ctx context.Context, c *call, draft courier.Draft, class co
 			Channel: courier.DefaultChannel, To: clean(c.to), From: draft.From, Body: draft.Body, TemplateType: draft.TemplateType,
 			TemplateData: draft.TemplateData, Metadata: draft.Metadata, Caller: callerPrefix + h.options.ID, CreatedAt: now.UTC().Truncate(time.Microsecond),
 		}
-		unlock := h.lock(c)
+		waiting, done := context.WithTimeout(ctx, storeWait)
+		defer done()
+		unlock, err := h.lock(waiting, c)
+		if err != nil {
+			return h.unavailable(err)
+		}
 		defer unlock()
-		if earlier := h.withKey(ctx, c, m); earlier != nil {
+		if earlier := h.withKey(waiting, c, m); earlier != nil {
 			return success(store.Enqueued{Message: earlier, Duplicate: true}, courier.StatusRejected, ResultRepeated)
 		}
 		reason := &courier.Attempt{Outcome: courier.OutcomeRejected, Class: class, Message: cause.Error()}
-		stored, err := h.patiently(ctx, func() (store.Enqueued, error) { return h.options.Messages.Reject(ctx, m, reason) })
+		stored, err := patiently(waiting, func() (store.Enqueued, error) { return h.options.Messages.Reject(waiting, m, reason) })
 		if err != nil {
 			return h.unavailable(err)
 		}

@@ -39,6 +39,8 @@ type messages struct {
 	err error
 	// meet, unless nil, is where each call waits for another.
 	meet chan struct{}
+	// storedFunc, where there is one, is called when messages are stored, and answers.
+	storedFunc func(ctx context.Context) error
 }
 
 func newMessages(region string) *messages {
@@ -61,7 +63,11 @@ func (m *messages) Enqueue(ctx context.Context, list []*courier.Message) ([]stor
 	if m.err != nil {
 		return nil, m.err
 	}
-	return m.Store.Enqueue(ctx, list)
+	stored, err := m.Store.Enqueue(ctx, list)
+	if err == nil && m.storedFunc != nil {
+		err = m.storedFunc(ctx)
+	}
+	return stored, err
 }
 
 func (m *messages) Reject(ctx context.Context, message *courier.Message, reason *courier.Attempt) (store.Enqueued, error) {
@@ -194,7 +200,7 @@ func TestHook_Serve(t *testing.T) {
 					t.Errorf("%s: got %d %s", name, got.Status, got.Body)
 				}
 			}
-			for _, body := range []string{"", "null", "[]", "{", `{"a":1}`, want.body[:len(want.body)-3], want.body + "x"} {
+			for _, body := range []string{"", "null", "[]", "{", `{"a":1}`, want.body[:len(want.body)-3], want.body + "x", want.body + "}", want.body + "]"} {
 				if got := h.Serve(t.Context(), callOf(kind, body, time.Now()), false); got.Status != http.StatusBadRequest || got.Err == nil || len(m.all(t)) != 0 {
 					t.Errorf("%q: got %d %s", body, got.Status, got.Body)
 				}
@@ -346,6 +352,43 @@ func TestHook_Types(t *testing.T) {
 	}
 }
 
+// TestHook_Texts makes the text in the language that a call asks for, with how long the code
+// is good, and refuses no call for what only decorates it.
+func TestHook_Texts(t *testing.T) {
+	t.Parallel()
+	const german, english = "Code 482913", "482913 is your login code. It expires in "
+	kratos := func(data, headers string) string {
+		return `{"recipient":"+12065550108","body":"x","template_type":"login_code_valid","template_data":{"login_code":"482913"` + data + `},"request_headers":` + headers + `}`
+	}
+	supabase := func(user string) string {
+		return `{"user":{"phone":"12065550101","phone_confirmed_at":"x",` + user + `},"sms":{"otp":"482913"}}`
+	}
+	zitadel := func(args string) string {
+		return `{"contextInfo":{"recipientPhoneNumber":"+12065550103"},"args":{"code":"482913"` + args + `}}`
+	}
+	for _, test := range []struct{ kind, body, want string }{
+		{"kratos", kratos(`,"expires_in_minutes":60`, "null"), english + "60 minutes."},
+		{"kratos", kratos(`,"expires_in_minutes":"soon","identity":"x","transient_payload":[]`, `{"Accept-Language":"de"}`), english + "5 minutes."},
+		{"kratos", kratos(`,"transient_payload":{"lang":"de"}`, `{"Accept-Language":["en"]}`), german},
+		{"kratos", kratos("", `{"accept-language":["en;q=0.1, *"]}`), english},
+		{"kratos", kratos("", `{"Accept-Language":["en;q=0.1, de-AT ; q=0.9, fr;q=0"]}`), german},
+		{"kratos", kratos("", `{"Accept-Language":["de, en"]}`), german},
+		{"kratos", kratos("", `{"Accept-Language":["*"]}`), english},
+		{"supabase", supabase(`"user_metadata":{"locale":"de_AT"}`), german},
+		{"supabase", supabase(`"user_metadata":{"locale":7}`), english + "1 minute."},
+		{"supabase", supabase(`"user_metadata":"de"`), english},
+		{"zitadel", zitadel(`,"expiry":6e11`), english + "10 minutes."},
+		{"zitadel", zitadel(`,"expiry":"soon"`), english + "5 minutes."},
+		{"zitadel", zitadel(`,"expiry":1e30`), english + "1440 minutes."},
+	} {
+		m := newMessages("")
+		got := newHook(t, m, hook.Options{Type: test.kind, Template: text.LoginCode}).Serve(t.Context(), callOf(test.kind, test.body, time.Now()), false)
+		if stored := m.all(t); got.Status != http.StatusOK || !strings.HasPrefix(stored[0].Body, test.want) {
+			t.Errorf("%s: got %d %s, %v", test.body, got.Status, got.Body, stored)
+		}
+	}
+}
+
 // TestHook_Windows lets an equal call be a new message once its window is over, and
 // Logto's test always.
 func TestHook_Windows(t *testing.T) {
@@ -395,14 +438,44 @@ func TestHook_StoreAway(t *testing.T) {
 	}
 }
 
-// TestHook_CallerGone sends nothing for a caller that hung up: its code is void.
+// TestHook_StoreHangs waits no longer for a store that does not answer, nor for an equal call
+// that does.
+func TestHook_StoreHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMessages("")
+		m.storedFunc = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		h := newHook(t, m, hook.Options{Type: "webhook"})
+		began := time.Now()
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				r := callOf("webhook", calls()["webhook"].body, time.Now())
+				r.Header.Set("Idempotency-Key", "key")
+				got := h.Serve(t.Context(), r, false)
+				if took := time.Since(began); got.Status != 503 || took > 2500*time.Millisecond || got.RetryAfter != "1" {
+					t.Errorf("got %d %q after %s", got.Status, got.RetryAfter, took)
+				}
+			})
+		}
+		both.Wait()
+	})
+}
+
+// TestHook_CallerGone sends nothing for a caller that hung up, before its message is stored
+// or while it is: its code is void.
 func TestHook_CallerGone(t *testing.T) {
 	t.Parallel()
 	m := newMessages("")
+	h := newHook(t, m, hook.Options{Type: "casdoor"})
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	newHook(t, m, hook.Options{Type: "casdoor"}).Serve(ctx, callOf("casdoor", calls()["casdoor"].body, time.Now()), false)
-	if stored := m.all(t); len(stored) != 0 {
+	m.storedFunc = func(context.Context) error { cancel(); return ctx.Err() }
+	h.Serve(ctx, callOf("casdoor", calls()["casdoor"].body, time.Now()), false)
+	if stored := m.all(t); len(stored) != 1 || stored[0].Status != courier.StatusCanceled {
+		t.Errorf("stored %v", stored)
+	}
+	h.Serve(ctx, callOf("casdoor", strings.ReplaceAll(calls()["casdoor"].body, code, "1029384"), time.Now()), false)
+	if stored := m.all(t); len(stored) != 1 {
 		t.Errorf("stored %v", stored)
 	}
 }
@@ -444,6 +517,16 @@ func TestHook_Webhook(t *testing.T) {
 	}
 	if got := m.all(t)[0]; got.Gateway != "second" || !got.OnlyGateway || got.CallbackURL != "https://shop.example/done" {
 		t.Errorf("got %+v", got)
+	}
+	body = `{"recipient":"+12065550109","body":"Hi","type":2,"request_headers":{"Accept-Language":"de"}}`
+	if got := h.Serve(t.Context(), callOf("webhook", body, time.Now()), false); got.Status != http.StatusOK || string(m.all(t)[0].RequestHeaders) != `{"Accept-Language":["de"]}` {
+		t.Errorf("got %d %s, %+v", got.Status, got.Body, m.all(t)[0])
+	}
+	for _, wrong := range []string{`"tlt":"5m"`, `"type":"email"`, `"recipient":"+12065550108"`, `"body":7`} {
+		body := `{"to":"+12065550109","body":"Hi",` + wrong + `}`
+		if got := h.Serve(t.Context(), callOf("webhook", body, time.Now()), false); got.Status != http.StatusBadRequest || len(m.all(t)) != 2 {
+			t.Errorf("%s: got %d %s", body, got.Status, got.Body)
+		}
 	}
 }
 

@@ -63,6 +63,7 @@ func (e *endpoint) success() int { return cmp.Or(e.status, http.StatusOK) }
 
 // fail answers an error in the form of the endpoint.
 func (e *endpoint) fail(w http.ResponseWriter, fault *courier.Error) {
+	setHeaders(w.Header(), fault)
 	if e.refuse != nil {
 		e.refuse(w, fault)
 		return

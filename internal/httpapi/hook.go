@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -86,9 +85,6 @@ func (a *API) hook(c *call) (any, error) {
 // refuseHook answers in one sentence of plain text: some identity systems show it to
 // their users.
 func refuseHook(w http.ResponseWriter, fault *courier.Error) {
-	if fault.Code == courier.CodeStoreUnavailable || fault.Code == courier.CodeShuttingDown {
-		w.Header().Set("Retry-After", strconv.Itoa(1))
-	}
 	writeContent(w, fault.Code.HTTPStatus(), "text/plain; charset=utf-8", []byte(fault.Message))
 }
 

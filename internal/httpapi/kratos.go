@@ -76,7 +76,7 @@ func (a *API) kratosEndpoints() []endpoint {
 			endpoint{method: http.MethodGet, path: path + "/{id}", scope: ScopeRead, handle: a.kratosGet, refuse: refuseAsKratos},
 			endpoint{path: path, handle: kratosWrongMethod},
 			endpoint{path: path + "/{id}", handle: kratosWrongMethod},
-			endpoint{path: path + "/{$}", handle: kratosNoPage},
+			endpoint{path: path + "/", handle: kratosNoPage},
 		)
 	}
 	return endpoints

@@ -65,6 +65,8 @@ func TestAPI_KratosErrors(t *testing.T) {
 		{"GET", "/not-a-uuid", 400, `{"error":{"code":400,"status":"Bad Request","message":"uuid: incorrect UUID length 10 in string \"not-a-uuid\""}}` + "\n"},
 		{"GET", "/00000000-0000-0000-0000-000000000000", 404, `{"error":{"code":404,"status":"Not Found","message":"Unable to locate the resource"}}` + "\n"},
 		{"GET", "/", 404, "404 page not found\n"},
+		{"GET", "/" + idText + "/", 404, "404 page not found\n"},
+		{"GET", "/" + idText + "/dispatches", 404, "404 page not found\n"},
 		{"DELETE", "", 405, "Method Not Allowed\n"},
 		{"POST", "", 405, "Method Not Allowed\n"},
 		{"DELETE", "/" + idText, 405, "Method Not Allowed\n"},
@@ -100,6 +102,8 @@ func TestAPI_KratosKeys(t *testing.T) {
 	} {
 		if w := f.call(t, "GET", kratosList, "", "Authorization: Bearer "+key); !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: got %d %s, want %s", key, w.Code, w.Body, want)
+		} else if challenge := w.Header().Get("WWW-Authenticate"); (challenge != "") != (w.Code != http.StatusOK) {
+			t.Errorf("%s: got %d, and the challenge %q", key, w.Code, challenge)
 		}
 	}
 }

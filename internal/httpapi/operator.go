@@ -37,7 +37,9 @@ func (a *API) ready(c *call) (any, error) {
 			if !a.unready.Swap(true) {
 				a.options.Logger.WarnContext(ctx, "not ready", slog.String("check", check.Name), slog.Any("error", err))
 			}
-			writeError(c.w, notReady(check.Name, err))
+			fault := notReady(check.Name, err)
+			setHeaders(c.w.Header(), fault)
+			writeError(c.w, fault)
 			return nil, nil
 		}
 	}

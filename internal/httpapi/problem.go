@@ -56,16 +56,20 @@ func newProblem(fault *courier.Error) problem {
 	return p
 }
 
-func writeError(w http.ResponseWriter, fault *courier.Error) {
+// setHeaders sets what a refusal has in its header, whatever the form of its body.
+func setHeaders(header http.Header, fault *courier.Error) {
 	switch fault.Code { //nolint:exhaustive // those that pass by themselves, and those that somebody has to see to
 	case courier.CodeStoreUnavailable, courier.CodeShuttingDown:
-		w.Header().Set("Retry-After", "1")
+		header.Set("Retry-After", "1")
 	case courier.CodeStoreFull, courier.CodeStoreReadOnly:
-		w.Header().Set("Retry-After", "10")
+		header.Set("Retry-After", "10")
 	}
 	if own, ok := errors.AsType[*headerError](fault.Err); ok {
-		w.Header().Set(own.name, own.value)
+		header.Set(own.name, own.value)
 	}
+}
+
+func writeError(w http.ResponseWriter, fault *courier.Error) {
 	content, err := encodeJSON(newProblem(fault))
 	if err != nil {
 		w.WriteHeader(http.StatusInternalServerError)

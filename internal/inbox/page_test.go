@@ -51,7 +51,8 @@ func TestPage_Phone(t *testing.T) {
 	send(t, box, "+12065550102", "Your code is 493-721. Do not share it.", "")
 	tab.WaitText("493-721")
 	tab.Wait(`document.querySelector("#who").textContent === "+12065550102"`)
-	tab.Click(".copy")
+	tab.TabTo(".copy")
+	tab.Press(kb.Enter)
 	tab.WaitText("Copied 493721")
 	if got := tab.Clipboard(); got != "493721" {
 		t.Errorf("the clipboard has %q", got)
@@ -73,13 +74,15 @@ func TestPage_Phone(t *testing.T) {
 	}
 	tab.WaitText("The gateway answered 503: the phone got nothing.")
 	tab.Inspect("inbox-fails")
-	tab.Click("#answers-usual")
+	tab.TabTo("#answers-usual")
+	tab.Press(kb.Enter)
 	tab.Wait(`document.querySelector("#answers-usual").getAttribute("aria-pressed") === "true"`)
 	if got := send(t, box, "+12065550101", "Your code is 111222", "").Code; got != http.StatusCreated {
 		t.Errorf("the gateway answers %d", got)
 	}
 	tab.WaitText("Copy 111222")
-	tab.Click("#empty button")
+	tab.TabTo("#empty button")
+	tab.Press(kb.Enter)
 	tab.WaitText("No message yet")
 }
 

@@ -18,9 +18,11 @@ import (
 )
 
 const (
-	// maxText bounds a text in bytes, maxSteps the loops and calls of a template.
-	maxText  = 4 << 10
-	maxSteps = 10_000
+	// maxText bounds a text in bytes, maxSteps the loops and calls of a template, and
+	// maxLocale a language tag (RFC 5646, 4.4.1).
+	maxText   = 4 << 10
+	maxSteps  = 10_000
+	maxLocale = 35
 )
 
 // The types of message that have texts. They are Kratos's, each with its folder there.
@@ -146,6 +148,9 @@ func (t *Texts) Render(r Request) (string, error) {
 
 // lookup finds the template of a locale as RFC 4647, 3.4 does: de-CH-1996, de-CH, de, any.
 func (t *Texts) lookup(kind, locale string) *program {
+	if len(locale) > maxLocale { // it is often the user's own word
+		locale = ""
+	}
 	locale = strings.ToLower(strings.ReplaceAll(locale, "_", "-"))
 	for locale != "" {
 		if found := t.programs[key{kind, locale}]; found != nil {

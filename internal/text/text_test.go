@@ -54,11 +54,11 @@ func TestTexts_Locales(t *testing.T) {
 	)
 	for locale, want := range map[string]string{
 		"": "code 1", "fr": "code 1", "de": "Code 1", "de-CH": "Code 1", "DE_ch": "Code 1", "de-x-1": "Code 1", "-": "code 1",
-		"de-AT": "Griass di, 1 de-AT", "de-AT-1996": "Griass di, 1 de-AT-1996", "den": "code 1",
+		"de-AT": "Griass di, 1 de-AT", "de-AT-1996": "Griass di, 1 de-AT-1996", "den": "code 1", "de" + strings.Repeat("-a", 1<<18): "code 1",
 	} {
 		got, err := texts.Render(text.Request{Type: text.LoginCode, Locale: locale, Data: []byte(`{"login_code":"1"}`)})
 		if got != want || err != nil {
-			t.Errorf("%q: got %q, %v; want %q", locale, got, err, want)
+			t.Errorf("%.40q: got %.40q, %v; want %q", locale, got, err, want)
 		}
 	}
 }

@@ -51,7 +51,20 @@ func (s *site) fill(t *testing.T) (unknown string) {
 	return unknown
 }
 
-// TestBrowser goes through the pages as people do: with the mouse and with the keyboard
+// enter gets to an element and presses Enter, by keyboard alone.
+func enter(tab *webtest.Tab, selector string) {
+	tab.TabTo(selector)
+	tab.Press(kb.Enter)
+}
+
+// act opens what can be done, says why and does it, by keyboard alone.
+func act(tab *webtest.Tab, selector, reason string) {
+	enter(tab, selector+" summary")
+	tab.TabTo(selector + " input[name=reason]")
+	tab.Press(reason + kb.Enter)
+}
+
+// TestBrowser goes through the pages and does all that can be done on them, by keyboard
 // alone, on a desk and on a phone, in the light and in the dark.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
@@ -69,11 +82,16 @@ func TestBrowser(t *testing.T) {
 	tab.WaitText("alert(1)")
 	tab.Inspect("messages")
 
-	tab.Type("#to", "+12065550100") // by keyboard alone
-	tab.Press(kb.Enter)
+	enter(tab, "tbody a") // the hostile one
+	tab.WaitText("Due")
+	act(tab, ".act", "nobody wants it")
+	tab.WaitText("The message is canceled.")
+	enter(tab, ".crumbs a")
+	tab.Wait("document.querySelector('#to')")
+	tab.TabTo("#to")
+	tab.Press("+12065550100" + kb.Enter)
 	tab.Wait("document.querySelectorAll('tbody tr').length == 1 && !location.href.includes('0100')")
-	tab.TabTo("tbody a")
-	tab.Press(kb.Enter)
+	enter(tab, "tbody a")
 	tab.WaitText("Attempt 1: unknown")
 	tab.WaitText("Live")
 	tab.TabTo(".request summary")
@@ -85,76 +103,60 @@ func TestBrowser(t *testing.T) {
 	tab.Inspect("message")
 	tab.Press(kb.Enter) // what is open is not renewed
 
-	tab.TabTo(".act:nth-child(2) summary")
-	tab.Press(kb.Enter)
-	tab.TabTo(".act:nth-child(2) input[name=reason]")
-	tab.Press("not in the gateway's list")
-	tab.Press(kb.Enter)
+	act(tab, ".act:nth-child(2)", "not in the gateway's list")
 	tab.WaitText("The message is resolved.")
 	tab.WaitText("undelivered")
-
-	tab.Click(".act summary")
-	tab.Click(".act button")
+	act(tab, ".act", "its owner waits")
 	tab.WaitText("The message is queued again.")
 	tab.WaitText("Live")
-	s.attempt(t, courier.StatusSent, func(*courier.Attempt) {}) // the hostile one, which nobody looks at
 	s.attempt(t, courier.StatusSent, func(a *courier.Attempt) { a.Number = 2 })
 	tab.WaitText("Attempt 2: accepted") // it came without a reload
 	tab.Wait("location.pathname == '" + unknown + "'")
 
-	tab.TabTo("nav a[href='/']")
-	tab.Press(kb.Enter)
+	s.clock.Add(int64(15 * time.Minute)) // the step of the plots is over
+	enter(tab, "nav a[href='/']")
 	tab.WaitText("Oldest that wait")
 	tab.Inspect("overview")
-	tab.TabTo(".tabs a:nth-child(2)")
-	tab.Press(kb.Enter)
+	enter(tab, ".tabs a:nth-child(2)")
 	tab.WaitText("Messages in 15 minutes")
-	tab.TabTo(".figures summary")
-	tab.Press(kb.Enter)
+	enter(tab, ".figures summary")
 	tab.Wait("document.querySelector('.figures').open")
 	tab.Axe()
 
 	tab.Open(s.server.URL + "/messages?status=abandoned")
-	tab.TabTo(".act summary")
-	tab.Press(kb.Enter)
-	tab.TabTo(".act input[name=reason]")
-	tab.Press("the gateway works again")
-	tab.Press(kb.Enter)
+	act(tab, ".act", "the gateway works again")
 	tab.WaitText("Retry: 1 message")
 	tab.Inspect("bulk")
-	tab.TabTo("main button")
-	tab.Press(kb.Enter)
+	enter(tab, "main button")
 	tab.WaitText("running")
 	tab.Inspect("action")
-	tab.Click(".act summary")
-	tab.Click(".act button")
+	act(tab, ".act", "enough")
 	tab.WaitText("stopped")
-	tab.Click(".crumbs a")
+	enter(tab, ".crumbs a")
 	tab.WaitText("the gateway works again")
 	tab.Inspect("actions")
 
-	tab.TabTo("nav a[href='/audit']")
-	tab.Press(kb.Enter)
+	enter(tab, "nav a[href='/audit']")
 	tab.WaitText("action.stop")
 	tab.Inspect("audit")
 
-	tab.TabTo("nav a[href='/gateways']")
-	tab.Press(kb.Enter)
+	enter(tab, "nav a[href='/gateways']")
 	tab.WaitText("Counts are those of the last hour.")
 	tab.Inspect("gateways")
-	tab.TabTo("tbody a")
-	tab.Press(kb.Enter)
+	enter(tab, "tbody a")
 	tab.WaitText("As each node sees it")
-	tab.TabTo(".act summary")
-	tab.Press(kb.Enter)
-	tab.TabTo("#reason")
-	tab.Press("their status page is red")
-	tab.Press(kb.Enter)
+	act(tab, ".act", "their status page is red")
 	tab.WaitText("The gateway is paused")
 	tab.WaitText("their status page is red")
 	tab.Inspect("gateway")
+	act(tab, ".act", "it is green again")
+	tab.WaitText("The gateway takes messages again.")
+	enter(tab, ".act:nth-child(2) summary")
+	tab.TabTo("#test-to")
+	tab.Press("+12065550107" + kb.Enter)
+	tab.WaitText("Test of the gateway main")
 
-	tab.Click(".visitor button")
+	enter(tab, ".visitor button")
 	tab.Wait("location.pathname == '/sign-in'")
 }
 

@@ -76,7 +76,7 @@ func (p *plot) top() float64 {
 		return 1
 	}
 	size := math.Pow(10, math.Floor(math.Log10(highest)))
-	for _, times := range []float64{1, 2, 4, 5, 10} {
+	for _, times := range []float64{1, 1.2, 1.6, 2, 4, 5, 10} {
 		if highest <= times*size {
 			return times * size
 		}
@@ -155,6 +155,9 @@ type row struct {
 	At     time.Time
 	Values []string
 }
+
+// End is the end of the time that is drawn.
+func (p *plot) End() time.Time { return p.From.Add(time.Duration(p.steps()) * p.Step) }
 
 // Rows are the figures, the newest first, without the steps in which nothing was.
 func (p *plot) Rows() (rows []row) {

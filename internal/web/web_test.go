@@ -34,6 +34,9 @@ const hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>\u202egnp.
 // intake takes what is a number.
 type intake struct{ httpapi.Intake }
 
+func (intake) Accept(d courier.Draft) (*courier.Message, error) {
+	return &courier.Message{ID: courier.ID{1}, Status: courier.StatusQueued, Channel: "sms", To: d.To, Body: d.Body, Gateway: d.Gateway}, nil
+}
 func (intake) Recipient(text string) (string, error) { return text, nil }
 func (intake) Gateway(string) (string, error)        { return "main", nil }
 func (intake) Expiry(courier.Lifetime) (time.Time, error) {
@@ -68,12 +71,9 @@ func keys() []httpapi.Key {
 	}
 }
 
-// gateways has one.
-type gateways struct{}
+type gateways []httpapi.GatewaySettings
 
-func (gateways) Gateways() ([]httpapi.GatewaySettings, error) {
-	return []httpapi.GatewaySettings{{ID: "main", Method: "POST", URL: "https://gateway.example.com/send"}}, nil
-}
+func (g gateways) Gateways() ([]httpapi.GatewaySettings, error) { return g, nil }
 
 func (gateways) SetPaused([]string) {}
 
@@ -95,9 +95,13 @@ func told(listener, _ string) (id, host string) {
 	return "shop", "shop.example"
 }
 
-// open serves the pages on a port of their own; without keys where there are none.
-func open(t *testing.T, keys []httpapi.Key) *site {
+// open serves the pages on a port of their own, with the gateway main unless others are
+// named; without keys where there are none.
+func open(t *testing.T, keys []httpapi.Key, others ...httpapi.GatewaySettings) *site {
 	t.Helper()
+	if len(others) == 0 {
+		others = []httpapi.GatewaySettings{{ID: "main", Method: "POST", URL: "https://gateway.example.com/send"}}
+	}
 	s := &site{}
 	s.clock.Store(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).UnixNano())
 	s.store = memory.New(memory.Options{NowFunc: s.now})
@@ -107,7 +111,7 @@ func open(t *testing.T, keys []httpapi.Key) *site {
 	}
 	s.api, err = httpapi.New(httpapi.Options{
 		Intake: intake{}, Engine: engine{s.store}, Store: s.store, Pages: pages, Keys: keys, NowFunc: s.store.Now,
-		Operation: httpapi.Operation{Gateways: gateways{}, Workbench: workbench{}, ToldFunc: told},
+		Operation: httpapi.Operation{Gateways: gateways(others), Workbench: workbench{}, ToldFunc: told},
 	})
 	if err != nil {
 		t.Fatal(err)

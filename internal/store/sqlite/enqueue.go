@@ -41,7 +41,7 @@ func (s *Store) Enqueue(ctx context.Context, messages []*courier.Message) ([]sto
 			e.places = &s.writer.places
 		}
 	}
-	if err := s.promise(ctx, &operation{name: "enqueue", rows: len(messages), run: e.run}); err != nil {
+	if err := s.promise(ctx, &operation{name: "enqueue", rows: len(messages), run: e.run, awaited: true}); err != nil {
 		return nil, s.fault(operationName, err)
 	}
 	s.tallies.Enqueued(e.answers)

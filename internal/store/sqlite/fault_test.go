@@ -139,28 +139,32 @@ func TestStore_Busy(t *testing.T) {
 	t.Parallel()
 	s := openInside(t)
 	s.execute(t, "PRAGMA busy_timeout = 1")
+	release := s.lockOut(t)
+	err := s.store(t.Context(), numbered(1, 10))
+	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "another program") {
+		t.Errorf("error is %v, want store.ErrUnavailable", err)
+	}
+	release()
+	if err := s.store(t.Context(), numbered(1, 10)); err != nil {
+		t.Errorf("after the other program: %v", err)
+	}
+}
+
+// lockOut has another program hold the database for writing until release is called.
+func (s *Store) lockOut(t *testing.T) (release func()) {
+	t.Helper()
 	other, err := sql.Open(driverName, address(s.path, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = other.Close() }()
-	conn, err := other.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	other.SetMaxOpenConns(1)
+	exec := func(text string) {
+		if _, err := other.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
-		t.Fatal(err)
-	}
-	err = s.store(t.Context(), numbered(1, 10))
-	if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "another program") {
-		t.Errorf("error is %v, want store.ErrUnavailable", err)
-	}
-	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(conn.Close(), s.store(t.Context(), numbered(1, 10))); err != nil {
-		t.Errorf("after the other program: %v", err)
-	}
+	exec("BEGIN IMMEDIATE")
+	return func() { exec("ROLLBACK"); _ = other.Close() }
 }
 
 func TestFileFault(t *testing.T) {

@@ -33,6 +33,9 @@ type operation struct {
 	promises bool
 	// early is true when its caller can go on before it has reached the disk.
 	early bool
+	// awaited is true when it is worth nothing to a caller who left while the transaction
+	// waited for a lock.
+	awaited bool
 	// refused is why the operation changed nothing though all went well.
 	refused error
 	// ended tells why nobody waits for the answer any more, nil while somebody does.
@@ -247,9 +250,14 @@ func (w *writer) transact(ctx context.Context, batch []*operation) error {
 func (w *writer) runAll(ctx context.Context, batch []*operation) (store.Counts, error) {
 	var total store.Counts
 	for _, op := range batch {
+		op.refused = nil
+		if op.awaited {
+			if op.refused = op.ended(); op.refused != nil {
+				continue
+			}
+		}
 		w.session.change = store.Counts{}
 		err := op.run(ctx, w.session)
-		op.refused = nil
 		switch refused := (refusal{}); {
 		case errors.As(err, &refused):
 			op.refused = refused.error

@@ -243,6 +243,26 @@ func TestWriter_DropsWhatNobodyAwaits(t *testing.T) {
 	}
 }
 
+// TestWriter_DropsWhatWaitedForALock has another program hold the database until the caller
+// has left.
+func TestWriter_DropsWhatWaitedForALock(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	release := s.lockOut(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.store(ctx, numbered(1, 10)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the call: %v, want context.DeadlineExceeded", err)
+	}
+	release()
+	if err := s.store(t.Context(), numbered(2, 10)); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := s.Message(t.Context(), numbered(1, 0).ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the abandoned message: %v, want store.ErrNotFound", err)
+	}
+}
+
 // TestWriter_KeepsWhatWasAskedFor ends the context of a Settle that is under way
 // and uses its slice again: what is written is what was asked for.
 func TestWriter_KeepsWhatWasAskedFor(t *testing.T) {

@@ -136,8 +136,9 @@ func (t *Tab) picture() []byte {
 	return step(t, "take a picture", chromedp.CaptureScreenshot())
 }
 
-// smaller returns a picture with its 256 most frequent colours alone, which nobody can
-// tell from it, in a third of the bytes.
+// smaller returns a picture with 256 colours alone, which nobody can tell from it, in a
+// third of the bytes: the most frequent ones, and of rarer ones those that are not nearly
+// the same as another.
 func smaller(tb testing.TB, picture []byte) []byte {
 	tb.Helper()
 	whole, err := png.Decode(bytes.NewReader(picture))
@@ -151,13 +152,30 @@ func smaller(tb testing.TB, picture []byte) []byte {
 		}
 	}
 	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.Color) int { return counts[b] - counts[a] })
-	indexed := image.NewPaletted(bounds, colours[:min(len(colours), 256)])
+	var palette color.Palette
+	for _, c := range colours {
+		if len(palette) < 160 || (len(palette) < 256 && apart(c, palette.Convert(c)) > 8) {
+			palette = append(palette, c)
+		}
+	}
+	indexed := image.NewPaletted(bounds, palette)
 	draw.Draw(indexed, bounds, whole, bounds.Min, draw.Src)
 	var out bytes.Buffer
 	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, indexed); err != nil {
 		tb.Fatalf("write the picture: %v", err)
 	}
 	return out.Bytes()
+}
+
+// apart is how far two colours differ where they differ most, from 0 to 255.
+func apart(a, b color.Color) int {
+	r1, g1, b1, _ := a.RGBA()
+	r2, g2, b2, _ := b.RGBA()
+	distance := 0
+	for _, pair := range [][2]uint32{{r1, r2}, {g1, g2}, {b1, b2}} {
+		distance = max(distance, int(pair[0]>>8)-int(pair[1]>>8), int(pair[1]>>8)-int(pair[0]>>8))
+	}
+	return distance
 }
 
 func (t *Tab) save(path string, picture []byte) {
