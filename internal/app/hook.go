@@ -40,10 +40,10 @@ func (h *hooks) Serve(ctx context.Context, call *httpapi.HookCall) (httpapi.Hook
 		return httpapi.HookAnswer{}, false
 	}
 	at, known := (*current)[call.ID]
-	proven := call.Secret != ""
-	if !known || proven && (!at.inAddress || !at.hook.HasSecret(call.Secret)) {
+	if !known || call.Secret != "" && !at.inAddress {
 		return httpapi.HookAnswer{}, false
 	}
+	proven := at.hook.HasSecret(call.Secret)
 	request := requestAs(http.MethodPost, call.Target, call.Header, "", call.Body)
 	answer := at.hook.Serve(ctx, request, proven)
 	return httpapi.HookAnswer{

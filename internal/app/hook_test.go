@@ -57,7 +57,7 @@ store: { dsn: "sqlite://%s" }
 	if got := <-bodies; got != `{"body":"hi 204961"}` {
 		t.Errorf("the gateway got %s", got)
 	}
-	for path, want := range map[string]int{"/hooks/login": 401, "/hooks/other": 404, "/hooks/login/wrong": 404, "/hooks/login/one-secret": 200} {
+	for path, want := range map[string]int{"/hooks/login": 401, "/hooks/other": 404, "/hooks/login/wrong": 401, "/hooks/login/one-secret": 200} {
 		if status, body := call(path, "wrong", "204962"); status != want {
 			t.Errorf("%s: got %d %s", path, status, body)
 		}

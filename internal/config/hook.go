@@ -2,6 +2,7 @@ package config
 
 import (
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ type Hook struct {
 	Path string
 }
 
+// languageTag is how the tag of a language looks (BCP 47), in the spelling of programs too.
+const languageTag = `^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$`
+
 // textTypes are the types of message that have texts of ours.
 const textTypes = "login_code_valid recovery_code_valid registration_code_valid verification_code_valid"
 
@@ -43,7 +47,7 @@ type hook struct {
 	From      string        `key:"from" example:"+12065550110" doc:"The sender. Without it, that of the gateway."`
 	TTL       time.Duration `key:"ttl" example:"60s" range:"1s 24h" doc:"How long a code is worth sending. By default what the identity system says, or what it has by default."`
 	Domain    string        `key:"domain" example:"shop.example" doc:"The domain that a code is bound to in our texts, so that browsers fill it in there alone."`
-	Locale    string        `key:"locale" example:"en" doc:"The language of our texts for calls that name none."`
+	Locale    string        `key:"locale" example:"en" pattern:"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$" doc:"The language of our texts for calls that name none."`
 	Dedupe    time.Duration `key:"dedupe" example:"30s" range:"1s 24h" doc:"How long an equal call is a repeat, of which no second message is made. By default 15m for systems that try again, else 30s."`
 }
 
@@ -62,6 +66,12 @@ func (c *checker) hooks() {
 			TTL: valueOr(item, n, "ttl", time.Duration(0)), Dedupe: valueOr(item, n, "dedupe", time.Duration(0)),
 			Domain: textOr(n.get("domain"), ""), Locale: textOr(n.get("locale"), ""), Path: path,
 		}
+		if h.Locale != "" {
+			c.language(h.Locale, n.get("locale").at, joinPath(path, "locale"))
+		}
+		if h.Template != "" && slices.Contains([]string{"casdoor", "fusionauth", "webhook"}, h.Type) {
+			c.problem(n.get("template").at, joinPath(path, "template"), "the calls of %s do not say what the code is, so no text of ours can be made of them; leave it out", h.Type)
+		}
 		if c.id(n, path) && slices.ContainsFunc(c.config.Hooks, func(other Hook) bool { return other.ID == h.ID }) {
 			c.problem(n.get("id").at, joinPath(path, "id"), "the id is that of another hook; give each its own")
 		}
@@ -77,6 +87,13 @@ func (c *checker) hooks() {
 			}
 		}
 		c.config.Hooks = append(c.config.Hooks, h)
+	}
+}
+
+// language judges the tag of a language.
+func (c *checker) language(tag string, at Position, path string) {
+	if !regexp.MustCompile(languageTag).MatchString(tag) {
+		c.problem(at, path, "%q is no language tag; write one such as de or de-CH", tag)
 	}
 }
 
@@ -138,6 +155,7 @@ func (c *checker) texts() {
 		locales := n.get("locales")
 		for _, e := range locales.pairs() {
 			at := joinPath(path, "locales")
+			c.language(e.key, e.at, at)
 			if source := c.template(locales, at, e.key); source.Kind != TemplateNone {
 				c.config.Texts = append(c.config.Texts, Text{Type: kind, Locale: e.key, Source: source, Path: joinPath(at, e.key)})
 			}

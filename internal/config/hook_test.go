@@ -99,13 +99,16 @@ messages: { lint: off, typography: gsm }
 func TestLoad_HooksRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{ //nolint:gosec // the secrets open nothing
-		"hooks: [{ id: a, type: keycloak, secret: x }]":                                                    "hooks[0].type",
-		"hooks: [{ id: a, type: logto }]":                                                                  "hooks[0].secret",
-		"hooks: [{ id: A b, type: logto, secret: x }]":                                                     "hooks[0].id",
-		"hooks: [{ id: a, type: logto, secret: x }, { id: a, type: logto, secret: y }]":                    "the id is that of another hook",
-		"hooks: [{ type: logto, secret: x, ttl: 1ms }]":                                                    "hooks[0].ttl",
-		"courier: { templates: { login_code: { valid: { sms: { body: { plaintext: file://none } } } } } }": "courier.templates.login_code.valid.sms.body.plaintext",
-		"recipients: { types: { allow: [premium] } }":                                                      "recipients.types.allow",
+		"hooks: [{ id: a, type: keycloak, secret: x }]":                                                                               "hooks[0].type",
+		"hooks: [{ id: a, type: logto }]":                                                                                             "hooks[0].secret",
+		"hooks: [{ id: A b, type: logto, secret: x }]":                                                                                "hooks[0].id",
+		"hooks: [{ id: a, type: logto, secret: x }, { id: a, type: logto, secret: y }]":                                               "the id is that of another hook",
+		"hooks: [{ type: logto, secret: x, ttl: 1ms }]":                                                                               "hooks[0].ttl",
+		"hooks: [{ id: a, type: casdoor, secret: x, template: login_code_valid }]":                                                    "hooks[0].template",
+		"hooks: [{ id: a, type: logto, secret: x, locale: \"de, en\" }]":                                                              "hooks[0].locale",
+		"courier: { templates: { login_code: { valid: { sms: { body: { locales: { \"not a tag\": base64://e3suQ29kZX19 } } } } } } }": "no language tag",
+		"courier: { templates: { login_code: { valid: { sms: { body: { plaintext: file://none } } } } } }":                            "courier.templates.login_code.valid.sms.body.plaintext",
+		"recipients: { types: { allow: [premium] } }":                                                                                 "recipients.types.allow",
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "c.yml"), []byte(text), 0o600); err != nil {

@@ -55,6 +55,8 @@ type call struct {
 	// key every call is a message.
 	key    string
 	window time.Duration
+	// more is what else of Kratos's template_data a text may use, and is not kept.
+	more map[string]any
 	// asked is what the caller says itself of its message.
 	asked courier.Draft
 	// tellsInside is true for a caller that is told of a refusal within a success.
@@ -303,13 +305,15 @@ func parseKratos(r *signature.Request, o *Options) (*call, error) {
 		RequestHeaders      json.RawMessage `json:"request_headers"`
 	}
 	var d struct {
-		LoginCode        string                        `json:"login_code"`
-		RecoveryCode     string                        `json:"recovery_code"`
-		VerificationCode string                        `json:"verification_code"`
-		RegistrationCode string                        `json:"registration_code"`
-		Minutes          optional[int]                 `json:"expires_in_minutes"`
-		Domain           optional[string]              `json:"request_url_domain"`
-		Identity         optional[struct{ ID string }] `json:"identity"`
+		LoginCode        string                   `json:"login_code"`
+		RecoveryCode     string                   `json:"recovery_code"`
+		VerificationCode string                   `json:"verification_code"`
+		RegistrationCode string                   `json:"registration_code"`
+		Minutes          optional[int]            `json:"expires_in_minutes"`
+		Domain           optional[string]         `json:"request_url_domain"`
+		Identity         optional[map[string]any] `json:"identity"`
+		Payload          optional[map[string]any] `json:"transient_payload"`
+		URL              optional[string]         `json:"request_url"`
 	}
 	if err := decode(r.Body, &p); err != nil {
 		return nil, err
@@ -317,7 +321,12 @@ func parseKratos(r *signature.Request, o *Options) (*call, error) {
 	if p.TemplateData != nil && json.Unmarshal(p.TemplateData, &d) != nil {
 		return nil, errNotJSON
 	}
-	c := &call{body: p.Body, kind: p.TemplateType, userID: d.Identity.value.ID, domain: d.Domain.value, event: p.TemplateType, minutes: max(d.Minutes.value, 0)}
+	c := &call{body: p.Body, kind: p.TemplateType, domain: d.Domain.value, event: p.TemplateType, minutes: max(d.Minutes.value, 0)}
+	c.userID, _ = d.Identity.value["id"].(string)
+	c.more = map[string]any{"transient_payload": d.Payload.value, "request_url": d.URL.value}
+	if d.Identity.value != nil {
+		c.more["identity"] = d.Identity.value
+	}
 	c.to, c.code = cmp.Or(p.Recipient, p.To), cmp.Or(d.LoginCode, d.RecoveryCode, d.VerificationCode, d.RegistrationCode)
 	if c.body == "" && c.code == "" {
 		return nil, errNoText

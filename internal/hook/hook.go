@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -261,12 +262,16 @@ func (h *Hook) draft(c *call) (courier.Draft, error) {
 	if draft.Metadata, err = json.Marshal(map[string]string{"hook": o.ID, "hook_type": o.Type, "event": c.event}); err != nil {
 		return draft, err
 	}
-	if draft.TemplateData, err = json.Marshal(c.data(draft.TemplateType, o.Domain)); err != nil {
+	kept := c.data(draft.TemplateType, o.Domain)
+	if draft.TemplateData, err = json.Marshal(kept); err != nil || o.Template == "" && c.body != "" {
 		return draft, err
 	}
-	if o.Template != "" || c.body == "" {
-		draft.Body, err = o.Texts.Render(draft.TemplateType, cmp.Or(c.locale, o.Locale), c.to, cmp.Or(c.domain, o.Domain), draft.TemplateData)
+	maps.Copy(kept, c.more)
+	all, err := json.Marshal(kept)
+	if err != nil {
+		return draft, err
 	}
+	draft.Body, err = o.Texts.Render(draft.TemplateType, cmp.Or(c.locale, o.Locale), c.to, cmp.Or(c.domain, o.Domain), all)
 	return draft, err
 }
 

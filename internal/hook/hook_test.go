@@ -100,7 +100,10 @@ func (t texts) Render(kind, locale, to, domain string, data json.RawMessage) (st
 
 func newHook(t *testing.T, m *messages, options hook.Options) *hook.Hook {
 	t.Helper()
-	made, err := text.New([]text.Source{{Type: text.LoginCode, Locale: "de", Name: "de", Text: []byte("Code {{.Code}}")}})
+	made, err := text.New([]text.Source{
+		{Type: text.LoginCode, Locale: "de", Name: "de", Text: []byte("Code {{.Code}}")},
+		{Type: text.LoginCode, Locale: "fr", Name: "fr", Text: []byte("{{.Identity.traits.name}}, {{.Code}} {{.TransientPayload.shop}}")},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,6 +373,7 @@ func TestHook_Texts(t *testing.T) {
 		{"kratos", kratos(`,"expires_in_minutes":60`, "null"), english + "60 minutes."},
 		{"kratos", kratos(`,"expires_in_minutes":"soon","identity":"x","transient_payload":[]`, `{"Accept-Language":"de"}`), english + "5 minutes."},
 		{"kratos", kratos(`,"transient_payload":{"lang":"de"}`, `{"Accept-Language":["en"]}`), german},
+		{"kratos", kratos(`,"transient_payload":{"lang":"fr","shop":"B"},"identity":{"id":"1","traits":{"name":"Ann"}}`, "null"), "Ann, 482913 B"},
 		{"kratos", kratos("", `{"accept-language":["en;q=0.1, *"]}`), english},
 		{"kratos", kratos("", `{"Accept-Language":["en;q=0.1, de-AT ; q=0.9, fr;q=0"]}`), german},
 		{"kratos", kratos("", `{"Accept-Language":["de, en"]}`), german},
@@ -385,6 +389,8 @@ func TestHook_Texts(t *testing.T) {
 		got := newHook(t, m, hook.Options{Type: test.kind, Template: text.LoginCode}).Serve(t.Context(), callOf(test.kind, test.body, time.Now()), false)
 		if stored := m.all(t); got.Status != http.StatusOK || !strings.HasPrefix(stored[0].Body, test.want) {
 			t.Errorf("%s: got %d %s, %v", test.body, got.Status, got.Body, stored)
+		} else if strings.Contains(string(stored[0].TemplateData), "Ann") {
+			t.Errorf("%s is kept", stored[0].TemplateData)
 		}
 	}
 }

@@ -15,8 +15,8 @@ const maxHook = 1 << 20
 
 // Hooks takes the calls of identity systems.
 type Hooks interface {
-	// Serve answers a call. found is false when there is no such hook, or the secret in
-	// the address is not one of it.
+	// Serve answers a call. found is false when there is no such hook, or its address has
+	// no secret.
 	Serve(ctx context.Context, call *HookCall) (answer HookAnswer, found bool)
 }
 

@@ -116,7 +116,7 @@ func New(sources []Source) (*Texts, error) {
 			errs = append(errs, &SourceError{Source: s, Err: err})
 			continue
 		}
-		t.programs[key{s.Type, strings.ToLower(s.Locale)}] = built
+		t.programs[key{s.Type, normal(s.Locale)}] = built
 	}
 	return t, errors.Join(errs...)
 }
@@ -146,12 +146,15 @@ func (t *Texts) Render(r Request) (string, error) {
 	return t.lookup(r.Type, r.Locale).execute(&fields)
 }
 
+// normal is the one spelling of a language tag.
+func normal(locale string) string { return strings.ToLower(strings.ReplaceAll(locale, "_", "-")) }
+
 // lookup finds the template of a locale as RFC 4647, 3.4 does: de-CH-1996, de-CH, de, any.
 func (t *Texts) lookup(kind, locale string) *program {
 	if len(locale) > maxLocale { // it is often the user's own word
 		locale = ""
 	}
-	locale = strings.ToLower(strings.ReplaceAll(locale, "_", "-"))
+	locale = normal(locale)
 	for locale != "" {
 		if found := t.programs[key{kind, locale}]; found != nil {
 			return found
@@ -291,7 +294,7 @@ func parseError(err error) error { return errors.New(strings.TrimPrefix(err.Erro
 
 // executeError says where a template failed, and why if that quotes no value.
 func executeError(err error) error {
-	for _, own := range []error{errTooLong, errTooMany} {
+	for _, own := range []error{errTooLong, errTooMany, errTooLarge} {
 		if errors.Is(err, own) {
 			return own
 		}

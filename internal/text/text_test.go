@@ -50,7 +50,7 @@ func TestTexts_Locales(t *testing.T) {
 	texts := newTexts(t,
 		text.Source{Type: text.LoginCode, Name: "any", Text: []byte("code {{.Code}}")},
 		text.Source{Type: text.LoginCode, Locale: "de", Name: "de", Text: []byte("Code {{.LoginCode}}")},
-		text.Source{Type: text.LoginCode, Locale: "de-AT", Name: "at", Text: []byte("Griass di, {{.LoginCode}} {{.Locale}}")},
+		text.Source{Type: text.LoginCode, Locale: "de_AT", Name: "at", Text: []byte("Griass di, {{.LoginCode}} {{.Locale}}")},
 	)
 	for locale, want := range map[string]string{
 		"": "code 1", "fr": "code 1", "de": "Code 1", "de-CH": "Code 1", "DE_ch": "Code 1", "de-x-1": "Code 1", "-": "code 1",
@@ -91,7 +91,11 @@ func TestNew_Refuses(t *testing.T) {
 		"  \n":                            "the template gives an empty text",
 		"{{ range 100000000 }}{{ end }}x": "the template loops too often",
 		"{{ range 100000000 }}x{{ end }}": "the text is longer than 4 KiB",
-		`{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}`: "the template loops too often",
+		`{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}`:                                        "the template loops too often",
+		`{{ $x := "aaaaaaaaaa" }}{{ range 9 }}{{ $x = print $x $x $x $x $x $x $x $x $x $x }}{{ end }}{{ len $x }}`: "more than 16 KiB",
+		`{{ $x := list 1 }}{{ range 40 }}{{ $x = concat $x $x }}{{ end }}{{ len $x }}`:                             "more than 16 KiB",
+		`{{ $x := list 1 }}{{ range 40 }}{{ $x = list $x $x }}{{ end }}{{ toJson $x }}`:                            "more than 16 KiB",
+		`{{ $x := dict }}{{ $y := set $x "x" $x }}{{ .Code }}`:                                                     "more than 16 KiB",
 		"{{ fail .LoginCode }}":                                                    "f:1:3: <fail .LoginCode> fails",
 		"{{ index .Identity.traits.list 204961 }}":                                 "fails",
 		"{{ range 9 }}{{ range 99999 }}{{ if false }}a{{ end }}{{ end }}{{ end }}": "the template loops too often",
