@@ -82,7 +82,7 @@ func TestRoute_Reweigh(t *testing.T) {
 			want:    weights{"a": weightLeast},
 		},
 		"WorseThanTheOtherJustNow": {
-			tallies: [][]store.Tally{reported("a", 100, 20, 70), reported("b", 100, 90, 5)}, want: weights{"a": weightLeast},
+			tallies: [][]store.Tally{reported("a", 100, 20, 70), reported("b", 40, 36, 2)}, want: weights{"a": weightLeast},
 		},
 		"BothWorseJustNow":      {tallies: [][]store.Tally{reported("a", 100, 20, 70), reported("b", 100, 25, 70)}, want: weights{}},
 		"FewUndeliveredJustNow": {tallies: [][]store.Tally{well("a"), reported("a", 100, 0, 20), well("b")}, want: weights{}},
