@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"time"
 
 	"courier"
@@ -116,6 +117,36 @@ func (c *Client) Presets(ctx context.Context) ([]Preset, error) {
 		return nil, err
 	}
 	return list.Presets, nil
+}
+
+// PresetSamples is what a provider answers and reports, to try templates with.
+type PresetSamples struct {
+	Answers  []SampleAnswer `json:"answers"`
+	Receipts []SampleCall   `json:"receipts"`
+}
+
+// SampleName is the provider's code or state, or what happens, and what a code means.
+type SampleName struct {
+	Name  string `json:"name"`
+	Means string `json:"means"`
+}
+
+// SampleAnswer is an answer of a provider.
+type SampleAnswer struct {
+	SampleName
+	Answer TrialAnswer `json:"answer"`
+}
+
+// SampleCall is a request of a provider, which reports what became of a message.
+type SampleCall struct {
+	SampleName
+	Call TrialCall `json:"call"`
+}
+
+// PresetSamples returns what the provider of a preset documents that it answers and reports.
+// An unknown preset is courier.CodeNotFound.
+func (c *Client) PresetSamples(ctx context.Context, preset string) (*PresetSamples, error) {
+	return ask[PresetSamples](ctx, c, "list samples", call{path: "v1/presets/" + url.PathEscape(preset) + "/samples", repeatable: true})
 }
 
 // Try says what templates make of samples. Nothing is sent or stored.

@@ -23,13 +23,15 @@ func (a *App) startListeners(ctx context.Context) error {
 		return err
 	}
 	api, err := httpapi.New(httpapi.Options{
-		Intake:         a.intake,
-		Engine:         a.engine,
-		Store:          a.store,
-		Receipts:       &a.receipts,
-		Hooks:          &a.hooks,
-		Pages:          pages,
-		Operation:      httpapi.Operation{Gateways: a, Actions: a.actions, QueuesFunc: a.queues, ToldFunc: a.told, Workbench: newWorkbench(a)},
+		Intake:   a.intake,
+		Engine:   a.engine,
+		Store:    a.store,
+		Receipts: &a.receipts,
+		Hooks:    &a.hooks,
+		Pages:    pages,
+		Operation: httpapi.Operation{
+			Gateways: a, WakeActionsFunc: a.actions.Wake, QueuesFunc: a.queues, ToldFunc: a.told, Workbench: newWorkbench(a),
+		},
 		Checks:         a.checks(),
 		DryFunc:        a.dry.Load,
 		Keys:           apiKeys(cfg),

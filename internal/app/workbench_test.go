@@ -49,6 +49,36 @@ func TestWorkbench_Presets(t *testing.T) {
 	}
 }
 
+// TestWorkbench_Samples tries what each provider documents that it answers and reports: the
+// first answer is a success, a code is found, and one of the receipts is of a delivery.
+func TestWorkbench_Samples(t *testing.T) {
+	t.Parallel()
+	w := bench(t)
+	presets, err := w.Presets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range presets {
+		samples, err := w.Samples(t.Context(), p.Name)
+		if err != nil || len(samples.Answers) < 2 || (len(samples.Receipts) == 0) != (p.Receipt == "") {
+			t.Fatalf("%s: %+v, %v", p.Name, samples, err)
+		}
+		trial := httpapi.TrialRequest{Preset: p.Name, Answer: &samples.Answers[0].Answer}
+		for i := range samples.Receipts {
+			if r := &samples.Receipts[i]; strings.Contains(strings.ToLower(r.Name), "deliv") || trial.Call == nil {
+				trial.Call = &r.Call
+			}
+		}
+		result := try(t, w, trial)
+		if len(result.Faults) > 0 || result.Verdict == nil || result.Verdict.Outcome != courier.OutcomeAccepted || (len(result.Receipts) == 0) != (p.Receipt == "") {
+			t.Errorf("%s: %+v and %+v are %+v and %+v, %+v", p.Name, samples.Answers[0], trial.Call, result.Verdict, result.Receipts, result.Faults)
+		}
+	}
+	if _, err := w.Samples(t.Context(), "nobody"); courier.CodeOf(err) != courier.CodeNotFound {
+		t.Errorf("of nobody: %v", err)
+	}
+}
+
 // TestWorkbench_Own shows what templates of one's own make of a message, an answer and a
 // receipt, and the YAML to use them.
 func TestWorkbench_Own(t *testing.T) {

@@ -28,8 +28,9 @@ type change struct {
 	one  func(c *client.Client, ctx context.Context, id courier.ID, as client.Resolution, reason string) (*client.Message, error)
 }
 
-const unknownIsNamed = ` A message whose outcome is unknown may have
-been sent, so those are only selected by --status unknown.`
+const unknownIsNamed = `
+A message whose outcome is unknown may have been sent, so those are only selected by
+--status unknown.`
 
 const inBackground = `
 

@@ -47,7 +47,7 @@ func newOperated(t *testing.T) *operated {
 	o := &operated{store: memory.New(memory.Options{}), seen: func(string) {}}
 	o.runner = action.New(action.Options{Store: o.store, Node: "n", GatewayFunc: operatedIntake{}.Gateway, WakeFunc: func() {}, NowFunc: time.Now})
 	api, err := httpapi.New(httpapi.Options{
-		Intake: operatedIntake{}, Engine: operatedEngine{o.store}, Store: o.store, Operation: httpapi.Operation{Actions: o.runner},
+		Intake: operatedIntake{}, Engine: operatedEngine{o.store}, Store: o.store, Operation: httpapi.Operation{WakeActionsFunc: o.runner.Wake},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -15,12 +15,14 @@ func placeholders() *regexp.Regexp {
 		`\$\(([A-Z_][A-Z0-9_]*)\)`,                                             // $(NAME)
 		`\{\$\.?([A-Za-z_]\w*)\}`,                                              // {$NAME}
 		`\{\{[^}]*?(\w+)\W*\}\}`,                                               // {{ .NAME }}, {{ env "NAME" }}
-		`^\$(?:env:)?[A-Z_][A-Z0-9_]+$`,                                        // $NAME
+		`^(?:[A-Za-z]+ )?\$(?:env:)?[A-Z_][A-Z0-9_]+$`,                         // $NAME, Bearer $NAME
+		`^[a-z]+:/[^#]*[/:=]\$[A-Z_][A-Z0-9_]+`,                                // $NAME in an address
 		`^%[A-Z_][A-Z0-9_]+%$`,                                                 // %NAME%
 		`%[0-9A-F]?[G-Z_][A-Z0-9_]{2,}%`,                                       // %NAME% inside, which the escape %2B is not
 		`^(?:__[A-Z0-9_]+__|@[A-Z][A-Z0-9_]+@)$`,                               // __NAME__, @NAME@
-		`^<[A-Za-z][\w ./-]*>$`,                                                // <name>
-		`^(?i:env)[:(\[][\w./"'-]+[)\]]?$`,                                     // env:NAME, Env://NAME
+		`^(?:[A-Za-z]+ )?<[A-Za-z][\w ./-]*>$`,                                 // <name>, Bearer <name>
+		`^(?:[A-Za-z]+ )?(?i:env)[:(\[][\w./"'-]+[)\]]?$`,                      // env:NAME, Env://NAME
+		`^[A-Za-z]+ (?:\{[A-Za-z_][\w-]*\}|\[[A-Za-z_][\w -]*\])$`,             // Bearer {name}, Bearer [name]
 		`^[a-z]+://[^$#]*(?:<[\w ./-]+>|\{[A-Za-z_][\w.-]*\}|\[[A-Za-z_-]+\])`, // in an address, which has none of these characters
 	}, "|"))
 }
@@ -29,7 +31,7 @@ func placeholders() *regexp.Regexp {
 // where its form shows that it is a name and no part of a secret.
 func (c *checker) placeholder(text string) (name string, found bool) {
 	groups := c.placeholders.FindStringSubmatch(text)
-	if groups == nil || strings.HasPrefix(text, "env://") {
+	if groups == nil || strings.Contains(text, "env://") {
 		return "", false
 	}
 	return cmp.Or(groups[1:]...), true

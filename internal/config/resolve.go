@@ -7,6 +7,16 @@ func isReference(text string) bool {
 	return strings.HasPrefix(text, "env://") || strings.HasPrefix(text, "file://")
 }
 
+// referenceIn returns how a reference begins that stands in a value, empty where none does.
+func referenceIn(text string) string {
+	for _, start := range []string{"env://", "file://"} {
+		if strings.Contains(text, start) {
+			return start
+		}
+	}
+	return ""
+}
+
 // resolve returns the text of a secret, or what its reference names: env://NAME
 // or file://path. The value itself is in no message.
 func (c *checker) resolve(n *node, path string) (Secret, bool) {
@@ -18,8 +28,8 @@ func (c *checker) resolve(n *node, path string) (Secret, bool) {
 		value, fault = c.fromEnviron(name)
 	} else if name, ok := strings.CutPrefix(n.text, "file://"); ok {
 		value, fault = c.fromFile(name)
-	} else if strings.Contains(n.text, "env://") {
-		c.warn(n.at, path, "env:// is not at the start, so the value is used as it is written")
+	} else if reference := referenceIn(n.text); reference != "" {
+		c.warn(n.at, path, "%s is not at the start, so the value is used as it is written", reference)
 	}
 	if fault != "" {
 		c.problem(n.at, path, "%s", fault)

@@ -12,12 +12,6 @@ import (
 	"courier/internal/store"
 )
 
-// Actions carries out what is done to all messages of a filter.
-type Actions interface {
-	// Wake has it look for an action that was started.
-	Wake()
-}
-
 // filterRequest selects messages.
 type filterRequest struct {
 	Status       status `json:"status,omitempty"`
@@ -190,8 +184,8 @@ func (a *API) startAction(c *call) (any, error) {
 	a.audit(c.r.Context(), c.by, store.Entry{
 		Action: auditStart, Target: started.ID.String(), Reason: started.Reason, Detail: string(started.Kind) + " of " + string(started.Filter.Status) + " messages",
 	})
-	if a.options.Actions != nil {
-		a.options.Actions.Wake()
+	if a.options.WakeActionsFunc != nil {
+		a.options.WakeActionsFunc()
 	}
 	return newAction(&started), nil
 }

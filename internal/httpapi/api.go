@@ -74,8 +74,9 @@ type Store interface {
 type Operation struct {
 	// Gateways tells of the gateways; nil for none.
 	Gateways Gateways
-	// Actions carries out what is done to many messages; nil for nobody.
-	Actions Actions
+	// WakeActionsFunc has whoever carries out actions look for one that was started; nil for
+	// nobody.
+	WakeActionsFunc func()
 	// QueuesFunc tells of what waits what holds it up; nil for what the store knows.
 	QueuesFunc func(waiting []store.Waiting) []Waiting
 	// ToldFunc returns whom a listener tells of a message: the id of the webhook and the

@@ -12,6 +12,8 @@ import (
 type Workbench interface {
 	// Presets returns the ready-made gateways by name.
 	Presets() ([]Preset, error)
+	// Samples returns what the provider of a preset documents that it answers and reports.
+	Samples(ctx context.Context, preset string) (*PresetSamples, error)
 	// Try says what templates make of samples. Errors are *courier.Error.
 	Try(ctx context.Context, trial *TrialRequest) (*TrialResult, error)
 	// Request builds the request of a message as a gateway would send it by the
@@ -29,6 +31,30 @@ type Preset struct {
 	Query    string            `json:"query,omitempty" doc:"The template of query parameters."`
 	Response string            `json:"response,omitempty" doc:"The template that judges answers."`
 	Receipt  string            `json:"receipt,omitempty" doc:"The template that reads receipts."`
+}
+
+// PresetSamples is what a provider answers and reports, to try templates with.
+type PresetSamples struct {
+	Answers  []SampleAnswer `json:"answers" nullable:"false" doc:"Answers to a request, a success first."`
+	Receipts []SampleCall   `json:"receipts" nullable:"false" doc:"Requests that report what became of a message."`
+}
+
+// SampleName says what a sample is.
+type SampleName struct {
+	Name  string `json:"name" example:"21610" doc:"The provider's code or state, or what happens."`
+	Means string `json:"means,omitempty" example:"The recipient has replied STOP." doc:"What the code means."`
+}
+
+// SampleAnswer is an answer of a provider.
+type SampleAnswer struct {
+	SampleName
+	Answer TrialAnswerRequest `json:"answer"`
+}
+
+// SampleCall is a request of a provider.
+type SampleCall struct {
+	SampleName
+	Call TrialCallRequest `json:"call"`
 }
 
 type presetList struct {
@@ -156,6 +182,11 @@ func (a *API) workbenchEndpoints() []endpoint {
 			scope:       ScopeRead, handle: a.listPresets, gives: presetList{},
 		},
 		{
+			method: http.MethodGet, path: "/v1/presets/{id}/samples", id: "list-samples", tag: tagOperator, summary: "List what a provider answers and reports",
+			description: "Answers and receipts as the provider of a preset documents them, with made-up values, to try templates with. Receipts have no signature.",
+			scope:       ScopeRead, handle: a.listSamples, parameters: namedParam("The name of a preset."), gives: PresetSamples{}, codes: []courier.ErrorCode{courier.CodeNotFound},
+		},
+		{
 			method: http.MethodPost, path: "/v1/workbench", id: "try-templates", tag: tagOperator, summary: "Try templates",
 			description: "What templates make of a sample message, answer and receipt. Nothing is sent or stored, and nothing secret of the configuration is used.",
 			scope:       ScopeOperate, handle: a.tryTemplates, takes: TrialRequest{}, gives: TrialResult{},
@@ -167,6 +198,10 @@ func (a *API) workbenchEndpoints() []endpoint {
 func (a *API) listPresets(*call) (any, error) {
 	presets, err := a.options.Workbench.Presets()
 	return presetList{presets}, err
+}
+
+func (a *API) listSamples(c *call) (any, error) {
+	return a.options.Workbench.Samples(c.r.Context(), c.r.PathValue("id"))
 }
 
 func (a *API) tryTemplates(c *call) (any, error) {

@@ -13,8 +13,8 @@ import (
 	"courier/internal/web/webtest"
 )
 
-// fill stores messages of many kinds.
-func (s *site) fill(t *testing.T) (unknown string) {
+// fill stores messages of many kinds, and returns the paths of two.
+func (s *site) fill(t *testing.T) (unknown, queued string) {
 	t.Helper()
 	if err := s.store.Listen(t.Context(), "webhook:shop", []courier.Status{courier.StatusUnknown}); err != nil {
 		t.Fatal(err)
@@ -47,8 +47,7 @@ func (s *site) fill(t *testing.T) (unknown string) {
 	}
 	id, _ := courier.ParseID(strings.TrimPrefix(unknown, "/messages/"))
 	s.tell(t, id, store.Notice{State: store.NoticeGivenUp, Tries: 9, TriedAt: s.now(), Fault: "it answered 500 " + hostile})
-	s.message(t, func(m *courier.Message) { m.To, m.Body = hostile, hostile })
-	return unknown
+	return unknown, s.message(t, func(m *courier.Message) { m.To, m.Body = hostile, hostile })
 }
 
 // enter gets to an element and presses Enter, by keyboard alone.
@@ -69,7 +68,7 @@ func act(tab *webtest.Tab, selector, reason string) {
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	s := open(t, keys())
-	unknown := s.fill(t)
+	unknown, queued := s.fill(t)
 	browser := webtest.Start(t)
 	tab := browser.Tab(t, webtest.Look{})
 
@@ -82,8 +81,7 @@ func TestBrowser(t *testing.T) {
 	tab.WaitText("alert(1)")
 	tab.Inspect("messages")
 
-	enter(tab, "tbody a") // the hostile one
-	tab.WaitText("Due")
+	tab.Open(s.server.URL + queued)
 	act(tab, ".act", "nobody wants it")
 	tab.WaitText("The message is canceled.")
 	enter(tab, ".crumbs a")
@@ -113,7 +111,6 @@ func TestBrowser(t *testing.T) {
 	tab.WaitText("Attempt 2: accepted") // it came without a reload
 	tab.Wait("location.pathname == '" + unknown + "'")
 
-	s.clock.Add(int64(15 * time.Minute)) // the step of the plots is over
 	enter(tab, "nav a[href='/']")
 	tab.WaitText("Oldest that wait")
 	tab.Inspect("overview")
@@ -122,6 +119,10 @@ func TestBrowser(t *testing.T) {
 	enter(tab, ".figures summary")
 	tab.Wait("document.querySelector('.figures').open")
 	tab.Axe()
+
+	tab.TabTo("#to")
+	tab.Press("+12065550103" + kb.Enter)
+	tab.Wait("location.pathname == '/messages' && document.querySelectorAll('tbody tr').length == 1")
 
 	tab.Open(s.server.URL + "/messages?status=abandoned")
 	act(tab, ".act", "the gateway works again")
@@ -139,6 +140,10 @@ func TestBrowser(t *testing.T) {
 	enter(tab, "nav a[href='/audit']")
 	tab.WaitText("action.stop")
 	tab.Inspect("audit")
+	tab.TabTo("#action")
+	tab.Press("action.stop")
+	enter(tab, ".filters button")
+	tab.Wait("location.search.includes('action.stop') && document.querySelectorAll('tbody tr').length == 1")
 
 	enter(tab, "nav a[href='/gateways']")
 	tab.WaitText("Counts are those of the last hour.")
@@ -164,7 +169,7 @@ func TestBrowser(t *testing.T) {
 func TestBrowser_Reader(t *testing.T) {
 	t.Parallel()
 	s := open(t, keys())
-	path := s.fill(t)
+	path, _ := s.fill(t)
 	tab := webtest.Start(t).Tab(t, webtest.Look{Width: webtest.PhoneWidth})
 	tab.Open(s.server.URL + "/sign-in")
 	tab.Type("#key", "reader")

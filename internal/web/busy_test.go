@@ -145,8 +145,8 @@ func (s *site) busy(t *testing.T) (message string) {
 	now := s.now().Add(12 * time.Hour)
 	c := crowd{site: s, random: rand.New(rand.NewPCG(1, 2))}
 	const week = 7 * 24 * time.Hour
-	for ago := week; ago > 0; ago -= time.Minute {
-		if ago > 24*time.Hour && ago <= week-time.Hour {
+	for ago := week + time.Hour; ago > 0; ago -= time.Minute {
+		if ago > 24*time.Hour && ago <= week {
 			continue // an hour a week ago, and the last day
 		}
 		at := now.Add(-ago).Truncate(time.Minute)
@@ -205,7 +205,7 @@ func TestBrowser_Busy(t *testing.T) {
 	for _, page := range []struct {
 		path, name string
 		height     int64
-	}{{"/", "overview", 1162}, {"/messages", "messages", 800}, {message, "message", 790}, {"/gateways/vonage", "gateway", 1075}} {
+	}{{"/", "overview", 1162}, {"/messages", "messages", 800}, {message, "message", 850}, {"/gateways/vonage", "gateway", 1075}} {
 		tab.Open(s.server.URL + page.path)
 		tab.WaitText("Live")
 		tab.Look(webtest.Look{Width: webtest.PhoneWidth})

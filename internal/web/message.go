@@ -157,7 +157,9 @@ func events(m *client.Message, built *client.BuiltRequests, hands []client.Audit
 	case courier.StatusCanceled:
 		list = append(list, event{At: m.UpdatedAt, Title: "Canceled"})
 	case courier.StatusExpired:
-		list = append(list, event{At: m.UpdatedAt, Kind: "warn", Title: "Lost its use", Detail: "and is not attempted any more"})
+		if m.SentAt.IsZero() { // or a receipt said so
+			list = append(list, event{At: m.UpdatedAt, Kind: "warn", Title: "Lost its use", Detail: "and is not attempted any more"})
+		}
 	case courier.StatusAbandoned:
 		list = append(list, event{At: m.UpdatedAt, Kind: "bad", Title: "Given up", Detail: "its retries are used up"})
 	case courier.StatusQueued:

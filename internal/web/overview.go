@@ -17,14 +17,16 @@ type share struct{ Due, Timely int64 }
 // Known reports whether there were any.
 func (s share) Known() bool { return s.Due > 0 }
 
-func (s share) ratio() float64 { return float64(s.Timely) / float64(s.Due) }
+// ratio is at most 1, though one whose place another took may have been due in the minute
+// before, and the other one is not counted as due in its own.
+func (s share) ratio() float64 { return min(float64(s.Timely)/float64(s.Due), 1) }
 
 // Percent writes it as people read it: never 100 % when one is missing.
 func (s share) Percent() string {
 	switch percent := 100 * s.ratio(); {
 	case !s.Known():
 		return "–"
-	case s.Timely == s.Due:
+	case s.Timely >= s.Due:
 		return "100 %"
 	case percent > 99.9:
 		return "99.9 %"

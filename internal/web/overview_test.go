@@ -59,7 +59,7 @@ func TestJudge(t *testing.T) {
 
 func TestShare_Percent(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[share]string{{}: "–", {10, 10}: "100 %", {100000, 99999}: "99.9 %", {3, 2}: "66.7 %", {3, 0}: "0.0 %"} {
+	for s, want := range map[share]string{{}: "–", {10, 10}: "100 %", {100000, 99999}: "99.9 %", {3, 2}: "66.7 %", {3, 0}: "0.0 %", {2, 3}: "100 %"} {
 		if got := s.Percent(); got != want {
 			t.Errorf("%v is %s, want %s", s, got, want)
 		}
@@ -83,6 +83,11 @@ func TestPlots(t *testing.T) {
 	if got := timely.Path(timely.Lines[0]); got != "M64.0 50.0" {
 		t.Errorf("a single share is drawn as %s", got)
 	}
+	taken.Lines[0].Values[59] = 75
+	if whole, tail := taken.Path(taken.Lines[0]), taken.Tail(taken.Lines[0]); strings.Contains(whole, "744.0") || tail != "M732.5 164.0L744.0 50.0" {
+		t.Errorf("the step under way: %s and then %s", whole, tail)
+	}
+	taken.Lines[0].Values[59] = 0
 	if rows := taken.Rows(); len(rows) != 2 || rows[0].Values[0] != "75" || rows[1].Values[1] != "20" {
 		t.Errorf("rows %v", rows)
 	}
@@ -110,4 +115,21 @@ func TestAgo(t *testing.T) {
 			t.Errorf("%s is %q, want %q", d, got, want)
 		}
 	}
+}
+
+// TestEvents ends with what ended the message.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	m := &client.Message{Status: courier.StatusExpired}
+	m.UpdatedAt = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	last := func(want string) {
+		t.Helper()
+		list := events(m, &client.BuiltRequests{}, nil)
+		if got := list[len(list)-1].Title; got != want {
+			t.Errorf("the last is %q, want %q", got, want)
+		}
+	}
+	last("Lost its use")
+	m.SentAt, m.Receipts = m.UpdatedAt, []client.Receipt{{Status: courier.StatusExpired, ReceivedAt: m.UpdatedAt}}
+	last("Receipt: expired")
 }

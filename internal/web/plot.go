@@ -92,11 +92,18 @@ func (p *plot) y(value float64) float64 {
 	return plotBottom - (plotBottom-plotTop)*value/p.top()
 }
 
-// Path is the line of a series; it breaks off where there is no value.
-func (p *plot) Path(l line) string {
+// Path is the line of a series up to the step under way, whose counts would look like a
+// fall; it breaks off where there is no value.
+func (p *plot) Path(l line) string { return p.path(l, 0, p.steps()-1) }
+
+// Tail is the line to the step under way.
+func (p *plot) Tail(l line) string { return p.path(l, max(p.steps()-2, 0), p.steps()) }
+
+func (p *plot) path(l line, from, to int) string {
 	var path strings.Builder
 	pen := "M"
-	for i, value := range l.Values {
+	for i := from; i < to; i++ {
+		value := l.Values[i]
 		if math.IsNaN(value) {
 			pen = "M"
 			continue
@@ -155,9 +162,6 @@ type row struct {
 	At     time.Time
 	Values []string
 }
-
-// End is the end of the time that is drawn.
-func (p *plot) End() time.Time { return p.From.Add(time.Duration(p.steps()) * p.Step) }
 
 // Rows are the figures, the newest first, without the steps in which nothing was.
 func (p *plot) Rows() (rows []row) {

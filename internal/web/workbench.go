@@ -19,6 +19,9 @@ type bench struct {
 	Presets []option
 	// Preset is the chosen one, nil for a gateway of one's own.
 	Preset *client.Preset
+	// Answers and Calls are the samples of the preset, to choose from.
+	Answers, Calls []option
+	samples        *client.PresetSamples
 	// Fields are the texts of the form by name.
 	Fields map[string]string
 	// Tried is nil before anything was tried.
@@ -51,10 +54,11 @@ func showWorkbench(v *visit) error {
 	} else {
 		maps.Copy(fields, map[string]string{
 			"params": lines(page.Preset.Params), "request": page.Preset.Request, "query": page.Preset.Query,
-			"response": page.Preset.Response, "receipt": page.Preset.Receipt,
+			"response": page.Preset.Response, "receipt": page.Preset.Receipt, "sample_answer": "ok",
 		})
 	}
 	page.Fields = fields
+	page.useSamples()
 	return v.showBench(page)
 }
 
@@ -87,10 +91,46 @@ func (v *visit) bench(name string) (*bench, error) {
 			page.Preset = &presets[i]
 		}
 	}
-	if name != "" && page.Preset == nil {
+	if name == "" {
+		return page, nil
+	}
+	if page.Preset == nil {
 		return nil, refuse(courier.CodeNotFound, "there is no such preset")
 	}
+	if page.samples, err = v.api.PresetSamples(v.R.Context(), name); err != nil {
+		return nil, fmt.Errorf("list samples: %w", err)
+	}
+	page.Answers, page.Calls = []option{{Label: "As below"}}, []option{{Label: "As below"}}
+	for _, s := range page.samples.Answers {
+		page.Answers = append(page.Answers, sampleOption(s.SampleName))
+	}
+	for _, s := range page.samples.Receipts {
+		page.Calls = append(page.Calls, sampleOption(s.SampleName))
+	}
 	return page, nil
+}
+
+func sampleOption(s client.SampleName) option {
+	return option{Value: s.Name, Label: strings.TrimSuffix(s.Name+": "+s.Means, ": ")}
+}
+
+// useSamples puts the samples that are chosen in the place of what the fields have.
+func (b *bench) useSamples() {
+	if b.samples == nil {
+		return
+	}
+	for _, s := range b.samples.Answers {
+		if s.Name == b.Fields["sample_answer"] {
+			maps.Copy(b.Fields, map[string]string{"status": strconv.Itoa(s.Answer.Status), "answer_headers": lines(s.Answer.Headers), "answer": s.Answer.Body})
+		}
+	}
+	for _, s := range b.samples.Receipts {
+		if s.Name == b.Fields["sample_call"] {
+			maps.Copy(b.Fields, map[string]string{
+				"call_method": s.Call.Method, "call_query": s.Call.Query, "call_headers": lines(s.Call.Headers), "call": s.Call.Body,
+			})
+		}
+	}
 }
 
 // tryTemplates shows what the templates in the form make of its samples.
@@ -104,6 +144,7 @@ func tryTemplates(v *visit) error {
 		page.Fields[name] = strings.ReplaceAll(values[0], "\r\n", "\n")
 	}
 	delete(page.Fields, "token")
+	page.useSamples()
 	trial, fault := page.trial()
 	if fault != nil {
 		page.Tried = &client.TrialResult{Faults: []client.TrialFault{*fault}}

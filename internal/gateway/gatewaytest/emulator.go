@@ -217,13 +217,23 @@ func (e *Emulator) answerNamed(name string) (emulatedAnswer, error) {
 	return answer, nil
 }
 
-// write fills an answer and notes the message that it takes.
-func (e *Emulator) write(request *emulated, message Message, name string, answer emulatedAnswer) Behavior {
+// SampleAnswer returns the answer of a name, or answerOK, to a message, which is not taken.
+func (e *Emulator) SampleAnswer(message Message, name string) (Behavior, error) {
+	answer, err := e.answerNamed(name)
+	if err != nil {
+		return Behavior{}, err
+	}
+	behavior, _ := e.fill(message, nil, name, answer)
+	return behavior, nil
+}
+
+// fill fills an answer. The filler knows the ids that the message got.
+func (e *Emulator) fill(message Message, values map[string]any, name string, answer emulatedAnswer) (Behavior, *filler) {
 	f := e.filler(message)
 	for range max(message.Segments, 1) {
 		f.ids = append(f.ids, f.text(e.spec.ID))
 	}
-	maps.Copy(f.values, request.values)
+	maps.Copy(f.values, values)
 	f.values["status"] = strconv.Itoa(answer.Status)
 	means, isCode := e.options.AnswerCodes[name]
 	if isCode {
@@ -243,6 +253,13 @@ func (e *Emulator) write(request *emulated, message Message, name string, answer
 		value, _ := f.fill(answer.JSON)
 		behavior.Body, _ = json.Marshal(value)
 	}
+	return behavior, f
+}
+
+// write fills an answer and notes the message that it takes.
+func (e *Emulator) write(request *emulated, message Message, name string, answer emulatedAnswer) Behavior {
+	behavior, f := e.fill(message, request.values, name, answer)
+	_, isCode := e.options.AnswerCodes[name]
 	_, isNamed := e.spec.Answers[name]
 	if answer.Status < http.StatusMultipleChoices && answer.Gives.Class == "" && (isNamed || !isCode) {
 		message.IDs = f.ids

@@ -115,12 +115,47 @@ func (e *Emulator) Deliver(ctx context.Context, client *http.Client, m Message, 
 	return nil
 }
 
+// SampleReceipt returns the request that reports of a message, without a signature.
+func (e *Emulator) SampleReceipt(ctx context.Context, m Message, name string) (*http.Request, error) {
+	report, err := e.Report(name)
+	if err != nil {
+		return nil, err
+	}
+	m.IDs = []string{e.filler(m).text(e.spec.ID)}
+	r, _, err := e.unsigned(m, report)
+	if err != nil {
+		return nil, fmt.Errorf("make receipt: %w", err)
+	}
+	return requestOf(ctx, r)
+}
+
 // receipt makes and signs one receipt.
 func (e *Emulator) receipt(ctx context.Context, m Message, report Report) (*http.Request, error) {
+	r, f, err := e.unsigned(m, report)
+	if err == nil {
+		err = e.seal(r, f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return requestOf(ctx, r)
+}
+
+func requestOf(ctx context.Context, r *signature.Request) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header = r.Header
+	return request, nil
+}
+
+// unsigned makes one receipt.
+func (e *Emulator) unsigned(m Message, report Report) (*signature.Request, *filler, error) {
 	address := cmp.Or(m.Callback, e.options.ReceiptURL)
 	target, err := url.Parse(address)
 	if err != nil || address == "" {
-		return nil, errors.New("there is no address for receipts")
+		return nil, nil, errors.New("there is no address for receipts")
 	}
 	f := e.filler(m)
 	for name, value := range map[string]string{"state": report.State, "code": report.Code, "means": e.options.ReceiptCodes[report.Code]} {
@@ -141,7 +176,7 @@ func (e *Emulator) receipt(ctx context.Context, m Message, report Report) (*http
 	case spec.JSON != nil:
 		value, _ := f.fill(spec.JSON)
 		if r.Body, err = json.Marshal(value); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -152,15 +187,7 @@ func (e *Emulator) receipt(ctx context.Context, m Message, report Report) (*http
 		target.RawQuery = strings.TrimPrefix(target.RawQuery+"&"+added, "&")
 	}
 	r.URL, r.Query = target.String(), target.Query()
-	if err := e.seal(r, f); err != nil {
-		return nil, err
-	}
-	request, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header = r.Header
-	return request, nil
+	return r, f, nil
 }
 
 // seal signs a receipt by the first mechanism whose parameters are known.

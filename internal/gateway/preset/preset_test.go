@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -270,11 +271,90 @@ type bench struct {
 	emulator *gatewaytest.Emulator
 	gateway  *gateway.Gateway
 	receiver *gateway.Receiver
+	// unsigned takes receipts without signatures.
+	unsigned *gateway.Receiver
+	// change has the provider write its answers otherwise.
+	change func(value any) any
+}
+
+// ServeHTTP answers as the emulator does.
+func (b *bench) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	recorder := httptest.NewRecorder()
+	b.emulator.ServeHTTP(recorder, r)
+	body := changed(recorder.Body.Bytes(), b.change)
+	maps.Copy(w.Header(), recorder.Header())
+	w.Header().Del("Content-Length")
+	w.WriteHeader(recorder.Code)
+	_, _ = w.Write(body)
+}
+
+// changed changes an object or a list of JSON, and nothing else.
+func changed(body []byte, change func(any) any) []byte {
+	var value any
+	if json.Unmarshal(body, &value) == nil && strings.ContainsAny(string(body[:1]), "{[") {
+		body, _ = json.Marshal(change(value)) //nolint:errchkjson // it was JSON
+	}
+	return body
+}
+
+// asTexts writes numbers and booleans as texts.
+func asTexts(value any) any {
+	switch v := value.(type) {
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case bool:
+		return strconv.FormatBool(v)
+	}
+	return within(value, asTexts)
+}
+
+// namesIn changes nothing and takes in the names of all objects.
+func namesIn(names map[string]bool) func(any) any {
+	var collect func(any) any
+	collect = func(value any) any {
+		if object, ok := value.(map[string]any); ok {
+			for name := range object {
+				names[name] = true
+			}
+		}
+		return within(value, collect)
+	}
+	return collect
+}
+
+// withNulls gives every object the names as nulls that it does not have.
+func withNulls(names map[string]bool) func(any) any {
+	var change func(any) any
+	change = func(value any) any {
+		value = within(value, change)
+		if object, ok := value.(map[string]any); ok {
+			for name := range names {
+				object[name] = object[name] //nolint:staticcheck // null where there was none
+			}
+		}
+		return value
+	}
+	return change
+}
+
+// within changes what is in an object or a list.
+func within(value any, change func(any) any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for name := range v {
+			v[name] = change(v[name])
+		}
+	case []any:
+		for i := range v {
+			v[i] = change(v[i])
+		}
+	}
+	return value
 }
 
 func newBench(tb testing.TB, p *Preset, configuration string, form int) *bench {
 	tb.Helper()
-	b := &bench{preset: p, config: readConfig(tb, p.Name, configuration)}
+	b := &bench{preset: p, config: readConfig(tb, p.Name, configuration), change: func(value any) any { return value }}
 	built, err := p.Build(b.config)
 	if err != nil {
 		tb.Fatal(err)
@@ -292,7 +372,7 @@ func newBench(tb testing.TB, p *Preset, configuration string, form int) *bench {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	server := httptest.NewServer(b.emulator)
+	server := httptest.NewServer(b)
 	tb.Cleanup(func() { b.emulator.Close(); server.Close() })
 	c := b.config
 	c.Params = maps.Clone(c.Params)
@@ -302,6 +382,14 @@ func newBench(tb testing.TB, p *Preset, configuration string, form int) *bench {
 	}
 	c.Params[baseURL] = server.URL
 	b.gateway, b.receiver = build(tb, p, c)
+	if built.Receiver == nil {
+		return b
+	}
+	all, _ := compileAll()
+	built.Receiver.Template, built.Receiver.NowFunc, built.Receiver.Verifiers = all[p.Name].receipt, now, nil
+	if b.unsigned, err = gateway.NewReceiver(*built.Receiver); err != nil {
+		tb.Fatal(err)
+	}
 	return b
 }
 
@@ -342,37 +430,48 @@ func TestPreset_Success(t *testing.T) {
 	})
 }
 
-// TestPreset_Answers has the provider give each of its answers.
+// TestPreset_Answers has the provider give each of its answers, also with numbers and
+// booleans as texts and with null for what is left out: providers write them so in other
+// versions.
 func TestPreset_Answers(t *testing.T) {
 	t.Parallel()
 	eachPreset(t, func(t *testing.T, p *Preset) {
 		t.Helper()
 		b := newBench(t, p, "default", 0)
-		known := p.Errors.Answers()
-		for _, name := range b.emulator.Answers() {
-			b.emulator.Answer(name)
-			attempt := b.send(t, message("+12065550100", long))
-			gives, success := b.emulator.Gives(name)
-			if gives.Class == "" && gives.Outcome == "" && known[name].Class != "" {
-				gives.Class, gives.Code, success = string(known[name].Class), name, false
-			}
-			outcome := courier.OutcomeAccepted
-			switch {
-			case gives.Outcome != "":
-				outcome = courier.Outcome(gives.Outcome)
-			case gives.Class != "":
-				outcome, _ = courier.Class(gives.Class).Verdict()
-			case !success:
-				t.Errorf("%s: emulator.yaml says not what it gives", name)
-			}
-			if attempt.Outcome != outcome || string(attempt.Class) != gives.Class && gives.Class != "" ||
-				attempt.Code != gives.Code && gives.Code != "" || (attempt.Warning != "") != gives.Warning ||
-				attempt.RetryAfter.Seconds() != gives.RetryAfter {
-				t.Errorf("%s: got %s %s %q warning %q retry %v (HTTP %d, %s), want %s %+v", name, attempt.Outcome, attempt.Class, attempt.Code,
-					attempt.Warning, attempt.RetryAfter, attempt.HTTPStatus, attempt.Message, outcome, gives)
-			}
-		}
+		names := map[string]bool{}
+		checkAnswers(t, b, "", namesIn(names))
+		checkAnswers(t, b, " as texts", asTexts)
+		checkAnswers(t, b, " with nulls", withNulls(names))
 	})
+}
+
+func checkAnswers(t *testing.T, b *bench, how string, change func(any) any) {
+	t.Helper()
+	b.change = change
+	known := b.preset.Errors.Answers()
+	for _, name := range b.emulator.Answers() {
+		b.emulator.Answer(name)
+		attempt := b.send(t, message("+12065550100", long))
+		gives, success := b.emulator.Gives(name)
+		if gives.Class == "" && gives.Outcome == "" && known[name].Class != "" {
+			gives.Class, gives.Code, success = string(known[name].Class), name, false
+		}
+		outcome := courier.OutcomeAccepted
+		switch {
+		case gives.Outcome != "":
+			outcome = courier.Outcome(gives.Outcome)
+		case gives.Class != "":
+			outcome, _ = courier.Class(gives.Class).Verdict()
+		case !success:
+			t.Errorf("%s: emulator.yaml says not what it gives", name)
+		}
+		if attempt.Outcome != outcome || string(attempt.Class) != gives.Class && gives.Class != "" ||
+			attempt.Code != gives.Code && gives.Code != "" || (attempt.Warning != "") != gives.Warning ||
+			attempt.RetryAfter.Seconds() != gives.RetryAfter || attempt.Code == "null" {
+			t.Errorf("%s%s: got %s %s %q warning %q retry %v (HTTP %d, %s), want %s %+v", name, how, attempt.Outcome, attempt.Class, attempt.Code,
+				attempt.Warning, attempt.RetryAfter, attempt.HTTPStatus, attempt.Message, outcome, gives)
+		}
+	}
 }
 
 // TestPreset_Receipts has the provider report all that it can report.
@@ -397,41 +496,55 @@ func checkReceipts(t *testing.T, p *Preset, form int) {
 		t.Fatalf("got %+v", attempt)
 	}
 	taken := b.emulator.Messages()[0]
-	known := p.Errors.Receipts()
+	names := map[string]bool{}
 	for _, name := range b.emulator.Reports() {
-		report, err := b.emulator.Report(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		gives := report.Gives
-		if code := known[gives.Code]; gives.Code == name {
-			gives.Class = string(code.Class)
-			if code.Status != "" {
-				gives.Status = string(code.Status)
-			}
-		}
 		for i, request := range receipts(t, b, taken, name) {
-			result, err := b.receiver.Receive(t.Context(), request)
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-				continue
-			}
-			if gives.Status == "" {
-				if len(result.Receipts) > 0 {
-					t.Errorf("%s: got %+v, want nothing", name, result.Receipts)
-				}
-				continue
-			}
-			if len(result.Receipts) != 1 {
-				t.Errorf("%s: got %+v, want one", name, result.Receipts)
-				continue
-			}
-			got := result.Receipts[0]
-			isOurs := got.GatewayMessageID == taken.IDs[i] || got.GatewayMessageID == "" && got.MessageID == m.ID
-			if !isOurs || string(got.Status) != gives.Status || string(got.Class) != gives.Class || gives.Code != "" && got.Code != gives.Code {
-				t.Errorf("%s: got %+v, want %+v", name, got, gives)
+			changed(request.Body, namesIn(names))
+			checkReceipt(t, b, name, taken.IDs[i], m.ID, b.receiver, request)
+		}
+	}
+	for _, name := range b.emulator.Reports() {
+		for _, change := range []func(any) any{asTexts, withNulls(names)} {
+			for i, request := range receipts(t, b, taken, name) {
+				request.Body = changed(request.Body, change)
+				checkReceipt(t, b, name, taken.IDs[i], m.ID, b.unsigned, request)
 			}
 		}
+	}
+}
+
+func checkReceipt(t *testing.T, b *bench, name, id string, ours courier.ID, receiver *gateway.Receiver, request *signature.Request) {
+	t.Helper()
+	report, err := b.emulator.Report(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gives := report.Gives
+	if code := b.preset.Errors.Receipts()[gives.Code]; gives.Code == name {
+		gives.Class = string(code.Class)
+		if code.Status != "" {
+			gives.Status = string(code.Status)
+		}
+	}
+	result, err := receiver.Receive(t.Context(), request)
+	if err != nil {
+		t.Errorf("%s: %v: %s", name, err, request.Body)
+		return
+	}
+	if gives.Status == "" {
+		if len(result.Receipts) > 0 {
+			t.Errorf("%s: got %+v, want nothing", name, result.Receipts)
+		}
+		return
+	}
+	if len(result.Receipts) != 1 {
+		t.Errorf("%s: got %+v, want one: %s", name, result.Receipts, request.Body)
+		return
+	}
+	got := result.Receipts[0]
+	isOurs := got.GatewayMessageID == id || got.GatewayMessageID == "" && got.MessageID == ours
+	if !isOurs || string(got.Status) != gives.Status || string(got.Class) != gives.Class || gives.Code != "" && got.Code != gives.Code || got.Code == "null" {
+		t.Errorf("%s: got %+v, want %+v: %s", name, got, gives, request.Body)
 	}
 }
 

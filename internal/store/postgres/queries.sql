@@ -354,6 +354,8 @@ WITH old AS (
     FOR UPDATE SKIP LOCKED
 ), purged AS (
     DELETE FROM courier.message AS m WHERE m.id = ANY (ARRAY(SELECT id FROM old)) RETURNING m.id
+), told AS (
+    DELETE FROM courier.notice AS n WHERE n.message_id = ANY (ARRAY(SELECT id FROM old))
 )
 SELECT count(*) FROM purged
 
@@ -366,6 +368,8 @@ WITH old AS (
     FOR UPDATE SKIP LOCKED
 ), purged AS (
     DELETE FROM courier.message AS m WHERE m.id = ANY (ARRAY(SELECT id FROM old)) RETURNING m.id
+), told AS (
+    DELETE FROM courier.notice AS n WHERE n.message_id = ANY (ARRAY(SELECT id FROM old))
 )
 SELECT count(*) FROM purged
 

@@ -52,19 +52,10 @@ func (s *Store) Faults(ctx context.Context, since time.Time) ([]store.Fault, err
 
 // readTallied reads what was added up; what this node has in memory is written first.
 func readTallied[T any](ctx context.Context, s *Store, name string, scan func(rows pgx.Rows) (T, error), arguments ...any) ([]T, error) {
-	var found []T
-	err := s.reading(ctx, func(ctx context.Context, on *session) error {
-		if err := s.writeTallies(ctx, on); err != nil {
-			return err
-		}
-		found = nil
-		return on.read(ctx, name, func(rows pgx.Rows) error {
-			row, err := scan(rows)
-			found = append(found, row)
-			return err
-		}, arguments...)
-	})
-	return found, err
+	if err := s.reading(ctx, s.writeTallies); err != nil {
+		return nil, err
+	}
+	return readAs(ctx, s, name, scan, arguments...)
 }
 
 // writeTallies writes what is in memory only. Where an answer is lost it may be
@@ -145,14 +136,14 @@ func (s *Store) thin(ctx context.Context, on *session, now time.Time) error {
 
 // SetWeight implements store.Store.
 func (s *Store) SetWeight(ctx context.Context, w store.Weight) error {
-	err := s.queue.submit(ctx, &job{name: "set weight", run: func(ctx context.Context, on *session, _ bool) error {
+	err := s.write(ctx, "set weight", func(ctx context.Context, on *session) error {
 		return on.inTx(ctx, func(in *session) error {
 			if err := in.exec(ctx, "DeleteWeights", w.Route, w.Gateway, store.Floor(w.ChangedAt.Add(-store.WeightsFor))); err != nil {
 				return err
 			}
 			return in.exec(ctx, "InsertWeight", w.Route, w.Gateway, small(w.Weight), w.Reason, store.Floor(w.ChangedAt))
 		})
-	}})
+	})
 	return s.fault("set weight", err)
 }
 
@@ -169,16 +160,9 @@ func (s *Store) WeightHistory(ctx context.Context, route string, limit int) ([]s
 }
 
 func (s *Store) weights(ctx context.Context, name string, arguments ...any) ([]store.Weight, error) {
-	var found []store.Weight
-	err := s.reading(ctx, func(ctx context.Context, on *session) error {
-		found = nil
-		return on.read(ctx, name, func(rows pgx.Rows) error {
-			var w store.Weight
-			err := rows.Scan(&w.Route, &w.Gateway, &w.Weight, &w.Reason, &w.ChangedAt)
-			w.ChangedAt = w.ChangedAt.UTC()
-			found = append(found, w)
-			return err
-		}, arguments...)
-	})
-	return found, err
+	return readAs(ctx, s, name, func(rows pgx.Rows) (w store.Weight, err error) {
+		err = rows.Scan(&w.Route, &w.Gateway, &w.Weight, &w.Reason, &w.ChangedAt)
+		w.ChangedAt = w.ChangedAt.UTC()
+		return w, err
+	}, arguments...)
 }

@@ -64,6 +64,39 @@ func TestStore_PauseWithoutItsCaller(t *testing.T) {
 	}
 }
 
+// TestStore_SupersedeBesideAnOldOne finds what has the key of a new message at once, though a
+// keyed one waits since billions of messages ago.
+func TestStore_SupersedeBesideAnOldOne(t *testing.T) {
+	t.Parallel()
+	s := openInside(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	keyed := func(n int, key string, due time.Time) courier.ID {
+		t.Helper()
+		m := numbered(n, 20)
+		m.Caller, m.SupersedeKey, m.NextAttemptAt, m.Body = "shop", key, due, fmt.Sprint(n)
+		if err := s.store(ctx, m); err != nil {
+			t.Fatal(err)
+		}
+		return m.ID
+	}
+	keyed(1, "scheduled", instant().Add(300*24*time.Hour))
+	err := s.inWriter(ctx, func(context.Context, *session) error {
+		s.writer.places.newest, s.writer.places.segments = 1<<22, store.Segments{}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := keyed(2, "code", instant())
+	for n := range 20 {
+		keyed(3+n, "code", instant())
+	}
+	if m, _, err := s.Message(ctx, first); err != nil || m.Status != courier.StatusCanceled {
+		t.Errorf("the first is %+v, %v", m, err)
+	}
+}
+
 // TestStore_FullDisk fills a database whose size is bounded: nothing that was
 // taken is lost, reading goes on, and writing does when there is room again.
 func TestStore_FullDisk(t *testing.T) {

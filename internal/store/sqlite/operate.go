@@ -51,15 +51,22 @@ func (s *Store) Pauses(ctx context.Context) ([]store.Pause, error) {
 }
 
 func (s statements) pauses(ctx context.Context) ([]store.Pause, error) {
-	var found []store.Pause
-	err := s.read(ctx, "Pauses", func(rows *sql.Rows) error {
-		var p store.Pause
+	return readAs(ctx, s, "Pauses", func(rows *sql.Rows) (p store.Pause, err error) {
 		var at int64
-		err := rows.Scan(&p.Gateway, &p.Reason, &p.Who, &at)
+		err = rows.Scan(&p.Gateway, &p.Reason, &p.Who, &at)
 		p.At = time.UnixMicro(at).UTC()
-		found = append(found, p)
-		return err
+		return p, err
 	})
+}
+
+// readAs reads what a statement finds.
+func readAs[T any](ctx context.Context, from statements, name string, scan func(rows *sql.Rows) (T, error), arguments ...any) ([]T, error) {
+	var found []T
+	err := from.read(ctx, name, func(rows *sql.Rows) error {
+		row, err := scan(rows)
+		found = append(found, row)
+		return err
+	}, arguments...)
 	return found, err
 }
 
@@ -92,14 +99,11 @@ func (s *Store) Audits(ctx context.Context, query store.AuditQuery) ([]store.Ent
 		before = math.MaxInt64
 	}
 	arguments := []any{before, int64(max(query.Limit, 0)), query.Action, query.Target}
-	var found []store.Entry
-	err := s.readers.read(ctx, statement, func(rows *sql.Rows) error {
-		var e store.Entry
+	found, err := readAs(ctx, s.readers, statement, func(rows *sql.Rows) (e store.Entry, err error) {
 		var at int64
-		err := rows.Scan(&e.Seq, &at, &e.Who, &e.Action, &e.Target, &e.Reason, &e.Detail)
+		err = rows.Scan(&e.Seq, &at, &e.Who, &e.Action, &e.Target, &e.Reason, &e.Detail)
 		e.At = time.UnixMicro(at).UTC()
-		found = append(found, e)
-		return err
+		return e, err
 	}, arguments[:map[string]int{"Entries": 2, "EntriesOfAction": 3, "EntriesOfTarget": 4}[statement]]...)
 	return found, s.fault("read audit log", err)
 }
@@ -175,11 +179,10 @@ func (s *Store) Actions(ctx context.Context, limit int) ([]store.Action, error) 
 }
 
 func (s statements) actions(ctx context.Context, name string, arguments ...any) ([]store.Action, error) {
-	var found []store.Action
 	scanner := newRowScanner(15)
-	err := s.read(ctx, name, func(rows *sql.Rows) error {
+	return readAs(ctx, s, name, func(rows *sql.Rows) (store.Action, error) {
 		if err := scanner.scan(rows); err != nil {
-			return err
+			return store.Action{}, err
 		}
 		filter, err := store.DecodeFilter(scanner.text(4))
 		a := store.Action{
@@ -191,8 +194,6 @@ func (s statements) actions(ctx context.Context, name string, arguments ...any) 
 		if doneTo := scanner.blob(10); doneTo != nil {
 			a.Filter.After = (*courier.ID)(doneTo)
 		}
-		found = append(found, a)
-		return err
+		return a, err
 	}, arguments...)
-	return found, err
 }

@@ -47,19 +47,23 @@ INSERT INTO message (
     lane, supersede_key, place_key
 ) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
 
--- What is not final and has the key of a new message: in the segments from ?3 back to the
--- oldest, with the low bits ?4 of the key.
+-- What is not final and has the key of a new message: in the segments that have any such,
+-- one step of the index each, with the low bits ?3 of the key.
 -- name: Rivals
 WITH RECURSIVE segment (number) AS (
-    SELECT ?3
+    SELECT max(place_key) >> 40 FROM message INDEXED BY message_place_key
+    WHERE place_key IS NOT NULL AND next_attempt_at IS NOT NULL
     UNION ALL
-    SELECT number - 1 FROM segment WHERE number > (
-        SELECT min(place_key) >> 40 FROM message INDEXED BY message_place_key
-        WHERE place_key IS NOT NULL AND next_attempt_at IS NOT NULL)
+    SELECT (
+        SELECT max(n.place_key) >> 40 FROM message AS n INDEXED BY message_place_key
+        WHERE n.place_key < segment.number << 40 AND n.place_key IS NOT NULL AND n.next_attempt_at IS NOT NULL
+    )
+    FROM segment
+    WHERE segment.number IS NOT NULL
 )
 SELECT m.id, m.status, m.superseded_by IS NOT NULL
 FROM segment CROSS JOIN message AS m INDEXED BY message_place_key
-WHERE m.place_key = (segment.number << 40) | ?4 AND m.place_key IS NOT NULL AND m.next_attempt_at IS NOT NULL
+WHERE m.place_key = (segment.number << 40) | ?3 AND m.place_key IS NOT NULL AND m.next_attempt_at IS NOT NULL
     AND m.supersede_key = ?2 AND m.caller = ?1
 
 -- The keys of messages that are not final, and of the others from an id on.

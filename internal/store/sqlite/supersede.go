@@ -65,10 +65,11 @@ func (p *places) renew(ctx context.Context, s *session, from courier.ID, now tim
 	if p.seen != nil {
 		from = courier.ID(bytes.Repeat([]byte{0xff}, len(from)))
 	}
-	fresh := make(map[int64]struct{})
+	fresh, read := make(map[int64]struct{}), 0
 	var key int64
 	err := s.read(ctx, "PlaceKeys", func(rows *sql.Rows) error {
 		err := rows.Scan(&key)
+		read++
 		fresh[key&(1<<store.KeyBits-1)] = struct{}{}
 		p.newest = max(p.newest, key>>store.KeyBits)
 		return err
@@ -78,7 +79,7 @@ func (p *places) renew(ctx context.Context, s *session, from courier.ID, now tim
 	}
 	p.before, p.seen, p.since = p.seen, fresh, now
 	p.limit = max(someKeys, 2*len(fresh))
-	if len(fresh) >= mostKeys {
+	if read >= mostKeys { // there may be more
 		p.limit = 0
 	}
 	return nil
@@ -194,7 +195,7 @@ func (p *places) add(ctx context.Context, s *session, taking *store.Superseding,
 	if !taking.Knows(key) {
 		var rivals []store.Rival
 		if mayHave {
-			rivals, err = s.rivals(ctx, row.Message, p.newest)
+			rivals, err = s.rivals(ctx, row.Message)
 		}
 		taking.Hold(key, rivals)
 	}
@@ -211,7 +212,7 @@ func (p *places) add(ctx context.Context, s *session, taking *store.Superseding,
 }
 
 // rivals returns the messages of a key that no gateway took yet.
-func (s *session) rivals(ctx context.Context, m *courier.Message, newest int64) ([]store.Rival, error) {
+func (s *session) rivals(ctx context.Context, m *courier.Message) ([]store.Rival, error) {
 	var rivals []store.Rival
 	var id []byte
 	var status string
@@ -222,7 +223,7 @@ func (s *session) rivals(ctx context.Context, m *courier.Message, newest int64) 
 		r.InFlight = status == string(courier.StatusProcessing)
 		rivals = append(rivals, r)
 		return err
-	}, m.Caller, m.SupersedeKey, newest, lowOf(m))
+	}, m.Caller, m.SupersedeKey, lowOf(m))
 	return rivals, err
 }
 

@@ -56,15 +56,10 @@ func readTallied[T any](ctx context.Context, s *Store, name string, scan func(ro
 	if err == nil {
 		err = s.writeTallies(context.WithoutCancel(ctx))
 	}
-	var found []T
-	if err == nil {
-		err = s.readers.read(ctx, name, func(rows *sql.Rows) error {
-			row, err := scan(rows)
-			found = append(found, row)
-			return err
-		}, arguments...)
+	if err != nil {
+		return nil, err
 	}
-	return found, err
+	return readAs(ctx, s.readers, name, scan, arguments...)
 }
 
 func scanPoint(rows *sql.Rows) (p store.Point, err error) {
@@ -194,13 +189,13 @@ func (s *session) thin(ctx context.Context, now time.Time) error {
 
 // SetWeight implements store.Store.
 func (s *Store) SetWeight(ctx context.Context, w store.Weight) error {
-	err := s.writer.submit(ctx, &operation{name: "set weight", rows: 1, run: func(ctx context.Context, session *session) error {
+	err := s.write(ctx, "set weight", func(ctx context.Context, session *session) error {
 		_, err := session.exec(ctx, "DeleteWeights", w.Route, w.Gateway, w.ChangedAt.Add(-store.WeightsFor).UnixMicro())
 		if err == nil {
 			_, err = session.exec(ctx, "InsertWeight", w.Route, w.Gateway, int64(w.Weight), w.Reason, w.ChangedAt.UnixMicro())
 		}
 		return err
-	}})
+	})
 	return s.fault("set weight", err)
 }
 
@@ -220,14 +215,10 @@ func (s *Store) WeightHistory(ctx context.Context, route string, limit int) ([]s
 }
 
 func (s *Store) weights(ctx context.Context, name string, arguments ...any) ([]store.Weight, error) {
-	var found []store.Weight
-	err := s.readers.read(ctx, name, func(rows *sql.Rows) error {
-		var w store.Weight
+	return readAs(ctx, s.readers, name, func(rows *sql.Rows) (w store.Weight, err error) {
 		var changedAt int64
-		err := rows.Scan(&w.Route, &w.Gateway, &w.Weight, &w.Reason, &changedAt)
+		err = rows.Scan(&w.Route, &w.Gateway, &w.Weight, &w.Reason, &changedAt)
 		w.ChangedAt = time.UnixMicro(changedAt).UTC()
-		found = append(found, w)
-		return err
+		return w, err
 	}, arguments...)
-	return found, err
 }

@@ -2,9 +2,11 @@ package webtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
@@ -151,7 +153,9 @@ func smaller(tb testing.TB, picture []byte) []byte {
 			counts[whole.At(x, y)]++
 		}
 	}
-	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.Color) int { return counts[b] - counts[a] })
+	colours := slices.SortedFunc(maps.Keys(counts), func(a, b color.Color) int {
+		return cmp.Or(counts[b]-counts[a], cmp.Compare(fmt.Sprint(a), fmt.Sprint(b))) // the same each time
+	})
 	var palette color.Palette
 	for _, c := range colours {
 		if len(palette) < 160 || (len(palette) < 256 && apart(c, palette.Convert(c)) > 8) {

@@ -9,8 +9,10 @@ ALTER TABLE courier.event
 
 CREATE INDEX event_message ON courier.event (message_id);
 
+-- It refers to no message: to check that would lock messages that others claim, who would
+-- pass over them.
 CREATE TABLE courier.notice (
-    message_id uuid NOT NULL REFERENCES courier.message (id) ON DELETE CASCADE,
+    message_id uuid NOT NULL,
     seq        bigint NOT NULL,
     listener   text COLLATE "C" NOT NULL,
     to_status  text NOT NULL,

@@ -7,7 +7,7 @@ function(res)
   local own = std.get(item, 'httpStatusCode');
   local code = if own == null then '' else std.toString(own);
   if res.status >= 300 then { code: std.get(problem, 'code'), message: std.get(problem, 'message') }
-  else if std.get(item, 'successful', true) != false && (own == null || own < 300) then { id: std.get(item, 'messageId') }
+  else if std.toString(std.get(item, 'successful', true)) != 'false' && (own == null || std.startsWith(code, '2')) then { id: std.get(item, 'messageId') }
   else {
     class: if code in res.errors then res.errors[code].class else 'gateway_error',
     code: if code != '' then code,

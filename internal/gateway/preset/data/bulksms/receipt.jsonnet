@@ -8,7 +8,8 @@ function(req)
     local status = object(std.get(message, 'status'));
     local type = std.get(status, 'type', '');
     local subtype = std.get(status, 'subtype');
-    local code = std.get(status, 'id', if subtype != null then type + '.' + subtype else type);
+    local given = std.get(status, 'id');
+    local code = if given != null then given else if subtype != null then type + '.' + subtype else type;
     local known = std.get(req.errors, code, {});
     {
       id: std.get(message, 'id'),

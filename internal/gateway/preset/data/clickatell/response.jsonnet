@@ -3,7 +3,7 @@ function(res)
   local json = if std.isObject(res.json) then res.json else {};
   local messages = std.get(json, 'messages', []);
   local first = if std.isArray(messages) && std.length(messages) > 0 && std.isObject(messages[0]) then messages[0] else {};
-  local refused = std.get(first, 'accepted', true) == false;
+  local refused = std.toString(std.get(first, 'accepted', true)) == 'false';
   local own = std.get(first, 'error');
   local whole = std.get(json, 'error');
   local problem = if std.isObject(own) then own else if std.isObject(whole) then whole else {};

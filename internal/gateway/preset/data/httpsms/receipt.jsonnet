@@ -11,7 +11,7 @@ function(req)
   local known = std.get(req.errors, code, {});
   // One that is not final is tried again by httpSMS.
   local id = std.get(data, 'id', std.get(data, 'message_id'));
-  if id != null && type in statuses && !(type == 'message.send.expired' && std.get(data, 'is_final') == false) then {
+  if id != null && type in statuses && !(type == 'message.send.expired' && std.toString(std.get(data, 'is_final', '')) == 'false') then {
     id: id,
     reference: std.get(data, 'request_id'),
     status: statuses[type],

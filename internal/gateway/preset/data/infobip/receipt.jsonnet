@@ -15,17 +15,18 @@ local knownOf(errors, status) =
   std.get(errors, std.asciiUpper(std.toString(std.get(status, 'name', ''))),
           std.get(errors, std.get(names, std.toString(std.get(status, 'id', '')), ''), {}));
 
-local groups = { ACCEPTED: 0, OK: 0, PENDING: 1, UNDELIVERABLE: 2, DELIVERED: 3, EXPIRED: 4, REJECTED: 5 };
-local ours = ['sent', 'sent', 'undelivered', 'delivered', 'expired', 'rejected'];
+local groups = { ACCEPTED: '0', OK: '0', PENDING: '1', UNDELIVERABLE: '2', DELIVERED: '3', EXPIRED: '4', REJECTED: '5' };
+local ours = { '0': 'sent', '1': 'sent', '2': 'undelivered', '3': 'delivered', '4': 'expired', '5': 'rejected' };
+local ids = { DELIVERED_TO_OPERATOR: '2', SIGNALS_BLOCKED: '87' };
 
 // The group and the id decide, as a name may sound final and is not.
 local statusOf(status) =
-  local id = std.get(status, 'id');
-  local given = std.get(status, 'groupId');
-  local group = if std.isNumber(given) then given else std.get(groups, text(std.get(status, 'groupName')), -1);
-  if id == 2 then 'sent'  // it is with the operator
-  else if id == 87 then 'rejected'  // it was blocked as likely fraud
-  else if group >= 0 && group < 6 then ours[group];
+  local given = std.get(status, 'id');
+  local id = if given == null then std.get(ids, text(std.get(status, 'name'))) else std.toString(given);
+  local group = std.toString(std.get(status, 'groupId', ''));
+  if id == '2' then 'sent'  // it is with the operator
+  else if id == '87' then 'rejected'  // it was blocked as likely fraud
+  else std.get(ours, if group in ours then group else std.get(groups, text(std.get(status, 'groupName')), ''));
 
 local receipt(report, errors) =
   local status = object(std.get(report, 'status'));

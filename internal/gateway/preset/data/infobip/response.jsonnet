@@ -11,17 +11,21 @@ local knownOf(errors, status) =
   std.get(errors, std.asciiUpper(std.toString(std.get(status, 'name', ''))),
           std.get(errors, std.get(names, std.toString(std.get(status, 'id', '')), ''), {}));
 
+// What is null is as if it were left out.
+local get(object, name, default) = local value = std.get(object, name); if value == null then default else value;
+
 function(res)
   local json = if std.isObject(res.json) then res.json else {};
-  local messages = std.get(json, 'messages', []);
+  local messages = get(json, 'messages', []);
   if res.status < 300 then
     if messages == [] then null
     else
-      local status = std.get(messages[0], 'status', {});
-      local groups = { UNDELIVERABLE: 2, EXPIRED: 4, REJECTED: 5 };
-      local group = std.get(status, 'groupId', std.get(groups, std.get(status, 'groupName', '')));
+      local status = get(messages[0], 'status', {});
+      local groups = { UNDELIVERABLE: '2', EXPIRED: '4', REJECTED: '5' };
+      local given = std.toString(std.get(status, 'groupId', ''));
+      local group = if std.length(given) == 1 then given else std.get(groups, get(status, 'groupName', ''));
       // The groups of an accepted message are 0 (ok), 1 (pending) and 3 (delivered).
-      local refused = group == 2 || group == 4 || group == 5;
+      local refused = std.member(['2', '4', '5'], group);
       {
         id: std.get(messages[0], 'messageId'),
         class: if refused then std.get(knownOf(res.errors, status), 'class', 'unroutable'),
@@ -30,11 +34,11 @@ function(res)
       }
   else
     // An error has one of two forms.
-    local older = std.get(std.get(json, 'requestError', {}), 'serviceException', {});
-    local code = std.get(json, 'errorCode', std.get(older, 'messageId', ''));
-    local violations = std.get(json, 'violations', []);
+    local older = get(get(json, 'requestError', {}), 'serviceException', {});
+    local code = get(json, 'errorCode', get(older, 'messageId', ''));
+    local violations = get(json, 'violations', []);
     local violation = if violations != [] then violations[0] else {};
-    local property = std.get(violation, 'property', '');
+    local property = get(violation, 'property', '');
     local class = std.get(std.get(res.errors, code, {}), 'class');
     local about =
       if std.length(std.findSubstr('destinations', property)) > 0 then 'invalid_destination'
@@ -42,5 +46,5 @@ function(res)
     {
       class: if class == null && res.status == 400 then about else class,
       code: if code != '' then code,
-      message: std.get(violation, 'violation', std.get(json, 'description', std.get(older, 'text'))),
+      message: get(violation, 'violation', get(json, 'description', std.get(older, 'text'))),
     }

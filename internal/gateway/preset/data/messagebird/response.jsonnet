@@ -18,8 +18,9 @@ function(res)
     code: if code != '' then code,
     message: std.get(first, 'description'),
   }
-  // A message with an id that nobody was sent.
-  else if std.isObject(recipients) && std.get(recipients, 'totalSentCount', 1) == 0 then {
+  // A message with an id that nobody was sent, and that does not wait to be sent.
+  else if std.get(item, 'status') == 'delivery_failed' || std.isObject(recipients) &&
+          std.toString(std.get(recipients, 'totalSentCount', '')) == '0' && std.get(item, 'status') != 'scheduled' then {
     class: if reason in res.errors then res.errors[reason].class else 'unroutable',
     code: if reason != '' then reason,
     message: 'no recipient was sent the message: ' + std.toString(std.get(item, 'statusReason', std.get(item, 'status', 'no reason given'))),

@@ -6,7 +6,7 @@ function(res)
   local first = if std.isArray(messages) && std.length(messages) > 0 && std.isObject(messages[0]) then messages[0] else {};
   local bare = if std.isNumber(res.json) || std.isString(res.json) then res.json else null;
   local whole = std.get(json, 'success', bare);
-  local failed = std.get(first, 'success', true) == false;
+  local failed = std.toString(std.get(first, 'success', true)) == 'false';
   local given = if failed && std.get(first, 'error') != null then std.get(first, 'error') else whole;
   local code = if given == null then '' else std.toString(given);
   local taken = res.status < 300 && std.member(['', '100', '101'], code) && !failed;

@@ -14,7 +14,8 @@ function(req)
     else if std.get(json, 'type') == 'delivery_report_sms' then list(std.get(json, 'statuses'))
     else [];
   [
-    local code = std.toString(std.get(part, 'code', 0));
+    local given = std.get(part, 'code');
+    local code = if given == null then '0' else std.toString(given);
     local known = std.get(req.errors, code, {});
     local status = std.get(known, 'status');
     {

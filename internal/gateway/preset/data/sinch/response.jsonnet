@@ -1,7 +1,7 @@
 function(res)
   local json = if std.isObject(res.json) then res.json else {};
   local failed = res.status >= 400;
-  local code = if failed then std.toString(std.get(json, 'code', '')) else '';
+  local code = if failed && std.get(json, 'code') != null then std.toString(json.code) else '';
   local text = if std.isString(std.get(json, 'text')) then std.asciiLower(json.text) else '';
   local says(words) = std.any([std.member(text, word) for word in words]);
   // The codes do not say which field is at fault, the text does.

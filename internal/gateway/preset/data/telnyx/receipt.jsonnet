@@ -10,7 +10,8 @@ function(req)
   local payload = object(std.get(data, 'payload'));
   local errors = list(std.get(payload, 'errors'));
   local fault = if std.length(errors) > 0 then errors[0] else {};
-  local code = std.toString(std.get(fault, 'code', ''));
+  local given = std.get(fault, 'code');
+  local code = if given == null then '' else std.toString(given);
   local known = std.get(req.errors, code, {});
   local status = std.get(known, 'status');
   // The account's webhook brings what others write to us too.

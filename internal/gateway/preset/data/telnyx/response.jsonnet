@@ -5,7 +5,7 @@ function(res)
   local data = object(std.get(json, 'data'));
   // A message that failed at once is a success with errors inside.
   local errors = list(std.get(json, 'errors')) + list(std.get(data, 'errors'));
-  local codeOf(e) = std.toString(std.get(e, 'code', ''));
+  local codeOf(e) = if std.get(e, 'code') == null then '' else std.toString(e.code);
   local known = [e for e in errors if std.get(std.get(res.errors, codeOf(e), {}), 'class') != null];
   local fault = if std.length(known) > 0 then known[0] else if std.length(errors) > 0 then errors[0] else {};
   local class = std.get(std.get(res.errors, codeOf(fault), {}), 'class');

@@ -9,7 +9,8 @@ function(req)
   local fault = object(std.get(json, 'error'));
   // The code is the title, where that is a number, or else the end of the type's address;
   // older accounts have it as code.
-  local title = std.toString(std.get(fault, 'code', std.get(fault, 'title', '')));
+  local older = std.get(fault, 'code');
+  local title = std.toString(if older != null then older else std.get(fault, 'title', ''));
   local type = std.split(text(std.get(fault, 'type')), '#');
   local code =
     if title != '' && std.stripChars(title, '0123456789') == '' then title

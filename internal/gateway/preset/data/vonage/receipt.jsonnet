@@ -6,7 +6,8 @@ function(req)
     failed: 'undelivered', rejected: 'rejected', unknown: 'unknown',
   };
   local given = if std.isObject(req.json) then req.json else if req.method == 'GET' then req.query else req.form;
-  local code = std.toString(std.get(given, 'err-code', ''));
+  local value = std.get(given, 'err-code');
+  local code = if value == null then '' else std.toString(value);
   local known = std.get(req.errors, code, {});
   local failed = code != '' && code != '0';
   {

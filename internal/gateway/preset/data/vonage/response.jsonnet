@@ -2,7 +2,7 @@
 function(res)
   local json = if std.isObject(res.json) then res.json else {};
   local parts = std.get(json, 'messages', []);
-  local statusOf(part) = std.toString(std.get(part, 'status', ''));
+  local statusOf(part) = if std.get(part, 'status') == null then '' else std.toString(part.status);
   local taken = [part for part in parts if statusOf(part) == '0'];
   local failed = [part for part in parts if statusOf(part) != '0'];
   if parts == [] then null
