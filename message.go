@@ -101,24 +101,14 @@ type Lease struct {
 	Until time.Time
 }
 
-// What is kept of the life of a one-time code: a person needs the time to type it in.
-const (
-	codeLeft = 20 * time.Second
-	// codeShare of a life that is short, as its caller asked for, is kept instead.
-	codeShare = 2
-)
+// CodeLeft is what has to be left of the life of a one-time code for it to be sent: its
+// person needs the time to type it in.
+const CodeLeft = 20 * time.Second
 
 // TooLate reports whether a message is a one-time code of which too little life is left
-// to send it: 20 seconds, or half of a life that is shorter than 40.
+// to send it.
 func (m *Message) TooLate(now time.Time) bool {
-	if m.Lane != LaneOTP || m.ExpiresAt.IsZero() {
-		return false
-	}
-	from := m.CreatedAt
-	if m.SendCount == 0 && m.NextAttemptAt.After(from) { // it was sent for later
-		from = m.NextAttemptAt
-	}
-	return m.ExpiresAt.Sub(now) < min(codeLeft, m.ExpiresAt.Sub(from)/codeShare)
+	return m.Lane == LaneOTP && !m.ExpiresAt.IsZero() && m.ExpiresAt.Sub(now) < CodeLeft
 }
 
 // Expired reports whether the message has lost its use at the given time.

@@ -110,6 +110,8 @@ type inbound struct {
 	receipts receipts
 	hooks    hooks
 	inbox    testInbox
+	// publicPath is that of public.url, empty where it has none.
+	publicPath atomic.Pointer[string]
 }
 
 // listening is what speaks HTTP.
@@ -307,6 +309,7 @@ func (a *App) startGateways(ctx context.Context) error {
 	}
 	set.follow(ctx)
 	a.receipts.current.Store(&set.receivers)
+	a.publicPath.Store(pathOf(a.options.Config.Public.URL))
 	a.hooks.current.Store(&set.hooks)
 	a.dry.Store(isDry(a.options.Config))
 	a.reload = newReloader(ctx, a, a.options.Config, set)

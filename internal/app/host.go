@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"courier"
 	"courier/internal/httpapi"
@@ -13,8 +15,27 @@ import (
 // Admin is what the admin listener serves.
 func (a *App) Admin() http.Handler { return a.api.Admin() }
 
-// Public is what the public listener serves.
-func (a *App) Public() http.Handler { return a.api.Public() }
+// Public is what the public listener serves, also below the path of public.url: some
+// proxies take it off, others leave it.
+func (a *App) Public() http.Handler {
+	public := a.api.Public()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path := *a.publicPath.Load(); path != "" && strings.HasPrefix(r.URL.Path, path+"/") {
+			http.StripPrefix(path, public).ServeHTTP(w, r)
+			return
+		}
+		public.ServeHTTP(w, r)
+	})
+}
+
+// pathOf returns the path of an address, without a slash at its end.
+func pathOf(address string) *string {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return new("")
+	}
+	return new(strings.TrimSuffix(parsed.Path, "/"))
+}
 
 // Send takes a message as POST /v1/messages does. A repeat with the same idempotency key
 // returns the first message. Errors are *courier.Error.

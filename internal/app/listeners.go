@@ -58,7 +58,7 @@ func (a *App) startListeners(ctx context.Context) error {
 		})
 		return nil
 	}
-	a.public = a.newServer("public", "public", cfg.Public.Listener, api.Public())
+	a.public = a.newServer("public", "public", cfg.Public.Listener, a.Public())
 	a.admin = a.newServer("admin", "api", cfg.API.Listener, api.Admin())
 	for _, server := range []*httpapi.Server{a.public, a.admin} {
 		if err := server.Start(ctx); err != nil {

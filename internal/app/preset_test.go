@@ -24,6 +24,8 @@ type provider struct {
 	url, public string
 	certificate *gatewaytest.Certificate
 	behind      atomic.Pointer[url.URL]
+	// leaves is true while the proxy leaves its path in what it passes on.
+	leaves atomic.Bool
 }
 
 func startProvider(t *testing.T, name string) *provider {
@@ -54,7 +56,9 @@ func startProvider(t *testing.T, name string) *provider {
 	p.url = server.URL()
 	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(p.behind.Load())
-		r.Out.URL.Path = strings.TrimPrefix(r.In.URL.Path, "/sms")
+		if r.Out.URL.Path = r.In.URL.Path; !p.leaves.Load() {
+			r.Out.URL.Path = strings.TrimPrefix(r.In.URL.Path, "/sms")
+		}
 	}})
 	t.Cleanup(proxy.Close)
 	p.public = proxy.URL + "/sms"
@@ -139,6 +143,10 @@ func TestApp_Preset(t *testing.T) {
 			t.Errorf("a receipt with %s is answered with %d, want %d", refused.what, got, refused.want)
 		}
 	}
+	if got := p.report(t, "sent", unchanged); got/100 != 2 {
+		t.Errorf("a receipt is answered with %d", got)
+	}
+	p.leaves.Store(true)
 	if got := p.report(t, "delivered", unchanged); got/100 != 2 {
 		t.Fatalf("the receipt is answered with %d:\n%s", got, c.log)
 	}

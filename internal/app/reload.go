@@ -145,6 +145,7 @@ func (r *reloader) swap(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	r.app.receipts.current.Store(&set.receivers)
+	r.app.publicPath.Store(pathOf(cfg.Public.URL))
 	r.app.hooks.current.Store(&set.hooks)
 	r.app.dry.Store(isDry(cfg))
 	r.app.intake.SetPolicy(intakePolicy(cfg, set.texts))

@@ -180,14 +180,18 @@ func judgeTallies(before *quality, tallies []store.Tally, gateways []GatewayOpti
 				expected = max(expected, share(q.counts[other][country]))
 			}
 			// The receipts of the latest may be on their way, but not those that said that a
-			// message was not delivered.
+			// message was not delivered, nor those of others that said it was.
+			soon := expected
+			for other := range latest {
+				soon = max(soon, share(latest[other][country]))
+			}
 			last := latest[name][country]
 			atMost := last
 			atMost.Delivered = last.Accepted - last.Undelivered
 			switch {
-			case last.Accepted >= judgeLeast && share(atMost) < collapsed*expected:
+			case last.Accepted >= judgeLeast && share(atMost) < collapsed*soon:
 				q.degraded[name][country] = verdict{fmt.Sprintf("%d of %d messages to %s were reported undelivered, where %.0f%% are expected to be delivered",
-					last.Undelivered, last.Accepted, orUnknown(country), 100*expected), now}
+					last.Undelivered, last.Accepted, orUnknown(country), 100*soon), now}
 			case t.Accepted >= judgeLeast && share(t) < collapsed*expected:
 				q.degraded[name][country] = verdict{fmt.Sprintf("%d of %d messages to %s were delivered, where %.0f%% are expected",
 					t.Delivered, t.Accepted, orUnknown(country), 100*expected), now}

@@ -81,6 +81,10 @@ func TestRoute_Reweigh(t *testing.T) {
 			tallies: [][]store.Tally{tallied("a", "DE", hour, time.Minute, 100, 90, 0), reported("a", 100, 0, 90), well("b")},
 			want:    weights{"a": weightLeast},
 		},
+		"WorseThanTheOtherJustNow": {
+			tallies: [][]store.Tally{reported("a", 100, 20, 70), reported("b", 40, 36, 2)}, want: weights{"a": weightLeast},
+		},
+		"BothWorseJustNow":      {tallies: [][]store.Tally{reported("a", 100, 20, 70), reported("b", 100, 25, 70)}, want: weights{}},
 		"FewUndeliveredJustNow": {tallies: [][]store.Tally{well("a"), reported("a", 100, 0, 20), well("b")}, want: weights{}},
 		"AllCollapsed":          {tallies: [][]store.Tally{tallied("a", "DE", lately, 0, 10, 0, 0), tallied("b", "DE", lately, 0, 10, 0, 0)}, want: weights{}},
 		"Slow":                  {tallies: [][]store.Tally{slow("a"), well("b")}, want: weights{"a": 90}},

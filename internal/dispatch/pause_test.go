@@ -43,18 +43,20 @@ func TestEngine_PausedGatewayTakesNothing(t *testing.T) {
 // takes for the last of them holds for its gates as well.
 func TestEngine_PausedAtOnce(t *testing.T) {
 	t.Parallel()
-	engine := start(t, newOptions(newMemory(), newGateway("sms", answer(accepted()))))
-	for range 20_000 {
-		var both sync.WaitGroup
-		both.Go(func() { engine.SetPaused([]string{"sms"}) })
-		both.Go(func() { engine.SetPaused(nil) })
-		both.Wait()
-		before := engine.Snapshot()[0].Paused
-		engine.SetPaused([]string{"sms"})
-		if !engine.Snapshot()[0].Paused {
-			t.Fatalf("it is to be paused, and is not; it was before: %v", before)
+	synctest.Test(t, func(t *testing.T) { // no beat comes between, however long it takes
+		engine := start(t, newOptions(newMemory(), newGateway("sms", answer(accepted()))))
+		for range 20_000 {
+			var both sync.WaitGroup
+			both.Go(func() { engine.SetPaused([]string{"sms"}) })
+			both.Go(func() { engine.SetPaused(nil) })
+			both.Wait()
+			before := engine.Snapshot()[0].Paused
+			engine.SetPaused([]string{"sms"})
+			if !engine.Snapshot()[0].Paused {
+				t.Fatalf("it is to be paused, and is not; it was before: %v", before)
+			}
 		}
-	}
+	})
 }
 
 // TestEngine_PausedFromTheStart begins with a gateway that was paused before.

@@ -60,11 +60,12 @@ func TestEngine_CodesAreNotSentTooLate(t *testing.T) {
 		lane       courier.Lane
 		want       courier.Status
 	}{
-		"InTime":      {time.Minute, 38 * time.Second, courier.LaneOTP, courier.StatusSent},
-		"TooLate":     {time.Minute, 42 * time.Second, courier.LaneOTP, courier.StatusExpired},
-		"ShortLife":   {10 * time.Second, 4 * time.Second, courier.LaneOTP, courier.StatusSent},
-		"ShortTooOld": {10 * time.Second, 6 * time.Second, courier.LaneOTP, courier.StatusExpired},
-		"NoCode":      {time.Minute, 55 * time.Second, courier.LaneNormal, courier.StatusSent},
+		"InTime":    {time.Minute, 38 * time.Second, courier.LaneOTP, courier.StatusSent},
+		"TooLate":   {time.Minute, 42 * time.Second, courier.LaneOTP, courier.StatusExpired},
+		"ShortLife": {25 * time.Second, 4 * time.Second, courier.LaneOTP, courier.StatusSent},
+		"ShortOld":  {25 * time.Second, 6 * time.Second, courier.LaneOTP, courier.StatusExpired},
+		"NeverSent": {19 * time.Second, 0, courier.LaneOTP, courier.StatusExpired},
+		"NoCode":    {time.Minute, 55 * time.Second, courier.LaneNormal, courier.StatusSent},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

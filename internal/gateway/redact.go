@@ -13,6 +13,8 @@ import (
 const (
 	// minWord is the length from which a value is masked even inside a longer word.
 	minWord = 4
+	// maxCodeDigits is the most digits of a one-time code.
+	maxCodeDigits = 12
 	// minPrivate is the shortest value of a message that is masked at all.
 	minPrivate = 3
 	// gram is the length from which a piece of a longer value is masked.
@@ -29,8 +31,9 @@ type masker struct {
 	secrets, private []string
 	// recipient is the recipient's digits.
 	recipient string
-	// forms are those of private, once they were looked for.
-	forms []string
+	// forms are those of private, and numbers the digits of those in it, once they were
+	// looked for.
+	forms, numbers []string
 }
 
 // mask returns at most limit characters of a text on one line. Secrets, body,
@@ -42,12 +45,15 @@ func (m *masker) mask(text string, limit int) string {
 		return ""
 	}
 	if m.forms == nil {
-		m.forms = privateForms(m.private)
+		m.forms, m.numbers = privateForms(m.private), privateNumbers(m.private)
 	}
 	c := newCover(text)
 	c.hide(m.secrets)
 	c.hide(m.forms)
 	c.hideNumbers(m.recipient)
+	c.hideDigits(func(digits string) bool {
+		return slices.ContainsFunc(m.numbers, func(number string) bool { return strings.Contains(digits, number) })
+	})
 	return c.render(limit)
 }
 
@@ -82,6 +88,22 @@ func privateForms(values []string) []string {
 		}
 	}
 	return forms
+}
+
+// privateNumbers are the digits of the numbers in values of a message: an answer may group
+// those of a code otherwise.
+func privateNumbers(values []string) []string {
+	var numbers []string
+	for _, value := range values {
+		c := &cover{text: cleanText(value)}
+		c.hideDigits(func(digits string) bool {
+			if len(digits) >= minWord && len(digits) <= maxCodeDigits {
+				numbers = append(numbers, digits)
+			}
+			return false
+		})
+	}
+	return numbers
 }
 
 // cover marks the bytes of a text that are hidden.

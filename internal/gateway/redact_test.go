@@ -98,6 +98,7 @@ func TestMasker_HidesMessage(t *testing.T) {
 		"code=ab12cd":                         "code=•••",
 		"pin 777, id 17775":                   "pin •••, id 17775",
 		"number 4711":                         "number •••",
+		"use 8-0-9 593, or 809593":            "use •••, or •••",
 		"to +14155552671 failed":              "to ••• failed",
 		"to 4155552671":                       "to •••",
 		"to (415) 555-2671":                   "to (•••",

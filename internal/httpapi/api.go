@@ -186,6 +186,7 @@ func New(options Options) (*API, error) {
 		return nil, err
 	}
 	endpoints := slices.Concat(a.messageEndpoints(), a.changeEndpoints(), a.operatorEndpoints(), a.gatewayEndpoints(), a.actionEndpoints(), a.workbenchEndpoints())
+	a.longSeries, a.lastDay = newRecent[seriesKey, series](), newRecent[struct{}, dayOf]()
 	a.specFunc = sync.OnceValues(func() (specification, error) { return specify(endpoints) })
 	a.within = a.serve(listenerPages, endpoints)
 	a.admin = a.serve(listenerAdmin, slices.Concat(endpoints, a.kratosEndpoints(), a.pageEndpoints()))

@@ -136,7 +136,7 @@ func (a *API) readKnown(ctx context.Context) (k known, err error) {
 	})
 	read(func() (err error) { k.weights, err = s.Weights(ctx); return err })
 	read(func() (err error) {
-		k.dayOf, err = a.lastDay.get(struct{}{}, dayFor, func() (dayOf, error) { return a.readDay(ctx) })
+		k.dayOf, err = a.lastDay.get(ctx, struct{}{}, dayFor, func() (dayOf, error) { return a.readDay(ctx) })
 		return err
 	})
 	return k, err

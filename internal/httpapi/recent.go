@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"sync"
+	"context"
 	"time"
 )
 
@@ -9,9 +9,10 @@ import (
 const maxRecent = 64
 
 // recent remembers answers that cost much and hardly change, for a short while: a page that
-// many look at is then no load. The zero value is empty. It is safe for concurrent use.
+// many look at is then no load. It is safe for concurrent use.
 type recent[K comparable, V any] struct {
-	mutex   sync.Mutex
+	// turn has whoever looks at the answers, or makes one.
+	turn    chan struct{}
 	answers map[K]remembered[V]
 }
 
@@ -20,20 +21,27 @@ type remembered[V any] struct {
 	at    time.Time
 }
 
+func newRecent[K comparable, V any]() recent[K, V] {
+	return recent[K, V]{make(chan struct{}, 1), map[K]remembered[V]{}}
+}
+
 // get returns an answer that is no older than a while, or makes it anew. Those who ask
-// meanwhile wait for it.
-func (r *recent[K, V]) get(key K, while time.Duration, fresh func() (V, error)) (V, error) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
+// meanwhile wait for it, until their ctx ends.
+func (r *recent[K, V]) get(ctx context.Context, key K, while time.Duration, fresh func() (V, error)) (value V, err error) {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return value, ctx.Err()
+	}
 	if known, found := r.answers[key]; found && time.Since(known.at) < while {
 		return known.value, nil
 	}
-	value, err := fresh()
-	if err != nil {
+	if value, err = fresh(); err != nil {
 		return value, err
 	}
-	if len(r.answers) >= maxRecent || r.answers == nil {
-		r.answers = map[K]remembered[V]{}
+	if len(r.answers) >= maxRecent {
+		clear(r.answers)
 	}
 	r.answers[key] = remembered[V]{value, time.Now()}
 	return value, nil

@@ -104,7 +104,7 @@ func (a *API) getSeries(c *call) (any, error) {
 		return read()
 	}
 	key := seriesKey{since.Truncate(step).UTC(), until.Truncate(step).UTC(), step, gateway}
-	return a.longSeries.get(key, longSeriesFor, read)
+	return a.longSeries.get(c.r.Context(), key, longSeriesFor, read)
 }
 
 // seriesKey names a series.

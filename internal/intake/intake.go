@@ -152,6 +152,9 @@ func (i *Intake) Accept(draft courier.Draft) (*courier.Message, error) {
 	if m.Lane == courier.LaneOTP && m.ExpiresAt.IsZero() {
 		m.ExpiresAt = due.Add(codeLifeOf(draft.TemplateData))
 	}
+	if m.TooLate(due) {
+		m.Warnings = append(m.Warnings, fmt.Sprintf("a code is not sent when less than %s of its life are left, so this one never is; give it a longer one", courier.CodeLeft))
+	}
 	if err := policy.measure(m); err != nil {
 		return nil, err
 	}

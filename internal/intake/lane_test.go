@@ -1,6 +1,7 @@
 package intake_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +78,7 @@ func TestIntake_AcceptLifeOfACode(t *testing.T) {
 		"TTL": {func(d *courier.Draft) {
 			d.TTL, d.TemplateData = "1h", []byte(`{"expires_in_minutes":15}`)
 		}, time.Hour},
+		"Short": {func(d *courier.Draft) { d.TTL = "19s" }, 19 * time.Second},
 		"Later": {func(d *courier.Draft) { d.SendAt = now().Add(time.Hour).Format(time.RFC3339Nano) }, time.Hour + 5*time.Minute},
 		"Bulk":  {func(d *courier.Draft) { d.Lane = courier.LaneBulk }, 0},
 	} {
@@ -88,8 +90,12 @@ func TestIntake_AcceptLifeOfACode(t *testing.T) {
 			if test.want == 0 {
 				want = time.Time{}
 			}
-			if got, err := newIntake(nil).Accept(draft); err != nil || !got.ExpiresAt.Equal(want) {
-				t.Errorf("got %+v, %v; want it to expire at %v", got, err, want)
+			got, err := newIntake(nil).Accept(draft)
+			if err != nil || !got.ExpiresAt.Equal(want) {
+				t.Fatalf("got %+v, %v; want it to expire at %v", got, err, want)
+			}
+			if warned := strings.Contains(strings.Join(got.Warnings, "\n"), "this one never is"); warned != (name == "Short") {
+				t.Errorf("the warnings are %q", got.Warnings)
 			}
 		})
 	}

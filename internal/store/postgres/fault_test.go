@@ -118,6 +118,25 @@ func (w wire) hasCounts(t *testing.T, queued, processing int64) {
 	}
 }
 
+// TestStartAction_LostOnTheWay starts an action once, though a statement or its answer is lost.
+func TestStartAction_LostOnTheWay(t *testing.T) {
+	t.Parallel()
+	for name, verdict := range verdicts() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := openWire(t, 0)
+			spoiled := w.spoil("INSERT INTO courier.action", verdict)
+			err := w.StartAction(t.Context(), store.Action{ID: courier.ID{1}, Kind: store.ActionCancel, At: time.Now()})
+			if err != nil || spoiled.Load() != 1 {
+				t.Errorf("%v, %d statements were spoiled", err, spoiled.Load())
+			}
+			if found, err := w.Actions(t.Context(), 9); err != nil || len(found) != 1 {
+				t.Errorf("actions are %+v, %v", found, err)
+			}
+		})
+	}
+}
+
 // TestEnqueue_LostOnTheWay loses a statement or its answer: nothing is missing,
 // and nothing is there twice.
 func TestEnqueue_LostOnTheWay(t *testing.T) {

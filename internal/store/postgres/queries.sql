@@ -868,6 +868,7 @@ id, status, kind, resolution, filter, reason, who, at, updated_at, ended_at, don
 
 -- name: InsertAction
 INSERT INTO courier.action ({action}, node, lease_until) VALUES ($1, 'running', $2, $3, $4, $5, $6, $7::timestamptz, $7::timestamptz, NULL, NULL, 0, 0, 0, '', '', to_timestamp(0))
+ON CONFLICT DO NOTHING
 
 -- name: ForgetActions
 DELETE FROM courier.action WHERE id IN (SELECT id FROM courier.action ORDER BY id LIMIT 10) AND at < $1 AND status <> 'running'
