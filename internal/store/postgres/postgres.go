@@ -211,7 +211,7 @@ func (s *Store) Check(ctx context.Context) error {
 		return on.exec(ctx, "WriteProbe", store.Floor(s.Now()))
 	}})
 	if err == nil {
-		_, err = s.waiting(ctx, 1)
+		_, err = s.waiting(ctx)
 	}
 	return s.fault("check database", err)
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -145,32 +146,58 @@ func (s *Store) Waiting(ctx context.Context, query store.WaitingQuery) ([]*couri
 // laneOf is a lane as the statements have it.
 func laneOf(lane courier.Lane) string { return string(cmp.Or(lane, courier.LaneNormal)) }
 
-// waiting returns the queues in which messages wait, which are counted up to a number.
-func (s *Store) waiting(ctx context.Context, most int) ([]store.Waiting, error) {
-	var found []store.Waiting
-	err := s.reading(ctx, func(ctx context.Context, on *session) error {
-		found = nil
-		return on.read(ctx, "WaitingQueues", func(rows pgx.Rows) error {
-			var w store.Waiting
-			err := rows.Scan(&w.Gateway, (*string)(&w.Lane), at(&w.Due), &w.Count)
-			w.Due = w.Due.UTC()
-			found = append(found, w)
-			return err
-		}, int64(most))
+// waiting returns the queues in which messages wait, without counting these.
+func (s *Store) waiting(ctx context.Context) (found []store.Waiting, err error) {
+	err = s.reading(ctx, func(ctx context.Context, on *session) error {
+		found, err = on.waiting(ctx)
+		return err
 	})
 	return found, err
 }
 
+func (s *session) waiting(ctx context.Context) ([]store.Waiting, error) {
+	var found []store.Waiting
+	err := s.read(ctx, "WaitingQueues", func(rows pgx.Rows) error {
+		var w store.Waiting
+		err := rows.Scan(&w.Gateway, (*string)(&w.Lane), at(&w.Due))
+		w.Due = w.Due.UTC()
+		found = append(found, w)
+		return err
+	})
+	return found, err
+}
+
+// countWaiting counts what waits, up to store.CountedMost each, and leaves out what waits
+// no more.
+func (s *session) countWaiting(ctx context.Context, waiting []store.Waiting) ([]store.Waiting, error) {
+	counts := make([]query, len(waiting))
+	for i := range waiting {
+		w := &waiting[i]
+		counts[i] = query{
+			name: "CountWaiting", arguments: []any{w.Gateway, string(w.Lane), w.Due, int64(store.CountedMost)},
+			read: func(rows pgx.Rows) error { return rows.Scan(&w.Count) },
+		}
+	}
+	if len(counts) == 0 {
+		return nil, nil
+	}
+	err := s.readTogether(ctx, counts...)
+	return slices.DeleteFunc(waiting, func(w store.Waiting) bool { return w.Count == 0 }), err
+}
+
 // Stats implements store.Store.
 func (s *Store) Stats(ctx context.Context, now time.Time) (store.Stats, error) {
-	waiting, err := s.waiting(ctx, store.CountedMost)
+	var waiting []store.Waiting
 	var counts store.Counts
-	if err == nil {
-		err = s.reading(ctx, func(ctx context.Context, on *session) (err error) {
+	err := s.reading(ctx, func(ctx context.Context, on *session) (err error) {
+		if waiting, err = on.waiting(ctx); err == nil {
+			waiting, err = on.countWaiting(ctx, waiting)
+		}
+		if err == nil {
 			counts, err = on.counts(ctx)
-			return err
-		})
-	}
+		}
+		return err
+	})
 	if err != nil {
 		return store.Stats{}, s.fault("read state of queue", err)
 	}

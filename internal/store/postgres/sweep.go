@@ -109,7 +109,7 @@ func (s *Store) Purge(ctx context.Context, sweep store.Sweep) (int, error) {
 
 // Reroute implements store.Store, maxSweepRows messages a transaction.
 func (s *Store) Reroute(ctx context.Context, known []string, to string, now time.Time) (int, error) {
-	waiting, err := s.waiting(ctx, 1)
+	waiting, err := s.waiting(ctx)
 	moved := 0
 	if err == nil {
 		moved, err = store.RerouteAll(waiting, known, to, maxSweepRows, func(from store.Waiting) (int, error) {
