@@ -18,10 +18,10 @@ const (
 	settleBatchMax     = 500
 	settlePauseInitial = 100 * time.Millisecond
 	settlePauseMax     = 5 * time.Second
-	// settleLinger is how long the first outcomes wait for more while many attempts are
+	// settleLinger is how long the first outcomes wait for more while as many attempts are
 	// under way: a transaction costs nearly the same for few as for many. It holds up
 	// nobody, as a slot is free once its answer is read.
-	settleLinger = time.Millisecond
+	settleLinger = 3 * time.Millisecond
 	// settleLagMax is how long outcomes may wait to be written before the settler is
 	// behind. It is below what a lease has left at the end of an attempt.
 	settleLagMax = settleMargin / 6
@@ -79,8 +79,8 @@ func (s *settler) take() []*ticket {
 	return part
 }
 
-// linger waits until what is pending is not little next to what is under way. A
-// message that is alone never waits.
+// linger waits until as much is pending as is under way. A message that is alone never
+// waits.
 func (s *settler) linger(ctx context.Context) {
 	if !s.isLittle() {
 		return
@@ -107,7 +107,7 @@ func (s *settler) isLittle() bool {
 	if len(s.pending) == 0 || s.pending[0].gate == nil {
 		return false
 	}
-	return 2*len(s.pending) < s.pending[0].gate.crowded()
+	return len(s.pending) < s.pending[0].gate.crowded()
 }
 
 // close lets the loop end once nothing is pending. It is called once.
