@@ -64,20 +64,23 @@ func (r *rig) peakRSS() float64 {
 	return total
 }
 
-// inFlight is how many attempts wait at a gateway that does not answer: normal messages
-// leave a fifth of its slots to one-time codes.
+// inFlight is how many attempts wait at the least at a gateway that does not answer: normal
+// messages leave a fifth of its slots to one-time codes, unless it was quick before.
 func (r *rig) inFlight() int { return len(r.nodes) * (r.nodes[0].spec.under.inFlight * 80 / 100) }
+
+// slots are all attempts that may be in flight.
+func (r *rig) slots() int { return len(r.nodes) * r.nodes[0].spec.under.inFlight }
 
 // fillBatch and fillCallers are how messages that are not timed get in.
 const fillBatch, fillCallers = 1000, 4
 
-// fill holds the gateway, queues the messages next to those that then wait in
-// flight, and returns when all that may be in flight is.
+// fill holds the gateway, queues the messages next to those that may then wait in
+// flight, and returns when as many as must be in flight are.
 func (r *rig) fill(ctx context.Context, count int) error {
 	if err := r.bench.gateway.hold(ctx, r.inFlight()); err != nil {
 		return err
 	}
-	count += r.inFlight()
+	count += r.slots()
 	if _, err := r.batches(count, fillBatch, fillCallers).run(ctx); err != nil {
 		return err
 	}
