@@ -22,6 +22,8 @@ const (
 	// under way: a transaction costs nearly the same for few as for many. It holds up
 	// nobody, as a slot is free once its answer is read.
 	settleLinger = 3 * time.Millisecond
+	// settleEnough are so many that more of them would make each cheaper by little.
+	settleEnough = 64
 	// settleLagMax is how long outcomes may wait to be written before the settler is
 	// behind. It is below what a lease has left at the end of an attempt.
 	settleLagMax = settleMargin / 6
@@ -79,8 +81,8 @@ func (s *settler) take() []*ticket {
 	return part
 }
 
-// linger waits until as much is pending as is under way. A message that is alone never
-// waits.
+// linger waits until as much is pending as is under way, or enough. A message that is
+// alone never waits.
 func (s *settler) linger(ctx context.Context) {
 	if !s.isLittle() {
 		return
@@ -107,7 +109,7 @@ func (s *settler) isLittle() bool {
 	if len(s.pending) == 0 || s.pending[0].gate == nil {
 		return false
 	}
-	return len(s.pending) < s.pending[0].gate.crowded()
+	return len(s.pending) < min(s.pending[0].gate.crowded(), settleEnough)
 }
 
 // close lets the loop end once nothing is pending. It is called once.
