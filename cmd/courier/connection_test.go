@@ -32,11 +32,13 @@ func TestServe_CommitCut(t *testing.T) {
 			for n := range 20 {
 				cut := &commitCut{text: posted.text(), verdict: verdict, once: n%2 == 0}
 				proxy.Watch(cut.judge)
-				answers[sendKeyed(t, f.node(0), cut.text, 500*time.Millisecond)]++
-				proxy.Watch(nil)
-				if cut.count() == 0 {
-					t.Fatalf("no connection was cut at the commit of %q", cut.text)
+				for cut.count() == 0 { // a busy machine may not come as far before its caller leaves
+					status := sendKeyed(t, f.node(0), cut.text, 500*time.Millisecond)
+					if answers[status]++; status != 0 && cut.count() == 0 {
+						t.Fatalf("no connection was cut at the commit of %q, answered with %d", cut.text, status)
+					}
 				}
+				proxy.Watch(nil)
 				if status := sendKeyed(t, f.node(0), cut.text, patience); status != http.StatusAccepted {
 					t.Fatalf("the repeat of %q was answered with %d\n%s", cut.text, status, f.node(0).log)
 				}
