@@ -287,10 +287,9 @@ func (a *App) startTracing(ctx context.Context) error {
 func (a *App) startTemplates(context.Context) error {
 	a.pool = jsonnet.NewPool(jsonnet.Options{Logger: a.logger, Registerer: a.registry, InProcess: a.options.Host != nil})
 	a.cleanups.add("templates", templatesShare, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, templatesShare/2)
+		ctx, cancel := context.WithTimeout(ctx, templatesShare/2) // killing takes the rest
 		defer cancel()
-		_ = a.pool.Close(ctx) // no message needs a worker any more: one that is slow to end is killed
-		return nil
+		return a.pool.Close(ctx)
 	})
 	return nil
 }

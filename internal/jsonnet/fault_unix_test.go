@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -179,6 +180,20 @@ func TestPool_Close(t *testing.T) {
 		}
 		if _, err := p.Compile(t.Context(), "x", []byte(`1`)); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("Compile() = %v, want ErrUnavailable", err)
+		}
+	})
+	t.Run("Slow", func(t *testing.T) {
+		t.Parallel()
+		slow := make(chan struct{}) // it does not come up before it has to go
+		p := newPool(Options{Workers: 1}, func(o *Options) (*worker, error) {
+			<-slow
+			return startWorker(o)
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		time.AfterFunc(10*time.Millisecond, func() { close(slow) })
+		if err := p.Close(ctx); err != nil {
+			t.Errorf("Close() = %v, though no request was cut short", err)
 		}
 	})
 	t.Run("Busy", func(t *testing.T) {

@@ -40,10 +40,11 @@ type Pool struct {
 	closing sync.Once
 
 	mu sync.Mutex
-	// running counts the requests under way.
-	running sync.WaitGroup
-	live    map[*worker]struct{}
-	killed  bool
+	// running counts what Close waits for, and requests those under way.
+	running  sync.WaitGroup
+	requests atomic.Int64
+	live     map[*worker]struct{}
+	killed   bool
 	// interprets is true once a template was read that needs a worker for each message.
 	interprets atomic.Bool
 	// pausedUntil and startErr are set while starting fails.
@@ -119,8 +120,8 @@ func (p *Pool) putBack(w *worker) {
 
 // Close fails the requests that wait with ErrClosed, lets those under way end,
 // which takes at most Options.Timeout each, and ends the child processes. When ctx
-// ends first it kills them and returns the error of ctx; what runs in this process
-// is left behind. Closing again is harmless.
+// ends first it kills them, and returns the error of ctx where that cut a request short;
+// what runs in this process is left behind. Closing again is harmless.
 func (p *Pool) Close(ctx context.Context) error {
 	p.closing.Do(func() {
 		p.mu.Lock()
@@ -134,8 +135,12 @@ func (p *Pool) Close(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	if !p.options.InProcess {
+		unused := p.requests.Load() == 0
 		p.killAll()
 		<-p.ended // killed workers end at once
+		if unused {
+			return nil
+		}
 	}
 	return fmt.Errorf("close template workers: %w", ctx.Err())
 }
@@ -186,7 +191,11 @@ func (p *Pool) begin(work func()) bool {
 	case <-p.closed:
 		return false
 	default:
-		p.running.Go(work)
+		p.requests.Add(1)
+		p.running.Go(func() {
+			defer p.requests.Add(-1)
+			work()
+		})
 		return true
 	}
 }

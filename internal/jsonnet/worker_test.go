@@ -125,12 +125,20 @@ func TestPool_EndIdle(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			p := newTestPool(t, Options{Workers: 2})
+			first := <-p.idle // the pool has started it
+			<-p.spare
+			second, err := p.start()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.putBack(first)
+			p.putBack(second)
 			compiled, err := p.Compile(t.Context(), "t", []byte(test.template))
 			if err != nil {
 				t.Fatal(err)
 			}
 			p.endIdle(time.Now().Add(-time.Hour))
-			if len(p.idle) == 0 {
+			if len(p.idle) != 2 {
 				t.Fatal("a worker was ended that had just been used")
 			}
 			p.endIdle(time.Now().Add(time.Hour))

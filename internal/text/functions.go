@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// maxValue bounds what a function is given and gives: its text, and maxItem for each
+	// maxValue bounds what a function is given and gives: its text, and itemSize for each
 	// item of a list, up to maxDepth lists within each other.
 	maxValue = 4 * maxText
 	itemSize = 16
